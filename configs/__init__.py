@@ -1,0 +1,1 @@
+"""The YAML of every room, packaged so that an installed iamm finds it."""

@@ -1,0 +1,3 @@
+"""IAMM: interest-based attention migration across scenes, and its rivals."""
+
+__version__ = "0.1.0"

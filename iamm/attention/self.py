@@ -1,0 +1,34 @@
+"""A sequence that attends to itself, before anyone else reads it."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from iamm.attention.base import AttentionState
+from iamm.attention.cross import CrossAttention
+
+
+class SelfAttention(CrossAttention):
+    """context = A(q, q), or A(q, A(m, m)) for a separate memory m; A is one head with learnt projections W_q, W_k, W_v.
+
+    Without a key it is plain self-attention. A separate memory first attends to itself, among its real tokens, and the
+    query reads the result with the same three projections; `remember` does the first part, once for a memory. A value v
+    apart from the key is carried by the same weights: A(q, A(m, m), A(m, m, v)).
+    The weights are those of the query's reading, over the memory's positions. `allow` holds for that reading alone:
+    what a position has gathered from its neighbours comes with it.
+
+    Args:
+        dim: D, the width of query, key, value and context.
+        dropout: share of the weights that is dropped in training, in both steps.
+
+    Shapes:
+        query (B, Q, D), key and value (B, K, D) → context (B, Q, D), weights (B, 1, Q, K)
+
+    Source: Vaswani et al. 2017, eq. 1 and §3.2.3, with one head; the second reading is ours, so that self-attention
+    fits every place that takes an attention.
+    """
+
+    def remember(self, key: Tensor, value: Tensor | None = None, *, key_allow: Tensor | None = None) -> AttentionState:
+        gathered = self(key, key_allow=key_allow).context  # (B, K, D)
+        carried = None if value is None else self(key, value=value, key_allow=key_allow).context  # (B, K, D)
+        return super().remember(gathered, carried, key_allow=key_allow)

@@ -1,0 +1,124 @@
+"""Pictures: crop, flip, rotate, scale and erase."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from iamm.augment.base import Augment, require_share
+from iamm.augment.randomness import uniform
+
+AREA = (0.02, 0.2)  # of the picture, that an erased rectangle covers
+ASPECT = 3.3  # its height by its width, or the inverse, at most
+
+
+class ImageAugment(Augment):
+    """x' = erase(flip(crop(turn(x)))), each step drawn for each picture.
+
+    Args:
+        crop: pixels of zeros put on each side before a window of the old size is cut out anywhere.
+        flip: probability of a mirror image.
+        rotate: degrees at most; the angle is uniform in ±rotate.
+        scale: relative change at most; the size is uniform in 1 ± scale.
+        erase: probability of a rectangle of uniform noise over 2–20 % of the picture, up to whole pixels.
+
+    Shapes:
+        (B, channels, height, width) → the same
+
+    Raises:
+        ValueError: a strength outside its range.
+
+    Source: Zhong et al. 2020, "Random erasing data augmentation", algorithm 1, for `erase`. Ours draws sides that
+    always fit (shares of height and width, their ratio log-uniform), where the paper draws until they do.
+    """
+
+    kind: ClassVar[str] = "image"
+
+    def __init__(
+        self, *, crop: int = 2, flip: float = 0.5, rotate: float = 5.0, scale: float = 0.05, erase: float = 0.25
+    ) -> None:
+        if crop < 0 or crop != int(crop):
+            raise ValueError(f"`crop` must be a whole number of pixels, at least 0. Found crop={crop}.")
+        if not 0.0 <= rotate <= 180.0:
+            raise ValueError(f"`rotate` must lie between 0 and 180 degrees. Found rotate={rotate}.")
+        if not 0.0 <= scale < 1.0:
+            raise ValueError(f"`scale` must be at least 0 and below 1. Found scale={scale}.")
+        require_share("flip", flip)
+        require_share("erase", erase)
+        self.crop, self.flip, self.rotate, self.scale, self.erase = int(crop), flip, rotate, scale, erase
+
+    def apply(self, inputs: Tensor, keys: NDArray[np.uint64], vocabulary: int | None) -> Tensor:
+        draws = uniform(keys, np.arange(10)[:, None])  # (10, B)
+        angle, size, down, right, mirror, covered = draws[:6]
+        if self.rotate or self.scale:
+            inputs = turned(inputs, np.radians(self.rotate) * (2 * angle - 1), 1 + self.scale * (2 * size - 1))
+        if self.crop:
+            inputs = cropped(inputs, self.crop, np.stack((down, right)))
+        if self.flip:
+            inputs = torch.where(picture_mask(mirror < self.flip, inputs), inputs.flip(-1), inputs)
+        if self.erase:
+            where = (covered < self.erase)[:, None, None] & rectangles(inputs, draws[6:])  # (B, height, width)
+            inputs = noisy(inputs, where, keys, first_draw=len(draws))
+        return inputs
+
+
+def picture_mask(chosen: NDArray[np.bool_], like: Tensor) -> Tensor:
+    """One flag a picture, to be broadcast over it."""
+    return torch.from_numpy(chosen).to(like.device)[:, None, None, None]  # (B, 1, 1, 1)
+
+
+def turned(pictures: Tensor, angle: NDArray[np.float64], size: NDArray[np.float64]) -> Tensor:
+    """Turn counter-clockwise by `angle` (radians) and enlarge by `size`, both (B,), about the centre; zeros come in.
+
+    Each output pixel p, counted from the centre, is read at R(angle) p / size, between pixels bilinearly.
+    """
+    height, width = pictures.shape[-2:]
+    across = (torch.arange(width, device=pictures.device) - (width - 1) / 2).to(pictures)  # (width,)
+    down = (torch.arange(height, device=pictures.device) - (height - 1) / 2).to(pictures)[:, None]  # (height, 1)
+    cosine, sine = torch.from_numpy(np.stack((np.cos(angle), np.sin(angle))) / size).to(pictures)[..., None, None]
+    x = (cosine * across - sine * down) * (2 / width)  # (B, height, width)
+    y = (sine * across + cosine * down) * (2 / height)  # (B, height, width)
+    return functional.grid_sample(pictures, torch.stack((x, y), dim=-1), padding_mode="zeros", align_corners=False)
+
+
+def cropped(pictures: Tensor, margin: int, draws: NDArray[np.float64]) -> Tensor:
+    """A window of the old size out of the picture in a margin of zeros; draws (2, B) place it, down and right."""
+    height, width = pictures.shape[-2:]
+    top, left = torch.from_numpy((draws * (2 * margin + 1)).astype(np.int64)).to(pictures.device)  # (B,)
+    windows = functional.pad(pictures, (margin,) * 4).unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(len(pictures), device=pictures.device), :, top, left]  # (B, channels, height, width)
+
+
+def rectangles(pictures: Tensor, draws: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """A random rectangle of each picture; draws (4, B): area, aspect, top, left.  # (B, height, width)"""
+    height, width = pictures.shape[-2:]
+    area = AREA[0] + (AREA[1] - AREA[0]) * draws[0]
+    aspect = np.exp(math.log(ASPECT) * (2 * draws[1] - 1))
+    rows = span(height, np.sqrt(area * aspect), draws[2])  # (B, height)
+    columns = span(width, np.sqrt(area / aspect), draws[3])  # (B, width)
+    return rows[:, :, None] & columns[:, None, :]
+
+
+def span(length: int, share: NDArray[np.float64], draw: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of `length` places an interval covers that is `share` of it long (at least one place), put anywhere."""
+    size = np.maximum(1, np.rint(length * share)).astype(np.int64)
+    start = (draw * (length - size + 1)).astype(np.int64)
+    place = np.arange(length)
+    return (place >= start[:, None]) & (place < (start + size)[:, None])  # (B, length)
+
+
+def noisy(pictures: Tensor, where: NDArray[np.bool_], keys: NDArray[np.uint64], first_draw: int) -> Tensor:
+    """Uniform noise in all channels of the places in `where` (B, height, width); each place has draws of its own."""
+    channels, _, width = pictures.shape[1:]
+    picture, y, x = np.nonzero(where)  # (N,) each
+    draws = first_draw + (y * width + x)[:, None] * channels + np.arange(channels)  # (N, channels)
+    noise = torch.from_numpy(uniform(keys[picture, None], draws)).to(pictures)
+    result = pictures.permute(0, 2, 3, 1).clone()  # (B, height, width, channels)
+    result[torch.from_numpy(where).to(pictures.device)] = noise
+    return result.permute(0, 3, 1, 2).contiguous()  # (B, channels, height, width)

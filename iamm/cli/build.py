@@ -1,0 +1,122 @@
+"""Configuration → objects: the only place where parts meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from iamm.dataset.base import Dataset, Scene
+from iamm.engine.plan import Plan
+from iamm.engine.seeding import derived_seed, settle
+from iamm.errors import ConfigError, UserError
+from iamm.model.scene_network import SceneNetwork
+from iamm.weighting.base import Weighting
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a training needs."""
+
+    model: SceneNetwork
+    weighting: Weighting
+    optimizer: torch.optim.Optimizer
+    schedule: Any
+    augment: Mapping[str, Any]
+    plan: Plan
+    device: torch.device
+
+
+@contextmanager
+def own_mistakes() -> Iterator[None]:
+    """A part that refuses its arguments is the user's mistake: its one line, without a traceback."""
+    try:
+        yield
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, UserError):
+            raise cause from error
+        raise ConfigError(one_line(cause)) from error
+    except ValueError as error:
+        raise ConfigError(one_line(error)) from error
+    except TypeError as error:
+        if "argument" not in str(error):
+            raise
+        raise ConfigError(f"A part must know its keys. Found: {one_line(error)}.") from error
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def build_datasets(config: DictConfig) -> list[Dataset]:
+    """Every data set of `dataset=`, in order; names of scenes must differ."""
+    with own_mistakes():
+        return [instantiate(part) for part in config.dataset.values()]
+
+
+def parts_of(node: DictConfig) -> dict[str, Any]:
+    """Each entry of a group that composes several choices."""
+    return {str(name): instantiate(part) for name, part in node.items()}
+
+
+def build_model(config: DictConfig, scenes: list[Scene]) -> SceneNetwork:
+    """The network, initialised from the seed alone."""
+    settle(derived_seed(config.seed, "initialisation"), config.threads)
+    with own_mistakes():
+        encoder, head = parts_of(config.encoder), parts_of(config.head)
+        return SceneNetwork(scenes, config.dim, encoder=encoder, fusion=instantiate(config.fusion), head=head)
+
+
+def build(config: DictConfig, datasets: list[Dataset]) -> Parts:
+    """Everything for a training, before anything is written."""
+    scenes = [scene for dataset in datasets for scene in dataset.scenes]
+    device = chosen_device(config.device)
+    model = build_model(config, scenes).to(device)
+    with own_mistakes():
+        weighting = build_weighting(config, model, scenes).to(device)
+        optimizer = instantiate(config.optimizer)(parameter_groups(model, weighting))
+        schedule, augment = instantiate(config.schedule), parts_of(config.augment)
+    torch.manual_seed(derived_seed(config.seed, "training"))
+    return Parts(model, weighting, optimizer, schedule, augment, plan(config), device)
+
+
+def build_weighting(config: DictConfig, model: SceneNetwork, scenes: list[Scene]) -> Weighting:
+    weighting: Weighting = instantiate(config.weighting)(len(scenes))
+    if weighting.needs_scene_weights and not model.fusion.gives_scene_weights:
+        raise ConfigError(
+            "This weighting takes its weights from a fusion that attends to scenes. "
+            f"Found fusion {type(model.fusion).__name__}: choose fusion=interest_guidance, or another weighting."
+        )
+    return weighting
+
+
+def parameter_groups(model: SceneNetwork, weighting: Weighting) -> list[dict[str, Any]]:
+    """The model's parameters; the weighting's in a group of their own, without decay."""
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    learnt = list(weighting.parameters())
+    return [*groups, {"params": learnt, "weight_decay": 0.0}] if learnt else groups
+
+
+def chosen_device(name: str) -> torch.device:
+    """Raises:
+    ConfigError: a device that this machine lacks.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(
+            f"`device` must be there. Found {name}, but torch sees no GPU: use device=cpu or device=auto."
+        )
+    return torch.device(name)
+
+
+def plan(config: DictConfig) -> Plan:
+    keys = ("epochs", "steps", "accumulate", "growth", "growth_every", "clip", "l1", "l2", "patience", "precision")
+    return Plan(**{key: config[key] for key in keys}, log_every=config.log.every)

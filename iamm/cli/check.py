@@ -1,0 +1,164 @@
+"""What a configuration's values must be, checked before torch is imported or anything is written.
+
+A name means one thing in the whole project, so one rule a name is enough, wherever in the tree it stands.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from iamm.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from `low` to `high`; `whole` if no fraction is allowed, `empty` if null is."""
+
+    low: float = 0.0
+    high: float = math.inf
+    whole: bool = False
+    empty: bool = False
+    below: bool = False
+    above: bool = False
+
+    def holds(self, value: Any) -> bool:
+        if value is None:
+            return self.empty
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else (int, float)):
+            return False
+        inside = self.low <= value <= self.high and math.isfinite(value)
+        return inside and not (self.below and value == self.high) and not (self.above and value == self.low)
+
+    def words(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        low = f"above {self.low:g}" if self.above else f"at least {self.low:g}"
+        high = "" if self.high == math.inf else f" and {'below' if self.below else 'at most'} {self.high:g}"
+        return f"{kind} {low}{high}{', or null' if self.empty else ''}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of some words."""
+
+    choices: tuple[str, ...]
+
+    def holds(self, value: Any) -> bool:
+        return value in self.choices
+
+    def words(self) -> str:
+        return "one of " + ", ".join(self.choices)
+
+
+COUNT = Number(1, whole=True)
+COUNT_OR_NULL = Number(1, whole=True, empty=True)
+SHARE = Number(0, 1)
+SHARE_BELOW_1 = Number(0, 1, below=True)
+NOT_NEGATIVE = Number(0)
+
+RULES: Mapping[str, Number | OneOf] = {
+    "mode": OneOf(("train", "eval")),
+    "precision": OneOf(("fp32", "bf16")),
+    "seed": Number(0, 2**32 - 1, whole=True),
+    "epochs": COUNT,
+    "steps": COUNT_OR_NULL,
+    "batch_size": COUNT,
+    "batch_tokens": COUNT_OR_NULL,
+    "accumulate": COUNT,
+    "growth": Number(1),
+    "growth_every": COUNT,
+    "dim": COUNT,
+    "heads": COUNT,
+    "layers": COUNT,
+    "feed_forward": COUNT,
+    "slots": COUNT,
+    "beams": COUNT,
+    "max_length": COUNT_OR_NULL,
+    "length_penalty": NOT_NEGATIVE,
+    "dropout": SHARE_BELOW_1,
+    "label_smoothing": SHARE_BELOW_1,
+    "clip": Number(0, empty=True, above=True),
+    "l1": NOT_NEGATIVE,
+    "l2": NOT_NEGATIVE,
+    "lr": Number(0, above=True),
+    "weight_decay": NOT_NEGATIVE,
+    "patience": COUNT_OR_NULL,
+    "warmup": Number(0, whole=True),
+    "threads": COUNT_OR_NULL,
+    "every": COUNT,
+    "pictures": Number(0, whole=True),
+    "relatedness": SHARE,
+    "occlusion": SHARE,
+    "word_drop": SHARE,
+    "word_ambiguity": SHARE,
+    "missing": SHARE,
+    "pixel_noise": NOT_NEGATIVE,
+    "train": COUNT_OR_NULL,
+}
+
+
+def check(config: DictConfig) -> None:
+    """Hold every value against its rule, then the values against each other.
+
+    Raises:
+        ConfigError: the first value that breaks a rule.
+    """
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    known_top_level(values)
+    for path, key, value in leaves(values):
+        if value == "???":
+            raise ConfigError(f"`{path}` must be given, it has no default. Found none: add {path}=….")
+        rule = RULES.get(key)
+        if rule is not None and not rule.holds(value):
+            raise ConfigError(f"`{path}` must be {rule.words()}. Found {value!r}.")
+    check_device(values["device"])
+    check_heads(values)
+    check_mode(values)
+
+
+def leaves(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Every value that is no mapping, with its dotted path and its own key."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", str(key), value
+
+
+def known_top_level(values: Mapping[str, Any]) -> None:
+    """What `+key=…` added must be of use: a part (it has a `_target_`), to be referred to from elsewhere."""
+    from iamm.cli.help import known_keys
+
+    known = {key.split(".")[0] for key in known_keys()}
+    for key, value in values.items():
+        if key not in known and not (isinstance(value, Mapping) and "_target_" in value):
+            raise ConfigError(f"A key must be known. Found {key}. {nearest(key, known)}")
+
+
+def check_device(device: Any) -> None:
+    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise ConfigError(f"`device` must be auto, cpu, cuda or cuda:<number>. Found {device!r}.")
+
+
+def check_heads(values: Mapping[str, Any]) -> None:
+    """Heads split the width of the features evenly."""
+    for path, key, heads in leaves(values):
+        if key == "heads" and values["dim"] % heads:
+            raise ConfigError(
+                f"`{path}` must divide `dim`. Found dim={values['dim']}, heads={heads}: "
+                f"choose one of {', '.join(str(n) for n in range(1, values['dim'] + 1) if values['dim'] % n == 0)}."
+            )
+
+
+def check_mode(values: Mapping[str, Any]) -> None:
+    if values["mode"] == "eval" and not values["run"]:
+        raise ConfigError("`mode=eval` needs the folder of a finished run. Found none: add run=<run folder>.")
+    if values["mode"] == "train" and values["run"]:
+        raise ConfigError("`run` goes with mode=eval. Found mode=train: add mode=eval, or leave run out.")
+    if not values.get("dataset"):
+        raise ConfigError("A run needs a scene. Found an empty `dataset`: name one, such as dataset=[shapes].")

@@ -1,0 +1,86 @@
+"""What a person sees while a model trains: one live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from iamm.engine.evaluate import Evaluation
+from iamm.engine.observer import Interval
+from iamm.engine.plan import RunState
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class ProgressLine:
+    """An observer of `fit`: losses, measures, steps a second and time left.
+
+    Args:
+        console: where to; a terminal gets a live line, anything else a line each few seconds.
+        epochs: of the plan.
+    """
+
+    def __init__(self, console: Console, epochs: int) -> None:
+        self.console = console
+        self.epochs = epochs
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeRemainingColumn(compact=True))
+        self.live = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self.task = self.live.add_task("starting", total=None)
+        self.last = 0.0
+
+    def __enter__(self) -> ProgressLine:
+        self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.stop()
+
+    def trained(self, told: Interval) -> None:
+        losses = "  ".join(f"{scene} {loss:.3f}" for scene, loss in told.losses.items())
+        line = f"epoch {told.epoch}/{self.epochs}  step {told.step}/{told.total}  loss {losses}"
+        line += f"  {told.steps_per_second:.1f} steps/s"
+        self.live.update(self.task, description=line, total=told.total, completed=told.step)
+        now = time.monotonic()
+        if not self.console.is_terminal and now - self.last >= SECONDS_BETWEEN_LINES:
+            left = (told.total - told.step) / told.steps_per_second
+            self.console.print(f"{line}  {left:.0f} s left", soft_wrap=True, highlight=False)
+            self.last = now
+
+    def validated(self, state: RunState, evaluation: Evaluation) -> None:
+        best = "  (best so far)" if state.best_epoch == state.epoch else ""
+        line = f"epoch {state.epoch}/{self.epochs}  validation  {short_measures(evaluation.measures)}{best}"
+        self.console.print(line, soft_wrap=True, highlight=False)
+
+
+def short_measures(measures: Mapping[str, Mapping[str, float]]) -> str:
+    """Per scene its first measure and its loss."""
+    shown = []
+    for scene, found in measures.items():
+        first = next(iter(found))
+        shown.append(f"{scene} {first} {100 * found[first]:.2f} loss {found['loss']:.3f}")
+    return "  ".join(shown)
+
+
+def measure_table(title: str, measures: Mapping[str, Mapping[str, float]]) -> Table:
+    """A row a scene; shares in percent, BLEU as it is published (0 to 100)."""
+    columns = list(dict.fromkeys(name for found in measures.values() for name in found))
+    table = Table(title=title, title_justify="left")
+    table.add_column("scene")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for scene, found in measures.items():
+        table.add_row(scene, *(cell(column, found.get(column)) for column in columns))
+    return table
+
+
+def cell(name: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if name in ("loss", "perplexity") else f"{100 * value:.2f}"

@@ -1,0 +1,33 @@
+"""`iamm-train`: the one entry point to train and evaluate."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: spinning threads crawl on busy cores
+os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # mistakes reach `main`, which says them in one line
+
+
+def main() -> None:
+    """Run the command line; exit with 0, or with the code of the user's mistake."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        from iamm.cli.help import help_text
+
+        print(help_text())
+        return
+    from iamm.cli.compose import run_command_line
+    from iamm.errors import UserError
+
+    try:
+        sys.exit(run_command_line())
+    except UserError as error:
+        print(f"iamm-train: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("iamm-train: interrupted; the same command goes on from the last epoch.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

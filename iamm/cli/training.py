@@ -1,0 +1,166 @@
+"""A training and an evaluation, from built parts to the written result."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from iamm.cli.build import Parts, build, build_datasets, build_model, chosen_device
+from iamm.cli.pictures import draw
+from iamm.cli.progress import ProgressLine
+from iamm.cli.provenance import commit, slow_precision, versions
+from iamm.dataset.base import Dataset
+from iamm.engine.checkpoint import load_checkpoint, load_model, save_checkpoint, save_model
+from iamm.engine.evaluate import Evaluation, evaluate
+from iamm.engine.fit import fit
+from iamm.engine.plan import RunState
+from iamm.errors import UserError
+from iamm.report.recorder import Recorder
+from iamm.report.records import RunFolder, write_json, write_text
+
+
+def train(
+    config: DictConfig, values: Mapping[str, Any], choices: Mapping[str, Any], folder: RunFolder, console: Console
+) -> dict[str, Any]:
+    """Build all parts, then train, evaluate and write. Nothing is written before everything is built."""
+    datasets = build_datasets(config)
+    parts = build(config, datasets)
+    warning = slow_precision(config.precision, parts.device)
+    if warning:
+        console.print(f"note: {warning}", soft_wrap=True, highlight=False)
+    with folder.held():
+        try:
+            result = run(config, values, choices, folder, console, datasets, parts)
+        except BaseException as error:
+            folder.write_status("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error=str(error))
+            raise
+    return result
+
+
+def run(
+    config: DictConfig,
+    values: Mapping[str, Any],
+    choices: Mapping[str, Any],
+    folder: RunFolder,
+    console: Console,
+    datasets: list[Dataset],
+    parts: Parts,
+) -> dict[str, Any]:
+    state = begin(config, folder, parts)
+    folder.write_status("running", step=state.step)
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(dict(values))))
+    recorder = Recorder(folder, state.step)
+
+    def keep(now: RunState, best: bool) -> None:
+        if best:
+            save_model(folder.best, parts.model)
+        save_checkpoint(folder.last, now, saved(parts))
+
+    with ProgressLine(console, config.epochs) as line:
+        state = fit(
+            parts.model,
+            datasets,
+            parts.weighting,
+            parts.optimizer,
+            parts.schedule,
+            parts.plan,
+            seed=config.seed,
+            device=parts.device,
+            augment=parts.augment,
+            observers=(recorder, line),
+            state=state,
+            keep=keep,
+        )
+    load_model(folder.best, parts.model)
+    tested = evaluate(parts.model, datasets, "test", parts.device)
+    recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
+    recorder.write_texts("test", tested, state.step)
+    draw(recorder, parts.model, datasets, parts.device, state.step, config.log.pictures, tested.scene_weights)
+    recorder.hparams(hparam_choices(config, choices), tested.measures)
+    recorder.close()
+    result = result_values(config, values, choices, datasets, parts, state, tested)
+    folder.write_status("finished", step=state.step)
+    write_json(folder.result, result)
+    return result
+
+
+def begin(config: DictConfig, folder: RunFolder, parts: Parts) -> RunState:
+    """Where an interrupted run of the same folder stood, else a clean start."""
+    if folder.last.exists() and not config.rerun:
+        return load_checkpoint(folder.last, saved(parts))
+    folder.clear()
+    return RunState()
+
+
+def saved(parts: Parts) -> dict[str, Any]:
+    return {"model": parts.model, "optimizer": parts.optimizer, "weighting": parts.weighting}
+
+
+def hparam_choices(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("seed", "epochs", "batch_size", "dim", "dropout", "label_smoothing", "precision")
+    return {**choices, "lr": config.optimizer.lr, **{key: config[key] for key in keys}}
+
+
+def result_values(
+    config: DictConfig,
+    values: Mapping[str, Any],
+    choices: Mapping[str, Any],
+    datasets: list[Dataset],
+    parts: Parts,
+    state: RunState,
+    tested: Evaluation,
+) -> dict[str, Any]:
+    """Everything needed to trust a number, beside the number."""
+    from iamm.head.text import bleu
+
+    return {
+        "test": {scene: dict(found) for scene, found in tested.measures.items()},
+        "scene_weights": {scene: dict(found) for scene, found in tested.scene_weights.items()},
+        "validation_quality": state.best_quality,
+        "best_epoch": state.best_epoch,
+        "epochs": state.epoch,
+        "steps": state.step,
+        "parameters": sum(p.numel() for p in parts.model.parameters()),
+        "seconds": state.seconds,
+        "peak_memory_mib": peak_memory_mib(parts.device),
+        "seed": config.seed,
+        "threads": config.threads,
+        "device": str(parts.device),
+        "choices": dict(choices),
+        "notices": [notice for dataset in datasets for notice in dataset.notices],
+        "data": {dataset.name: dataset.checksum() for dataset in datasets},
+        "bleu_signature": bleu(["a"], ["a"])[1],
+        "versions": versions(),
+        "commit": commit(Path(__file__).parent),
+        "config": dict(values),
+    }
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """The process's largest resident size so far, or the GPU's largest allocation, in MiB."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def evaluate_again(config: DictConfig, folder: RunFolder) -> dict[str, dict[str, float]]:
+    """The test measures of a finished run's chosen model.
+
+    Raises:
+        UserError: the model's file cannot be read.
+    """
+    datasets = build_datasets(config)
+    scenes = [scene for dataset in datasets for scene in dataset.scenes]
+    device = chosen_device(config.device)
+    model = build_model(config, scenes).to(device)
+    if not folder.best.exists():
+        raise UserError(f"A finished run must hold its model. Found no {folder.best}: train again with rerun=true.")
+    load_model(folder.best, model)
+    tested = evaluate(model, datasets, "test", device)
+    return {scene: dict(found) for scene, found in tested.measures.items()}

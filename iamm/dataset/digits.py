@@ -1,0 +1,51 @@
+"""Small handwritten digits that need no download."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from iamm.dataset.base import SPLITS, Dataset, Scene, random_generator, require_between
+from iamm.dataset.idx import picture_split
+
+
+class DigitsDataset(Dataset):
+    """1,797 handwritten digits, 8×8 grey, 10 classes: scikit-learn's own pictures.
+
+    Each class is split in the same proportions. Values 0..16 are stretched to 0..255.
+
+    Args:
+        seed: draws the splits.
+        batch_size: examples a step.
+        validation: share of all examples.
+        test: share of all examples; the rest is for training.
+
+    Raises:
+        ValueError: shares outside [0, 1], or that leave nothing to train on.
+
+    Source: Alpaydin and Kaynak 1998 (UCI), the test part, as scikit-learn has it.
+    """
+
+    def __init__(self, *, seed: int, batch_size: int = 64, validation: float = 0.1, test: float = 0.2) -> None:
+        from sklearn.datasets import load_digits
+
+        require_between("validation", validation, 0, 1)
+        require_between("test", test, 0, 1)
+        require_between("validation + test", validation + test, 0, 1)
+        bunch = load_digits()
+        pictures = np.rint(bunch.images * (255 / 16)).astype(np.uint8)  # (N, 8, 8)
+        shares = (1 - validation - test, validation)
+        rows = stratified_rows(bunch.target, shares, random_generator(seed, "digits"))
+        splits = {
+            split: picture_split(pictures[own], bunch.target[own]) for split, own in zip(SPLITS, rows, strict=True)
+        }
+        scene = Scene("digits", "image", "classification", splits, classes=tuple("0123456789"))
+        super().__init__("digits", (scene,), batch_size)
+
+
+def stratified_rows(labels: np.ndarray, shares: tuple[float, ...], generator: np.random.Generator) -> list[np.ndarray]:
+    """Rows for each share and for what the shares leave, each class cut in these proportions."""
+    parts = []
+    for label in np.unique(labels):
+        rows = generator.permutation(np.flatnonzero(labels == label))
+        parts.append(np.split(rows, np.rint(np.cumsum(shares) * len(rows)).astype(int)))
+    return [np.sort(np.concatenate(rows)) for rows in zip(*parts, strict=True)]

@@ -1,0 +1,42 @@
+"""Articles of clothing."""
+
+from __future__ import annotations
+
+from iamm.dataset.base import Dataset
+from iamm.dataset.idx import idx_scene
+
+CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+
+
+class FashionMnistDataset(Dataset):
+    """60,000 + 10,000 pictures of clothing, 28×28 grey, 10 classes, from `data_dir/fashion-mnist/`.
+
+    Args:
+        data_dir: the folder of all data sets.
+        seed: draws the validation examples.
+        batch_size: examples a step.
+        validation: how many of the 60,000 are held out.
+        train: how many of the others to train on; None for all.
+
+    Source: Xiao, Rasul, Vollgraf 2017.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dir: str | None,
+        seed: int,
+        batch_size: int = 64,
+        validation: int = 5000,
+        train: int | None = None,
+    ) -> None:
+        scene = idx_scene(
+            "fashion_mnist",
+            folder="fashion-mnist",
+            classes=CLASSES,
+            data_dir=data_dir,
+            seed=seed,
+            validation=validation,
+            train=train,
+        )
+        super().__init__("fashion_mnist", (scene,), batch_size)

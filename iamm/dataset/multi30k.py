@@ -1,0 +1,178 @@
+"""Captions in four languages, to be translated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+
+from iamm.dataset.base import Dataset, Scene, Split, require_count, shared_notices
+from iamm.dataset.files import read_gzip
+from iamm.dataset.vocabulary import (
+    UNKNOWN,
+    SubwordVocabulary,
+    Vocabulary,
+    WordVocabulary,
+    framed,
+    normalised,
+    padded,
+    words_apart,
+)
+from iamm.errors import BadDataError, nearest
+
+LANGUAGES = ("en", "de", "fr", "cs")
+FOLDER = "multi30k/task1/raw"
+
+
+class Pairs(NamedTuple):
+    """N source texts and their translations."""
+
+    source: list[str]
+    target: list[str]
+
+
+class Multi30kDataset(Dataset):
+    """29,000 + 1,014 + 1,000 captions in two of four languages, from `data_dir/multi30k/task1/raw/`.
+
+    Args:
+        source, target: two of en, de, fr, cs.
+        data_dir: the folder of all data sets.
+        batch_size: pairs a step, at most.
+        batch_tokens: target tokens a step, padding included; None = `batch_size` alone counts.
+        lowercase: whether both sides are put into lower case.
+        subwords: pieces of a vocabulary that both languages share; None = one vocabulary of words for each language,
+            punctuation being a word.
+        min_count: how often a word must occur in train to have an id of its own; with subwords of no effect.
+        max_length: of a training pair's sides, in tokens; a pair with a longer one is left out. Never of a test pair.
+        train: how many pairs, from the first one on; None = all.
+        test: the test file, such as test_2017_mscoco.
+
+    Raises:
+        ValueError: a language or a number that cannot be.
+        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+
+    Source: Elliott, Frank, Sima'an, Specia 2016; Elliott et al. 2017 (French); Barrault et al. 2018 (Czech).
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        target: str,
+        data_dir: str | None,
+        batch_size: int = 64,
+        batch_tokens: int | None = None,
+        lowercase: bool = True,
+        subwords: int | None = 6000,
+        min_count: int = 2,
+        max_length: int = 80,
+        train: int | None = None,
+        test: str = "test_2016_flickr",
+    ) -> None:
+        require_languages(source, target)
+        for name, count in {"train": train, "subwords": subwords}.items():
+            if count is not None:
+                require_count(name, count)
+        require_count("min_count", min_count)
+        require_count("max_length", max_length)
+        name = f"multi30k_{source}_{target}"
+        files = {"train": "train", "validation": "val", "test": test}
+        texts = {split: read_pairs(data_dir, stem, source, target) for split, stem in files.items()}
+        texts["train"] = Pairs(*(side[:train] for side in texts["train"]))
+        texts = {split: tidied(pairs, lowercase, words=subwords is None) for split, pairs in texts.items()}
+        vocabularies = learnt(texts["train"], subwords, min_count)
+        splits = {split: encoded(pairs, vocabularies) for split, pairs in texts.items()}
+        splits["train"], notices = without_long(splits["train"], max_length, name)
+        scene = Scene(name, "text", "generation", splits, source=vocabularies[0], target=vocabularies[1])
+        notices += (*sentence_notices(name, texts), *unknown_notices(name, splits))
+        super().__init__(name, (scene,), batch_size, batch_tokens, notices)
+
+
+def require_languages(source: str, target: str) -> None:
+    for name, language in (("source", source), ("target", target)):
+        if language not in LANGUAGES:
+            raise ValueError(
+                f"`{name}` must be a language of Multi30K. Found {language}. {nearest(language, LANGUAGES)}"
+            )
+    if source == target:
+        raise ValueError(f"`source` and `target` must differ. Found {source} for both: change one.")
+
+
+def read_pairs(data_dir: str | None, stem: str, source: str, target: str) -> Pairs:
+    """The aligned lines of two files."""
+    names = [f"{FOLDER}/{stem}.{language}.gz" for language in (source, target)]
+    pairs = Pairs(*(read_lines(data_dir, name) for name in names))
+    counts = [len(side) for side in pairs]
+    if counts[0] != counts[1]:
+        raise BadDataError(
+            f"{names[0]} and {names[1]} must have as many lines. Found {counts[0]:,} and {counts[1]:,}: "
+            f"line {min(counts) + 1:,} has no partner."
+        )
+    return pairs
+
+
+def read_lines(data_dir: str | None, name: str) -> list[str]:
+    r"""The lines; `\n` alone ends one."""
+    content = read_gzip(data_dir, name)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadDataError(f"{name} must be UTF-8. Found {error.reason} in line {line:,}: get it again.") from error
+    lines = text.removesuffix("\n").split("\n")
+    for index, text in enumerate(lines):
+        if not text.strip():
+            raise BadDataError(f"{name} must have a text in each line. Found none in line {index + 1:,}: mend it.")
+    return lines
+
+
+def tidied(pairs: Pairs, lowercase: bool, *, words: bool) -> Pairs:
+    """Both sides normalised; with `words`, punctuation stands apart."""
+    sides = ([normalised(text, lowercase=lowercase) for text in side] for side in pairs)
+    return Pairs(*([words_apart(text) for text in side] if words else side for side in sides))
+
+
+def learnt(train: Pairs, subwords: int | None, min_count: int) -> tuple[Vocabulary, Vocabulary]:
+    """The vocabularies of source and target: one subword vocabulary for both, or one of words for each."""
+    if subwords is None:
+        source, target = (WordVocabulary.learn(side, min_count=min_count) for side in train)
+        return source, target
+    joint = SubwordVocabulary.learn((*train.source, *train.target), size=subwords)
+    return joint, joint
+
+
+def encoded(pairs: Pairs, vocabularies: tuple[Vocabulary, Vocabulary]) -> Split:
+    source, target = (vocabulary.encode_all(side) for vocabulary, side in zip(vocabularies, pairs, strict=True))
+    return Split(padded(source), framed(target), torch.ones(len(source), dtype=torch.bool))
+
+
+def without_long(split: Split, max_length: int, name: str) -> tuple[Split, tuple[str, ...]]:
+    """The pairs of at most `max_length` tokens on both sides, BOS and EOS not counted, and a notice of the others."""
+    source, target = (split.inputs > 0).sum(1), (split.targets > 0).sum(1) - 2  # (N,)
+    short = (source <= max_length) & (target <= max_length)  # (N,)
+    if short.all():
+        return split, ()
+    rows = short.nonzero().squeeze(1)
+    left_out = f"{len(split) - len(rows):,} of {len(split):,} train pairs"
+    notice = f"{name}: {left_out} are left out: longer than {max_length} tokens."
+    inputs, targets = split.inputs[rows, :max_length], split.targets[rows, : max_length + 2]
+    return Split(inputs, targets, split.present[rows]), (notice,)
+
+
+def sentence_notices(name: str, texts: Mapping[str, Pairs]) -> list[str]:
+    """What one side alone shares between splits: captions are short, and some were written twice."""
+    return [
+        notice
+        for side in Pairs._fields
+        for notice in shared_notices(
+            name, f"{side}s", {split: set(getattr(pairs, side)) for split, pairs in texts.items()}
+        )
+    ]
+
+
+def unknown_notices(name: str, splits: Mapping[str, Split]) -> Sequence[str]:
+    """How many test references hold what the vocabulary cannot say."""
+    targets = splits["test"].targets
+    count = int((targets == UNKNOWN).any(dim=1).sum())
+    return [f"{name}: {count:,} of {len(targets):,} test targets have an unknown word or character."] if count else []

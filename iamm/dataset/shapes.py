@@ -1,0 +1,130 @@
+"""Synthetic paired scenes: what one view has lost, the other may tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from iamm.dataset.base import Dataset, Scene, Split, random_generator, require_between, require_count
+from iamm.dataset.shapes_language import blurred, sentences, source_words, target_words
+from iamm.dataset.shapes_picture import SIDE, pictures
+from iamm.dataset.shapes_world import COLOURS, LARGE, SHAPES, Worlds, paired_worlds, worlds, worlds_of_splits
+from iamm.dataset.vocabulary import WordVocabulary, framed, padded
+
+CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
+
+
+class ShapesDataset(Dataset):
+    """Small worlds of two objects, seen twice: a picture to classify, a sentence to say in another language.
+
+    `shapes_image`: 3×32×32 pixels → colour and shape of the large object, 24 classes.
+    `shapes_text`: a sentence of up to 13 words → the whole world in 13 words of a language with another word order
+    and with gender. No world of one split occurs in another.
+
+    Args:
+        seed: of all that is random; each purpose draws from a generator of its own, so that a knob moves its own thing.
+        batch_size: instances a step.
+        train, validation, test: numbers of instances.
+        relatedness: probability that both views show one world; else the text tells another one of the same split.
+        pixel_noise: standard deviation of gaussian noise, in units of the full range of a pixel.
+        occlusion: probability that a grey square hides part of the picture.
+        occlusion_size: the square's side, in pixels.
+        word_drop: probability that a size, colour, shape or place is left out of the source sentence.
+        word_ambiguity: probability that it becomes `sized`, `coloured`, `thing` or `somewhere`.
+        missing: share of the instances that lack one of their views, either with the same chance.
+
+    Raises:
+        ValueError: a number outside of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        batch_size: int = 64,
+        train: int = 4000,
+        validation: int = 500,
+        test: int = 1000,
+        relatedness: float = 1.0,
+        pixel_noise: float = 0.3,
+        occlusion: float = 0.5,
+        occlusion_size: int = 16,
+        word_drop: float = 0.15,
+        word_ambiguity: float = 0.1,
+        missing: float = 0.0,
+    ) -> None:
+        counts = {"train": train, "validation": validation, "test": test}
+        for name, count in (*counts.items(), ("occlusion_size", occlusion_size)):
+            require_count(name, count)
+        require_between("occlusion_size", occlusion_size, 1, SIDE)
+        shares = {"relatedness": relatedness, "pixel_noise": pixel_noise, "occlusion": occlusion, "missing": missing}
+        words = {"word_drop": word_drop, "word_ambiguity": word_ambiguity}
+        for name, share in {**shares, **words, "word_drop + word_ambiguity": word_drop + word_ambiguity}.items():
+            require_between(name, share, 0, 1)
+
+        images, texts = {}, {}
+        for split, numbers in worlds_of_splits(seed).items():
+            pictured, told = map(worlds, paired_worlds(numbers, seed, split, counts[split], relatedness))
+            seen, heard = present_views(seed, split, counts[split], missing)
+            pixels = pictures(pictured, seed, split, pixel_noise, occlusion, occlusion_size)
+            images[split] = image_split(pictured, pixels, seen)
+            texts[split] = text_pairs(
+                told, heard, word_drop, word_ambiguity, random_generator(seed, "shapes", split, "words")
+            )
+        super().__init__("shapes", (image_scene(images), text_scene(texts)), batch_size)
+
+
+def present_views(seed: int, split: str, count: int, missing: float) -> np.ndarray:
+    """False where a view is missing: one of round(missing · count) instances, never both.  # (2, N) bool"""
+    generator = random_generator(seed, "shapes", split, "missing")
+    rows = generator.permutation(count)[: round(missing * count)]
+    present = np.ones((2, count), dtype=bool)
+    present[generator.integers(0, 2, count)[rows], rows] = False
+    return present
+
+
+def image_split(pictured: Worlds, pixels: np.ndarray, seen: np.ndarray) -> Split:
+    """Pixels (N, 3, 32, 32), black where they are not seen (N,), and the large object's class."""
+    classes = pictured.shape[:, LARGE] * len(COLOURS) + pictured.colour[:, LARGE]
+    pixels *= seen[:, None, None, None]
+    return Split(torch.from_numpy(pixels), torch.from_numpy(classes), torch.from_numpy(seen))
+
+
+def image_scene(splits: Mapping[str, Split]) -> Scene:
+    return Scene("shapes_image", "image", "classification", splits, classes=CLASSES)
+
+
+class TextPairs(NamedTuple):
+    """N source sentences, empty where they are not heard; the target sentences; heard: (N,) bool."""
+
+    source: list[str]
+    target: list[str]
+    heard: np.ndarray
+
+
+def text_pairs(
+    told: Worlds, heard: np.ndarray, drop: float, ambiguity: float, generator: np.random.Generator
+) -> TextPairs:
+    source = blurred(source_words(told), drop, ambiguity, generator)
+    source[~heard] = ""
+    return TextPairs(sentences(source), sentences(target_words(told)), heard)
+
+
+def text_scene(pairs: Mapping[str, TextPairs]) -> Scene:
+    """Sentences as ids, with the words of those training pairs that are heard."""
+    train = pairs["train"]
+    source = WordVocabulary.learn(train.source)
+    target = WordVocabulary.learn(compress(train.target, train.heard))
+    splits = {
+        split: Split(
+            padded(source.encode_all(pair.source)),
+            framed(target.encode_all(pair.target)),
+            torch.from_numpy(pair.heard),
+        )
+        for split, pair in pairs.items()
+    }
+    return Scene("shapes_text", "text", "generation", splits, source=source, target=target)

@@ -1,0 +1,86 @@
+"""Pictures → a map of positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from iamm.dataset.base import Scene
+from iamm.encoder.base import Encoder, Features
+
+STATISTICS_EXAMPLES = 10_000
+
+
+class ConvolutionalEncoder(Encoder):
+    """A small CNN: per stage, convolution 3×3 → group norm → ReLU → max pooling 2×2, then one projection to D.
+
+    Pictures are standardised by the training split's mean and deviation per channel. Group norm (Wu and He 2018) looks
+    at one example at a time, so that no prediction depends on batch-mates, in training neither.
+
+    Args:
+        scene: gives the channels, and the training pictures whose mean and deviation are taken (absent ones are not).
+        dim: D, the width of each position.
+        channels: width of each stage.
+        groups: of the norm; must divide each width.
+        dropout: share of the positions' features dropped.
+
+    Shapes:
+        inputs (B, C, H, W) in [0, 1] → values (B, H/2ⁿ · W/2ⁿ, D) for n stages, row by row
+
+    Raises:
+        ValueError: `groups` does not divide a width; a width of nothing; a picture too small for so many stages.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self, scene: Scene, dim: int, *, channels: Sequence[int] = (32, 64), groups: int = 8, dropout: float = 0.0
+    ) -> None:
+        super().__init__(scene, dim)
+        train = scene.splits["train"]
+        pictures = train.inputs
+        check_stages(channels, groups, pictures.shape[2:])
+        mean, deviation = statistics(pictures[train.present.nonzero()[:STATISTICS_EXAMPLES, 0]])
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+        widths = [pictures.shape[1], *channels]
+        self.stages = nn.Sequential(*(stage(a, b, groups) for a, b in pairwise(widths)))
+        self.project = nn.Conv2d(widths[-1], dim, 3, padding=1)
+        self.dropout = nn.Dropout(dropout)
+
+    def feature_map(self, inputs: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, D, h, w)"""
+        return torch.relu(self.project(self.stages((inputs - self.mean) / self.deviation)))
+
+    def forward(self, inputs: Tensor, present: Tensor) -> Features:
+        values = self.dropout(self.feature_map(inputs).flatten(2).transpose(1, 2))  # (B, T, D)
+        return Features(values, present[:, None].expand(-1, values.shape[1]))
+
+
+def stage(inputs: int, outputs: int, groups: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1), nn.GroupNorm(groups, outputs), nn.ReLU(), nn.MaxPool2d(2)
+    )
+
+
+def statistics(pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation per channel of uint8 pictures, in units of the full range.  # (C, 1, 1) each"""
+    scaled = pictures.to(torch.float32) / 255.0
+    deviation, mean = torch.std_mean(scaled, dim=(0, 2, 3))
+    return mean[:, None, None], deviation.clamp(min=1e-3)[:, None, None]
+
+
+def check_stages(channels: Sequence[int], groups: int, size: Sequence[int]) -> None:
+    for width in channels:
+        if groups < 1 or width < 1 or width % groups:
+            raise ValueError(
+                f"`groups` must divide each of `channels`, all at least 1. Found groups={groups}, channels={list(channels)}."
+            )
+    if min(size) < 2 ** len(channels):
+        raise ValueError(
+            f"Each stage halves a picture. Found {min(size)} pixels and {len(channels)} stages: give fewer `channels`."
+        )

@@ -1,0 +1,48 @@
+"""Texts → states of a recurrent network."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from iamm.dataset.base import Scene
+from iamm.dataset.vocabulary import PAD
+from iamm.encoder.base import Encoder, Features
+
+
+class RecurrentEncoder(Encoder):
+    """Embedding → GRU in both directions (Cho et al. 2014): x_t = [→h_t ; ←h_t].
+
+    Rows are packed, so the backward direction starts at a text's own end and padding changes nothing.
+
+    Args:
+        scene: gives the vocabulary.
+        dim: D, even: half for each direction.
+        layers: GRU layers on top of each other.
+        dropout: share dropped of the embeddings and between layers.
+
+    Shapes:
+        inputs (B, T) ids → values (B, T, D)
+
+    Raises:
+        ValueError: an odd `dim`.
+    """
+
+    def __init__(self, scene: Scene, dim: int, *, layers: int = 1, dropout: float = 0.1) -> None:
+        super().__init__(scene, dim)
+        if dim % 2:
+            raise ValueError(f"`dim` must be even, half for each direction. Found dim={dim}.")
+        assert scene.source is not None
+        self.embedding = nn.Embedding(len(scene.source), dim, padding_idx=PAD)
+        self.dropout = nn.Dropout(dropout)
+        self.recurrence = nn.GRU(
+            dim, dim // 2, layers, batch_first=True, bidirectional=True, dropout=dropout if layers > 1 else 0.0
+        )
+
+    def forward(self, inputs: Tensor, present: Tensor) -> Features:
+        allow = (inputs != PAD) & present[:, None]
+        lengths = allow.sum(dim=1).clamp(min=1).cpu()
+        embedded = self.dropout(self.embedding(inputs.masked_fill(~allow, PAD)))
+        packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+        values, _ = pad_packed_sequence(self.recurrence(packed)[0], batch_first=True, total_length=inputs.shape[1])
+        return Features(values.masked_fill(~allow.unsqueeze(-1), 0.0), allow)

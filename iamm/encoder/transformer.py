@@ -1,0 +1,77 @@
+"""Texts → positions that have attended to each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from iamm.attention.base import Attention
+from iamm.dataset.base import Scene
+from iamm.dataset.vocabulary import PAD
+from iamm.encoder.base import Encoder, Features, FeedForward, sinusoids
+
+
+class TransformerEncoder(Encoder):
+    """Embedding + positions → layers of x + attention(norm x), x + feedforward(norm x) (Vaswani et al. 2017).
+
+    The norm stands before each part, not behind it (Xiong et al. 2020): trains without a long warm-up.
+
+    Args:
+        scene: gives the vocabulary.
+        dim: D, even.
+        attention: a partial that takes `dim`; used as self-attention.
+        layers: how many.
+        feed_forward: hidden width of the feed-forward parts, as a multiple of D.
+        dropout: share dropped of embeddings, hidden units and each part's output.
+
+    Shapes:
+        inputs (B, T) ids → values (B, T, D)
+
+    Raises:
+        ValueError: an odd `dim`.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        dim: int,
+        *,
+        attention: Callable[..., Attention],
+        layers: int = 2,
+        feed_forward: int = 2,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(scene, dim)
+        if dim % 2:
+            raise ValueError(f"`dim` must be even, for sines and cosines of positions. Found dim={dim}.")
+        assert scene.source is not None
+        self.embedding = nn.Embedding(len(scene.source), dim, padding_idx=PAD)
+        nn.init.normal_(self.embedding.weight, std=dim**-0.5)
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.ModuleList(TransformerLayer(dim, attention, feed_forward, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, inputs: Tensor, present: Tensor) -> Features:
+        allow = (inputs != PAD) & present[:, None]
+        positions = sinusoids(inputs.shape[1], self.dim).to(inputs.device)
+        values = self.dropout(self.embedding(inputs) * math.sqrt(self.dim) + positions)  # (B, T, D)
+        for layer in self.layers:
+            values = layer(values, allow)
+        return Features(self.norm(values).masked_fill(~allow.unsqueeze(-1), 0.0), allow)
+
+
+class TransformerLayer(nn.Module):
+    """x + attention(norm x), then x + feedforward(norm x)."""
+
+    def __init__(self, dim: int, attention: Callable[..., Attention], feed_forward: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = attention(dim)
+        self.feed_forward = FeedForward(dim, feed_forward * dim, dropout)
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(2))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, values: Tensor, allow: Tensor) -> Tensor:
+        values = values + self.dropout(self.attention(self.norms[0](values), key_allow=allow).context)
+        return values + self.dropout(self.feed_forward(self.norms[1](values)))  # (B, T, D)

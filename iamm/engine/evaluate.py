@@ -1,0 +1,83 @@
+"""A model's measures on one split."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from iamm.dataset.base import Dataset, SceneBatch
+from iamm.engine.collate import collate
+from iamm.engine.sampler import evaluation_batches
+
+Batch = Mapping[str, SceneBatch]
+
+
+class Network(Protocol):
+    """What the engine asks of a model; `SceneNetwork` answers."""
+
+    names: tuple[str, ...]
+    training: bool
+
+    def __call__(self, batch: Batch) -> Any: ...
+
+    def train(self, mode: bool = True) -> Any: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def shared_parameters(self) -> list[nn.Parameter]: ...
+
+    def observe(self, batch: Batch) -> tuple[dict[str, Any], dict[str, torch.Tensor]]: ...
+
+    def measure(self, evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, float]], float]: ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one split says of a model.
+
+    Args:
+        measures: per scene, name → value.
+        scene_weights: per scene, the mean attention over all scenes' names, where the fusion has any.
+        quality: mean over scenes of each head's own `quality` measure; what validation selects by.
+        evidence: per scene, what the head noted of each example, sorted as evaluated.
+    """
+
+    measures: Mapping[str, Mapping[str, float]]
+    scene_weights: Mapping[str, Mapping[str, float]]
+    quality: float
+    evidence: Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@torch.no_grad()
+def evaluate(model: Network, datasets: Sequence[Dataset], split: str, device: torch.device) -> Evaluation:
+    """All examples of a split, in float32, without dropout or augmentation; uses no random numbers.
+
+    Args:
+        model: a `SceneNetwork`.
+        datasets: whose scenes it knows.
+        split: validation or test.
+        device: of the model.
+    """
+    training = model.training
+    model.train(False)
+    evidence: dict[str, list[Any]] = defaultdict(list)
+    seen: dict[str, list[torch.Tensor]] = defaultdict(list)
+    for dataset in datasets:
+        for rows in evaluation_batches(dataset, split):
+            noted, weights = model.observe(collate(dataset, split, rows, device))
+            for name, part in noted.items():
+                evidence[name].append(part)
+            for name, part in weights.items():
+                seen[name].append(part)
+    model.train(training)
+    measures, quality = model.measure(evidence)
+    scene_weights = {
+        name: dict(zip(model.names, torch.cat(parts).double().mean(dim=0).tolist(), strict=True))
+        for name, parts in seen.items()
+    }
+    return Evaluation(measures, scene_weights, quality, evidence)

@@ -1,0 +1,66 @@
+"""How long and how to train, and where a training stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from iamm.engine.sampler import Sampler
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how to train.
+
+    Args:
+        epochs: passes over the scene with the most steps; shorter scenes begin again and are reshuffled.
+        steps: optimizer steps an epoch; None means as many as the longest scene has batches.
+        accumulate: batches whose gradients are averaged into one optimizer step.
+        growth: factor on every batch size after each `growth_every` epochs.
+        growth_every: epochs.
+        clip: largest norm of all gradients together; None means no clipping.
+        l1: λ of λ Σ|w|, added to the gradient as λ sign(w).
+        l2: λ of ½ λ Σw², added to the gradient as λ w.
+        patience: validations without a better quality before stopping; None means never.
+        precision: `fp32`, or `bf16` for the forward pass of training; evaluation always is fp32.
+        log_every: steps between two records.
+    """
+
+    epochs: int
+    steps: int | None = None
+    accumulate: int = 1
+    growth: float = 1.0
+    growth_every: int = 1
+    clip: float | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    patience: int | None = None
+    precision: str = "fp32"
+    log_every: int = 50
+
+    def growth_at(self, epoch: int) -> float:
+        return self.growth ** (epoch // self.growth_every)
+
+    def epoch_steps(self, epoch: int, samplers: Sequence[Sampler]) -> int:
+        """Optimizer steps of an epoch (0-based)."""
+        if self.steps is not None:
+            return self.steps
+        batches = max(sampler.steps(self.growth_at(epoch)) for sampler in samplers)
+        return math.ceil(batches / self.accumulate)
+
+    def total_steps(self, samplers: Sequence[Sampler]) -> int:
+        return sum(self.epoch_steps(epoch, samplers) for epoch in range(self.epochs))
+
+
+@dataclass
+class RunState:
+    """Where a run stands between two epochs; with the state dicts, all that a checkpoint holds."""
+
+    step: int = 0
+    epoch: int = 0
+    best_quality: float = -math.inf
+    best_epoch: int = 0
+    waited: int = 0
+    seconds: float = 0.0
+    samplers: list[dict[str, float]] = field(default_factory=list)

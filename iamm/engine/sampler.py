@@ -1,0 +1,102 @@
+"""Which examples each step sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from iamm.dataset.base import Dataset, Split
+from iamm.engine.seeding import derived_seed
+
+EVALUATION_ROWS = 250
+
+
+class Sampler:
+    """Batches of row numbers of one data set's training split, pass after pass without end.
+
+    A pass visits every row once. Its order is a function of (seed, data set, pass) alone. With `batch_tokens`, rows
+    are sorted by length (ties at random), cut so that rows × longest ≤ batch_tokens, and the batches shuffled; so every
+    pass has the same number of batches.
+
+    Args:
+        dataset: gives name, sizes and lengths.
+        seed: of the run.
+    """
+
+    def __init__(self, dataset: Dataset, seed: int) -> None:
+        self.dataset = dataset
+        self.seed = seed
+        self.lengths = None if dataset.batch_tokens is None else row_lengths(dataset, "train").numpy()
+        self.visited = 0
+        self.position = 0
+        self.growth = 1.0
+        self._batches: list[np.ndarray] = []
+        self._steps: dict[float, int] = {}
+
+    def batches(self, visit: int, growth: float) -> list[np.ndarray]:
+        """The batches of pass `visit`, with the data set's batch size times `growth`."""
+        generator = np.random.default_rng(derived_seed(self.seed, "order", self.dataset.name, visit))
+        order = generator.permutation(self.dataset.size("train"))
+        size = max(1, round(self.dataset.batch_size * growth))
+        if self.lengths is None or self.dataset.batch_tokens is None:
+            return np.split(order, range(size, len(order), size))
+        order = order[np.argsort(self.lengths[order], kind="stable")]
+        cut = cut_by_tokens(self.lengths[order], size, round(self.dataset.batch_tokens * growth))
+        batches = np.split(order, cut)
+        return [batches[place] for place in generator.permutation(len(batches))]
+
+    def steps(self, growth: float) -> int:
+        """Batches a pass; the same in every pass."""
+        if growth not in self._steps:
+            self._steps[growth] = len(self.batches(0, growth))
+        return self._steps[growth]
+
+    def next(self, growth: float) -> Tensor:
+        """Rows of the next batch (B,) int64; a changed `growth` begins a new pass."""
+        if not self._batches or growth != self.growth or self.position == len(self._batches):
+            self.visited += bool(self._batches)
+            self.growth, self.position = growth, 0
+            self._batches = self.batches(self.visited, growth)
+        self.position += 1
+        return torch.from_numpy(self._batches[self.position - 1])
+
+    def state_dict(self) -> dict[str, float]:
+        return {"visited": self.visited, "position": self.position, "growth": self.growth}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self.visited, self.position = int(state["visited"]), int(state["position"])
+        self.growth = float(state["growth"])
+        self._batches = self.batches(self.visited, self.growth) if self.position else []
+
+
+def cut_by_tokens(lengths: np.ndarray, rows: int, tokens: int) -> list[int]:
+    """Where sorted rows are cut so that each batch has rows × longest ≤ tokens, but at least one row."""
+    cuts, start = [], 0
+    for place, length in enumerate(lengths.tolist()):
+        count = place - start + 1
+        if place > start and (count > rows or count * length > tokens):
+            cuts.append(place)
+            start = place
+    return cuts
+
+
+def row_lengths(dataset: Dataset, split: str) -> Tensor:
+    """The longest text of each instance, in tokens: its targets' where they are texts, else its inputs'.  # (N,)"""
+    texts = []
+    for scene in dataset.scenes:
+        part: Split = scene.splits[split]
+        longest = part.targets if part.targets.dim() == 2 else part.inputs
+        if longest.dim() == 2:
+            texts.append((longest != 0).sum(dim=1))
+    if not texts:
+        return torch.ones(dataset.size(split), dtype=torch.int64)
+    return torch.stack(texts).amax(dim=0)
+
+
+def evaluation_batches(dataset: Dataset, split: str) -> Iterator[Tensor]:
+    """Every row once, texts of like length together; the same batches each time."""
+    order = torch.argsort(row_lengths(dataset, split), stable=True)
+    return iter(order.split(EVALUATION_ROWS))

@@ -1,0 +1,69 @@
+"""The contract of every fusion: how scenes of one aligned group share, with each other and with scenes elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from iamm.encoder.base import Features
+
+
+class Fused(NamedTuple):
+    """What each scene's head is given, and what was attended to.
+
+    Shapes:
+        features: per scene of the group, values (B, T, D) and allow (B, T), as they came in
+        scene_weights: per scene of the group, (B, S): how much each of all S scenes counted, summing to 1 over S (or 0
+            where nothing is present); None where a fusion has no such weights
+    """
+
+    features: Mapping[str, Features]
+    scene_weights: Mapping[str, Tensor] | None
+
+
+class Fusion(nn.Module):
+    """Features of one aligned group of scenes in, features for their heads out.
+
+    Scenes in one group are views of the same instances (row b of each is instance b); an absent view (a row with
+    nothing allowed) is masked. Other scenes are met through what they have learnt, never through an example's data.
+
+    Args:
+        scenes: names of all S scenes of the run, in their order.
+        dim: D.
+    """
+
+    gives_scene_weights = False
+    """True where `Fused.scene_weights` is there for every batch."""
+
+    def __init__(self, scenes: Sequence[str], dim: int) -> None:
+        super().__init__()
+        self.scenes = tuple(scenes)
+        self.dim = dim
+
+    def forward(self, features: Mapping[str, Features]) -> Fused:
+        """The features of the scenes of one group, all with the same B."""
+        raise NotImplementedError
+
+
+class SceneMemory(nn.Module):
+    """M learnt slots a scene, shape (S, M, D): what a scene has learnt, for examples of others to attend to.
+
+    A scene's own examples read its slots too; so a slot is formed by its own scene as well as by those that borrow it.
+
+    Args:
+        scenes: S.
+        slots: M.
+        dim: D.
+    """
+
+    def __init__(self, scenes: int, slots: int, dim: int) -> None:
+        super().__init__()
+        self.slots = nn.Parameter(torch.randn(scenes, slots, dim) / dim**0.5)
+
+    def read(self, query: Tensor) -> Tensor:
+        """softmax(query · slotᵀ / √D) slot, scene by scene: (B, D) → (B, S, D)."""
+        scores = torch.einsum("bd,smd->bsm", query, self.slots) / query.shape[-1] ** 0.5
+        return torch.einsum("bsm,smd->bsd", scores.softmax(dim=-1), self.slots)

@@ -1,0 +1,60 @@
+"""Every place of a scene attends to the places of the other scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from iamm.attention.base import Attention
+from iamm.encoder.base import Features
+from iamm.fusion.base import Fused, Fusion, SceneMemory
+
+
+class CrossSceneAttentionFusion(Fusion):
+    """x'_s = x_s + W · attention(query = x_s, keys = the other views' places and all scenes' memories).
+
+    The rival of D0 §5.5.3. Paired scenes attend to each other's real places of the same instance; an absent view is
+    masked. With unpaired scenes only the learnt memories are there to attend to.
+
+    Args:
+        scenes: names of all S scenes.
+        dim: D.
+        attention: a partial that takes `dim`.
+        slots: M, learnt memory slots a scene.
+        dropout: share dropped of what is added.
+    """
+
+    def __init__(
+        self,
+        scenes: Sequence[str],
+        dim: int,
+        *,
+        attention: Callable[..., Attention],
+        slots: int = 4,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(scenes, dim)
+        self.norm = nn.LayerNorm(dim)
+        self.attention = attention(dim)
+        self.memory = SceneMemory(len(self.scenes), slots, dim)
+        self.output = nn.Linear(dim, dim, bias=False)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, features: Mapping[str, Features]) -> Fused:
+        return Fused({name: self.attend(name, features) for name in features}, None)
+
+    def attend(self, name: str, features: Mapping[str, Features]) -> Features:
+        own = features[name]
+        keys, allow = self.others(name, features)
+        context = self.attention(self.norm(own.values), keys, key_allow=allow).context  # (B, T, D)
+        return Features(own.values + self.dropout(self.output(context)), own.allow)
+
+    def others(self, name: str, features: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
+        """The memories of all scenes, then the other views' places: keys (B, K, D) and key_allow (B, K)."""
+        batch = features[name].values.shape[0]
+        memory = self.memory.slots.flatten(0, 1).expand(batch, -1, -1)  # (B, S·M, D)
+        views = [view for other, view in features.items() if other != name]
+        keys = torch.cat((memory, *(self.norm(view.values) for view in views)), dim=1)
+        return keys, torch.cat((memory.new_ones(memory.shape[:2], dtype=torch.bool), *(v.allow for v in views)), dim=1)

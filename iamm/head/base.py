@@ -1,0 +1,65 @@
+"""The contract of every head: a task's loss in training, and what is counted in evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from iamm.dataset.base import Scene, SceneBatch
+from iamm.encoder.base import Features
+
+Evidence = Mapping[str, Any]
+"""What a head notes of one batch: tensors and lists with one entry an example that is present, in the batch's order."""
+
+
+class Look(NamedTuple):
+    """What a head looked at, for pictures.
+
+    Shapes:
+        weights: (B, H, Q, K) over the K places of the features; Q = 1 for a pooled classification
+        asked: what stands beside each of the Q rows, one list an example: the class or the written tokens
+    """
+
+    weights: Tensor
+    asked: list[list[str]]
+
+
+class Head(nn.Module):
+    """Features → a task's loss and measures.
+
+    Examples whose view is absent take part in neither: all models are so judged on the same examples.
+
+    Args:
+        scene: gives the classes or the vocabulary.
+        dim: D.
+    """
+
+    quality = ""
+    """The measure (higher is better, 0 to 1) that validation selects by and tables show first."""
+
+    def __init__(self, scene: Scene, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def loss(self, features: Features, batch: SceneBatch) -> Tensor:
+        """Mean training loss of the batch, label smoothing included; 0 where no example is present.  # ()"""
+        raise NotImplementedError
+
+    def observe(self, features: Features, batch: SceneBatch) -> Evidence:
+        """What this batch tells about the model: predictions, targets and likelihood, without label smoothing."""
+        raise NotImplementedError
+
+    def look(self, features: Features) -> Look | None:
+        """The attention behind the head's answer; None where it has none."""
+        return None
+
+    def measure(self, evidence: Sequence[Evidence]) -> dict[str, float]:
+        """All batches' evidence → measures, `loss` among them."""
+        raise NotImplementedError
+
+
+def gathered(evidence: Sequence[Evidence], key: str) -> list[Any]:
+    """One list over all batches' entries of a kind."""
+    return [entry for part in evidence for entry in part[key]]

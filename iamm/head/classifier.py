@@ -1,0 +1,84 @@
+"""One class for each example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from iamm.attention.base import Attention
+from iamm.dataset.base import Scene, SceneBatch
+from iamm.encoder.base import Features, Pool
+from iamm.head.base import Evidence, Head, Look, gathered
+
+
+class ClassifierHead(Head):
+    """p = softmax(W · pool(x) + b); loss −log p(class).
+
+    Measures: accuracy; precision, recall and F1, each the plain mean over the classes that occur among targets or
+    predictions (macro; 0 where a class is never predicted); loss in nats an example.
+
+    Args:
+        scene: gives the classes.
+        dim: D.
+        attention: a partial that takes `dim`, pools the places with a learnt query; None means their mean.
+        dropout: share dropped of the pooled vector.
+        label_smoothing: ε, the target is 1 − ε on the class and ε/C on all (Szegedy et al. 2016).
+    """
+
+    quality = "accuracy"
+
+    def __init__(
+        self,
+        scene: Scene,
+        dim: int,
+        *,
+        attention: Callable[..., Attention] | None = None,
+        dropout: float = 0.1,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(scene, dim)
+        self.classes = scene.classes
+        self.label_smoothing = label_smoothing
+        self.pool = Pool(dim, attention)
+        self.norm = nn.LayerNorm(dim)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(dim, len(scene.classes))
+
+    def logits(self, features: Features) -> Tensor:
+        pooled, _ = self.pool(features)
+        return self.output(self.dropout(self.norm(pooled)))  # (B, C)
+
+    def loss(self, features: Features, batch: SceneBatch) -> Tensor:
+        each = functional.cross_entropy(
+            self.logits(features), batch.targets, label_smoothing=self.label_smoothing, reduction="none"
+        )
+        return (each * batch.present).sum() / batch.present.sum().clamp(min=1)
+
+    def observe(self, features: Features, batch: SceneBatch) -> Evidence:
+        logits, targets = self.logits(features)[batch.present], batch.targets[batch.present]
+        surprise = functional.cross_entropy(logits.double(), targets, reduction="none")
+        return {"predicted": logits.argmax(1).tolist(), "target": targets.tolist(), "surprise": surprise.tolist()}
+
+    def look(self, features: Features) -> Look | None:
+        _, weights = self.pool(features, need_weights=True)
+        if weights is None:
+            return None
+        answers = [[self.classes[index]] for index in self.logits(features).argmax(1).tolist()]
+        return Look(weights.unsqueeze(2), answers)  # (B, H, 1, T)
+
+    def measure(self, evidence: Sequence[Evidence]) -> dict[str, float]:
+        from sklearn.metrics import precision_recall_fscore_support
+
+        predicted, target = gathered(evidence, "predicted"), gathered(evidence, "target")
+        precision, recall, f1, _ = precision_recall_fscore_support(target, predicted, average="macro", zero_division=0)
+        hits = sum(p == t for p, t in zip(predicted, target, strict=True))
+        return {
+            "accuracy": hits / len(target),
+            "precision": float(precision),
+            "recall": float(recall),
+            "f1": float(f1),
+            "loss": float(torch.tensor(gathered(evidence, "surprise"), dtype=torch.float64).mean()),
+        }

@@ -1,0 +1,143 @@
+"""Text out of a next-token model: greedy and beam search, many sentences at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from iamm.dataset.vocabulary import BOS, EOS, PAD
+
+
+class DecoderState(Protocol):
+    """What a decoder remembers of N sentences with W hypotheses each."""
+
+    def select(self: State, sentences: Tensor, hypotheses: Tensor) -> State:
+        """Keep some sentences, in their order, and of each the given hypotheses.
+
+        Args:
+            sentences: (n,) int64, indices among the N.
+            hypotheses: (n, w) int64, indices among the W of each kept sentence; may repeat.
+        """
+
+
+State = TypeVar("State", bound=DecoderState)
+Step = Callable[[Tensor, State], tuple[Tensor, State]]
+"""(tokens (N, W) int64, state) → (log-probabilities of the next token (N, W, V), state)"""
+
+
+def greedy_search(
+    step: Step[State], state: State, count: int, max_length: int, device: torch.device
+) -> list[list[int]]:
+    """The likeliest token each time, until EOS or `max_length`; finished sentences leave the batch at once.
+
+    Args:
+        step: one token further.
+        state: of `count` sentences with one hypothesis each.
+        count: N.
+        max_length: longest text, in tokens, EOS not counted.
+
+    Returns:
+        the ids of each sentence, without BOS and EOS.
+    """
+    texts: list[list[int]] = [[] for _ in range(count)]
+    alive = torch.arange(count, device=device)
+    tokens = torch.full((count, 1), BOS, device=device)
+    for _ in range(max_length):
+        scores, state = step(tokens, state)
+        tokens = scores.argmax(dim=-1)  # (n, 1)
+        going = (tokens[:, 0] != EOS).nonzero()[:, 0]
+        if len(going) < len(alive):
+            alive, tokens = alive[going], tokens[going]
+            if not len(alive):
+                break
+            state = state.select(going, torch.zeros(len(going), 1, dtype=torch.int64, device=device))
+        for place, token in zip(alive.tolist(), tokens[:, 0].tolist(), strict=True):
+            texts[place].append(token)
+    return texts
+
+
+def beam_search(
+    step: Step[State],
+    state: State,
+    count: int,
+    max_length: int,
+    device: torch.device,
+    *,
+    beams: int,
+    length_penalty: float = 1.0,
+) -> list[list[int]]:
+    """Keep the W likeliest beginnings; of all that ended, the one with the highest log p / length^α.
+
+    A sentence is done when W of its hypotheses have ended, or at `max_length`. The penalty is Wu et al. 2016's (eq. 14)
+    in its simplest form.
+
+    Args:
+        step: one token further.
+        state: of `count` sentences with one hypothesis each.
+        count: N.
+        max_length: longest text, in tokens, EOS not counted.
+        beams: W; 1 gives the greedy text.
+        length_penalty: α; 0 compares plain log-probabilities. Length counts EOS.
+
+    Returns:
+        the ids of each sentence, without BOS and EOS.
+    """
+    best_text: list[list[int]] = [[] for _ in range(count)]
+    best_score = [float("-inf")] * count
+    ended = torch.zeros(count, dtype=torch.int64, device=device)
+    alive = torch.arange(count, device=device)
+    texts = torch.full((count, 1, 1), BOS, device=device)  # (n, W, t)
+    totals = torch.zeros(count, 1, device=device)  # (n, W)
+
+    def keep_best(rows: list[int], found: Tensor, scores: list[float]) -> None:
+        for row, ids, score in zip(rows, found.tolist(), scores, strict=True):
+            if score > best_score[row]:
+                best_score[row], best_text[row] = score, ids
+
+    for length in range(1, max_length + 2):
+        scores, state = step(texts[:, :, -1], state)
+        if length > max_length:
+            scores = forced_end(scores)
+        values, origin, token = best_next(totals, scores, 2 * beams)
+        ends = (token == EOS) & (torch.arange(values.shape[1], device=device) < beams) & values.isfinite()
+        row, place = ends.nonzero(as_tuple=True)
+        keep_best(
+            alive[row].tolist(),
+            texts[row, origin[row, place], 1:],
+            (values[row, place] / length**length_penalty).tolist(),
+        )
+        ended = ended + ends.sum(dim=1)
+        values, kept = values.masked_fill(token == EOS, float("-inf")).topk(min(beams, values.shape[1]), dim=1)
+        going = ((ended < beams) & values[:, 0].isfinite()).nonzero()[:, 0]
+        if not len(going):
+            break
+        origin, token = origin.gather(1, kept)[going], token.gather(1, kept)[going]  # (n, W)
+        history = texts[going].gather(1, origin.unsqueeze(-1).expand(-1, -1, texts.shape[-1]))
+        texts = torch.cat((history, token.unsqueeze(-1)), dim=-1)
+        totals, alive, ended = values[going], alive[going], ended[going]
+        state = state.select(going, origin)
+    return best_text
+
+
+def best_next(totals: Tensor, scores: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The `count` best continuations of each sentence: total, hypothesis they continue, token; each (n, count)."""
+    vocabulary = scores.shape[-1]
+    joint = (totals.unsqueeze(-1) + scores).flatten(1)  # (n, W·V)
+    values, index = joint.topk(min(count, joint.shape[1]), dim=1)
+    return values, index // vocabulary, index % vocabulary
+
+
+def forced_end(scores: Tensor) -> Tensor:
+    """At the longest length only EOS may follow."""
+    only = torch.full_like(scores, float("-inf"))
+    only[..., EOS] = scores[..., EOS]
+    return only
+
+
+def next_token_scores(logits: Tensor) -> Tensor:
+    """log softmax, with the tokens that never stand in a text (PAD, BOS) ruled out. Logits (…, V)."""
+    ruled_out = torch.tensor([PAD, BOS], device=logits.device)
+    return torch.log_softmax(logits.float().index_fill(-1, ruled_out, float("-inf")), dim=-1)

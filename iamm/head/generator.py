@@ -1,0 +1,129 @@
+"""Text written by a Transformer decoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from iamm.attention.base import Attention, AttentionState
+from iamm.dataset.base import Scene
+from iamm.encoder.base import Features, FeedForward, sinusoids
+from iamm.head.text import TextHead
+
+
+@dataclass(frozen=True)
+class TransformerState:
+    """Per layer the past of N·W hypotheses and the memory of N sentences, which all hypotheses of a sentence share."""
+
+    past: tuple[AttentionState, ...]
+    memory: tuple[AttentionState, ...]
+    hypotheses: int
+    length: int
+
+    def select(self, sentences: Tensor, hypotheses: Tensor) -> TransformerState:
+        rows = (sentences[:, None] * self.hypotheses + hypotheses).flatten()
+        kept = len(sentences) == self.memory[0].key.shape[0]
+        memory = self.memory if kept else tuple(state.select(sentences) for state in self.memory)
+        past = tuple(state.select(rows) for state in self.past)
+        return TransformerState(past, memory, hypotheses.shape[1], self.length)
+
+
+class GeneratorHead(TextHead):
+    """Embedding + positions → layers of causal self-attention, attention to the source, feed-forward; norm first
+    (Vaswani et al. 2017, §3.1; Xiong et al. 2020).
+
+    In search each token is computed once: keys and values of the past are kept, the source is projected once.
+
+    Args:
+        scene: gives the target vocabulary.
+        dim: D, even.
+        attention: a partial that takes `dim`; used for both attentions.
+        layers: how many.
+        feed_forward: hidden width of the feed-forward parts, as a multiple of D.
+        dropout: share dropped of embeddings, hidden units and each part's output.
+        search: `label_smoothing`, `beams`, `length_penalty`, `max_length` as in `TextHead`.
+
+    Raises:
+        ValueError: an odd `dim`.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        dim: int,
+        *,
+        attention: Callable[..., Attention],
+        layers: int = 2,
+        feed_forward: int = 2,
+        dropout: float = 0.1,
+        **search: float,
+    ) -> None:
+        super().__init__(scene, dim, **search)  # type: ignore[arg-type]
+        if dim % 2:
+            raise ValueError(f"`dim` must be even, for sines and cosines of positions. Found dim={dim}.")
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.ModuleList(DecoderLayer(dim, attention, feed_forward, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim)
+
+    def decoder_layers(self) -> list[DecoderLayer]:
+        return [cast(DecoderLayer, layer) for layer in self.layers]
+
+    def embed(self, tokens: Tensor, start: int = 0) -> Tensor:
+        positions = sinusoids(tokens.shape[1], self.dim, start).to(tokens.device)
+        return self.dropout(self.embedding(tokens) * math.sqrt(self.dim) + positions)
+
+    def attended(self, features: Features, tokens: Tensor, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:
+        values, weights = self.embed(tokens), None
+        for layer in self.layers:
+            values, weights = layer(values, features, need_weights=need_weights)
+        return self.norm(values), weights
+
+    def begin(self, features: Features) -> TransformerState:
+        return TransformerState(
+            tuple(layer.own.empty_state(features.values) for layer in self.decoder_layers()),
+            tuple(layer.source.remember(features.values, key_allow=features.allow) for layer in self.decoder_layers()),
+            hypotheses=1,
+            length=0,
+        )
+
+    def advance(self, tokens: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
+        values, past = self.embed(tokens.reshape(-1, 1), state.length), []  # (N·W, 1, D)
+        for layer, own, memory in zip(self.decoder_layers(), state.past, state.memory, strict=True):
+            values, grown = layer.advance(values, own, memory, tokens.shape)
+            past.append(grown)
+        states = self.norm(values).view(*tokens.shape, self.dim)  # (N, W, D)
+        return states, TransformerState(tuple(past), state.memory, tokens.shape[1], state.length + 1)
+
+
+class DecoderLayer(nn.Module):
+    """x + own attention, x + attention to the source, x + feed-forward, each on norm x."""
+
+    def __init__(self, dim: int, attention: Callable[..., Attention], feed_forward: int, dropout: float) -> None:
+        super().__init__()
+        self.own = attention(dim)
+        self.source = attention(dim)
+        self.feed_forward = FeedForward(dim, feed_forward * dim, dropout)
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, values: Tensor, features: Features, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:
+        values = values + self.dropout(self.own(self.norms[0](values), causal=True).context)
+        seen = self.source(self.norms[1](values), features.values, key_allow=features.allow, need_weights=need_weights)
+        values = values + self.dropout(seen.context)
+        return values + self.dropout(self.feed_forward(self.norms[2](values))), seen.weights
+
+    def advance(
+        self, values: Tensor, past: AttentionState, memory: AttentionState, shape: torch.Size
+    ) -> tuple[Tensor, AttentionState]:
+        """One token of N·W hypotheses. The W of one sentence are W queries to its one memory."""
+        own = self.own(self.norms[0](values), causal=True, state=past)
+        assert own.state is not None
+        values = values + own.context
+        query = self.norms[1](values).view(*shape, -1)  # (N, W, D)
+        values = values + self.source(query, state=memory).context.reshape(values.shape)
+        return values + self.feed_forward(self.norms[2](values)), own.state

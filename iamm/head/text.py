@@ -1,0 +1,147 @@
+"""What every head that writes text has in common: loss, search, and measures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from iamm.dataset.base import Scene, SceneBatch
+from iamm.dataset.vocabulary import BOS, EOS, PAD, Vocabulary, padded
+from iamm.encoder.base import Features
+from iamm.head.base import Evidence, Head, Look, gathered
+from iamm.head.decoding import beam_search, greedy_search, next_token_scores
+
+
+class TextHead(Head):
+    """p(y) = Π_t p(y_t | y_<t, x), with teacher forcing in training and search in evaluation.
+
+    Measures: BLEU (sacrebleu, lower-cased, 13a tokens, 0 to 1) of the searched text against the reference; loss in nats
+    a token (EOS counted) and perplexity = e^loss, both of the reference under teacher forcing.
+
+    Args:
+        scene: gives the target vocabulary.
+        dim: D.
+        label_smoothing: ε.
+        beams: width of the search in evaluation; 1 is greedy.
+        length_penalty: α of the beam search.
+        max_length: longest text written, in tokens; None means the longest of the training targets.
+    """
+
+    quality = "bleu"
+
+    def __init__(
+        self,
+        scene: Scene,
+        dim: int,
+        *,
+        label_smoothing: float = 0.0,
+        beams: int = 1,
+        length_penalty: float = 1.0,
+        max_length: int | None = None,
+    ) -> None:
+        super().__init__(scene, dim)
+        if beams < 1:
+            raise ValueError(f"`beams` must be at least 1. Found {beams}: 1 is greedy search.")
+        assert scene.target is not None
+        self.vocabulary: Vocabulary = scene.target
+        self.label_smoothing = label_smoothing
+        self.beams = beams
+        self.length_penalty = length_penalty
+        self.max_length = longest_target(scene) if max_length is None else max_length
+        self.embedding = nn.Embedding(len(self.vocabulary), dim, padding_idx=PAD)
+        nn.init.normal_(self.embedding.weight, std=dim**-0.5)
+
+    def attended(self, features: Features, tokens: Tensor, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:
+        """The decoder's states (B, Q, D) after each of `tokens` (B, Q), all at once; and the last layer's weights over
+        the source (B, H, Q, K), where asked for and there are any."""
+        raise NotImplementedError
+
+    def begin(self, features: Features) -> Any:
+        """A decoder state before the first token, with one hypothesis a sentence."""
+        raise NotImplementedError
+
+    def advance(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """One token further: tokens (N, W) → states (N, W, D), and what is remembered."""
+        raise NotImplementedError
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Scores of the next token, by the embedding itself (Press and Wolf 2017).  # (…, V)"""
+        return functional.linear(states, self.embedding.weight)
+
+    def token_logits(self, features: Features, batch: SceneBatch) -> tuple[Tensor, Tensor]:
+        """Logits (n, V) and targets (n,) of the n real tokens of present examples: padding is never scored."""
+        given, wanted = batch.targets[:, :-1], batch.targets[:, 1:]
+        real = (wanted != PAD) & batch.present[:, None]
+        return self.logits(self.attended(features, given, need_weights=False)[0][real]), wanted[real]
+
+    def loss(self, features: Features, batch: SceneBatch) -> Tensor:
+        logits, targets = self.token_logits(features, batch)
+        total = functional.cross_entropy(logits, targets, label_smoothing=self.label_smoothing, reduction="sum")
+        return total / max(len(targets), 1)
+
+    @torch.no_grad()
+    def write(self, features: Features) -> list[list[int]]:
+        """The searched text of each example, as ids."""
+        count, device = features.values.shape[0], features.values.device
+        state = self.begin(features)
+        if self.beams == 1:
+            return greedy_search(self.score_next, state, count, self.max_length, device)
+        return beam_search(
+            self.score_next,
+            state,
+            count,
+            self.max_length,
+            device,
+            beams=self.beams,
+            length_penalty=self.length_penalty,
+        )
+
+    def score_next(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        states, state = self.advance(tokens, state)
+        return next_token_scores(self.logits(states)), state  # (N, W, V)
+
+    def observe(self, features: Features, batch: SceneBatch) -> Evidence:
+        rows = batch.present.nonzero()[:, 0]
+        here = Features(features.values[rows], features.allow[rows])
+        seen = SceneBatch(batch.inputs[rows], batch.targets[rows], batch.present[rows])
+        logits, targets = self.token_logits(here, seen)
+        surprise = functional.cross_entropy(logits.double(), targets, reduction="none")
+        written = self.write(here) if len(rows) else []
+        return {
+            "surprise": surprise.tolist(),
+            "written": [self.vocabulary.decode(ids) for ids in written],
+            "reference": [self.vocabulary.decode(ids) for ids in seen.targets.tolist()],
+        }
+
+    def look(self, features: Features) -> Look | None:
+        written = self.write(features)
+        tokens = padded([[BOS, *ids] for ids in written]).to(features.values.device)
+        _, weights = self.attended(features, tokens, need_weights=True)
+        if weights is None:
+            return None
+        return Look(weights, [[self.vocabulary.piece(index) for index in (*ids, EOS)] for ids in written])
+
+    def measure(self, evidence: Sequence[Evidence]) -> dict[str, float]:
+        loss = float(torch.tensor(gathered(evidence, "surprise"), dtype=torch.float64).mean())
+        score, _ = bleu(gathered(evidence, "written"), gathered(evidence, "reference"))
+        return {"bleu": score, "loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+
+
+def longest_target(scene: Scene) -> int:
+    """Tokens of the longest training target that counts, without BOS and EOS."""
+    train = scene.splits["train"]
+    return int((train.targets[train.present] != PAD).sum(dim=1).max()) - 2
+
+
+def bleu(written: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+    """Corpus BLEU, 0 to 1, and its signature (Post 2018): lower-cased, 13a tokens, as published for Multi30k."""
+    from sacrebleu.metrics import BLEU
+
+    metric = BLEU(lowercase=True, tokenize="13a", force=True)  # no advice on the terminal about texts like "a dog ."
+    score = metric.corpus_score(list(written), [list(references)])
+    return score.score / 100.0, str(metric.get_signature())

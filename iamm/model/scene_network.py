@@ -1,0 +1,107 @@
+"""Encoder → fusion → head: the one network of this project. Its parts give it its name (`configs/model/`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from iamm.dataset.base import Scene, SceneBatch
+from iamm.encoder.base import Encoder, Features
+from iamm.fusion.base import Fusion
+from iamm.head.base import Evidence, Head, Look
+
+Batch = Mapping[str, SceneBatch]
+"""One aligned group: the scenes of one data set, row b of each a view of the same instance."""
+
+
+class Outcome(NamedTuple):
+    """Losses () of the group's scenes, and the mean attention (S,) of its present examples over all scenes, if any."""
+
+    losses: Mapping[str, Tensor]
+    scene_weights: Mapping[str, Tensor] | None
+
+
+class SceneNetwork(nn.Module):
+    """Per scene its own encoder and head; between them one fusion for all.
+
+    Args:
+        scenes: all scenes of the run, in the order of losses and weights.
+        dim: D, the width of all features.
+        encoder: per kind of input a partial that takes (scene, dim).
+        fusion: a partial that takes (names of the scenes, dim).
+        head: per task a partial that takes (scene, dim).
+
+    Raises:
+        ValueError: a scene whose kind of input or task has no encoder or head.
+    """
+
+    def __init__(
+        self,
+        scenes: Sequence[Scene],
+        dim: int,
+        *,
+        encoder: Mapping[str, Callable[..., Encoder]],
+        fusion: Callable[..., Fusion],
+        head: Mapping[str, Callable[..., Head]],
+    ) -> None:
+        super().__init__()
+        for scene in scenes:
+            if scene.kind not in encoder or scene.task not in head:
+                raise ValueError(
+                    f"A scene needs an encoder of its kind and a head of its task. Found {scene.name} ({scene.kind}, "
+                    f"{scene.task}), encoders {sorted(encoder)} and heads {sorted(head)}: choose a model with both."
+                )
+        self.names = tuple(scene.name for scene in scenes)
+        self.encoders = nn.ModuleDict({scene.name: encoder[scene.kind](scene, dim) for scene in scenes})
+        self.fusion = fusion(self.names, dim)
+        self.heads = nn.ModuleDict({scene.name: head[scene.task](scene, dim) for scene in scenes})
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Those that several scenes share: the fusion's."""
+        return list(self.fusion.parameters())
+
+    def head(self, name: str) -> Head:
+        return cast(Head, self.heads[name])
+
+    def features(self, batch: Batch) -> tuple[Mapping[str, Features], Mapping[str, Tensor] | None]:
+        """What the heads of the group's scenes are given, and the scene weights (B, S), if any."""
+        encoded = {name: self.encoders[name](part.inputs, part.present) for name, part in batch.items()}
+        fused = self.fusion(encoded)
+        return fused.features, fused.scene_weights
+
+    def forward(self, batch: Batch) -> Outcome:
+        features, weights = self.features(batch)
+        losses = {name: self.head(name).loss(features[name], part) for name, part in batch.items()}
+        if weights is None:
+            return Outcome(losses, None)
+        return Outcome(losses, {name: present_mean(weights[name], batch[name].present) for name in batch})
+
+    @torch.no_grad()
+    def observe(self, batch: Batch) -> tuple[dict[str, Evidence], dict[str, Tensor]]:
+        """What each head notes of this group, and the scene weights of its present examples, (n, S), if any."""
+        features, weights = self.features(batch)
+        noted = {name: self.head(name).observe(features[name], part) for name, part in batch.items()}
+        seen = {} if weights is None else {name: weights[name][part.present] for name, part in batch.items()}
+        return noted, seen
+
+    def measure(self, evidence: Mapping[str, Sequence[Evidence]]) -> tuple[dict[str, dict[str, float]], float]:
+        """Per scene its measures; and the quality: the mean over scenes of the measure that each head is judged by."""
+        measures = {name: self.head(name).measure(parts) for name, parts in evidence.items()}
+        qualities = [found[self.head(name).quality] for name, found in measures.items()]
+        return measures, sum(qualities) / len(qualities)
+
+    @torch.no_grad()
+    def look(self, batch: Batch) -> dict[str, Look]:
+        """What each head with attention looked at."""
+        features, _ = self.features(batch)
+        looks = {name: self.head(name).look(features[name]) for name in batch}
+        return {name: look for name, look in looks.items() if look is not None}
+
+
+def present_mean(weights: Tensor, present: Tensor) -> Tensor:
+    """Mean over the present rows, detached; zero where none is.  # (S,)"""
+    weights = weights.detach()
+    return (weights * present.unsqueeze(-1)).sum(dim=0) / present.sum().clamp(min=1)

@@ -1,0 +1,113 @@
+"""Writes what a run tells: TensorBoard events and the records beside them. All tags are made here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from iamm.engine.evaluate import Evaluation
+from iamm.engine.observer import Interval
+from iamm.engine.plan import RunState
+from iamm.report.records import RunFolder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def tag(phase: str, measure: str, *scene: str) -> str:
+    """`train/loss/digits`, `val/accuracy/digits`, `test/bleu/multi30k_de_en`."""
+    return "/".join((phase, measure, *scene))
+
+
+class Recorder:
+    """An observer of `fit` that writes each interval and each evaluation to TensorBoard and to records.jsonl.
+
+    Args:
+        folder: of the run.
+        step: where an interrupted run goes on; later points of its earlier life are hidden.
+    """
+
+    def __init__(self, folder: RunFolder, step: int = 0) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of TensorBoard's own imports
+            from torch.utils.tensorboard.writer import SummaryWriter
+
+            self.writer = SummaryWriter(str(folder.path), purge_step=step + 1 if step else None)
+        self.folder = folder
+        folder.cut_records(step)
+
+    def close(self) -> None:
+        self.writer.close()
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
+
+    def trained(self, told: Interval) -> None:
+        values = {tag("train", "loss", scene): value for scene, value in told.losses.items()}
+        values |= {tag("train", "weight", scene): value for scene, value in told.weights.items()}
+        values |= scene_weight_values("train", told.scene_weights)
+        values |= {tag("train", "learning_rate"): told.rate, tag("train", "gradient_norm"): told.gradient_norm}
+        speed = {tag("time", "steps_per_second"): told.steps_per_second}
+        self.scalars(values | speed, told.step)
+        self.folder.append({"kind": "train", "step": told.step, "epoch": told.epoch, "values": values, "time": speed})
+
+    def validated(self, state: RunState, evaluation: Evaluation) -> None:
+        self.evaluated("val", state.step, state.epoch, evaluation, seconds=state.seconds)
+        self.write_texts("val", evaluation, state.step)
+
+    def evaluated(self, phase: str, step: int, epoch: int, evaluation: Evaluation, *, seconds: float) -> None:
+        values = measure_values(phase, evaluation.measures)
+        values |= scene_weight_values(phase, evaluation.scene_weights)
+        values[tag(phase, "quality")] = evaluation.quality
+        self.scalars(values | {tag("time", "seconds"): seconds}, step)
+        self.folder.append(
+            {"kind": phase, "step": step, "epoch": epoch, "values": values, "time": {tag("time", "seconds"): seconds}}
+        )
+
+    def write_texts(self, phase: str, evaluation: Evaluation, step: int, count: int = 8) -> None:
+        """Some written sentences beside their references, as a table."""
+        for scene, evidence in evaluation.evidence.items():
+            pairs = [
+                pair
+                for part in evidence
+                if "written" in part
+                for pair in zip(part["written"], part["reference"], strict=True)
+            ]
+            if pairs:
+                shown = pairs[:: max(1, len(pairs) // count)][:count]
+                self.writer.add_text(tag(phase, "written", scene), text_table(shown), step)
+
+    def picture(self, name: str, figure: Figure, step: int) -> None:
+        """A figure into TensorBoard, and as a PNG into the run folder."""
+        self.folder.pictures.mkdir(exist_ok=True)
+        figure.savefig(self.folder.pictures / f"{name.replace('/', '-')}.png", dpi=110)
+        self.writer.add_figure(name, figure, step)
+
+    def hparams(self, choices: Mapping[str, Any], measures: Mapping[str, Mapping[str, float]]) -> None:
+        """The hparams tab, in this run's own folder (the writer's own method would make another run)."""
+        from torch.utils.tensorboard.summary import hparams
+
+        plain = {key: value if isinstance(value, (bool, int, float)) else str(value) for key, value in choices.items()}
+        for summary in hparams(plain, measure_values("test", measures)):
+            self.writer._get_file_writer().add_summary(summary)
+
+
+def measure_values(phase: str, measures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    return {tag(phase, name, scene): value for scene, found in measures.items() for name, value in found.items()}
+
+
+def scene_weight_values(phase: str, weights: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """How much each scene's examples attended to every scene."""
+    return {
+        tag(phase, "scene_weight", scene, other): value
+        for scene, row in weights.items()
+        for other, value in row.items()
+    }
+
+
+def text_table(pairs: Sequence[tuple[str, str]]) -> str:
+    """Markdown, the bars inside a text escaped."""
+    rows = "\n".join(f"| {a.replace('|', '¦')} | {b.replace('|', '¦')} |" for a, b in pairs)
+    return f"| written | reference |\n| --- | --- |\n{rows}"

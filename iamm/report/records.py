@@ -1,0 +1,153 @@
+"""The run folder and its files: the one owner of the record format.
+
+config.yaml      the resolved configuration
+status.json      running, finished or failed; always written whole
+records.jsonl    one line a record: intervals of training, validations
+result.json      the final measures with everything needed to trust them; written last, its presence means finished
+last.pt, best.pt where training goes on from; the model that validation chose
+events.out.*     TensorBoard
+pictures/        what was looked at
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from iamm.errors import BadDataError, BusyError, MissingDataError, OutputError
+
+PLACES = ("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun", "log", "profile")
+"""Keys that say where and how, not what is computed; left out of a run's address."""
+
+
+def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
+    """A readable name and 8 hex digits of SHA-256 over what the configuration computes.
+
+    Args:
+        config: resolved, plain containers.
+        names: what a reader should see first, such as model and data sets.
+    """
+    without_places = drop_keys(config, PLACES)
+    text = json.dumps(without_places, sort_keys=True, ensure_ascii=False)
+    return "-".join((*names, hashlib.sha256(text.encode()).hexdigest()[:8]))
+
+
+def drop_keys(value: Any, keys: Sequence[str]) -> Any:
+    """The same containers without those keys, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: drop_keys(part, keys) for key, part in value.items() if key not in keys}
+    if isinstance(value, list):
+        return [drop_keys(part, keys) for part in value]
+    return value
+
+
+class RunFolder:
+    """One run's folder.
+
+    Args:
+        path: is made when first written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.status = path / "status.json"
+        self.records = path / "records.jsonl"
+        self.result = path / "result.json"
+        self.last = path / "last.pt"
+        self.best = path / "best.pt"
+        self.pictures = path / "pictures"
+
+    def finished(self) -> bool:
+        return self.result.exists()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder, made and locked: no second process writes it meanwhile.
+
+        Raises:
+            OutputError: the folder cannot be made or written.
+            BusyError: another live process holds it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise OutputError(
+                f"A run folder must be writable. Found {self.path}: {error.strerror}. Set output_dir=… elsewhere."
+            ) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise BusyError(
+                    f"One process a run folder. Found {self.path} in use by a live run: wait for it."
+                ) from error
+            yield
+
+    def clear(self) -> None:
+        """Forget everything an earlier run left here."""
+        for file in (*self.path.glob("events.out.*"), *self.pictures.glob("*.png")):
+            file.unlink()
+        for file in (self.result, self.status, self.records, self.last, self.best, self.config):
+            file.unlink(missing_ok=True)
+
+    def write_status(self, state: str, **more: Any) -> None:
+        write_json(self.status, {"state": state, "process": os.getpid(), "host": socket.gethostname(), **more})
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        with self.records.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def cut_records(self, step: int) -> None:
+        """Drop what an interrupted run recorded after the step of its checkpoint, and a line it did not finish."""
+        if not self.records.exists():
+            return
+        kept = [line for line in whole_lines(self.records) if json.loads(line)["step"] <= step]
+        write_text(self.records, "".join(kept))
+
+
+def whole_lines(path: Path) -> list[str]:
+    with path.open(encoding="utf-8") as file:
+        return [line for line in file if line.endswith("\n")]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """The result of a finished run.
+
+    Raises:
+        MissingDataError: no finished run lies there.
+        BadDataError: its result cannot be read.
+    """
+    path = folder / "result.json"
+    if not path.exists():
+        raise MissingDataError(
+            f"`run` must name the folder of a finished run. Found no result.json in {folder}: "
+            "look at the end of the training's output for the folder."
+        )
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+    except ValueError as error:
+        raise BadDataError(f"A result must be JSON. Found {path}: {error}. Run again with rerun=true.") from error

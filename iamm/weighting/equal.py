@@ -1,0 +1,21 @@
+"""The same weight for every scene."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from iamm.weighting.base import Weighting
+
+
+class EqualWeighting(Weighting):
+    """w_i = 1/S.
+
+    Args:
+        scenes: S, how many losses there are.
+
+    Source: D0 §4.4, w_m = 1/M; its strength is shown by Kurin et al. 2022 (there as the sum, S times ours).
+    """
+
+    def weights(self, losses: Tensor, scene_weights: Tensor | None) -> Tensor:
+        return torch.full_like(losses, 1 / self.scenes)  # (S,)

@@ -1,0 +1,40 @@
+"""Weights that the user gives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from iamm.weighting.base import Weighting
+
+
+class FixedWeighting(Weighting):
+    """w_i = the given value, as it stands: not normalised, so doubling all doubles every gradient.
+
+    Args:
+        scenes: S, how many losses there are.
+        values: S finite numbers, none negative and one at least positive, in the order of the scenes.
+
+    Raises:
+        ValueError: values of another number, negative, not finite or all zero.
+
+    Source: D0 §3.1.3, L = Σ w_m L_m with weights set by hand.
+    """
+
+    def __init__(self, scenes: int, *, values: Sequence[float]) -> None:
+        super().__init__(scenes)
+        given = [float(value) for value in values]
+        if len(given) != scenes:
+            raise ValueError(
+                f"`values` must hold one weight per scene. Found {len(given)} for {scenes} scenes: {given}."
+            )
+        if not all(0.0 <= value < math.inf for value in given) or not any(given):
+            raise ValueError(f"`values` must be finite, none negative, one at least positive. Found {given}.")
+        self.values: Tensor
+        self.register_buffer("values", torch.tensor(given))
+
+    def weights(self, losses: Tensor, scene_weights: Tensor | None) -> Tensor:
+        return self.values  # (S,)

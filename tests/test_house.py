@@ -1,0 +1,225 @@
+"""The rules of the house, read off the tree: one word in three places, arrows down only, nothing by the back door."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+CONFIGS, CODE, TESTS = ROOT / "configs", ROOT / "iamm", ROOT / "tests"
+
+PARTS = {"attention", "augment", "dataset", "encoder", "fusion", "head", "schedule", "weighting"}  # floor 1
+MAY_USE = {"model": {"attention", "encoder", "fusion", "head"}, "engine": set(), "report": {"engine"}}  # floor 2
+COMMAND = "cli"  # floor 3, sees all
+COMPOSED = {"experiment", "model", "optimizer"}  # rooms whose choices are made of others' classes
+ROOMS = {*PARTS, *MAY_USE, COMMAND}
+LONGEST = 250  # lines of a file of iamm
+
+SOURCES = sorted(CODE.rglob("*.py"))
+SCRIPTS = sorted(
+    path for folder in ("iamm", "tests", "benchmarks", "scripts") for path in (ROOT / folder).rglob("*.py")
+)
+YAMLS = sorted(CONFIGS.rglob("*.yaml"))
+VARIANTS = [path for path in YAMLS if path.parent != CONFIGS and path.parent.name not in COMPOSED]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def each(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=name_of)
+
+
+def imports(source: str) -> Iterator[str]:
+    """Full names of all that is imported, at the top or inside a function; relative ones keep their dots."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def may_import(room: str, name: str) -> bool:
+    """Own room, what is no room (errors), the bases of floor 1 and the vocabulary; else only what MAY_USE says."""
+    package, *inner = name.split(".")
+    if package != "iamm" or not inner or inner[0] == room or inner[0] not in ROOMS:
+        return not name.startswith(".")
+    contract = inner[0] in PARTS and (inner[1:2] == ["base"] or inner[:2] == ["dataset", "vocabulary"])
+    return room == COMMAND or contract or inner[0] in MAY_USE.get(room, ())
+
+
+def module_of(room: str, variant: str) -> str:
+    """The variant's own module or, for a preset, the one of the longest shorter name: multi30k_de_en → multi30k."""
+    words = variant.split("_")
+    names = ["_".join(words[:count]) for count in range(len(words), 0, -1)]
+    return next((name for name in names if (CODE / room / f"{name}.py").exists()), variant)
+
+
+def camel(*names: str) -> str:
+    return "".join(word.capitalize() for name in names for word in name.split("_"))
+
+
+def target_of(path: Path) -> Any:
+    """`_target_`, or that under the one key that is the file's own name, where several choices may be composed."""
+    content: Any = OmegaConf.load(path)
+    return content.get("_target_") or content.get(path.stem, {}).get("_target_")
+
+
+def forbidden(source: str) -> Iterator[str]:
+    """What compares without saying where, or runs what it reads."""
+    unpickling = {"pickle.load", "pickle.loads", "pickle.Unpickler"}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and node.attr == "allclose":
+            yield f"line {node.lineno}: allclose"
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in unpickling:
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+        if isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            yield from (f"line {node.lineno}: {n}" for n in names if n in unpickling or n.endswith(".allclose"))
+        if isinstance(node, ast.Call):
+            says = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            safe = "True" if ast.unparse(node.func) != "torch.load" else None
+            if says.get("weights_only", safe) != "True":
+                yield f"line {node.lineno}: torch.load without weights_only=True"
+
+
+@each(VARIANTS)
+def test_one_word_three_places(path: Path) -> None:
+    room = path.parent.name
+    module = module_of(room, path.stem)
+    assert (CODE / room / f"{module}.py").exists(), f"no iamm/{room}/{module}.py for {name_of(path)}"
+    assert (TESTS / room / f"test_{module}.py").exists(), f"no tests/{room}/test_{module}.py for {name_of(path)}"
+    classes = [
+        node.name
+        for node in ast.parse((CODE / room / f"{module}.py").read_text()).body
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert camel(module, room) in classes
+    assert target_of(path) == f"iamm.{room}.{module}.{camel(module, room)}"
+
+
+def test_every_room_has_choices() -> None:
+    rooms = {path.parent.name for path in YAMLS if path.parent != CONFIGS}
+    assert rooms >= PARTS | COMPOSED
+    assert rooms - COMPOSED == PARTS
+
+
+def test_one_model_only() -> None:
+    """A baseline is a YAML of parts, not a class."""
+    assert {path.stem for path in (CODE / "model").glob("*.py")} == {"__init__", "scene_network"}
+
+
+def test_rooms_are_those_of_the_plan() -> None:
+    assert {path.parent.name for path in CODE.glob("*/__init__.py")} == ROOMS
+
+
+@each(SOURCES)
+def test_arrows_run_down(path: Path) -> None:
+    room = path.parent.name if path.parent != CODE else ""
+    assert [name for name in imports(path.read_text()) if not may_import(room, name)] == []
+
+
+@each([path for path in SOURCES if path.parent.name != COMMAND])
+def test_only_the_command_knows_hydra(path: Path) -> None:
+    assert [name for name in imports(path.read_text()) if name.split(".")[0] in ("hydra", "omegaconf")] == []
+
+
+@each(YAMLS)
+def test_first_line_says_what_the_choice_is(path: Path) -> None:
+    """It is shown by --help; only Hydra's own `@package` line may stand above it."""
+    first = next(line for line in path.read_text().splitlines() if "@package" not in line)
+    assert first.startswith("# ")
+    assert len(first.split()) > 3
+
+
+@each(sorted(CODE.glob("*/__init__.py")))
+def test_init_files_are_empty(path: Path) -> None:
+    assert path.read_text() == ""
+
+
+@each(SOURCES)
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST
+
+
+@each(SCRIPTS)
+def test_nothing_forbidden(path: Path) -> None:
+    assert list(forbidden(path.read_text())) == []
+
+
+def test_wheel_holds_every_folder() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    code = {path.parent.relative_to(ROOT) for path in SOURCES}
+    configs = {Path("iamm") / path.parent.relative_to(ROOT) for path in [*YAMLS, CONFIGS / "__init__.py"]}
+    assert sorted(listed) == sorted(".".join(path.parts) for path in code | configs)
+
+
+@pytest.mark.parametrize(
+    ("room", "line", "right"),
+    [
+        ("attention", "from iamm.attention.additive import AdditiveAttention", True),
+        ("encoder", "from iamm.attention.base import Attention", True),
+        ("encoder", "from iamm.attention import base", True),
+        ("encoder", "from iamm.attention.additive import AdditiveAttention", False),
+        ("encoder", "import iamm.attention.additive", False),
+        ("encoder", "from iamm import attention", False),
+        ("encoder", "from iamm.model.base import x", False),
+        ("augment", "from iamm.dataset.vocabulary import PAD", True),
+        ("augment", "def f():\n    from iamm.dataset.digits import DigitsDataset", False),
+        ("head", "from ..attention import additive", False),
+        ("head", "from . import base", False),
+        ("head", "from iamm.errors import BadDataError", True),
+        ("engine", "from iamm.weighting.base import Weighting", True),
+        ("engine", "from iamm.weighting.equal import EqualWeighting", False),
+        ("engine", "from iamm.model.scene_network import SceneNetwork", False),
+        ("engine", "from iamm.cli.train import main", False),
+        ("model", "from iamm.fusion.shared import SharedFusion", True),
+        ("model", "from iamm.engine.fit import fit", False),
+        ("report", "from iamm.engine.fit import RunState", True),
+        ("engine", "from iamm.report.records import RunFolder", False),
+        ("cli", "from iamm.engine.fit import fit", True),
+        ("", "from iamm.attention.additive import AdditiveAttention", False),
+        ("encoder", "import torch", True),
+    ],
+)
+def test_the_reading_of_imports(room: str, line: str, right: bool) -> None:
+    assert all(may_import(room, name) for name in imports(line)) == right
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("torch.allclose(a, b)", 1),
+        ("from torch import allclose", 1),
+        ("a.allclose(b)", 1),
+        ("pickle.load(f)", 1),
+        ("from pickle import loads", 1),
+        ("torch.load(p, weights_only=False)", 1),
+        ("torch.load(p)", 1),
+        ("load(p, weights_only=x)", 1),
+        ("torch.load(p, weights_only=True)", 0),
+        ("torch.testing.assert_close(a, b)", 0),
+        ("'pickle.load and allclose in a sentence'", 0),
+    ],
+)
+def test_the_reading_of_what_is_forbidden(line: str, found: int) -> None:
+    assert len(list(forbidden(line))) == found
+
+
+def test_the_shorter_name() -> None:
+    assert module_of("augment", "image") == "image"
+    assert module_of("augment", "image_of_digits") == "image"
+    assert module_of("augment", "nowhere_at_all") == "nowhere_at_all"
+    assert camel("scaled_dot_product", "attention") == "ScaledDotProductAttention"
