@@ -26,6 +26,10 @@ class AttentionState:
     key_allow: Tensor | None
     fixed: bool
 
+    def kept(self, rows: Tensor) -> AttentionState:
+        """As `select`, for rows in ascending order without repeats; nothing is copied where all stay."""
+        return self if len(rows) == self.key.shape[0] else self.select(rows)
+
     def select(self, rows: Tensor) -> AttentionState:
         """The same state for some rows, in their order (beams reordered, finished rows dropped). rows: (N,) int64."""
         allow = None if self.key_allow is None else self.key_allow.index_select(0, rows)

@@ -46,9 +46,7 @@ def own_mistakes() -> Iterator[None]:
     except ValueError as error:
         raise ConfigError(one_line(error)) from error
     except TypeError as error:
-        if "argument" not in str(error):
-            raise
-        raise ConfigError(f"A part must know its keys. Found: {one_line(error)}.") from error
+        raise ConfigError(f"A part must know its keys and their values. Found: {one_line(error)}.") from error
 
 
 def one_line(error: BaseException) -> str:
@@ -58,7 +56,11 @@ def one_line(error: BaseException) -> str:
 def build_datasets(config: DictConfig) -> list[Dataset]:
     """Every data set of `dataset=`, in order; names of scenes must differ."""
     with own_mistakes():
-        return [instantiate(part) for part in config.dataset.values()]
+        datasets = [instantiate(part) for part in config.dataset.values()]
+    names = [scene.name for dataset in datasets for scene in dataset.scenes]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"A scene can stand in a run once. Found {', '.join(names)}: leave one out.")
+    return datasets
 
 
 def parts_of(node: DictConfig) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from iamm.errors import ConfigError, nearest
+from iamm.cli.help import configs_folder, slots
+from iamm.cli.mistakes import unknown
+from iamm.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Number:
 
     def words(self) -> str:
         kind = "a whole number" if self.whole else "a number"
-        low = f"above {self.low:g}" if self.above else f"at least {self.low:g}"
-        high = "" if self.high == math.inf else f" and {'below' if self.below else 'at most'} {self.high:g}"
+        low = f"above {self.low:.12g}" if self.above else f"at least {self.low:.12g}"
+        high = "" if self.high == math.inf else f" and {'below' if self.below else 'at most'} {self.high:.12g}"
         return f"{kind} {low}{high}{', or null' if self.empty else ''}"
 
 
@@ -109,7 +111,7 @@ def check(config: DictConfig) -> None:
         ConfigError: the first value that breaks a rule.
     """
     values: Any = OmegaConf.to_container(config, resolve=True)
-    known_top_level(values)
+    check_keys(values)
     for path, key, value in leaves(values):
         if value == "???":
             raise ConfigError(f"`{path}` must be given, it has no default. Found none: add {path}=….")
@@ -121,23 +123,26 @@ def check(config: DictConfig) -> None:
     check_mode(values)
 
 
-def leaves(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Every value that is no mapping, with its dotted path and its own key."""
+def leaves(values: Mapping[str, Any], path: str = "", stop: str | None = None) -> Iterator[tuple[str, str, Any]]:
+    """Every value that is no mapping, with its dotted path and its own key; without mappings that hold a key `stop`."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from leaves(value, f"{path}{key}.")
+            yield from () if stop in value else leaves(value, f"{path}{key}.", stop)
         else:
             yield f"{path}{key}", str(key), value
 
 
-def known_top_level(values: Mapping[str, Any]) -> None:
-    """What `+key=…` added must be of use: a part (it has a `_target_`), to be referred to from elsewhere."""
-    from iamm.cli.help import known_keys
-
-    known = {key.split(".")[0] for key in known_keys()}
-    for key, value in values.items():
-        if key not in known and not (isinstance(value, Mapping) and "_target_" in value):
-            raise ConfigError(f"A key must be known. Found {key}. {nearest(key, known)}")
+def check_keys(values: Mapping[str, Any]) -> None:
+    """Every key of a run is there and known, and one scene at least; a part (it has a `_target_`) knows its own."""
+    if not values.get("dataset"):
+        raise ConfigError("A run needs a scene. Found an empty `dataset`: name one, such as dataset=[shapes].")
+    own: Any = OmegaConf.to_container(OmegaConf.load(configs_folder() / "train.yaml"))
+    known = {path for path, *_ in leaves(own, stop="_target_") if not re.match(r"(defaults|hydra)\b", path)}
+    found = {path for path, *_ in leaves(values, stop="_target_")}
+    for key in sorted({*known, *(place.split(".")[0] for _, place in slots())} - {*found, *values}):
+        raise ConfigError(f"A run needs every key. Found no {key}: leave out what removes or replaces it.")
+    for key in sorted(found - known):
+        raise ConfigError(unknown(key))
 
 
 def check_device(device: Any) -> None:
@@ -160,5 +165,3 @@ def check_mode(values: Mapping[str, Any]) -> None:
         raise ConfigError("`mode=eval` needs the folder of a finished run. Found none: add run=<run folder>.")
     if values["mode"] == "train" and values["run"]:
         raise ConfigError("`run` goes with mode=eval. Found mode=train: add mode=eval, or leave run out.")
-    if not values.get("dataset"):
-        raise ConfigError("A run needs a scene. Found an empty `dataset`: name one, such as dataset=[shapes].")

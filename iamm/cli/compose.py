@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from iamm.cli.check import check
-from iamm.cli.mistakes import explained
+from iamm.cli.mistakes import explained, refuse_dashes
 from iamm.errors import UserError
 
 SWEEP_FAILED = 3
@@ -38,6 +38,7 @@ def run_command_line() -> int:
         except Exception as error:
             defects.append(error)
 
+    refuse_dashes(sys.argv[1:])
     with explained():
         job()
     if defects:
@@ -56,9 +57,13 @@ def run_job(config: DictConfig, sweeping: bool) -> None:
     from iamm.cli.job import evaluate_job, train_job
 
     if config.mode == "eval":
-        evaluate_job(config)
+        evaluate_job(config, moved="data_dir" in given_keys())
     else:
         train_job(config, choices(config))
+
+
+def given_keys() -> set[str]:
+    return {word.lstrip("+").split("=")[0] for word in HydraConfig.get().overrides.task}
 
 
 def choices(config: DictConfig) -> dict[str, str]:

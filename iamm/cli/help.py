@@ -42,25 +42,48 @@ def headline(file: Path) -> str:
     return ""
 
 
-def known_keys() -> list[str]:
-    """Every key that a YAML of the project sets, with the group it stands in."""
-    keys = top_keys(configs_folder() / "train.yaml")
-    for group in groups():
+def is_preset(group: str) -> bool:
+    """True for a group whose choices set keys of the whole configuration and have no keys of their own."""
+    files = (configs_folder() / group).glob("*.yaml")
+    return any(file.read_text(encoding="utf-8").startswith("# @package _global_") for file in files)
+
+
+@cache
+def slots() -> tuple[tuple[str, str], ...]:
+    """Each group of the defaults list that has keys of its own, with the place where its choice stands."""
+    text = (configs_folder() / "train.yaml").read_text(encoding="utf-8")
+    entries = re.findall(r"^  - (\w+)(?:@([\w.]+))?: ", text, flags=re.MULTILINE)
+    return tuple((group, place or group) for group, place in entries if not is_preset(group))
+
+
+def owners() -> dict[str, set[str]]:
+    """Every key of a choice, where it stands, and by which override it gets there: attention.heads, by multi_head."""
+    found: dict[str, set[str]] = {}
+    for group, place in slots():
+        taken = group if group == place else f"{group}@{place}"
         for choice in choices(group):
-            keys |= {f"{group}.{key}" for key in top_keys(configs_folder() / group / f"{choice}.yaml")}
-    return sorted(keys | set(groups()))
+            for key in dotted_keys(configs_folder() / group / f"{choice}.yaml"):
+                found.setdefault(f"{place}.{key}", set()).add(f"{taken}={choice}")
+    return found
 
 
-def top_keys(file: Path) -> set[str]:
-    """Keys at any depth, as a dotted path; read without a YAML library, since the project's own files are plain."""
+@cache
+def known_keys() -> tuple[str, ...]:
+    """Every key that an override may name."""
+    places = {place for _, place in slots()}
+    return tuple(sorted({*dotted_keys(configs_folder() / "train.yaml"), *owners(), *places, *groups()}))
+
+
+def dotted_keys(file: Path) -> set[str]:
+    """Keys at any depth, as dotted paths; read without a YAML library, since the project's own files are plain."""
     keys: set[str] = set()
     path: list[str] = []
     for line in file.read_text(encoding="utf-8").splitlines():
-        found = re.match(r"( *)([A-Za-z_]\w*):", line)
-        if found and found[2] not in ("defaults", "hydra", "_target_", "_partial_"):
-            depth = len(found[1]) // 2
-            path = [*path[:depth], found[2]]
-            keys.add(".".join(path))
+        found = re.match(r"( *)(\w+):", line)
+        if found:
+            path = [*path[: len(found[1]) // 2], found[2]]
+            if path[0] not in ("defaults", "hydra") and not path[-1].startswith("_"):
+                keys.add(".".join(path))
     return keys
 
 
@@ -82,4 +105,4 @@ def described_keys() -> list[str]:
     """The keys of train.yaml with the comment behind each."""
     lines = (configs_folder() / "train.yaml").read_text(encoding="utf-8").splitlines()
     found = [re.match(r"(\w+): ([^#]*)# (.*)", line) for line in lines]
-    return [f"{m[1] + '=' + m[2].strip():<28}{m[3]}" for m in found if m]
+    return [f"{m[1] + '=' + m[2].strip():<27} {m[3]}" for m in found if m]

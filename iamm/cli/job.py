@@ -10,13 +10,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from iamm.errors import ConfigError
 from iamm.report.records import RunFolder, address, read_result
+
+WIDE = 160
 
 
 def train_job(config: DictConfig, choices: Mapping[str, Any]) -> None:
     """Train unless this very run is finished already; then show its result."""
-    console = Console()
+    console = plain_console()
     values: Any = OmegaConf.to_container(config, resolve=True)
     names = (str(choices["model"]), str(choices["dataset"]), f"seed{config.seed}")
     folder = RunFolder(Path(config.output_dir) / address(values, names))
@@ -29,21 +30,20 @@ def train_job(config: DictConfig, choices: Mapping[str, Any]) -> None:
     show(console, folder, train(config, values, choices, folder, console))
 
 
-def evaluate_job(config: DictConfig) -> None:
+def evaluate_job(config: DictConfig, *, moved: bool) -> None:
     """Evaluate a finished run again, on the same data and threads, and say whether the numbers are the same.
 
-    Raises:
-        ConfigError: the run's folder has no configuration.
+    Args:
+        config: gives `run` and `device`.
+        moved: whether the data now lie in the `data_dir` of `config`, not where the run found them.
     """
-    console = Console()
+    console = plain_console()
     folder = RunFolder(Path(config.run))
     recorded = read_result(folder.path)
-    if not folder.config.exists():
-        raise ConfigError(f"A run folder must hold its config.yaml. Found none in {folder.path}.")
-    trained = OmegaConf.load(folder.config)
-    assert isinstance(trained, DictConfig)
-    trained.data_dir, trained.device = config.data_dir, config.device
-    trained.threads = recorded["threads"]
+    trained = OmegaConf.create({**recorded["config"], "device": config.device})
+    for part in trained.dataset.values() if moved else ():
+        if "data_dir" in part:
+            part.data_dir = config.data_dir
     from iamm.cli.training import evaluate_again
 
     measures = evaluate_again(trained, folder)
@@ -52,6 +52,14 @@ def evaluate_job(config: DictConfig) -> None:
     console.print("The run's own numbers: the same to the last digit." if same else "The run's own numbers differ:")
     if not same:
         show_measures(console, recorded["test"])
+
+
+def plain_console() -> Console:
+    """Paths and names are printed as they are, whatever signs they hold; a file or a pipe has no width."""
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
 
 
 def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]]) -> None:
@@ -64,10 +72,8 @@ def show(console: Console, folder: RunFolder, result: Mapping[str, Any]) -> None
     """Test measures, where the run lies, how to look at it."""
     show_measures(console, result["test"])
     told = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
-    console.print(
-        f"{told}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}", highlight=False
-    )
+    console.print(f"{told}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
     for notice in result["notices"]:
-        console.print(f"note: {notice}", soft_wrap=True, highlight=False)
-    console.print(f"run folder  {folder.path}", soft_wrap=True, highlight=False)
-    console.print(f"look at it  tensorboard --logdir {shlex.quote(str(folder.path))}", soft_wrap=True, highlight=False)
+        console.print(f"note: {notice}", soft_wrap=True)
+    console.print(f"run folder  {folder.path}", soft_wrap=True)
+    console.print(f"look at it  tensorboard --logdir {shlex.quote(str(folder.path))}", soft_wrap=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from iamm.cli.help import choices, groups, known_keys
+from iamm.cli.help import choices, groups, known_keys, owners
 from iamm.errors import ConfigError, UserError, nearest
 
 
@@ -29,14 +29,13 @@ def config_mistake(error: Exception) -> str | None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    if isinstance(error, ValueError) and str(error).startswith("Config group override"):
+        return "A group takes the name of a choice. Found null: see iamm-train --help for the choices."
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     text = "\n".join(str(part) for part in chain(error))
-    for rule in (missing_choice, unknown_group, unknown_key):
-        message = rule(text)
-        if message:
-            return message
-    return " ".join(str(error).split())
+    rules = (unreadable, several_values, missing_choice, unknown_group, unknown_key, broken_reference)
+    return next((message for rule in rules if (message := rule(text))), " ".join(str(error).split()))
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -45,29 +44,62 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
+def refuse_dashes(words: Sequence[str]) -> None:
+    """Options begin with dashes, keys do not."""
+    for word in words:
+        key = word.lstrip("-").split("=")[0]
+        if word.startswith("-") and key in known_keys():
+            raise ConfigError(f"A key stands without dashes. Found {word}: write {key}=….")
+
+
+def unreadable(text: str) -> str | None:
+    if "override_grammar" not in text:
+        return None
+    found = re.search(r"(?:override|input) '(.+?)'(?:\n|$)|Exception: (.+)", text)
+    place = (found[1] or found[2]) if found else text.splitlines()[0]
+    return f"An override must read key=value. Found {place}: put quotes around signs and spaces, 'key=\"a b\"'."
+
+
+def several_values(text: str) -> str | None:
+    found = re.search(r"Ambiguous value for argument '(.+?)'\n", text)
+    return found and f"A key takes one value. Found {found[1]}: add -m to sweep over them, or write [a,b] for a list."
+
+
 def missing_choice(text: str) -> str | None:
-    found = re.search(r"Could not find '([\w@.]+)/([^']+)'", text)
+    found = re.search(r"Could not (?:find|load) '(\w+)(?:@[\w.]+)?/([^']*)'", text)
     if not found:
         return None
     group, name = found[1], found[2].split("/")[-1]
     if group not in groups():
         return f"A group must be one of the project's. Found {group}. {nearest(group, groups())}"
-    return f"`{group}` must be one of its choices. Found {name}. {nearest(name, choices(group))}"
+    return f"`{group}` must be one of its choices. Found {name or 'none'}. {nearest(name, choices(group))}"
 
 
 def unknown_group(text: str) -> str | None:
     found = re.search(r"Could not override '([\w@./]+)'\.\s+No match in the defaults list", text)
     if not found:
         return None
-    name = found[1]
-    return f"A group must stand in the defaults list. Found {name}. {nearest(name, groups())} Or add it with +{name}=…"
+    if found[1] in groups():
+        return f"`{found[1]}` has no default to override. Found {found[1]}=…: write +{found[1]}=…."
+    return f"A group must stand in the defaults list. Found {found[1]}. {nearest(found[1], groups())}"
 
 
 def unknown_key(text: str) -> str | None:
-    found = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text)
-    if not found:
-        return None
-    key, known = found[1], known_keys()
-    close = nearest(key, known)
-    hint = close.split(" Choices:")[0] if close.startswith("Did") else "See iamm-train --help."
+    found = re.search(r"Could not (?:override|delete from config\.) '([^']+)'|Key '([^']+)' is not in struct", text)
+    return found and unknown(found[1] or found[2])
+
+
+def unknown(key: str) -> str:
+    """The nearest right key; for one of a choice that is not taken, that choice."""
+    if key in owners():
+        taken = " and ".join(sorted(owners()[key]))
+        return f"A key must belong to a chosen part. Found {key}, a key of {taken}: choose that, or leave the key out."
+    whole = [name for name in known_keys() if name.endswith(f".{key}")]
+    close = whole[:1] or re.findall('^Did you mean "(.+?)"', nearest(key, known_keys()))
+    hint = f'Did you mean "{close[0]}"?' if close else "See iamm-train --help."
     return f"A key must be known. Found {key}. {hint}"
+
+
+def broken_reference(text: str) -> str | None:
+    found = re.search(r"Interpolation key '(.+?)' not found\s+full_key: (\S+)", text)
+    return found and f"`{found[2]}` must refer to a key that is there. Found ${{{found[1]}}}: set it, or write a value."

@@ -48,7 +48,7 @@ def draw(
             for scene in dataset.scenes:
                 if scene.name in looks:
                     draw_scene(recorder, scene, batch[scene.name], looks[scene.name], step)
-        if scene_weights:
+        if len(model.names) > 1 and scene_weights:
             recorder.picture(tag("test", "scene_weights"), scenes_figure(scene_weights), step)
 
 

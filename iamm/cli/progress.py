@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -71,8 +72,8 @@ def short_measures(measures: Mapping[str, Mapping[str, float]]) -> str:
 def measure_table(title: str, measures: Mapping[str, Mapping[str, float]]) -> Table:
     """A row a scene; shares in percent, BLEU as it is published (0 to 100)."""
     columns = list(dict.fromkeys(name for found in measures.values() for name in found))
-    table = Table(title=title, title_justify="left")
-    table.add_column("scene")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("scene", overflow="fold")
     for column in columns:
         table.add_column(column, justify="right")
     for scene, found in measures.items():

@@ -20,7 +20,7 @@ from iamm.engine.checkpoint import load_checkpoint, load_model, save_checkpoint,
 from iamm.engine.evaluate import Evaluation, evaluate
 from iamm.engine.fit import fit
 from iamm.engine.plan import RunState
-from iamm.errors import UserError
+from iamm.errors import MissingDataError
 from iamm.report.recorder import Recorder
 from iamm.report.records import RunFolder, write_json, write_text
 
@@ -104,7 +104,8 @@ def saved(parts: Parts) -> dict[str, Any]:
 
 def hparam_choices(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
     keys = ("seed", "epochs", "batch_size", "dim", "dropout", "label_smoothing", "precision")
-    return {**choices, "lr": config.optimizer.lr, **{key: config[key] for key in keys}}
+    single = {key: value for key, value in choices.items() if "@" not in key}
+    return {**single, "lr": config.optimizer.lr, **{key: config[key] for key in keys}}
 
 
 def result_values(
@@ -153,14 +154,17 @@ def evaluate_again(config: DictConfig, folder: RunFolder) -> dict[str, dict[str,
     """The test measures of a finished run's chosen model.
 
     Raises:
-        UserError: the model's file cannot be read.
+        MissingDataError: the folder holds no model.
+        BadDataError: the model's file cannot be read.
     """
     datasets = build_datasets(config)
     scenes = [scene for dataset in datasets for scene in dataset.scenes]
     device = chosen_device(config.device)
     model = build_model(config, scenes).to(device)
     if not folder.best.exists():
-        raise UserError(f"A finished run must hold its model. Found no {folder.best}: train again with rerun=true.")
+        raise MissingDataError(
+            f"A finished run must hold its model. Found no {folder.best}: train again with rerun=true."
+        )
     load_model(folder.best, model)
     tested = evaluate(model, datasets, "test", device)
     return {scene: dict(found) for scene, found in tested.measures.items()}

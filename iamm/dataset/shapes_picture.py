@@ -70,10 +70,10 @@ def occluded(canvas: np.ndarray, chance: float, size: int, generator: np.random.
 
 def coloured(canvas: np.ndarray, noise: float, generator: np.random.Generator) -> np.ndarray:
     """RGB with gaussian noise of standard deviation `noise` · 255.  # (N, 3, 32, 32) uint8"""
-    clean = PALETTE.T[:, canvas].swapaxes(0, 1)  # (N, 3, 32, 32)
-    noisy = generator.standard_normal(clean.shape, dtype=np.float32)
+    noisy = generator.standard_normal((len(canvas), 3, SIDE, SIDE), dtype=np.float32)
     noisy *= 255 * noise
-    noisy += clean
+    for channel, shade in enumerate(PALETTE.T):
+        noisy[:, channel] += shade[canvas]
     return np.rint(np.clip(noisy, 0, 255, out=noisy), out=noisy).astype(np.uint8)
 
 

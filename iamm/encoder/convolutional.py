@@ -31,7 +31,7 @@ class ConvolutionalEncoder(Encoder):
         inputs (B, C, H, W) in [0, 1] → values (B, H/2ⁿ · W/2ⁿ, D) for n stages, row by row
 
     Raises:
-        ValueError: `groups` does not divide a width; a width of nothing; a picture too small for so many stages.
+        ValueError: `groups` does not divide a width, or one of them is below 1; a picture too small for so many stages.
     """
 
     mean: Tensor
@@ -78,7 +78,8 @@ def check_stages(channels: Sequence[int], groups: int, size: Sequence[int]) -> N
     for width in channels:
         if groups < 1 or width < 1 or width % groups:
             raise ValueError(
-                f"`groups` must divide each of `channels`, all at least 1. Found groups={groups}, channels={list(channels)}."
+                "`groups` must divide each of `channels`, all of them at least 1. "
+                f"Found groups={groups}, channels={list(channels)}."
             )
     if min(size) < 2 ** len(channels):
         raise ValueError(

@@ -61,7 +61,7 @@ def fit(
         the state at the end.
 
     Raises:
-        DivergedError: a loss became infinite or not a number.
+        DivergedError: a loss or gradient became infinite or not a number.
     """
     state = state or RunState()
     samplers = [Sampler(dataset, seed) for dataset in datasets]
@@ -175,10 +175,10 @@ class Loop:
 
     def tell(self, state: RunState, totals: Totals, rate: float) -> None:
         told = totals.interval(state, self.total, rate)
-        for name, loss in told.losses.items():
-            if not math.isfinite(loss):
+        for name, number in {**told.losses, "the gradients": told.gradient_norm}.items():
+            if not math.isfinite(number):
                 raise DivergedError(
-                    f"A loss must stay finite. Found {loss} in {name} by step {state.step}: "
+                    f"Losses and gradients must stay finite. Found {number} in {name} by step {state.step}: "
                     "lower optimizer.lr, set clip=1, or use precision=fp32."
                 )
         for observer in self.observers:

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from iamm.dataset.vocabulary import BOS, EOS, PAD
+from iamm.dataset.vocabulary import BOS, EOS, PAD, UNKNOWN
 
 
 class DecoderState(Protocol):
@@ -138,6 +138,6 @@ def forced_end(scores: Tensor) -> Tensor:
 
 
 def next_token_scores(logits: Tensor) -> Tensor:
-    """log softmax, with the tokens that never stand in a text (PAD, BOS) ruled out. Logits (…, V)."""
-    ruled_out = torch.tensor([PAD, BOS], device=logits.device)
+    """log softmax, with the tokens that no text should hold (PAD, BOS, UNKNOWN) ruled out. Logits (…, V)."""
+    ruled_out = torch.tensor([PAD, BOS, UNKNOWN], device=logits.device)
     return torch.log_softmax(logits.float().index_fill(-1, ruled_out, float("-inf")), dim=-1)

@@ -27,8 +27,7 @@ class TransformerState:
 
     def select(self, sentences: Tensor, hypotheses: Tensor) -> TransformerState:
         rows = (sentences[:, None] * self.hypotheses + hypotheses).flatten()
-        kept = len(sentences) == self.memory[0].key.shape[0]
-        memory = self.memory if kept else tuple(state.select(sentences) for state in self.memory)
+        memory = tuple(state.kept(sentences) for state in self.memory)
         past = tuple(state.select(rows) for state in self.past)
         return TransformerState(past, memory, hypotheses.shape[1], self.length)
 

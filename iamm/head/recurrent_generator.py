@@ -28,7 +28,7 @@ class RecurrentState:
         return RecurrentState(
             self.hidden.index_select(1, rows),
             self.summary.index_select(0, sentences),
-            None if self.memory is None else self.memory.select(sentences),
+            None if self.memory is None else self.memory.kept(sentences),
             hypotheses.shape[1],
         )
 

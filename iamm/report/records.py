@@ -94,10 +94,10 @@ class RunFolder:
 
     def clear(self) -> None:
         """Forget everything an earlier run left here."""
-        for file in (*self.path.glob("events.out.*"), *self.pictures.glob("*.png")):
-            file.unlink()
         for file in (self.result, self.status, self.records, self.last, self.best, self.config):
             file.unlink(missing_ok=True)
+        for file in (*self.path.glob("events.out.*"), *self.pictures.glob("*.png")):
+            file.unlink()
 
     def write_status(self, state: str, **more: Any) -> None:
         write_json(self.status, {"state": state, "process": os.getpid(), "host": socket.gethostname(), **more})
@@ -107,10 +107,11 @@ class RunFolder:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     def cut_records(self, step: int) -> None:
-        """Drop what an interrupted run recorded after the step of its checkpoint, and a line it did not finish."""
+        """Drop what an interrupted run recorded after its checkpoint, or of a test, and a line it did not finish."""
         if not self.records.exists():
             return
-        kept = [line for line in whole_lines(self.records) if json.loads(line)["step"] <= step]
+        records = {line: json.loads(line) for line in whole_lines(self.records)}
+        kept = [line for line, record in records.items() if record["step"] <= step and record["kind"] != "test"]
         write_text(self.records, "".join(kept))
 
 
@@ -147,7 +148,11 @@ def read_result(folder: Path) -> dict[str, Any]:
             "look at the end of the training's output for the folder."
         )
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or not {"test", "config"} <= content.keys():
+            raise ValueError("no measures and configuration in it")
         return content
     except ValueError as error:
-        raise BadDataError(f"A result must be JSON. Found {path}: {error}. Run again with rerun=true.") from error
+        raise BadDataError(
+            f"A result must be whole and of a run. Found {path}: {error}. Run again with rerun=true."
+        ) from error

@@ -4,7 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iamm.dataset.idx import hold_out, idx_scene, picture_split, read_idx
@@ -92,6 +92,7 @@ def test_corrupt_files_are_refused(tmp_path, content, found):
         read_idx(str(tmp_path), "a-ubyte.gz", 3)
 
 
+@settings(deadline=None)
 @given(content=st.one_of(st.binary(max_size=60), st.binary(max_size=9).map(lambda tail: b"\0\0\x08\1\0\0\0" + tail)))
 def test_what_is_read_is_what_the_header_says(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp() / "idx"

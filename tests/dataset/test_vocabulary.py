@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iamm.dataset.vocabulary import (
@@ -43,6 +43,7 @@ def test_a_word_spelled_like_a_special_one_is_a_word():
     assert vocabulary.decode(vocabulary.encode("<pad> </s> x")) == "<pad> </s> x"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), min_size=1))
 def test_words_survive_the_round_trip(texts):
     vocabulary = WordVocabulary.learn(texts)
@@ -51,6 +52,7 @@ def test_words_survive_the_round_trip(texts):
     assert vocabulary.encode_all(texts) == [vocabulary.encode(text) for text in texts]
 
 
+@settings(deadline=None)
 @given(st.text(LETTERS))
 def test_subwords_survive_the_round_trip(text):
     text = normalised(text, lowercase=True)
@@ -95,6 +97,7 @@ def test_normalised():
     assert words_apart("l'homme, 2 fois.") == "l ' homme , 2 fois ."
 
 
+@settings(deadline=None)
 @given(st.text(), st.booleans())
 def test_normalising_twice_is_normalising_once(text, lowercase):
     once = normalised(text, lowercase=lowercase)

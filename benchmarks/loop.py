@@ -1,0 +1,95 @@
+"""CPU time of a training step: ours (with records, TensorBoard and progress) against a bare PyTorch loop.
+
+    python benchmarks/loop.py                                  # dataset=[shapes], one thread
+    python benchmarks/loop.py dataset=[digits] model=cnn       # any overrides
+
+Same model, batches and optimizer in both, in turns in one process, so that the machine's noise meets both alike.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import torch
+from hydra import compose, initialize_config_module
+from rich.console import Console
+
+from iamm.cli.build import build, build_datasets
+from iamm.cli.progress import ProgressLine
+from iamm.dataset.base import Dataset, SceneBatch
+from iamm.engine.fit import Loop
+from iamm.engine.plan import RunState
+from iamm.engine.sampler import Sampler
+from iamm.report.recorder import Recorder
+from iamm.report.records import RunFolder
+
+ROUNDS, STEPS = 15, 40
+
+
+def bare_batch(dataset: Dataset, rows: torch.Tensor) -> dict[str, SceneBatch]:
+    """What anybody would write: index, scale pictures, cut padding."""
+    batch = {}
+    for scene in dataset.scenes:
+        part = scene.splits["train"]
+        inputs, targets = part.inputs[rows], part.targets[rows]
+        inputs = inputs.float() / 255 if scene.kind == "image" else inputs[:, : int((inputs != 0).sum(1).max())]
+        if targets.dim() == 2:
+            targets = targets[:, : int((targets != 0).sum(1).max())]
+        batch[scene.name] = SceneBatch(inputs, targets, part.present[rows])
+    return batch
+
+
+def bare_steps(parts, datasets, samplers) -> None:  # type: ignore[no-untyped-def]
+    """The bare loop: forward, mean of the losses, backward, clip, step."""
+    for _ in range(STEPS):
+        parts.optimizer.zero_grad()
+        losses = []
+        for dataset, sampler in zip(datasets, samplers, strict=True):
+            losses += parts.model(bare_batch(dataset, sampler.next(1.0))).losses.values()
+        torch.stack(losses).mean().backward()
+        if parts.plan.clip is not None:
+            torch.nn.utils.clip_grad_norm_(parts.model.parameters(), parts.plan.clip)
+        parts.optimizer.step()
+
+
+def cpu_seconds(work) -> float:  # type: ignore[no-untyped-def]
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def main() -> None:
+    with initialize_config_module("iamm.configs", version_base="1.3"):
+        config = compose("train", overrides=["threads=1", f"steps={STEPS}", "epochs=1000", *sys.argv[1:]])
+    datasets = build_datasets(config)
+    ours, bare = build(config, datasets), build(config, datasets)
+    mine, theirs = ([Sampler(dataset, 0) for dataset in datasets] for _ in range(2))
+    with tempfile.TemporaryDirectory() as folder, ProgressLine(Console(file=open(os.devnull, "w")), 1000) as line:
+        recorder = Recorder(RunFolder(Path(folder)))
+        loop = Loop(
+            ours.model, datasets, mine, ours.weighting, ours.optimizer, ours.schedule, ours.plan, 0, ours.device,
+            ours.augment, (recorder, line),
+        )  # fmt: skip
+        state, ratios, seconds = RunState(), [], []
+        bare.model.train()
+        for number in range(ROUNDS + 1):
+            mine_took = cpu_seconds(lambda: loop.run_epoch(state))
+            bare_took = cpu_seconds(lambda: bare_steps(bare, datasets, theirs))
+            if number:  # the first round warms up
+                ratios.append(mine_took / bare_took)
+                seconds.append(bare_took / STEPS)
+        recorder.close()
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    print(f"bare loop {1000 * statistics.median(seconds):.1f} ms CPU a step; ours {middle:.3f} times that", end=" ")
+    print(f"(quartiles {low:.3f} to {high:.3f}, {ROUNDS} rounds of {STEPS} steps, one thread)")
+
+
+if __name__ == "__main__":
+    main()

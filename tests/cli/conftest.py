@@ -1,0 +1,99 @@
+"""The command, in this process or as a real one, in a small size and an empty directory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SMALL = (
+    *("dataset.shapes.train=64", "dataset.shapes.validation=16", "dataset.shapes.test=16"),
+    *("dim=8", "epochs=1", "log.pictures=0", "threads=1", "device=cpu"),
+    *("encoder.image.channels=[8,8]", "head.generation.max_length=3"),
+)
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def small() -> tuple[str, ...]:
+    """Overrides that make a run of the synthetic scenes last a moment."""
+    return SMALL
+
+
+@pytest.fixture(autouse=True)
+def empty_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def plain_torch():
+    """A run settles torch's global switches: put back what a test found."""
+    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    """Words of a command line → its answer, in this process."""
+    from iamm.cli.train import main
+
+    def run(*words: str) -> Answer:
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", ["iamm-train", *words])
+        capfd.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as left:
+            code = int(left.code or 0)
+        return Answer(code, *capfd.readouterr())
+
+    return run
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Words of a command line → the answer of a real process."""
+
+    def run(*words: str) -> Answer:
+        call = [sys.executable, "-m", "iamm.cli.train", *words]
+        done = subprocess.run(call, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300)
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Words of a command line → a real process that runs on its own."""
+    running = []
+
+    def start(*words: str) -> subprocess.Popen:
+        call = [sys.executable, "-m", "iamm.cli.train", *words]
+        nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        running.append(subprocess.Popen(call, cwd=tmp_path, env=environment(), **nowhere))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()

@@ -1,0 +1,84 @@
+"""Every choice of every group: composed as the command composes it, checked, built, and trained for a step."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from iamm.cli.build import build, build_datasets
+from iamm.cli.check import check
+from iamm.engine.fit import fit
+from iamm.errors import ConfigError
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+NEEDS = {"weighting=fixed": ["weighting.values=[0.5,0.25]"]}
+SHRUNK = [
+    *("dataset.shapes.train=24", "dataset.shapes.validation=5", "dataset.shapes.test=3", "batch_size=12"),
+    *("dim=8", "epochs=1", "steps=1", "threads=1", "encoder.image.channels=[8,8]", "head.generation.max_length=2"),
+]
+
+
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+
+
+def composed(*words: str) -> DictConfig:
+    more = [extra for word in words for extra in NEEDS.get(word, ())]
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        config = compose("train", overrides=[*SHRUNK, *words, *more])
+    check(config)
+    return config
+
+
+@cache
+def shapes() -> list:
+    return build_datasets(composed())
+
+
+def trained(config: DictConfig) -> None:
+    parts = build(config, shapes())
+    before = {name: value.clone() for name, value in parts.model.named_parameters()}
+    options = {"seed": 0, "device": parts.device, "augment": parts.augment}
+    state = fit(parts.model, shapes(), parts.weighting, parts.optimizer, parts.schedule, parts.plan, **options)
+    assert state.step == 1
+    changed = [name for name, value in parts.model.named_parameters() if not torch.equal(value, before[name])]
+    assert len(changed) > 0.8 * len(before)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        f"{group}={name if group != 'augment' else f'[{name}]'}"
+        for group in ("attention", "augment", "fusion", "optimizer", "schedule")
+        for name in names(group)
+    ],
+)
+def test_a_choice_trains_a_step(choice):
+    warm = ["schedule.warmup=5"] if choice == "schedule=inverse_square_root" else []
+    trained(composed(choice, *warm))
+
+
+@pytest.mark.parametrize("model", names("model"))
+@pytest.mark.parametrize("weighting", names("weighting"))
+def test_a_model_with_a_weighting_trains_a_step(model, weighting):
+    config = composed(f"model={model}", f"weighting={weighting}")
+    if weighting == "scene_attention" and "InterestGuidance" not in config.fusion["_target_"]:
+        with pytest.raises(ConfigError, match=r"Found fusion \w+Fusion: choose fusion=interest_guidance"):
+            build(config, shapes())
+    else:
+        trained(config)
+
+
+@pytest.mark.parametrize("score", names("attention"))
+def test_an_attention_as_the_score_of_heads(score):
+    config = composed("attention=multi_head", f"attention@attention.score={score}", "attention.heads=2")
+    if score == "multi_head":
+        with pytest.raises(ConfigError):
+            build(config, shapes())
+    else:
+        trained(config)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from iamm.cli.help import known_keys, owners
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+FILES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent != CONFIGS)
+
+
+@pytest.fixture
+def shown(command):
+    answer = command("--help")
+    assert (answer.code, answer.err) == (0, "")
+    return answer.out
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_every_choice_has_its_line_under_its_group(path, shown):
+    head = f"{'+' * (path.parent.name == 'experiment')}{path.parent.name}="
+    section = re.search(rf"^{re.escape(head)}\n((?:  .+\n)+)", shown, flags=re.MULTILINE)[1]
+    line = next(line for line in section.splitlines() if line.split()[0] == path.stem)
+    said = next(line for line in path.read_text(encoding="utf-8").splitlines() if "@package" not in line)
+    assert line.split(maxsplit=1)[1] == said.removeprefix("# ")
+
+
+def test_every_key_of_a_run_is_described(shown):
+    keys = re.findall(r"^(\w+): .*# (.+)$", (CONFIGS / "train.yaml").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(keys) > 15
+    for key, said in keys:
+        assert re.search(rf"^  {key}=.* {re.escape(said)}$", shown, flags=re.MULTILINE), key
+
+
+def test_h_is_help(command, shown):
+    assert command("-h").out == shown
+
+
+def test_keys_stand_where_an_override_finds_them():
+    assert {"epochs", "log.every", "attention.heads", "encoder.text.layers", "dataset.shapes.train"} <= set(
+        known_keys()
+    )
+    assert owners()["encoder.image.channels"] == {"encoder@encoder.image=convolutional"}
+    assert owners()["optimizer.lr"] == {"optimizer=adam", "optimizer=adamw", "optimizer=sgd"}
+    assert not [key for key in known_keys() if "hydra" in key or "defaults" in key or key.startswith("model.")]

@@ -1,0 +1,170 @@
+"""A user's mistake: the right exit code, one line with the rule, what was found and what to do; nothing is written."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG, BAD, MISSING, OUTPUT = 2, 65, 66, 73
+
+MISTAKES = [  # the words, what the line must hold
+    ("epohcs=3", "A key must be known. Found epohcs.", 'Did you mean "epochs"?'),
+    ("lr=0.1", "Found lr.", 'Did you mean "optimizer.lr"?'),
+    ("optimizer.lrr=1", "Found optimizer.lrr.", 'Did you mean "optimizer.lr"?'),
+    ("attention.heds=2", "Found attention.heds.", 'Did you mean "attention.heads"?'),
+    ("encoder.text.layrs=2", "Found encoder.text.layrs.", 'Did you mean "encoder.text.layers"?'),
+    ("dataset.shapes.trian=7", "Found dataset.shapes.trian.", 'Did you mean "dataset.shapes.train"?'),
+    ("attention=additive attention.heads=2", "Found attention.heads,", "a key of attention=multi_head: choose that"),
+    ("dataset.digits.test=0.1", "Found dataset.digits.test,", "a key of dataset=digits: choose that"),
+    ("attentoin=additive", "Found attentoin.", 'Did you mean "attention"?'),
+    ("attention=additve", "`attention` must be one of its choices. Found additve.", 'Did you mean "additive"?'),
+    ("dataset=digts", "`dataset` must be one of its choices. Found digts.", 'Did you mean "digits"?'),
+    ("dataset=[digts]", "`dataset` must be one of its choices. Found digts.", 'Did you mean "digits"?'),
+    ("dataset=[digits,shaps]", "Found shaps.", 'Did you mean "shapes"?'),
+    ("augment=[imag]", "`augment` must be one of its choices. Found imag.", 'Did you mean "image"?'),
+    ("+experiment=multiscen", "Found multiscen.", 'Did you mean "multiscene"?'),
+    ("attention=", "`attention` must be one of its choices. Found none.", "additive"),
+    ("attention=null", "A group takes the name of a choice. Found null", "--help"),
+    ("experiment=multiscene", "Found experiment=…", "write +experiment=…"),
+    ("attention@attention.score=additve", "`attention` must be one of its choices.", 'Did you mean "additive"?'),
+    ("encoder@encoder.image=convolutionel", "Found convolutionel.", 'Did you mean "convolutional"?'),
+    ("epochs=-1", "`epochs` must be a whole number at least 1.", "Found -1."),
+    ("epochs=abc", "`epochs` must be a whole number at least 1.", "Found 'abc'."),
+    ("epochs=2.5", "`epochs` must be a whole number at least 1.", "Found 2.5."),
+    ("epochs=true", "`epochs` must be a whole number at least 1.", "Found True."),
+    ("epochs=null", "`epochs` must be a whole number at least 1.", "Found None."),
+    ("seed=-1", "`seed` must be a whole number at least 0 and at most 4294967295.", "Found -1."),
+    ("dropout=1.5", "`dropout` must be a number at least 0 and below 1.", "Found 1.5."),
+    ("clip=0", "`clip` must be a number above 0, or null.", "Found 0."),
+    ("optimizer.lr=-0.1", "`optimizer.lr` must be a number above 0.", "Found -0.1."),
+    ("optimizer.lr=inf", "`optimizer.lr` must be a number above 0.", "Found inf."),
+    ("precision=fp12", "`precision` must be one of fp32, bf16.", "Found 'fp12'."),
+    ("device=tpu", "`device` must be auto, cpu, cuda or cuda:<number>.", "Found 'tpu'."),
+    (
+        "attention.heads=3 dim=128",
+        "`attention.heads` must divide `dim`.",
+        "Found dim=128, heads=3: choose one of 1, 2, 4",
+    ),
+    ("dataset=[]", "A run needs a scene. Found an empty `dataset`", "dataset=[shapes]"),
+    ("dataset.shapes.train=0", "`dataset.shapes.train` must be a whole number at least 1", "Found 0."),
+    ("dataset.shapes.relatedness=2", "`dataset.shapes.relatedness` must be a number at least 0 and at most 1.", "2."),
+    ("weighting=fixed", "`weighting.values` must be given", "add weighting.values=…"),
+    ("mode=eval", "`mode=eval` needs the folder of a finished run. Found none", "add run=<run folder>"),
+    ("run=outputs/x", "`run` goes with mode=eval. Found mode=train", "add mode=eval"),
+    ("+unknown=1", "A key must be known. Found unknown.", "--help"),
+    ("+log.evry=1", "A key must be known. Found log.evry.", 'Did you mean "log.every"?'),
+    ("+model.dim=7", "A key must be known. Found model.dim.", ""),
+    ("~epochs", "A run needs every key. Found no epochs", "leave out"),
+    ("~optimizer", "A run needs every key. Found no optimizer", "leave out"),
+    ("log=3", "A run needs every key. Found no log.every", "leave out"),
+    ("epochs=${epohcs}", "`epochs` must refer to a key that is there. Found ${epohcs}", "set it"),
+    ("seed=1,2", "A key takes one value. Found seed=1,2", "add -m"),
+    ("foo", "An override must read key=value. Found foo", "quotes"),
+    ("epochs=\t=3", "An override must read key=value. Found epochs=", "quotes"),
+    ("+experiment=[a", "An override must read key=value. Found [a", "quotes"),
+    ("--epochs=3", "A key stands without dashes. Found --epochs=3", "write epochs=…"),
+    ("--epochs 3", "A key stands without dashes. Found --epochs", "write epochs=…"),
+]
+
+BUILT = [  # found by the parts themselves, hence after torch is imported
+    ("weighting=scene_attention fusion=shared", "Found fusion SharedFusion: choose fusion=interest_guidance", CONFIG),
+    ("weighting=fixed weighting.values=[1]", "`values` must hold one weight per scene. Found 1 for 2", CONFIG),
+    ("schedule.final=2", "`final` must lie in [0, 1]. Found 2.", CONFIG),
+    ("+optimizer.lrr=1", "A part must know its keys and their values. Found: ", CONFIG),
+    ("optimizer.betas=3", "A part must know its keys and their values. Found: ", CONFIG),
+    ("device=cuda:97", "`device` must be there. Found cuda:97", CONFIG),
+    ("mode=eval run=nowhere", "`run` must name the folder of a finished run. Found no result.json in nowhere", MISSING),
+    ("dataset=fashion_mnist data_dir=/nowhere", "train-images-idx3-ubyte.gz. Looked in /nowhere", MISSING),
+    ("output_dir=file/below", "A run folder must be writable. Found file/below/", OUTPUT),
+]
+
+
+def one_line(text: str) -> str:
+    assert "Traceback" not in text
+    assert re.fullmatch(r"iamm-train: [^\n]+\n", text), text
+    return text
+
+
+def written(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name != "file"]
+
+
+@pytest.mark.parametrize(("words", "found", "hint"), MISTAKES, ids=[words for words, *_ in MISTAKES])
+def test_of_the_configuration(words, found, hint, command, tmp_path):
+    answer = command(*words.split(" "))
+    assert answer.code == CONFIG
+    assert found in one_line(answer.err)
+    assert hint in answer.err
+    assert answer.out == ""
+    assert written(tmp_path) == []
+
+
+@pytest.mark.parametrize(("words", "found", "code"), BUILT, ids=[words for words, *_ in BUILT])
+def test_of_the_parts(words, found, code, command, small, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    scenes = small if "dataset=" not in words else ()
+    answer = command(*scenes, *words.split(" "))
+    assert found in one_line(answer.err)
+    assert answer.code == code
+    assert answer.out == ""
+    assert written(tmp_path) == []
+
+
+def idx(shape: tuple[int, ...]) -> bytes:
+    size = 1
+    for length in shape:
+        size *= length
+    head = bytes([0, 0, 8, len(shape)]) + b"".join(length.to_bytes(4, "big") for length in shape)
+    return gzip.compress(head + bytes(size))
+
+
+def test_of_a_truncated_file(command, tmp_path):
+    folder = tmp_path / "data" / "fashion-mnist"
+    folder.mkdir(parents=True)
+    for part, count in (("train", 13), ("t10k", 7)):
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(idx((count, 28, 28)))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx((count,)))
+    damaged = folder / "train-images-idx3-ubyte.gz"
+    damaged.write_bytes(damaged.read_bytes()[:-11])
+    answer = command("dataset=fashion_mnist", "data_dir=data", "dataset.fashion_mnist.validation=3")
+    assert "fashion-mnist/train-images-idx3-ubyte.gz must be a whole gzip file." in one_line(answer.err)
+    assert answer.code == BAD
+    assert written(tmp_path) == ["data"]
+
+
+def test_in_a_real_process(process, tmp_path):
+    answer = process("attention=additve")
+    assert answer.code == CONFIG
+    assert 'Did you mean "additive"?' in one_line(answer.err)
+    assert (answer.out, written(tmp_path)) == ("", [])
+
+
+def test_of_one_job_leaves_the_others_of_a_sweep_alone(command, small):
+    answer = command("-m", *small, "steps=1", "seed=0,-1")
+    assert answer.code == 3
+    assert "`seed` must be a whole number" in one_line(answer.err)
+    assert len(list(Path("outputs").glob("*/result.json"))) == 1
+
+
+WITHOUT_TORCH = """
+import sys
+from iamm.cli.train import main
+sys.argv = ["iamm-train", *sys.argv[1:]]
+try:
+    main()
+except SystemExit:
+    pass
+sys.exit(97 if "torch" in sys.modules else 0)
+"""
+
+
+@pytest.mark.parametrize("words", ["epohcs=3", "epochs=-1", "attention.heads=3", "dataset=[digts]", "--help"])
+def test_without_waiting_for_torch(words):
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, words], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert len(done.stdout + done.stderr) > 50

@@ -1,0 +1,235 @@
+"""The command itself: trains, shows, goes on, evaluates again, sweeps."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SCENES = ("shapes_image", "shapes_text")
+
+
+def only_run(folder: Path) -> Path:
+    (run,) = folder.iterdir()
+    return run
+
+
+def result(run: Path) -> dict:
+    return json.loads((run / "result.json").read_text(encoding="utf-8"))
+
+
+def tensors(run: Path) -> dict:
+    return torch.load(run / "best.pt", weights_only=True)["model"]
+
+
+def records(run: Path) -> list:
+    """All that is recorded but times: (kind, step, values)."""
+    lines = (run / "records.jsonl").read_text(encoding="utf-8").splitlines()
+    return [(r["kind"], r["step"], r["values"]) for r in map(json.loads, lines)]
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """Measures, model and records, to the last bit."""
+    assert result(one)["test"] == result(other)["test"]
+    torch.testing.assert_close(tensors(one), tensors(other), rtol=0, atol=0)
+    assert records(one) == records(other)
+
+
+def test_a_run_from_start_to_end(process, small, tmp_path):
+    """Train; show; evaluate again: each a process of its own."""
+    words = (*small, "epochs=2", "log.pictures=1")
+    first = process(*words)
+    assert (first.code, first.err) == (0, "")
+    run = only_run(tmp_path / "outputs")
+    place = run.relative_to(tmp_path)
+    for said in ("epoch 2/2  validation", *SCENES, "accuracy", "perplexity", f"run folder  {place}"):
+        assert said in first.out
+    assert first.out.endswith(f"look at it  tensorboard --logdir {place}\n")
+    assert run.name.startswith("iamm-shapes-seed0-")
+
+    written = {path.name for path in run.iterdir() if not path.name.startswith("events.out.tfevents")}
+    files = {"config.yaml", "records.jsonl", "result.json", "status.json", "last.pt", "best.pt", "pictures", ".lock"}
+    assert written == files
+    assert len(list(run.glob("events.out.tfevents.*"))) == 1
+    assert {path.name for path in (run / "pictures").iterdir()} == {
+        "test-scene_weights.png",
+        "val-attention-shapes_image.png",
+        "val-attention-shapes_text-0.png",
+    }
+    assert json.loads((run / "status.json").read_text())["state"] == "finished"
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    second = process(*words)
+    assert (second.code, second.err) == (0, "")
+    assert second.out.startswith("This run is finished; rerun=true starts it anew.\n")
+    assert second.out.endswith(first.out[first.out.index("test ") :])
+    evaluated = process("mode=eval", f"run={place}", "device=cpu")
+    assert (evaluated.code, evaluated.err) == (0, "")
+    assert "The run's own numbers: the same to the last digit." in evaluated.out
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_what_the_result_holds(command, small, tmp_path):
+    assert command(*small, "seed=5", "weighting=uncertainty").code == 0
+    run = only_run(tmp_path / "outputs")
+    found = result(run)
+    assert set(found["test"]["shapes_image"]) == {"accuracy", "precision", "recall", "f1", "loss"}
+    assert set(found["test"]["shapes_text"]) == {"bleu", "loss", "perplexity"}
+    for row in found["scene_weights"].values():
+        assert sum(row.values()) == pytest.approx(1)
+    statistics = 2 * 3  # the mean and deviation of the pictures' channels are no parameters
+    assert found["parameters"] == sum(value.numel() for value in tensors(run).values()) - statistics
+    assert (found["seed"], found["threads"], found["device"], found["steps"], found["epochs"]) == (5, 1, "cpu", 1, 1)
+    assert found["choices"]["weighting"] == "uncertainty"
+    assert (found["choices"]["dataset"], found["choices"]["augment"]) == ("shapes", "none")
+    assert found["config"]["dataset"]["shapes"]["train"] == 64
+    assert found["versions"]["torch"] == torch.__version__
+    assert len(found["data"]["shapes"]) == 64
+    assert "tok:13a" in found["bleu_signature"]
+    assert found["seconds"] > 0
+    assert found["peak_memory_mib"] > 50
+    assert OmegaConf.to_container(OmegaConf.load(run / "config.yaml")) == found["config"]
+    tests = [values for kind, _, values in records(run) if kind == "test"]
+    assert [values["test/bleu/shapes_text"] for values in tests] == [found["test"]["shapes_text"]["bleu"]]
+
+
+def test_same_command_same_bits(process, command, small, tmp_path):
+    """Another folder and another process, as against another seed and rerun=true."""
+    assert command(*small, "output_dir=one", "epochs=2", "augment=[image,text]").code == 0
+    assert process(*small, "output_dir=two", "epochs=2", "augment=[image,text]").code == 0
+    one, two = only_run(tmp_path / "one"), only_run(tmp_path / "two")
+    assert one.name == two.name
+    assert_same(one, two)
+    kept = tensors(one), records(one)
+    again = command(*small, "output_dir=one", "epochs=2", "augment=[image,text]", "rerun=true")
+    assert "This run is finished" not in again.out
+    torch.testing.assert_close(tensors(one), kept[0], rtol=0, atol=0)
+    assert records(one) == kept[1]
+    assert command(*small, "output_dir=three", "epochs=2", "augment=[image,text]", "seed=1").code == 0
+    assert not torch.equal(next(iter(tensors(only_run(tmp_path / "three")).values())), next(iter(kept[0].values())))
+
+
+def test_killed_and_started_again(started, command, small, tmp_path):
+    """Killed once a checkpoint is there, in the middle of five epochs; then the same command in another process."""
+    words = (*small, "epochs=5", "dataset.shapes.train=192", "weighting=dynamic_average", "log.every=2")
+    assert command(*words, "output_dir=whole").code == 0
+    process = started(*words, "output_dir=killed")
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "killed").glob("*/last.pt")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    run = only_run(tmp_path / "killed")
+    assert not (run / "result.json").exists()
+    begun = torch.load(run / "last.pt", weights_only=True)["state"]["epoch"]
+    assert 1 <= begun < 5
+    again = command(*words, "output_dir=killed")
+    assert (again.code, again.err) == (0, "")
+    assert "epoch 1/5  validation" not in again.out  # it went on
+    assert_same(run, only_run(tmp_path / "whole"))
+
+
+def test_a_damaged_checkpoint_is_said(command, small, tmp_path):
+    assert command(*small).code == 0
+    run = only_run(tmp_path / "outputs")
+    (run / "result.json").unlink()
+    (run / "last.pt").write_bytes((run / "last.pt").read_bytes()[:-100])
+    broken = command(*small)
+    assert broken.code == 65
+    assert broken.err.startswith("iamm-train: A checkpoint must be whole and of this model. Found outputs/")
+    assert broken.err.count("\n") == 1
+    assert json.loads((run / "status.json").read_text())["state"] == "failed"
+    assert command(*small, "rerun=true").code == 0
+
+
+def test_a_run_without_its_model(command, small, tmp_path):
+    assert command(*small).code == 0
+    run = only_run(tmp_path / "outputs")
+    (run / "best.pt").unlink()
+    answer = command("mode=eval", f"run={run}")
+    assert answer.code == 66
+    assert "A finished run must hold its model. Found no" in answer.err
+
+
+def test_other_numbers_are_shown(command, small, tmp_path):
+    assert command(*small).code == 0
+    run = only_run(tmp_path / "outputs")
+    found = result(run)
+    found["test"]["shapes_image"]["loss"] += 2**-40
+    (run / "result.json").write_text(json.dumps(found))
+    answer = command("mode=eval", f"run={run}", "device=cpu")
+    assert "The run's own numbers differ:" in answer.out
+
+
+def test_divergence(command, small, tmp_path):
+    answer = command(*small, "optimizer=sgd", "optimizer.lr=1e30", "clip=null", "epochs=3")
+    assert answer.code == 4
+    assert answer.err.startswith("iamm-train: Losses and gradients must stay finite. Found ")
+    assert answer.err.count("\n") == 1
+    run = only_run(tmp_path / "outputs")
+    assert json.loads((run / "status.json").read_text())["state"] == "failed"
+    assert not (run / "result.json").exists()
+
+
+def test_a_sweep(process, small, tmp_path):
+    words = [word for word in small if word != "threads=1"]
+    answer = process("-m", *words, "steps=1", "fusion=none,shared")
+    assert (answer.code, answer.err) == (0, "")
+    found = [result(path.parent) for path in (tmp_path / "outputs").glob("*/result.json")]
+    assert sorted(one["choices"]["fusion"] for one in found) == ["none", "shared"]
+    assert {one["threads"] for one in found} == {1}
+    assert answer.out.count("run folder") == 2
+
+
+def test_unpaired_scenes_of_two_data_sets(command, small, tmp_path):
+    assert command(*small, "dataset=[digits,shapes]", "steps=2").code == 0
+    found = result(only_run(tmp_path / "outputs"))
+    assert set(found["test"]) == {"digits", *SCENES}
+    assert set(found["scene_weights"]["digits"]) == {"digits", *SCENES}
+    assert set(found["data"]) == {"digits", "shapes"}
+
+
+def test_one_scene_twice_is_refused(command, small):
+    again = "+dataset.again={_target_: iamm.dataset.shapes.ShapesDataset, seed: 1, train: 7, validation: 5, test: 3}"
+    answer = command(*small, again)
+    assert answer.code == 2
+    assert "A scene can stand in a run once. Found shapes_image, shapes_text, shapes_image, shapes_text" in answer.err
+
+
+def test_without_pictures(command, small, tmp_path):
+    assert command(*small).code == 0
+    assert not (only_run(tmp_path / "outputs") / "pictures").exists()
+
+
+def shrinking(experiment: str) -> list[str]:
+    """Overrides that make any experiment small: little data, few words, one step."""
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        config = compose("train", overrides=[f"+experiment={experiment}"])
+    words = ["epochs=1", "steps=1", "accumulate=1", "dim=16", "log.pictures=1", "threads=1", "device=cpu"]
+    words += ["schedule.warmup=1", "encoder.image.channels=[8,8]", "head.generation.max_length=2"]
+    small = {"train": 120, "subwords": None, "batch_size": 12}
+    for name, part in config.dataset.items():
+        words += [
+            f"dataset.{name}.{key}={value}".replace("None", "null") for key, value in small.items() if key in part
+        ]
+        words += [f"dataset.{name}.{key}=60" for key in ("validation", "test") if isinstance(part.get(key), int)]
+    return words
+
+
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml")))
+def test_every_experiment_runs_a_step(experiment, command, tmp_path):
+    answer = command(f"+experiment={experiment}", *shrinking(experiment))
+    if answer.code == 66:
+        pytest.skip(answer.err.strip())
+    assert (answer.code, answer.err) == (0, "")
+    assert result(only_run(tmp_path / "outputs"))["steps"] == 1

@@ -1,0 +1,46 @@
+"""Scenes small enough to follow by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from iamm.dataset.base import Scene, Split
+from iamm.dataset.vocabulary import WordVocabulary
+
+
+def made_pictures(pictures: Tensor, present: Tensor | None = None) -> Scene:
+    count = len(pictures)
+    here = torch.ones(count, dtype=torch.bool) if present is None else present
+    split = Split(pictures, torch.zeros(count, dtype=torch.int64), here)
+    return Scene("pictured", "image", "classification", {"train": split}, classes=("a", "b"))
+
+
+def made_texts(words: int) -> Scene:
+    return Scene("told", "text", "generation", {}, source=WordVocabulary([f"w{n}" for n in range(words)]))
+
+
+@pytest.fixture
+def image_scene():
+    """uint8 pictures (N, C, H, W), and which are there → a scene."""
+    return made_pictures
+
+
+@pytest.fixture
+def text_scene():
+    """A number of words, whose ids begin at 4 → a scene."""
+    return made_texts
+
+
+@pytest.fixture
+def agree():
+    """Two results are equal, and so are their gradients with respect to `leaves`."""
+
+    def check(found: Tensor, expected: Tensor, leaves: list[Tensor]) -> None:
+        torch.testing.assert_close(found, expected)
+        probe = torch.linspace(-1, 1, found.numel(), dtype=found.dtype).view_as(found)
+        gradients = [torch.autograd.grad((result * probe).sum(), leaves) for result in (found, expected)]
+        torch.testing.assert_close(*gradients)
+
+    return check

@@ -1,0 +1,370 @@
+"""One golden list of losses, of a loop written out by hand, reached by several paths; and each knob by value."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from iamm.dataset.base import SceneBatch
+from iamm.engine.checkpoint import load_checkpoint, load_model, save_checkpoint, save_model
+from iamm.engine.collate import trimmed
+from iamm.engine.fit import DivergedError, fit
+from iamm.engine.plan import Plan
+from iamm.engine.seeding import derived_seed
+from iamm.weighting.base import Weighting
+
+CPU = torch.device("cpu")
+SEED, EPOCHS = 4, 3
+NAMES = ("pictures", "texts")
+
+
+class Given(Weighting):
+    """Weights from a list; remembers what it was told."""
+
+    def __init__(self, *values: float) -> None:
+        super().__init__(len(values))
+        self.register_buffer("values", torch.tensor(values))
+        self.epochs: list[list[float]] = []
+
+    def weights(self, losses, scene_weights):
+        return self.values
+
+    def end_epoch(self, losses):
+        self.epochs.append(losses.tolist())
+
+
+def falling(step: int, total: int) -> float:
+    return 1 - step / total
+
+
+def constant(step: int, total: int) -> float:
+    return 1.0
+
+
+def bare_loop(model, datasets, optimizer, rate: float) -> list[dict[str, float]]:
+    """What `fit` is to equal bit for bit: 6 steps an epoch, since 37 pictures are 6 batches of 7 (23 texts: 5 of 5)."""
+    losses = []
+    visits = [0, 0]
+    left: list[list[np.ndarray]] = [[], []]
+    model.train()
+    for step in range(6 * EPOCHS):
+        each = {}
+        for place, data in enumerate(datasets):
+            if not left[place]:
+                generator = np.random.default_rng(derived_seed(SEED, "order", data.name, visits[place]))
+                order = generator.permutation(data.size("train"))
+                left[place] = [order[i : i + data.batch_size] for i in range(0, len(order), data.batch_size)]
+                visits[place] += 1
+            rows = left[place].pop(0)
+            inputs, targets, present = (part[rows] for part in data.scenes[0].splits["train"])
+            inputs = inputs.float() / 255.0 if inputs.dim() == 4 else trimmed(inputs)
+            each |= model.losses({data.name: SceneBatch(inputs, trimmed(targets), present)})
+        optimizer.param_groups[0]["lr"] = rate * (1 - step / (6 * EPOCHS))
+        optimizer.zero_grad()
+        (0.7 * each["pictures"] + 0.2 * each["texts"]).backward()
+        optimizer.step()
+        losses.append({name: loss.item() for name, loss in each.items()})
+    return losses
+
+
+@pytest.fixture
+def datasets(pictures, texts):
+    return [pictures(), texts()]
+
+
+@pytest.fixture
+def begin(network):
+    """A fresh network and its optimizer; the global stream as a run finds it."""
+
+    def fresh(seed=3):
+        model = network(NAMES, seed=seed)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        torch.manual_seed(17)
+        return model, optimizer
+
+    return fresh
+
+
+@pytest.fixture
+def golden(begin, datasets):
+    """Losses and last parameters of the bare loop."""
+    model, optimizer = begin()
+    return bare_loop(model, datasets, optimizer, 0.05), model.state_dict()
+
+
+def trained(model, optimizer, datasets, *, weighting=None, plan=None, schedule=falling, **options):
+    plan = plan or Plan(EPOCHS, log_every=1)
+    weighting = weighting or Given(0.7, 0.2)
+    return fit(model, datasets, weighting, optimizer, schedule, plan, seed=SEED, device=CPU, **options)
+
+
+def test_the_golden_losses(golden, begin, datasets, listener):
+    model, optimizer = begin()
+    state = trained(model, optimizer, datasets, observers=[listener])
+    assert listener.losses == golden[0]
+    torch.testing.assert_close(model.state_dict(), golden[1], rtol=0, atol=0)
+    assert (state.step, state.epoch) == (18, 3)
+    assert golden[0][0]["pictures"] > 1.2 * golden[0][-1]["pictures"]  # it learns
+
+
+def test_unobserved_the_same(golden, begin, datasets):
+    model, optimizer = begin()
+    trained(model, optimizer, datasets, plan=Plan(EPOCHS, log_every=4))
+    torch.testing.assert_close(model.state_dict(), golden[1], rtol=0, atol=0)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_resumed_the_same(after, golden, begin, datasets, listener, tmp_path):
+    path, weighting = tmp_path / "last.pt", Given(0.7, 0.2)
+    model, optimizer = begin()
+
+    def keep(state, best):
+        save_checkpoint(path, state, {"model": model, "optimizer": optimizer, "weighting": weighting})
+        if state.epoch == after:
+            raise Killed
+
+    with pytest.raises(Killed):
+        trained(model, optimizer, datasets, weighting=weighting, observers=[listener], keep=keep)
+    torch.rand(5)
+    model, optimizer = begin(seed=8)
+    torch.manual_seed(1)
+    state = load_checkpoint(path, {"model": model, "optimizer": optimizer, "weighting": weighting})
+    assert (state.epoch, state.step) == (after, 6 * after)
+    trained(model, optimizer, datasets, weighting=weighting, observers=[listener], state=state)
+    assert listener.losses == golden[0]
+    torch.testing.assert_close(model.state_dict(), golden[1], rtol=0, atol=0)
+
+
+def test_what_is_told(golden, begin, datasets, listener):
+    """Every 4 steps and at an epoch's end: means of losses; at the end of the epoch the weighting learns its means."""
+    model, optimizer = begin()
+    weighting = Given(0.7, 0.2)
+    trained(model, optimizer, datasets, weighting=weighting, plan=Plan(EPOCHS, log_every=4), observers=[listener])
+    assert [told.step for told in listener.told] == [4, 6, 8, 12, 16, 18]
+    assert [told.epoch for told in listener.told] == [1, 1, 2, 2, 3, 3]
+    assert {told.total for told in listener.told} == {18}
+    means = [np.mean([loss["texts"] for loss in golden[0][a:b]]) for a, b in ((0, 4), (4, 6), (6, 8), (8, 12))]
+    np.testing.assert_allclose([told.losses["texts"] for told in listener.told[:4]], means, rtol=1e-6)
+    assert listener.told[0].weights == pytest.approx({"pictures": 0.7, "texts": 0.2})
+    assert listener.told[0].scene_weights == {}
+    whole = [[np.mean([loss[name] for loss in golden[0][6 * e : 6 * e + 6]]) for name in NAMES] for e in range(3)]
+    np.testing.assert_allclose(weighting.epochs, whole, rtol=1e-6)
+    assert [epoch for epoch, _ in listener.validations] == [1, 2, 3]
+
+
+def test_two_half_batches_accumulated_are_one_whole(network, pictures, texts):
+    found = []
+    for share in (1, 2):
+        datasets = [pictures(train=30, batch_size=6 // share), texts(train=30, batch_size=6 // share)]
+        model = network(NAMES, dropout=0.0)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+        state = trained(model, optimizer, datasets, plan=Plan(2, accumulate=share, clip=0.5, l2=0.01))
+        assert state.step == 10
+        found.append(model.state_dict())
+    torch.testing.assert_close(found[1], found[0], rtol=1e-6, atol=1e-6)
+
+
+def test_accumulated_losses_are_means(network, pictures, listener):
+    data = pictures(train=5, batch_size=3)  # 3 + 2 rows make the one step; then the pass begins again
+    model = network(("pictures",), dropout=0.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    halves = [model.losses({"pictures": b})["pictures"].item() for b in batches(data, 2)]
+    plan = Plan(1, accumulate=2, log_every=1)
+    state = trained(model, optimizer, [data], weighting=Given(1.0), plan=plan, observers=[listener])
+    assert state.step == 1
+    assert listener.losses[0]["pictures"] == pytest.approx(sum(halves) / 2, rel=1e-6)
+
+
+def batches(data, count):
+    order = np.random.default_rng(derived_seed(SEED, "order", data.name, 0)).permutation(data.size("train"))
+    parts = data.scenes[0].splits["train"]
+    for number in range(count):
+        rows = order[number * data.batch_size : (number + 1) * data.batch_size]
+        inputs, targets, present = (part[rows] for part in parts)
+        yield SceneBatch(inputs.float() / 255.0, targets, present)
+
+
+@pytest.fixture
+def one_step(slopes, pictures, listener):
+    """Plan and schedule → the parameter after one step of plain descent at rate 0.1, where loss = (3, 4)·w."""
+
+    def after(start, schedule=constant, **plan):
+        model = slopes({"pictures": (3.0, 4.0)}, start)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        options = {"weighting": Given(1.0), "plan": Plan(1, steps=1, **plan), "schedule": schedule}
+        trained(model, optimizer, [pictures()], observers=[listener], **options)
+        return model.w.detach()
+
+    return after
+
+
+def test_plain_step_by_hand(one_step):
+    torch.testing.assert_close(one_step((2.0, -3.0)), torch.tensor([2 - 0.3, -3 - 0.4]))
+
+
+def test_l1_and_l2_by_hand(one_step):
+    """Gradient 3 + 0.1 · 2 + 0.01 = 3.21 and 4 − 0.1 · 3 − 0.01 = 3.69."""
+    torch.testing.assert_close(one_step((2.0, -3.0), l1=0.01, l2=0.1), torch.tensor([2 - 0.321, -3 - 0.369]))
+    torch.testing.assert_close(one_step((0.0, -3.0), l1=0.01), torch.tensor([-0.3, -3 - 0.399]))
+
+
+def test_clip_by_hand(one_step, listener):
+    """(3, 4) has norm 5: at most 1 leaves (0.6, 0.8); at most 6 leaves it alone."""
+    torch.testing.assert_close(one_step((0.0, 0.0), clip=1.0), torch.tensor([-0.06, -0.08]))
+    assert listener.told[0].gradient_norm == pytest.approx(5.0)
+    torch.testing.assert_close(one_step((0.0, 0.0), clip=6.0), torch.tensor([-0.3, -0.4]))
+
+
+def test_clip_sees_the_regularised_gradient(one_step, listener):
+    one_step((-30.0, -40.0), l2=0.1, clip=1.0)  # 3 − 3 and 4 − 4
+    assert listener.told[0].gradient_norm == pytest.approx(0.0, abs=1e-6)
+
+
+def test_rates_as_scheduled(slopes, pictures, listener):
+    """Base rates 0.1 and 0.01 of two groups, times 1, 1/2, 1/3, … of 6 · 2 steps."""
+    model = slopes({"pictures": (1.0,)}, (0.0,))
+    other = torch.nn.Parameter(torch.zeros(1))
+    groups = [{"params": [model.w]}, {"params": [other], "lr": 0.01}]
+    optimizer, asked = torch.optim.SGD(groups, lr=0.1), []
+
+    def harmonic(step, total):
+        asked.append((step, total))
+        return 1 / (step + 1)
+
+    plan = Plan(2, log_every=1)
+    trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=plan, schedule=harmonic, observers=[listener])
+    assert asked == [(step, 12) for step in range(12)]
+    assert [told.rate for told in listener.told] == pytest.approx([0.1 / (step + 1) for step in range(12)])
+    assert optimizer.param_groups[1]["lr"] == pytest.approx(0.01 / 12)
+    torch.testing.assert_close(model.w.detach(), torch.tensor([-0.1 * sum(1 / n for n in range(1, 13))]))
+
+
+def test_weights_are_applied(slopes, pictures, texts, listener):
+    """−0.1 (0.7 (1, 2) + 0.2 (5, −3)) = (−0.17, −0.08)."""
+    model = slopes({"pictures": (1.0, 2.0), "texts": (5.0, -3.0)}, (0.0, 0.0))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    plan = Plan(1, steps=1)
+    trained(model, optimizer, [pictures(), texts()], plan=plan, schedule=constant, observers=[listener])
+    torch.testing.assert_close(model.w.detach(), torch.tensor([-0.17, -0.08]))
+    assert listener.told[0].weights == pytest.approx({"pictures": 0.7, "texts": 0.2})
+
+
+def test_a_scene_that_is_absent_weighs_nothing(slopes, pictures, texts, listener):
+    absent = pictures(train=7, batch_size=3, missing=6)  # one row of seven is there: in one batch of three
+    model = slopes({"pictures": (1.0, 0.0), "texts": (0.0, 1.0)}, (0.0, 0.0))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    plan = Plan(1, steps=3, log_every=1)
+    trained(model, optimizer, [absent, texts()], plan=plan, schedule=constant, observers=[listener])
+    assert sorted(told.weights["pictures"] for told in listener.told) == pytest.approx([0.0, 0.0, 0.7])
+    torch.testing.assert_close(model.w.detach(), torch.tensor([-0.07, -0.06]))
+
+
+def test_a_growing_batch(slopes, pictures, listener):
+    """16 rows in batches of 4, 4, 8, 8, 16: 4 + 4 + 2 + 2 + 1 steps."""
+    model = slopes({"pictures": (1.0,)}, (0.0,))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    plan, totals = Plan(5, growth=2.0, growth_every=2, log_every=100), []
+
+    def schedule(step, total):
+        totals.append(total)
+        return 1.0
+
+    data = pictures(train=16, batch_size=4)
+    state = trained(model, optimizer, [data], weighting=Given(1.0), plan=plan, schedule=schedule, observers=[listener])
+    assert [told.step for told in listener.told] == [4, 8, 10, 12, 13]
+    assert set(totals) == {13}
+    assert [sampler["growth"] for sampler in state.samplers] == [4.0]
+
+
+QUALITIES = (0.1, 0.5, 0.4, 0.5, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("patience", "epochs", "best", "flags"),
+    [(2, 4, 2, [True, True, False, False]), (3, 5, 5, [True, True, False, False, True]), (None, 5, 5, None)],
+)
+def test_early_stopping(patience, epochs, best, flags, slopes, pictures):
+    model = slopes({"pictures": (1.0,)}, (0.0,), QUALITIES)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    kept = []
+    plan = Plan(5, steps=1, patience=patience)
+    options = {"weighting": Given(1.0), "keep": lambda state, better: kept.append((state.epoch, better))}
+    state = trained(model, optimizer, [pictures()], plan=plan, **options)
+    assert (state.epoch, state.best_epoch, state.best_quality) == (epochs, best, QUALITIES[best - 1])
+    assert [epoch for epoch, _ in kept] == list(range(1, epochs + 1))
+    assert flags is None or [better for _, better in kept] == flags
+    again = trained(model, optimizer, [pictures()], plan=plan, weighting=Given(1.0), state=state)
+    assert again.epoch == epochs  # what has stopped stays stopped
+
+
+def test_the_best_model_is_kept(slopes, pictures, tmp_path):
+    """w falls by 0.1 each epoch; the second is the best, so −0.2 is kept."""
+    model = slopes({"pictures": (1.0,)}, (0.0,), (0.1, 0.5, 0.4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def keep(state, best):
+        if best:
+            save_model(tmp_path / "best.pt", model)
+
+    plan = Plan(3, steps=1)
+    trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=plan, schedule=constant, keep=keep)
+    torch.testing.assert_close(model.w.detach(), torch.tensor([-0.3]))
+    load_model(tmp_path / "best.pt", model)
+    torch.testing.assert_close(model.w.detach(), torch.tensor([-0.2]))
+
+
+def test_bf16_is_for_training_only(network, pictures):
+    model = network(("pictures",))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    plan = Plan(1, steps=2, precision="bf16")
+    trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=plan)
+    assert model.autocast == [True, True, False]
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_augmentation_is_told_seed_and_pass(network, pictures, texts):
+    """The pass of each data set, not the epoch: 23 texts begin their second pass in the sixth step of the epoch."""
+    asked = []
+
+    def note(kind, inputs, rows, *, seed, epoch, **extra):
+        asked.append((kind, seed, epoch, sorted(extra)))
+        return inputs
+
+    augment = {kind: partial(note, kind) for kind in ("image", "text")}
+    model = network(NAMES)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    trained(model, optimizer, [pictures(), texts()], plan=Plan(1), augment=augment)
+    assert [entry for entry in asked if entry[0] == "image"] == [("image", SEED, 0, [])] * 6
+    words = ["vocabulary"]
+    assert asked[1::2] == [("text", SEED, 0, words)] * 5 + [("text", SEED, 1, words)]
+
+
+@pytest.mark.parametrize("rate", [math.inf, 1e38])
+def test_divergence_is_said(rate, slopes, pictures, listener):
+    model = slopes({"pictures": (3.0, 4.0)}, (0.0, 0.0))
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+    plan = Plan(1, steps=4, log_every=4)
+    with pytest.raises(DivergedError) as caught:
+        trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=plan, observers=[listener])
+    assert str(caught.value).startswith(
+        "Losses and gradients must stay finite. Found -inf in pictures by step 4: lower"
+    )
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 4
+    assert listener.told == []
+
+
+def test_a_gradient_that_diverges_in_the_last_step_is_said(slopes, pictures):
+    model = slopes({"pictures": (3.0, 4.0)}, (1.0, 1.0))
+    model.w.register_hook(lambda gradient: gradient * math.nan)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(DivergedError, match="Found nan in the gradients by step 1"):
+        trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=Plan(1, steps=1, clip=1.0))

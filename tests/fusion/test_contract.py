@@ -1,0 +1,146 @@
+"""What every fusion of configs/fusion keeps, for paired and unpaired groups, with every attention."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from torch import Tensor, tensor
+
+from iamm.encoder.base import Features
+from iamm.fusion.base import Fused, Fusion
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+NAMES = sorted(path.stem for path in (CONFIGS / "fusion").glob("*.yaml"))
+ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
+TAKES_ATTENTION = {name for name in NAMES if "${attention}" in (CONFIGS / "fusion" / f"{name}.yaml").read_text()}
+CASES = [(name, kind) for name in NAMES for kind in (ATTENTIONS if name in TAKES_ATTENTION else ATTENTIONS[:1])]
+SCENES = ("a", "b", "c")
+GROUPS = ("ab", "c")
+D = 12
+
+
+@cache
+def composed(name: str, attention: str):
+    overrides = [f"fusion={name}", f"attention={attention}", "dropout=0.0"]
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        return compose("train", overrides=overrides)
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def fusion(request) -> Fusion:
+    torch.manual_seed(0)
+    return instantiate(composed(*request.param).fusion)(SCENES, D).double()
+
+
+def gradients(fused: Fused, leaves: list[Tensor], names: str) -> list[Tensor]:
+    """Of what stands in the real places of the named scenes, each number with a weight of its own."""
+    total = torch.zeros((), dtype=torch.float64)
+    for name in names:
+        values, allow = fused.features[name]
+        probe = torch.linspace(-1, 1, values.numel(), dtype=torch.float64).view_as(values)
+        total = total + (values * probe).masked_fill(~allow.unsqueeze(-1), 0.0).sum()
+    if not leaves:
+        return []
+    return list(torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True, retain_graph=True))
+
+
+def rows(given: dict[str, Features], kept: list[int]) -> dict[str, Features]:
+    return {name: Features(values[kept], allow[kept]) for name, (values, allow) in given.items()}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_features_leave_in_the_shape_they_came_in(fusion, features, group):
+    given = features(group, D)
+    fused = fusion(given).features
+    assert list(fused) == list(group)
+    for name, (values, allow) in given.items():
+        assert fused[name].values.shape == values.shape
+        assert fused[name].allow.tolist() == allow.tolist()
+        assert fused[name].values.isfinite().all()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_scene_weights_sum_to_one_where_there_are_any(fusion, features, group):
+    given = features(group, D)
+    weights = fusion(given).scene_weights
+    assert (weights is not None) == fusion.gives_scene_weights
+    assert weights is None or list(weights) == list(group)
+    for shares in (weights or {}).values():
+        assert shares.shape == (4, len(SCENES))
+        assert (shares >= 0).all()
+        torch.testing.assert_close(shares.sum(dim=1), torch.ones(4, dtype=torch.float64))
+        for view, (_, allow) in given.items():
+            assert (shares[~allow.any(dim=1), SCENES.index(view)] == 0).all()
+
+
+def test_nothing_known_weighs_nothing(features):
+    """With two scenes, both views of one instance and both absent (row 3), there is nothing to attend to."""
+    for name, attention in CASES:
+        fusion = instantiate(composed(name, attention).fusion)(("a", "b"), D).double()
+        weights = fusion(features("ab", D)).scene_weights or {}
+        for shares in weights.values():
+            torch.testing.assert_close(shares.sum(dim=1), tensor([1.0, 1.0, 1.0, 0.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_what_stands_where_nothing_is_allowed_changes_nothing(fusion, features, group):
+    """Absent views and padding alike, in outputs and gradients."""
+    given, spoilt = features(group, D), features(group, D)
+    for values, allow in spoilt.values():
+        values.data[~allow] = 1e3 * torch.randn(int((~allow).sum()), D, dtype=torch.float64)
+    leaves = list(fusion.parameters())
+    before, after = fusion(given), fusion(spoilt)
+    for name, (values, allow) in before.features.items():
+        torch.testing.assert_close(after.features[name].values[allow], values[allow])
+    torch.testing.assert_close(after.scene_weights, before.scene_weights)
+    torch.testing.assert_close(gradients(after, leaves, group), gradients(before, leaves, group))
+    reached = gradients(after, [values for values, _ in spoilt.values()], group)
+    for gradient, (_, allow) in zip(reached, spoilt.values(), strict=True):
+        assert (gradient[~allow] == 0).all()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_batch_mates_are_invisible(fusion, features, group):
+    given = features(group, D)
+    together = fusion.train()(given)
+    for row in range(4):
+        alone = fusion(rows(given, [row]))
+        for name in group:
+            torch.testing.assert_close(alone.features[name].values[0], together.features[name].values[row])
+            if together.scene_weights is not None:
+                torch.testing.assert_close(alone.scene_weights[name][0], together.scene_weights[name][row])
+
+
+def test_examples_of_other_groups_have_no_influence(fusion, features):
+    """Neither before nor after: a fusion keeps nothing of the examples that it saw."""
+    expected = fusion.train()(features("c", D)).features["c"].values
+    fusion(features("ab", D))
+    torch.testing.assert_close(fusion(features("c", D)).features["c"].values, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_each_scene_teaches_what_is_shared(fusion, features, group):
+    """From every scene's output alone, shared parameters get a finite gradient that is not zero."""
+    leaves = list(fusion.parameters())
+    for name in group:
+        found = gradients(fusion(features(group, D)), leaves, name)
+        assert all(gradient.isfinite().all() for gradient in found)
+        assert not leaves or any((gradient != 0).any() for gradient in found)
+
+
+def test_gradients_reach_every_parameter(fusion, features):
+    leaves = list(fusion.parameters())
+    parts = [gradients(fusion(features(group, D)), leaves, group) for group in GROUPS]
+    for (name, _), paired, alone in zip(fusion.named_parameters(), *parts, strict=True):
+        assert (paired.abs() + alone.abs()).max() > 0, name
+
+
+def test_the_order_of_the_group_does_not_matter(fusion, features):
+    one, other = fusion(features("ab", D)), fusion(features("ba", D))
+    for name in "ab":
+        torch.testing.assert_close(other.features[name].values, one.features[name].values)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn, tensor
+
+from iamm.attention.dot_product import DotProductAttention
+from iamm.attention.scaled_dot_product import ScaledDotProductAttention
+from iamm.encoder.base import Features
+from iamm.fusion.cross_scene_attention import CrossSceneAttentionFusion
+
+
+def test_by_hand():
+    """norms of both views (1, −1), score 2; two empty slots score 0: weight e² / (e² + 2) = 0.78699, W = 10 · I."""
+    fusion = CrossSceneAttentionFusion(["a", "b"], 2, attention=DotProductAttention, slots=1, dropout=0.0).double()
+    nn.init.zeros_(fusion.memory.slots)
+    fusion.output.weight.data = 10 * torch.eye(2, dtype=torch.float64)
+    place = tensor([[True]])
+    given = {
+        "a": Features(tensor([[[300.0, 100.0]]], dtype=torch.float64), place),
+        "b": Features(tensor([[[7e3, -5e3]]], dtype=torch.float64), place),
+    }
+    share = 10 * math.exp(2) / (math.exp(2) + 2)
+    assert abs(share - 7.8699) < 1e-4
+    fused = fusion(given).features["a"]
+    torch.testing.assert_close(fused.values, tensor([[[300 + share, 100 - share]]], dtype=torch.float64))
+
+
+def test_equals_the_naive_loop_with_gradients(features, agree):
+    torch.manual_seed(0)
+    names = ["a", "b", "c"]
+    fusion = CrossSceneAttentionFusion(names, 5, attention=ScaledDotProductAttention, slots=2, dropout=0.0).double()
+    nn.init.normal_(fusion.norm.weight)
+    nn.init.normal_(fusion.norm.bias)
+
+    def normed(x):
+        spread = torch.sqrt(((x - x.mean()) ** 2).mean() + 1e-5)
+        return (x - x.mean()) / spread * fusion.norm.weight + fusion.norm.bias
+
+    given = features("ab", 5)
+    found = fusion(given).features
+    for name, other in (("a", "b"), ("b", "a")):
+        rows = []
+        for b in range(4):
+            seen = [fusion.memory.slots[s, m] for s in range(3) for m in range(2)]
+            view = given[other]
+            seen += [normed(view.values[b, t]) for t in range(view.values.shape[1]) if view.allow[b, t]]
+            for x in given[name].values[b]:
+                powers = [torch.exp(normed(x) @ key / math.sqrt(5)) for key in seen]
+                context = sum(power / sum(powers) * key for power, key in zip(powers, seen, strict=True))
+                rows.append(x + fusion.output.weight @ context)
+        expected = torch.stack(rows).view_as(given[name].values)
+        leaves = [scene.values for scene in given.values()] + list(fusion.parameters())
+        agree(found[name].values, expected, leaves)

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from iamm.fusion.none import NoneFusion
+
+
+def test_hands_on_what_it_is_given(features):
+    given = features("ab", 5)
+    fused, scene_weights = NoneFusion(["a", "b"], 5)(given)
+    assert scene_weights is None
+    assert list(fused) == ["a", "b"]
+    assert all(fused[name] is given[name] for name in given)
+
+
+def test_shares_nothing():
+    assert list(NoneFusion(["a", "b"], 5).parameters()) == []

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn, tensor
+
+from iamm.attention.scaled_dot_product import ScaledDotProductAttention
+from iamm.encoder.base import Features
+from iamm.head.classifier import ClassifierHead
+
+
+@pytest.fixture
+def head(scene):
+    """D = 2; of (300, 100) the norm is (1, −1), the logits (ln 2, 0, 0), hence p = (½, ¼, ¼)."""
+
+    def make(**knobs) -> ClassifierHead:
+        made = ClassifierHead(scene("classification"), 2, dropout=0.0, **knobs)
+        nn.init.zeros_(made.output.weight)
+        nn.init.zeros_(made.output.bias)
+        made.output.weight.data[0, 0] = math.log(2)
+        return made
+
+    return make
+
+
+def places(count: int) -> Features:
+    return Features(tensor([[[300.0, 100.0]]]).expand(count, -1, -1), torch.ones(count, 1, dtype=torch.bool))
+
+
+def test_loss_by_hand(head, batch):
+    """−ln ½ and −ln ¼, their mean 1.5 ln 2."""
+    assert head().loss(places(1), batch(tensor([0]))).item() == pytest.approx(math.log(2))
+    assert head().loss(places(2), batch(tensor([0, 2]))).item() == pytest.approx(1.5 * math.log(2))
+
+
+def test_label_smoothing_by_hand(head, batch):
+    """ε = 0.3: target (0.8, 0.1, 0.1), loss 0.8 ln 2 + 0.2 ln 4 = 1.2 ln 2; what evaluation notes stays ln 2."""
+    smooth = head(label_smoothing=0.3)
+    assert smooth.loss(places(1), batch(tensor([0]))).item() == pytest.approx(1.2 * math.log(2))
+    assert smooth.observe(places(1), batch(tensor([0])))["surprise"] == pytest.approx([math.log(2)])
+
+
+def test_absent_rows_count_nowhere(head, batch):
+    seen = batch(tensor([0, 1, 1]), tensor([True, False, False]))
+    assert head().loss(places(3), seen).item() == pytest.approx(math.log(2))
+    noted = head().observe(places(3), seen)
+    assert noted["predicted"] == [0]
+    assert noted["target"] == [0]
+    assert len(noted["surprise"]) == 1
+    nobody = batch(tensor([0, 1, 1]), tensor([False, False, False]))
+    assert head().loss(places(3), nobody).item() == 0.0
+
+
+def test_measures_by_hand(head):
+    """Five examples in two batches; class 2 is never predicted right, and class 3 not at all.
+
+    class 0: P 1/2, R 1/2, F1 1/2; class 1: P 2/3, R 1, F1 4/5; class 2: 0, 0, 0 (predicted once, wrongly); class 3:
+    0, 0, 0. Means over the four: P 7/24, R 3/8, F1 13/40. Accuracy 3/6.
+    """
+    found = head().measure(
+        [
+            {"predicted": [0, 1, 1], "target": [0, 0, 1], "surprise": [1.0, 2.0, 3.0]},
+            {"predicted": [1, 0, 2], "target": [1, 2, 3], "surprise": [4.0, 5.0, 6.0]},
+        ]
+    )
+    assert found == pytest.approx(
+        {"accuracy": 3 / 6, "precision": 7 / 24, "recall": 3 / 8, "f1": 13 / 40, "loss": 21 / 6}
+    )
+
+
+def test_equals_the_naive_loop_with_gradients(scene, batch, agree):
+    torch.manual_seed(0)
+    head = ClassifierHead(
+        scene("classification"), 5, attention=ScaledDotProductAttention, dropout=0.0, label_smoothing=0.2
+    ).double()
+    nn.init.normal_(head.norm.weight)
+    values = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
+    allow = tensor([[True] * 4, [True, False, True, False], [False] * 4])
+    targets = [2, 0, 1]
+    found = head.loss(Features(values, allow), batch(tensor(targets), tensor([True, True, False])))
+    losses = []
+    for b in (0, 1):
+        real = [values[b, t] for t in range(4) if allow[b, t]]
+        powers = [torch.exp(head.pool.query[0, 0] @ x / math.sqrt(5)) for x in real]
+        x = sum(power / sum(powers) * place for power, place in zip(powers, real, strict=True))
+        spread = torch.sqrt(((x - x.mean()) ** 2).mean() + 1e-5)
+        logits = head.output.weight @ ((x - x.mean()) / spread * head.norm.weight + head.norm.bias) + head.output.bias
+        surprises = [torch.log(torch.exp(logits).sum()) - logits[c] for c in range(3)]
+        losses.append(0.8 * surprises[targets[b]] + 0.2 / 3 * sum(surprises))
+    agree(found, sum(losses) / 2, [values, *head.parameters()])
+
+
+def test_looks_at_its_pooling_weights(scene):
+    torch.manual_seed(0)
+    head = ClassifierHead(scene("classification"), 5, attention=ScaledDotProductAttention).eval()
+    features = Features(torch.randn(2, 4, 5), tensor([[True, True, False, True], [False] * 4]))
+    look = head.look(features)
+    assert look.weights.shape == (2, 1, 1, 4)
+    torch.testing.assert_close(look.weights.sum(dim=-1).flatten(), tensor([1.0, 0.0]))
+    assert look.weights[0, 0, 0, 2] == 0
+    answers = head.logits(features).argmax(1).tolist()
+    assert look.asked == [[("red", "green", "blue")[answer]] for answer in answers]
+    torch.testing.assert_close(look.weights[:, 0] @ features.values, head.pool(features)[0].unsqueeze(1))
+
+
+def test_has_nothing_to_look_at_without_attention(scene):
+    assert ClassifierHead(scene("classification"), 5).look(places(2)._replace(values=torch.randn(2, 1, 5))) is None

@@ -1,0 +1,73 @@
+"""Every model of configs/model over every kind of group, composed as the command composes it, but small."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from iamm.cli.build import build_datasets, build_model
+from iamm.dataset.base import Dataset
+from iamm.model.scene_network import SceneNetwork
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+MODELS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
+SHAPES = ["dataset.shapes.train=40", "dataset.shapes.validation=7", "dataset.shapes.test=5"]
+SMALL = ["dim=8", "encoder.image.channels=[8,8]", "label_smoothing=0.1", "threads=1"]
+DATA = {
+    "paired": ["dataset=[shapes]", *SHAPES],
+    "single": ["dataset=[digits]"],
+    "unpaired": ["dataset=[digits,shapes]", *SHAPES],
+    "missing": ["dataset=[shapes]", *SHAPES, "dataset.shapes.missing=0.4"],
+}
+
+
+@cache
+def composed(model: str, data: str) -> DictConfig:
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        return compose("train", overrides=[f"model={model}", *DATA[data], *SMALL])
+
+
+@cache
+def loaded(data: str) -> list[Dataset]:
+    return build_datasets(composed(MODELS[0], data))
+
+
+def built(
+    model: str, data: str, *, seed: int = 0, dropout: float = 0.0, datasets: list[Dataset] | None = None
+) -> SceneNetwork:
+    config = composed(model, data).copy()
+    config.seed, config.dropout = seed, dropout
+    return build_model(config, [scene for dataset in datasets or loaded(data) for scene in dataset.scenes])
+
+
+@pytest.fixture(scope="session")
+def datasets():
+    """The name of a kind of group → its data sets."""
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def network():
+    """A model's name, a kind of group → the network, initialised from the seed."""
+    return built
+
+
+@pytest.fixture(autouse=True)
+def plain_torch():
+    """Building settles torch's global switches: put back what a test found."""
+    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_num_threads(threads)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "model" in metafunc.fixturenames:
+        metafunc.parametrize("model", MODELS)
+    if "data" in metafunc.fixturenames:
+        metafunc.parametrize("data", list(DATA))

@@ -1,0 +1,174 @@
+"""What every model passes, whatever it is made of and whatever it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from iamm.dataset.base import Dataset, Scene, Split
+from iamm.engine.collate import collate
+from iamm.engine.evaluate import evaluate
+from iamm.model.scene_network import SceneNetwork
+
+CPU = torch.device("cpu")
+ROWS = torch.arange(5)
+
+
+def batches(datasets: list[Dataset], split: str, rows: Tensor):
+    return [collate(dataset, split, rows, CPU) for dataset in datasets]
+
+
+def total_loss(network: SceneNetwork, datasets: list[Dataset], rows: Tensor = ROWS) -> Tensor:
+    return torch.stack([x for b in batches(datasets, "train", rows) for x in network(b).losses.values()]).sum()
+
+
+def spoilt_split(split: Split) -> Split:
+    """Absent rows filled with those of other examples: inputs and targets of the right kind, but not theirs."""
+    absent, inputs, targets = ~split.present, split.inputs.clone(), split.targets.clone()
+    inputs[absent] = split.inputs[split.present][: int(absent.sum())].flip(0)
+    targets[absent] = split.targets[split.present][: int(absent.sum())].flip(0)
+    return Split(inputs, targets, split.present)
+
+
+def spoilt_scene(scene: Scene) -> Scene:
+    return replace(scene, splits={name: spoilt_split(split) for name, split in scene.splits.items()})
+
+
+def spoilt_dataset(dataset: Dataset) -> Dataset:
+    return Dataset(dataset.name, tuple(map(spoilt_scene, dataset.scenes)), dataset.batch_size)
+
+
+def test_no_example_depends_on_its_batch_mates(model, data, network, datasets):
+    """Predictions, likelihoods, written text and scene weights: five at once, or four and one alone."""
+    made = network(model, data).eval()
+    for dataset in datasets(data):
+        whole, weights = made.observe(collate(dataset, "validation", ROWS, CPU))
+        seen = [made.observe(collate(dataset, "validation", rows, CPU)) for rows in ROWS.split([4, 1])]
+        for name, noted in whole.items():
+            for key, entries in noted.items():
+                found = [entry for part, _ in seen for entry in part[name][key]]
+                assert found == (pytest.approx(entries, abs=1e-5) if key == "surprise" else entries), (name, key)
+        for name, shares in weights.items():
+            found = torch.cat([part[name] for _, part in seen])
+            torch.testing.assert_close(found, shares, atol=1e-5, rtol=0)
+
+
+def test_features_do_not_depend_on_batch_mates(model, data, network, datasets):
+    """What the heads are given, in training too, where nothing but dropout is random."""
+    made = network(model, data).train()
+    for dataset in datasets(data):
+        whole, _ = made.features(collate(dataset, "train", ROWS, CPU))
+        for row in range(len(ROWS)):
+            alone, _ = made.features(collate(dataset, "train", ROWS[row : row + 1], CPU))
+            for name, (values, allow) in alone.items():
+                real = int(allow.sum())
+                assert int(whole[name].allow[row].sum()) == real
+                torch.testing.assert_close(whole[name].values[row, :real], values[0, :real], atol=1e-5, rtol=0)
+
+
+def test_an_absent_view_changes_nothing(model, network, datasets):
+    """Whatever stands in its place, from the very beginning: no loss, gradient, written text or measure moves."""
+    clean = datasets("missing")
+    spoilt = [spoilt_dataset(dataset) for dataset in clean]
+    assert any(
+        not torch.equal(one.splits["train"].inputs, other.splits["train"].inputs)
+        for one, other in zip(clean[0].scenes, spoilt[0].scenes, strict=True)
+    )
+    found = []
+    for data in (clean, spoilt):
+        made = network(model, "missing", datasets=data)
+        loss = total_loss(made, data)
+        loss.backward()
+        gradients = {name: parameter.grad for name, parameter in made.named_parameters()}
+        evaluation = evaluate(made, data, "validation", CPU)
+        texts = [part.get("written") for parts in evaluation.evidence.values() for part in parts]
+        found.append((loss.detach(), gradients, evaluation.measures, evaluation.scene_weights, texts))
+    (loss, gradients, measures, weights, texts), (loss_, gradients_, measures_, weights_, texts_) = found
+    torch.testing.assert_close(loss_, loss)
+    torch.testing.assert_close(gradients_, gradients, atol=1e-6, rtol=1e-4)
+    for name in measures:
+        assert measures_[name] == pytest.approx(measures[name], abs=1e-5)
+    for name in weights:
+        assert weights_[name] == pytest.approx(weights[name], abs=1e-5)
+    assert texts_ == texts
+
+
+def test_an_absent_view_weighs_nothing(model, network, datasets):
+    (dataset,) = datasets("missing")
+    made = network(model, "missing").eval()
+    batch = collate(dataset, "train", torch.arange(40), CPU)
+    _, weights = made.features(batch)
+    assert (weights is not None) == made.fusion.gives_scene_weights
+    for shares in (weights or {}).values():
+        for column, part in enumerate(batch.values()):
+            assert not part.present.all()
+            assert (shares[~part.present, column] == 0).all()
+        torch.testing.assert_close(shares.sum(dim=1), torch.ones(40))
+
+
+def test_gradients_are_finite_and_reach_every_parameter(model, data, network, datasets):
+    """One scene alone leaves nothing to choose: interest guidance then learns no interest, and all the rest."""
+    made = network(model, data, dropout=0.1).train()
+    total_loss(made, datasets(data), torch.arange(24)).backward()
+    unmoved = {name for name, p in made.named_parameters() if p.grad is None or not p.grad.any()}
+    for name, parameter in made.named_parameters():
+        assert parameter.grad is None or parameter.grad.isfinite().all(), name
+    alone = {name for name in unmoved if name.startswith(("fusion.recognise", "fusion.asking"))}
+    assert unmoved == (alone if data == "single" else set())
+
+
+def test_bf16_gives_finite_losses_and_gradients(model, network, datasets):
+    made = network(model, "unpaired").train()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = total_loss(made, datasets("unpaired"))
+    loss.backward()
+    assert loss.isfinite()
+    assert all(parameter.grad.isfinite().all() for parameter in made.parameters())
+
+
+def trained(network, datasets, model: str, seed: int) -> tuple[list[float], dict[str, Tensor]]:
+    """Two steps from the seed: losses and parameters."""
+    made: nn.Module = network(model, "unpaired", seed=seed, dropout=0.1).train()
+    torch.manual_seed(seed)  # of dropout
+    optimizer = torch.optim.SGD(made.parameters(), lr=0.1)
+    losses = []
+    for rows in ROWS.split([2, 3]):
+        optimizer.zero_grad()
+        loss = total_loss(made, datasets, rows)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, made.state_dict()
+
+
+def test_the_seed_alone_decides(model, network, datasets):
+    """Bit by bit: whatever random numbers were drawn before."""
+    losses, state = trained(network, datasets("unpaired"), model, seed=3)
+    torch.rand(5)
+    again, state_again = trained(network, datasets("unpaired"), model, seed=3)
+    other, state_other = trained(network, datasets("unpaired"), model, seed=4)
+    assert again == losses
+    torch.testing.assert_close(state_again, state, rtol=0, atol=0)
+    assert all(one != two for one, two in zip(losses, other, strict=True))
+    assert not torch.equal(state["encoders.digits.project.weight"], state_other["encoders.digits.project.weight"])
+
+
+def test_a_batch_whose_view_is_absent_throughout(model, network, datasets):
+    """No loss and no gradient from it, and the other view is none the worse."""
+    (dataset,) = datasets("missing")
+    rows = (~dataset.scenes[0].splits["train"].present).nonzero()[:, 0]
+    assert len(rows) > 2
+    made = network(model, "missing").train()
+    losses = made(collate(dataset, "train", rows, CPU)).losses
+    absent, seen = losses.values()
+    assert absent.item() == 0.0
+    assert seen.item() > 0
+    (absent + seen).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in made.parameters())
+    assert all(p.grad is None or not p.grad.any() for p in made.heads["shapes_image"].parameters())
+    noted, _ = made.eval().observe(collate(dataset, "train", rows, CPU))
+    assert noted["shapes_image"]["predicted"] == []
+    assert len(noted["shapes_text"]["written"]) == len(rows)

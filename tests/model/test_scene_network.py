@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn, tensor
+
+from iamm.dataset.base import Scene, SceneBatch
+from iamm.encoder.base import Encoder, Features
+from iamm.fusion.base import Fused, Fusion
+from iamm.head.base import Head, Look
+from iamm.model.scene_network import SceneNetwork, present_mean
+
+NAMES = ("left", "right")
+
+
+class Doubling(Encoder):
+    """x → 2x, a place of its own for each number."""
+
+    def forward(self, inputs, present):
+        return Features(2 * inputs.unsqueeze(-1), present[:, None].expand(inputs.shape))
+
+
+class Adding(Fusion):
+    """x'_s = x_s + Σ of the group; the weight of scene s is (s + 1) / 3."""
+
+    gives_scene_weights = True
+
+    def __init__(self, scenes, dim):
+        super().__init__(scenes, dim)
+        self.shift = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, features):
+        total = sum(scene.values for scene in features.values()) + self.shift
+        fused = {name: Features(scene.values + total, scene.allow) for name, scene in features.items()}
+        shares = tensor([1.0, 2.0]) / 3
+        return Fused(fused, {name: shares.expand(len(scene.values), -1) for name, scene in features.items()})
+
+
+class Summing(Head):
+    """Loss: the sum of the features of present rows. Quality: the number of present rows, tenth by tenth."""
+
+    quality = "share"
+
+    def loss(self, features, batch):
+        return features.values[batch.present].sum()
+
+    def observe(self, features, batch):
+        return {"rows": features.values[batch.present].sum(dim=(1, 2)).tolist()}
+
+    def look(self, features):
+        return Look(torch.ones(len(features.values), 1, 1, features.values.shape[1]), [["x"]] * len(features.values))
+
+    def measure(self, evidence):
+        rows = [row for part in evidence for row in part["rows"]]
+        return {"share": len(rows) / 10, "loss": sum(rows)}
+
+
+class Silent(Summing):
+    def look(self, features):
+        return None
+
+
+def scene(name: str, task: str = "sum", kind: str = "number") -> Scene:
+    return Scene(name, kind, task, {})
+
+
+@pytest.fixture
+def network() -> SceneNetwork:
+    scenes = [scene("left"), scene("right", "silence")]
+    return SceneNetwork(
+        scenes, 1, encoder={"number": Doubling}, fusion=Adding, head={"sum": Summing, "silence": Silent}
+    )
+
+
+@pytest.fixture
+def batch() -> dict[str, SceneBatch]:
+    none = torch.zeros(2, dtype=torch.int64)
+    return {
+        "left": SceneBatch(tensor([[1.0], [3.0]]), none, tensor([True, True])),
+        "right": SceneBatch(tensor([[10.0], [20.0]]), none, tensor([True, False])),
+    }
+
+
+def test_encoder_fusion_head_by_hand(network, batch):
+    """left: 2 + (2 + 20) = 24 and 6 + (6 + 40) = 52; right: 20 + 22 = 42, its second row being absent."""
+    outcome = network(batch)
+    assert {name: loss.item() for name, loss in outcome.losses.items()} == {"left": 76.0, "right": 42.0}
+    for name in NAMES:
+        torch.testing.assert_close(outcome.scene_weights[name], tensor([1.0, 2.0]) / 3)
+
+
+def test_evidence_and_scene_weights_of_present_rows(network, batch):
+    noted, seen = network.observe(batch)
+    assert noted == {"left": {"rows": [24.0, 52.0]}, "right": {"rows": [42.0]}}
+    assert {name: tuple(weights.shape) for name, weights in seen.items()} == {"left": (2, 2), "right": (1, 2)}
+
+
+def test_quality_is_the_mean_of_the_heads_own(network, batch):
+    noted, _ = network.observe(batch)
+    measures, quality = network.measure({"left": [noted["left"]] * 3, "right": [noted["right"]]})
+    assert measures == {"left": {"share": 0.6, "loss": 228.0}, "right": {"share": 0.1, "loss": 42.0}}
+    assert math.isclose(quality, (0.6 + 0.1) / 2)
+
+
+def test_only_heads_with_attention_are_looked_at(network, batch):
+    looks = network.look(batch)
+    assert list(looks) == ["left"]
+    assert looks["left"].asked == [["x"], ["x"]]
+
+
+def test_shared_are_the_fusions_parameters(network):
+    (shared,) = network.shared_parameters()
+    assert shared is network.fusion.shift
+    assert network.names == NAMES
+
+
+@pytest.mark.parametrize("wrong", [scene("odd", task="ranking"), scene("odd", kind="sound")], ids=["task", "kind"])
+def test_refuses_a_scene_that_nobody_can_read_or_answer(wrong):
+    message = (
+        rf"A scene needs an encoder of its kind and a head of its task\. Found odd \({wrong.kind}, {wrong.task}\), "
+        r"encoders \['number'\] and heads \['sum'\]: choose a model with both\."
+    )
+    with pytest.raises(ValueError, match=message):
+        SceneNetwork([wrong], 1, encoder={"number": Doubling}, fusion=Adding, head={"sum": Summing})
+
+
+def test_present_mean_by_hand():
+    weights = tensor([[0.2, 0.8], [0.6, 0.4], [9.0, 9.0]], requires_grad=True)
+    found = present_mean(weights, tensor([True, True, False]))
+    torch.testing.assert_close(found, tensor([0.4, 0.6]))
+    assert not found.requires_grad
+    torch.testing.assert_close(present_mean(weights, torch.zeros(3, dtype=torch.bool)), torch.zeros(2))

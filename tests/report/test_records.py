@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from iamm.errors import BadDataError, BusyError, MissingDataError, OutputError
+from iamm.report.records import RunFolder, address, read_result, write_json, write_text
+
+CONFIG = {
+    "seed": 1,
+    "optimizer": {"lr": 0.1, "betas": [0.9, 0.999]},
+    "dataset": {"x": {"data_dir": "/a", "batch_size": 7}},
+    "output_dir": "outputs",
+    "threads": 2,
+    "device": "cpu",
+    "log": {"every": 20},
+}
+
+
+def changed(**more):
+    return {**CONFIG, **more}
+
+
+def test_the_address_by_hand():
+    text = (
+        '{"dataset": {"x": {"batch_size": 7}}, "optimizer": {"betas": [0.9, 0.999], "lr": 0.1}, "seed": 1}'  # no places
+    )
+    expected = hashlib.sha256(text.encode()).hexdigest()[:8]
+    assert address(CONFIG, ("iamm", "x")) == f"iamm-x-{expected}"
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"output_dir": "/elsewhere"},
+        {"threads": 7},
+        {"device": "cuda"},
+        {"log": {"every": 1, "pictures": 0}},
+        {"data_dir": "/data"},
+        {"rerun": True},
+        {"mode": "eval", "run": "outputs/x"},
+        {"dataset": {"x": {"batch_size": 7, "data_dir": "/b"}}},
+    ],
+    ids=str,
+)
+def test_places_do_not_count(places):
+    assert address(changed(**places), ("n",)) == address(CONFIG, ("n",))
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"seed": 2},
+        {"optimizer": {"lr": 0.2, "betas": [0.9, 0.999]}},
+        {"optimizer": {"lr": 0.1, "betas": [0.999, 0.9]}},
+        {"dataset": {"x": {"batch_size": 8}}},
+        {"more": None},
+    ],
+    ids=str,
+)
+def test_what_is_computed_counts(what):
+    assert address(changed(**what), ("n",)) != address(CONFIG, ("n",))
+
+
+def test_the_order_of_keys_does_not_count():
+    assert address(dict(reversed(CONFIG.items())), ("n",)) == address(CONFIG, ("n",))
+
+
+HOLD = """
+import sys, pathlib
+from iamm.report.records import RunFolder
+with RunFolder(pathlib.Path(sys.argv[1])).held():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_process_a_folder(tmp_path):
+    folder = RunFolder(tmp_path / "deep" / "run")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(folder.path)], text=True, **pipes) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(BusyError, match=r"One process a run folder\. Found .*run in use") as caught, folder.held():
+            pass
+        assert caught.value.exit_code == 75
+        other.kill()
+    with folder.held():  # a dead process holds nothing
+        assert folder.path.is_dir()
+
+
+def test_a_folder_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    folder = RunFolder(tmp_path / "file" / "run")
+    said = r"must be writable\. Found .*run: Not a directory\. Set output_dir"
+    with pytest.raises(OutputError, match=said) as caught, folder.held():
+        pass
+    assert caught.value.exit_code == 73
+
+
+def test_cut_records(folder):
+    kinds = [("train", 3), ("val", 3), ("train", 6), ("val", 6), ("train", 8), ("test", 6)]
+    for kind, step in kinds:
+        folder.append({"kind": kind, "step": step, "values": {"é": step / 7}})
+    with folder.records.open("a") as file:
+        file.write('{"kind": "train", "step"')
+    folder.cut_records(6)
+    records = [json.loads(line) for line in folder.records.read_text(encoding="utf-8").splitlines()]
+    assert [(record["kind"], record["step"]) for record in records] == kinds[:4]
+    assert records[0]["values"] == {"é": 3 / 7}
+    folder.cut_records(0)
+    assert folder.records.read_text() == ""
+
+
+def test_nothing_to_cut(folder):
+    folder.cut_records(6)
+    assert not folder.records.exists()
+
+
+def test_clear_forgets_all_but_the_lock(folder):
+    with folder.held():
+        folder.pictures.mkdir()
+        files = [folder.config, folder.status, folder.records, folder.result, folder.last, folder.best]
+        for file in (*files, folder.path / "events.out.tfevents.1.x", folder.pictures / "a.png"):
+            file.write_text("old")
+        (folder.path / "notes.txt").write_text("mine")
+        folder.clear()
+        left = sorted(file.name for file in folder.path.rglob("*"))
+    assert left == [".lock", "notes.txt", "pictures"]
+    assert not folder.finished()
+
+
+def test_status(folder):
+    folder.write_status("running", step=5)
+    assert json.loads(folder.status.read_text()) | {"host": ""} == {
+        "state": "running",
+        "process": os.getpid(),
+        "host": "",
+        "step": 5,
+    }
+
+
+def test_readers_never_see_half_a_file(folder):
+    """One thread writes long and short contents in turn while another reads."""
+    contents = [{"state": "a" * 200_000}, {"state": "b"}]
+    write_json(folder.result, contents[0])
+    done = threading.Event()
+
+    def write() -> None:
+        for number in range(40):
+            write_json(folder.result, contents[number % 2])
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    read = []
+    while not done.is_set():
+        read.append(json.loads(folder.result.read_text()))
+    writer.join()
+    assert read
+    assert all(content in contents for content in read)
+    assert [file.name for file in folder.path.iterdir()] == ["result.json"]
+
+
+def test_a_failed_write_leaves_the_old_file(folder, monkeypatch):
+    write_text(folder.config, "old")
+
+    def broken(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("iamm.report.records.os.fsync", broken)
+    with pytest.raises(OSError, match="No space"):
+        write_text(folder.config, "new")
+    assert folder.config.read_text() == "old"
+
+
+def test_finished_once_the_result_is_there(folder):
+    assert not folder.finished()
+    result = {"test": {"a": {"accuracy": 1 / 3}}, "config": {"seed": 1}}
+    write_json(folder.result, result)
+    assert folder.finished()
+    assert read_result(folder.path) == result  # to the last digit
+
+
+def test_a_missing_result(tmp_path):
+    with pytest.raises(MissingDataError, match=r"`run` must name the folder of a finished run\. Found no result\.json"):
+        read_result(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", '{"test": {"a"', "[]", '{"test": {}}'])
+def test_a_bad_result(folder, text):
+    folder.result.write_text(text)
+    with pytest.raises(BadDataError, match=r"A result must be whole and of a run\. Found .*rerun=true") as caught:
+        read_result(folder.path)
+    assert "\n" not in str(caught.value)
