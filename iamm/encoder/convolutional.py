@@ -17,6 +17,9 @@ STATISTICS_EXAMPLES = 10_000
 class ConvolutionalEncoder(Encoder):
     """A small CNN: per stage, convolution 3×3 → group norm → ReLU → max pooling 2×2, then one projection to D.
 
+    A learnt vector for each place of the map is added, so that attention can tell where a thing is (as Dosovitskiy et
+    al. 2021 do for patches).
+
     Pictures are standardised by the training split's mean and deviation per channel. Group norm (Wu and He 2018) looks
     at one example at a time, so that no prediction depends on batch-mates, in training neither.
 
@@ -50,6 +53,8 @@ class ConvolutionalEncoder(Encoder):
         widths = [pictures.shape[1], *channels]
         self.stages = nn.Sequential(*(stage(a, b, groups) for a, b in pairwise(widths)))
         self.project = nn.Conv2d(widths[-1], dim, 3, padding=1)
+        height, width = (side >> len(channels) for side in pictures.shape[2:])
+        self.position = nn.Parameter(torch.zeros(height * width, dim))
         self.dropout = nn.Dropout(dropout)
 
     def feature_map(self, inputs: Tensor) -> Tensor:
@@ -57,7 +62,8 @@ class ConvolutionalEncoder(Encoder):
         return torch.relu(self.project(self.stages((inputs - self.mean) / self.deviation)))
 
     def forward(self, inputs: Tensor, present: Tensor) -> Features:
-        values = self.dropout(self.feature_map(inputs).flatten(2).transpose(1, 2))  # (B, T, D)
+        values = self.feature_map(inputs).flatten(2).transpose(1, 2) + self.position  # (B, T, D)
+        values = self.dropout(values)
         return Features(values, present[:, None].expand(-1, values.shape[1]))
 
 

@@ -42,8 +42,8 @@ def assert_same(one: Path, other: Path) -> None:
     assert records(one) == records(other)
 
 
-def test_a_run_from_start_to_end(process, small, tmp_path):
-    """Train; show; evaluate again: each a process of its own."""
+def test_a_run_from_start_to_end(process, command, small, tmp_path):
+    """Train; show what is finished; evaluate again."""
     words = (*small, "epochs=2", "log.pictures=1")
     first = process(*words)
     assert (first.code, first.err) == (0, "")
@@ -67,7 +67,7 @@ def test_a_run_from_start_to_end(process, small, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
 
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    second = process(*words)
+    second = command(*words)
     assert (second.code, second.err) == (0, "")
     assert second.out.startswith("This run is finished; rerun=true starts it anew.\n")
     assert second.out.endswith(first.out[first.out.index("test ") :])

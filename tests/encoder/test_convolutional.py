@@ -50,7 +50,8 @@ def naive_encoder(encoder: ConvolutionalEncoder, picture: Tensor, groups: int) -
         picture = naive_convolution(picture, convolution.weight, convolution.bias)
         picture = naive_pooling(naive_group_norm(picture, groups, norm.weight, norm.bias).clamp(min=0))
     picture = naive_convolution(picture, encoder.project.weight, encoder.project.bias).clamp(min=0)
-    return torch.stack([picture[:, i, j] for i in range(picture.shape[1]) for j in range(picture.shape[2])])
+    places = [picture[:, i, j] for i in range(picture.shape[1]) for j in range(picture.shape[2])]
+    return torch.stack(places) + encoder.position
 
 
 def test_standardised_by_present_training_pictures(image_scene):

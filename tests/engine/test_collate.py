@@ -63,6 +63,13 @@ def test_augmentation_is_a_function_of_seed_epoch_and_row(augmented):
     assert augmented([5, 0, 11, 3, 7], epoch=2) != together
 
 
+def test_equal_examples_are_changed_each_in_its_own_way():
+    split = Split(torch.full((5, 1, 5, 7), 99, dtype=torch.uint8), torch.arange(5) % 2, torch.ones(5, dtype=torch.bool))
+    scene = Scene("p", "image", "classification", dict.fromkeys(SPLITS, split), ("a", "b"))
+    batch = collate(Dataset("p", (scene,)), "train", torch.arange(5), CPU, augment={"image": ImageAugment(erase=1.0)})
+    assert len({tuple(picture.flatten().tolist()) for picture in batch["p"].inputs}) == 5
+
+
 def test_only_its_own_kind_is_changed(pictures, texts):
     data = Dataset("both", (*pictures(train=23).scenes, *texts().scenes))
     plain = collate(data, "train", ROWS, CPU)

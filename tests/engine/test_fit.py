@@ -112,7 +112,9 @@ def test_the_golden_losses(golden, begin, datasets, listener):
 
 
 def test_unobserved_the_same(golden, begin, datasets):
+    """And whichever mode the model was left in."""
     model, optimizer = begin()
+    model.eval()
     trained(model, optimizer, datasets, plan=Plan(EPOCHS, log_every=4))
     torch.testing.assert_close(model.state_dict(), golden[1], rtol=0, atol=0)
 
