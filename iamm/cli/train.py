@@ -10,13 +10,20 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # a short spin: twice as fast o
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # mistakes reach `main`, which says them in one line
 
 
+def print_help() -> None:
+    """The help; quietly only as much of it as is read, as in `--help | head`."""
+    from iamm.cli.help import help_text
+
+    try:
+        print(help_text(), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """Run the command line; exit with 0, or with the code of the user's mistake."""
     if {"-h", "--help"} & set(sys.argv[1:]):
-        from iamm.cli.help import help_text
-
-        print(help_text())
-        return
+        return print_help()
     from iamm.cli.compose import run_command_line
     from iamm.errors import UserError
 

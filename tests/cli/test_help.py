@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,16 @@ def test_keys_stand_where_an_override_finds_them():
     assert owners()["encoder.image.channels"] == {"encoder@encoder.image=convolutional"}
     assert owners()["optimizer.lr"] == {"optimizer=adam", "optimizer=adamw", "optimizer=sgd"}
     assert not [key for key in known_keys() if "hydra" in key or "defaults" in key or key.startswith("model.")]
+
+
+def test_help_cut_short_by_its_reader_is_no_mistake():
+    """A pipe holds some 64 KiB; closed before anything is read, even a short help meets a broken one."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(0.5); from iamm.cli.train import print_help; print_help()"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    child.stdout.close()
+    assert child.stderr.read() == b""
+    assert child.wait() == 0
+    child.stderr.close()
