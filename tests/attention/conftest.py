@@ -37,16 +37,3 @@ def case():
     allow = torch.rand((2, 3, 5), generator=generator) < 0.6
     allow[1, 2] = False
     return *tensors, allow
-
-
-@pytest.fixture
-def agree():
-    """Two results are equal, and so are their gradients with respect to `leaves`."""
-
-    def check(found: Tensor, expected: Tensor, leaves: list[Tensor]) -> None:
-        torch.testing.assert_close(found, expected)
-        probe = torch.linspace(-1, 1, found.numel(), dtype=found.dtype).view_as(found)
-        gradients = [torch.autograd.grad((result * probe).sum(), leaves) for result in (found, expected)]
-        torch.testing.assert_close(*gradients)
-
-    return check

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import torch
 from hydra.core.global_hydra import GlobalHydra
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -36,15 +35,6 @@ def small() -> tuple[str, ...]:
 def empty_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def plain_torch():
-    """A run settles torch's global switches: put back what a test found."""
-    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(deterministic)
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -31,16 +31,3 @@ def image_scene():
 def text_scene():
     """A number of words, whose ids begin at 4 → a scene."""
     return made_texts
-
-
-@pytest.fixture
-def agree():
-    """Two results are equal, and so are their gradients with respect to `leaves`."""
-
-    def check(found: Tensor, expected: Tensor, leaves: list[Tensor]) -> None:
-        torch.testing.assert_close(found, expected)
-        probe = torch.linspace(-1, 1, found.numel(), dtype=found.dtype).view_as(found)
-        gradients = [torch.autograd.grad((result * probe).sum(), leaves) for result in (found, expected)]
-        torch.testing.assert_close(*gradients)
-
-    return check

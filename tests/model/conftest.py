@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
@@ -55,15 +54,6 @@ def datasets():
 def network():
     """A model's name, a kind of group → the network, initialised from the seed."""
     return built
-
-
-@pytest.fixture(autouse=True)
-def plain_torch():
-    """Building settles torch's global switches: put back what a test found."""
-    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(deterministic)
-    torch.set_num_threads(threads)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
