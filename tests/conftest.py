@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
+
+from iamm.attention.single import SingleAttention
+from iamm.normaliser.softmax import SoftmaxNormaliser
+from iamm.pattern.full import FullPattern
+from iamm.score.scaled_dot_product import ScaledDotProductScore
 
 
 @pytest.fixture
@@ -18,6 +25,48 @@ def agree():
         torch.testing.assert_close(*gradients)
 
     return check
+
+
+@pytest.fixture
+def attention_with():
+    """An attention of given parts, plain where none is given, in float64."""
+
+    def make(dim: int, arrangement=SingleAttention, **parts):
+        plain = {"score": ScaledDotProductScore, "pattern": FullPattern, "normaliser": SoftmaxNormaliser}
+        return arrangement(dim, **{**plain, **parts}).double()
+
+    return make
+
+
+def naive(
+    score: Callable[[Tensor, Tensor], Tensor], query: Tensor, key: Tensor, value: Tensor, allow: Tensor
+) -> Tensor:
+    """context_bq = Σ_k exp(s_bqk) v_bk / Σ_k exp(s_bqk) over the allowed k, else 0. allow: (B, Q, K)"""
+    rows = []
+    for b in range(query.shape[0]):
+        for q in range(query.shape[1]):
+            seen = [k for k in range(key.shape[1]) if allow[b, q, k]]
+            powers = [torch.exp(score(query[b, q], key[b, k])) for k in seen]
+            terms = [power / sum(powers) * value[b, k] for power, k in zip(powers, seen, strict=True)]
+            rows.append(sum(terms, start=torch.zeros_like(value[b, 0])))
+    return torch.stack(rows).unflatten(0, query.shape[:2])
+
+
+@pytest.fixture
+def naive_attention():
+    """The reference that every attention is held against: one pair at a time, in Python, in float64."""
+    return naive
+
+
+@pytest.fixture
+def case():
+    """query (2, 3, 6), key and value (2, 5, 6) in float64 with graph; allow (2, 3, 5), one row of it empty."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((2, 3, 6), (2, 5, 6), (2, 5, 6))
+    tensors = [torch.randn(s, generator=generator, dtype=torch.float64, requires_grad=True) for s in shapes]
+    allow = torch.rand((2, 3, 5), generator=generator) < 0.6
+    allow[1, 2] = False
+    return *tensors, allow
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,10 @@ else:
 ROOT = Path(__file__).parents[1]
 CONFIGS, CODE, TESTS = ROOT / "configs", ROOT / "iamm", ROOT / "tests"
 
-PARTS = {"attention", "augment", "dataset", "encoder", "fusion", "head", "schedule", "weighting"}  # floor 1
+PARTS = {
+    *("attention", "augment", "dataset", "encoder", "fusion", "head"),
+    *("normaliser", "pattern", "schedule", "score", "weighting"),
+}  # floor 1
 MAY_USE = {"model": {"attention", "encoder", "fusion", "head"}, "engine": set(), "report": {"engine"}}  # floor 2
 COMMAND = "cli"  # floor 3, sees all
 COMPOSED = {"experiment", "model", "optimizer"}  # rooms whose choices are made of others' classes
@@ -67,6 +70,12 @@ def module_of(room: str, variant: str) -> str:
     return next((name for name in names if (CODE / room / f"{name}.py").exists()), variant)
 
 
+def is_preset(path: Path) -> bool:
+    """True for a choice that composes parts of a class there is, and so needs none of its own."""
+    own = (CODE / path.parent.name / f"{module_of(path.parent.name, path.stem)}.py").exists()
+    return not own and "defaults" in OmegaConf.load(path)
+
+
 def camel(*names: str) -> str:
     return "".join(word.capitalize() for name in names for word in name.split("_"))
 
@@ -99,6 +108,8 @@ def forbidden(source: str) -> Iterator[str]:
 def test_one_word_three_places(path: Path) -> None:
     room = path.parent.name
     module = module_of(room, path.stem)
+    if is_preset(path):
+        module = target_of(path).split(".")[2]
     assert (CODE / room / f"{module}.py").exists(), f"no iamm/{room}/{module}.py for {name_of(path)}"
     assert (TESTS / room / f"test_{module}.py").exists(), f"no tests/{room}/test_{module}.py for {name_of(path)}"
     classes = [

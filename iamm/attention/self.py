@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from iamm.attention.base import AttentionState
 from iamm.attention.cross import CrossAttention
+from iamm.attention.state import AttentionState
 
 
 class SelfAttention(CrossAttention):
@@ -19,6 +19,9 @@ class SelfAttention(CrossAttention):
 
     Args:
         dim: D, the width of query, key, value and context.
+        score: a partial of a Score.
+        pattern: a partial of a Pattern.
+        normaliser: a partial of a Normaliser.
         dropout: share of the weights that is dropped in training, in both steps.
 
     Shapes:
@@ -27,6 +30,8 @@ class SelfAttention(CrossAttention):
     Source: Vaswani et al. 2017, eq. 1 and §3.2.3, with one head; the second reading is ours, so that self-attention
     fits every place that takes an attention.
     """
+
+    mixes_memory = True
 
     def remember(self, key: Tensor, value: Tensor | None = None, *, key_allow: Tensor | None = None) -> AttentionState:
         gathered = self(key, key_allow=key_allow).context  # (B, K, D)

@@ -62,9 +62,18 @@ def owners() -> dict[str, set[str]]:
     for group, place in slots():
         taken = group if group == place else f"{group}@{place}"
         for choice in choices(group):
-            for key in dotted_keys(configs_folder() / group / f"{choice}.yaml"):
+            for key in keys_of(group, choice):
                 found.setdefault(f"{place}.{key}", set()).add(f"{taken}={choice}")
     return found
+
+
+@cache
+def keys_of(group: str, choice: str) -> frozenset[str]:
+    """Every key of a choice, those of the parts that it is composed of among them: score.hidden of additive."""
+    file = configs_folder() / group / f"{choice}.yaml"
+    parts = re.findall(r"^  - /(\w+)@([\w.]+): (\w+)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    inner = {f"{place}.{key}" for part, place, name in parts for key in keys_of(part, name)}
+    return frozenset(dotted_keys(file) | inner)
 
 
 @cache

@@ -17,9 +17,9 @@ from iamm.attention.base import AttentionState
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
-SCORES = [name for name in NAMES if name != "multi_head"]
 CASES = [[f"+attention={name}"] for name in NAMES]
-CASES += [["+attention=multi_head", f"attention@attention.score={score}"] for score in SCORES]
+SCORES = sorted(path.stem for path in (CONFIGS / "score").glob("*.yaml"))
+CASES += [["+attention=multi_head", f"score@attention.score={score}"] for score in SCORES]
 B, Q, K, D = 3, 5, 7, 12
 REAL = tensor(
     [[True] * 7, [True, True, True, True, False, False, False], [False, True, True, False, True, True, False]]

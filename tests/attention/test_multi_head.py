@@ -7,10 +7,14 @@ import pytest
 import torch
 from torch import nn, tensor
 
-from iamm.attention.additive import AdditiveAttention
-from iamm.attention.dot_product import DotProductAttention
 from iamm.attention.multi_head import MultiHeadAttention
-from iamm.attention.scaled_dot_product import ScaledDotProductAttention
+from iamm.normaliser.softmax import SoftmaxNormaliser
+from iamm.pattern.full import FullPattern
+from iamm.score.additive import AdditiveScore
+from iamm.score.dot_product import DotProductScore
+from iamm.score.scaled_dot_product import ScaledDotProductScore
+
+PLAIN = {"pattern": FullPattern, "normaliser": SoftmaxNormaliser}
 
 
 def test_by_hand():
@@ -19,7 +23,7 @@ def test_by_hand():
     Head 1: scores ln 3 and 0, weights 3/4 and 1/4; head 2: 0 and 0, weights 1/2 and 1/2.
     Values (4, 2) and (0, 6): heads give 3 and 4, together 7.
     """
-    attention = MultiHeadAttention(2, heads=2, score=DotProductAttention)
+    attention = MultiHeadAttention(2, heads=2, score=DotProductScore, **PLAIN)
     with torch.no_grad():
         for layer in (attention.w_q, attention.w_k, attention.w_v):
             layer.weight.copy_(torch.eye(2))
@@ -33,7 +37,7 @@ def test_by_hand():
 @pytest.mark.parametrize("heads", [1, 2, 3, 6])
 def test_agrees_with_a_loop(case, naive_attention, agree, heads):
     query, key, value, allow = case
-    attention = MultiHeadAttention(6, heads=heads, score=ScaledDotProductAttention).double()
+    attention = MultiHeadAttention(6, heads=heads, score=ScaledDotProductScore, **PLAIN).double()
     parts = []
     for rows in torch.arange(6).chunk(heads):
         w_q, w_k, w_v = (layer.weight[rows] for layer in (attention.w_q, attention.w_k, attention.w_v))
@@ -49,8 +53,8 @@ def test_agrees_with_a_loop(case, naive_attention, agree, heads):
 
 def test_additive_heads_share_their_network(case, naive_attention, agree):
     query, key, value, allow = case
-    attention = MultiHeadAttention(6, heads=2, score=partial(AdditiveAttention, hidden=5)).double()
-    w, u, v = (layer.weight for layer in (attention.inner.w, attention.inner.u, attention.inner.v))
+    attention = MultiHeadAttention(6, heads=2, score=partial(AdditiveScore, hidden=5), **PLAIN).double()
+    w, u, v = (layer.weight for layer in (attention.score.w, attention.score.u, attention.score.v))
     assert w.shape == (5, 3)
 
     def score(q, k):
@@ -65,7 +69,7 @@ def test_additive_heads_share_their_network(case, naive_attention, agree):
 
 def test_agrees_with_torch(case, agree):
     query, key, value, _ = case
-    ours = MultiHeadAttention(6, heads=3, score=ScaledDotProductAttention).double()
+    ours = MultiHeadAttention(6, heads=3, score=ScaledDotProductScore, **PLAIN).double()
     theirs = nn.MultiheadAttention(6, 3, bias=False, batch_first=True, dtype=torch.float64)
     with torch.no_grad():
         theirs.in_proj_weight.copy_(torch.cat([ours.w_q.weight, ours.w_k.weight, ours.w_v.weight]))
@@ -80,13 +84,4 @@ def test_agrees_with_torch(case, agree):
 @pytest.mark.parametrize("heads", [4, 0, -2])
 def test_heads_must_divide_the_width(heads):
     with pytest.raises(ValueError, match=rf"`heads` must divide `dim`\. Found dim=10, heads={heads}\."):
-        MultiHeadAttention(10, heads=heads, score=DotProductAttention)
-
-
-@pytest.mark.parametrize(
-    "score",
-    [partial(MultiHeadAttention, heads=2, score=DotProductAttention), partial(DotProductAttention, dropout=0.5)],
-)
-def test_the_score_has_one_head_and_no_dropout(score):
-    with pytest.raises(ValueError, match=r"`score` must have one head and no dropout of its own\."):
-        MultiHeadAttention(12, heads=3, score=score)
+        MultiHeadAttention(10, heads=heads, score=DotProductScore, **PLAIN)

@@ -10,8 +10,8 @@ from iamm.attention.self import SelfAttention
 
 
 @pytest.fixture
-def attention():
-    return SelfAttention(6).double()
+def attention(attention_with):
+    return attention_with(6, SelfAttention)
 
 
 def reader(attention, naive_attention):
@@ -24,9 +24,9 @@ def reader(attention, naive_attention):
     return lambda query, key, value, allow: naive_attention(score, query, key, value @ w_v.T, allow)
 
 
-def test_by_hand():
+def test_by_hand(attention_with):
     """D = 1, W_k = 0 makes all scores equal, W_v = 2: of the tokens 0 and 6 each gathers 2·3 = 6, a query reads 2·6."""
-    attention = SelfAttention(1)
+    attention = attention_with(1, SelfAttention).float()
     for layer, number in ((attention.w_q, 1.0), (attention.w_k, 0.0), (attention.w_v, 2.0)):
         torch.nn.init.constant_(layer.weight, number)
     memory = tensor([[[0.0], [6.0]]])

@@ -74,11 +74,8 @@ def test_a_model_with_a_weighting_trains_a_step(model, weighting):
         trained(config)
 
 
-@pytest.mark.parametrize("score", names("attention"))
-def test_an_attention_as_the_score_of_heads(score):
-    config = composed("attention=multi_head", f"attention@attention.score={score}", "attention.heads=2")
-    if score == "multi_head":
-        with pytest.raises(ConfigError):
-            build(config, shapes())
-    else:
-        trained(config)
+@pytest.mark.parametrize(
+    "part", [f"{room}@attention.{room}={name}" for room in ("score", "normaliser", "pattern") for name in names(room)]
+)
+def test_a_part_in_heads_trains_a_step(part):
+    trained(composed("attention=multi_head", part, "attention.heads=2"))

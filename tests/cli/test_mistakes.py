@@ -31,7 +31,7 @@ MISTAKES = [  # the words, what the line must hold
     ("attention=", "`attention` must be one of its choices. Found none.", "additive"),
     ("attention=null", "A group takes the name of a choice. Found null", "--help"),
     ("experiment=multiscene", "Found experiment=…", "write +experiment=…"),
-    ("attention@attention.score=additve", "`attention` must be one of its choices.", 'Did you mean "additive"?'),
+    ("score@attention.score=additve", "`score` must be one of its choices.", 'Did you mean "additive"?'),
     ("encoder@encoder.image=convolutionel", "Found convolutionel.", 'Did you mean "convolutional"?'),
     ("epochs=-1", "`epochs` must be a whole number at least 1.", "Found -1."),
     ("epochs=abc", "`epochs` must be a whole number at least 1.", "Found 'abc'."),

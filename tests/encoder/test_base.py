@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import tensor
 
-from iamm.attention.dot_product import DotProductAttention
+from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features, FeedForward, Pool, masked_mean, sinusoids
+from iamm.normaliser.softmax import SoftmaxNormaliser
+from iamm.pattern.full import FullPattern
+from iamm.score.dot_product import DotProductScore
+
+DotProductAttention = partial(SingleAttention, score=DotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
 
 VALUES = tensor([[[1.0, 2.0], [3.0, 6.0], [90.0, 70.0]], [[5.0, 5.0], [7.0, 7.0], [9.0, 9.0]]])
 ALLOW = tensor([[True, True, False], [False, False, False]])

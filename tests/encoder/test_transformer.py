@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn, tensor
 
-from iamm.attention.dot_product import DotProductAttention
-from iamm.attention.scaled_dot_product import ScaledDotProductAttention
+from iamm.attention.single import SingleAttention
 from iamm.encoder.transformer import TransformerEncoder
+from iamm.normaliser.softmax import SoftmaxNormaliser
+from iamm.pattern.full import FullPattern
+from iamm.score.dot_product import DotProductScore
+from iamm.score.scaled_dot_product import ScaledDotProductScore
+
+DotProductAttention = partial(SingleAttention, score=DotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
+ScaledDotProductAttention = partial(
+    SingleAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser
+)
 
 IDS = tensor([[4, 5, 6, 4, 7], [8, 3, 0, 0, 0], [5, 0, 0, 0, 0]])
 HERE = tensor([True, True, True])

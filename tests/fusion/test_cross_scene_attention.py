@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import nn, tensor
 
-from iamm.attention.dot_product import DotProductAttention
-from iamm.attention.scaled_dot_product import ScaledDotProductAttention
+from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features
 from iamm.fusion.cross_scene_attention import CrossSceneAttentionFusion
+from iamm.normaliser.softmax import SoftmaxNormaliser
+from iamm.pattern.full import FullPattern
+from iamm.score.dot_product import DotProductScore
+from iamm.score.scaled_dot_product import ScaledDotProductScore
+
+DotProductAttention = partial(SingleAttention, score=DotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
+ScaledDotProductAttention = partial(
+    SingleAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser
+)
 
 
 def test_by_hand():

@@ -1,15 +1,24 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn, tensor
 
-from iamm.attention.dot_product import DotProductAttention
-from iamm.attention.scaled_dot_product import ScaledDotProductAttention
+from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features
 from iamm.fusion.interest_guidance import InterestGuidanceFusion, group_mean
+from iamm.normaliser.softmax import SoftmaxNormaliser
+from iamm.pattern.full import FullPattern
+from iamm.score.dot_product import DotProductScore
+from iamm.score.scaled_dot_product import ScaledDotProductScore
+
+DotProductAttention = partial(SingleAttention, score=DotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
+ScaledDotProductAttention = partial(
+    SingleAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser
+)
 
 Q = tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
 X = tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], dtype=torch.float64)

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import nn, tensor
 
-from iamm.attention.scaled_dot_product import ScaledDotProductAttention
+from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features
 from iamm.head.classifier import ClassifierHead
+from iamm.normaliser.softmax import SoftmaxNormaliser
+from iamm.pattern.full import FullPattern
+from iamm.score.scaled_dot_product import ScaledDotProductScore
+
+ScaledDotProductAttention = partial(
+    SingleAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser
+)
 
 
 @pytest.fixture

@@ -1,15 +1,24 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn, tensor
 
-from iamm.attention.dot_product import DotProductAttention
-from iamm.attention.scaled_dot_product import ScaledDotProductAttention
+from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features
 from iamm.head.generator import GeneratorHead
+from iamm.normaliser.softmax import SoftmaxNormaliser
+from iamm.pattern.full import FullPattern
+from iamm.score.dot_product import DotProductScore
+from iamm.score.scaled_dot_product import ScaledDotProductScore
+
+DotProductAttention = partial(SingleAttention, score=DotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
+ScaledDotProductAttention = partial(
+    SingleAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser
+)
 
 TOKENS = tensor([[1, 4, 5, 6, 9], [1, 7, 8, 2, 3]])
 ALLOW = tensor([[True, True, True], [True, False, True]])

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import tensor
 
-from iamm.attention.base import Attention, masked_softmax
-from iamm.attention.dot_product import DotProductAttention
+from iamm.normaliser.base import masked_softmax
 
 INF, NAN = math.inf, math.nan
 
@@ -70,26 +69,3 @@ def test_masked_softmax_in_half_precision(dtype):
 
 def test_masked_softmax_without_keys():
     assert masked_softmax(torch.zeros(2, 3, 0), torch.zeros(3, 0, dtype=torch.bool)).shape == (2, 3, 0)
-
-
-def test_masks_are_combined():
-    """Of three equal keys `key_allow` hides the first, causality the later, `allow` the second from the last query."""
-    attention = DotProductAttention(1)
-    allow = tensor([[True, True, True], [True, True, True], [True, False, True]])
-    found = attention(
-        torch.zeros(1, 3, 1), allow=allow, key_allow=tensor([[False, True, True]]), causal=True, need_weights=True
-    )
-    torch.testing.assert_close(found.weights[0, 0], tensor([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
-
-
-def test_bias_is_added_to_the_scores():
-    found = DotProductAttention(1)(
-        torch.zeros(1, 1, 1), torch.ones(1, 2, 1), bias=tensor([[math.log(3), 0.0]]), need_weights=True
-    )
-    torch.testing.assert_close(found.weights, tensor([[[[0.75, 0.25]]]]))
-
-
-@pytest.mark.parametrize("dropout", [-0.1, 1.0, 1.5])
-def test_refuses_dropout_out_of_range(dropout):
-    with pytest.raises(ValueError, match=rf"`dropout` must lie in \[0, 1\)\. Found {dropout}\."):
-        Attention(3, dropout=dropout)

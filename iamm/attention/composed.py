@@ -1,0 +1,172 @@
+"""Score × pattern × normaliser: what most attentions are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+from torch.nn import functional
+
+from iamm.attention.base import (
+    Attention,
+    AttentionOutput,
+    clear_padding,
+    require_axes,
+    require_bool,
+    require_fitting,
+)
+from iamm.attention.fused import fused_is_faster
+from iamm.attention.state import AttentionState
+from iamm.normaliser.base import Normaliser
+from iamm.pattern.base import Pattern, Sight
+from iamm.score.base import Score
+
+
+class ComposedAttention(Attention):
+    """w_q = normaliser(score(q, k) + bias) over the keys that the pattern shows to q; context_q = Σ_k w_qk v_k.
+
+    A subclass says how features become heads (`in_heads`, `project_query`, `project_key`, `project_value`) and heads
+    become features again (`merge`).
+
+    Args:
+        dim: D, the width of query, key, value and context.
+        score: a partial of a Score, how pairs are compared.
+        pattern: a partial of a Pattern, which pairs meet.
+        normaliser: a partial of a Normaliser, how scores become weights.
+        dropout: share of the weights that is dropped in training; the weights handed out are those before dropout.
+        heads: H.
+
+    Raises:
+        ValueError: heads that do not divide the width; `dropout` outside [0, 1); parts that do not go together.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        score: Callable[..., Score],
+        pattern: Callable[..., Pattern],
+        normaliser: Callable[..., Normaliser],
+        dropout: float = 0.0,
+        heads: int = 1,
+    ) -> None:
+        super().__init__(dim)
+        if heads < 1 or dim % heads:
+            raise ValueError(f"`heads` must divide `dim`. Found dim={dim}, heads={heads}.")
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(f"`dropout` must lie in [0, 1). Found {dropout}.")
+        self.heads = heads
+        self.dropout = dropout
+        self.score = score(dim // heads, heads)
+        self.pattern = pattern(self.score.width, heads)
+        self.normaliser = normaliser(dim // heads, heads)
+        self.no_causal = self.pattern.no_causal
+        self.pattern.check(self.score, self.normaliser)
+
+    def in_heads(self, features: Tensor) -> Tensor:
+        """Each head's share of the width: (B, T, D) → (B, H, T, E)."""
+        return features.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def project_query(self, query: Tensor) -> Tensor:
+        return self.in_heads(query)  # (B, H, Q, E)
+
+    def project_key(self, key: Tensor) -> Tensor:
+        return self.in_heads(key)  # (B, H, K, E)
+
+    def project_value(self, value: Tensor) -> Tensor:
+        return self.in_heads(value)  # (B, H, K, E)
+
+    def merge(self, context: Tensor) -> Tensor:
+        return context.transpose(1, 2).flatten(2)  # (B, Q, D)
+
+    def remember(self, key: Tensor, value: Tensor | None = None, *, key_allow: Tensor | None = None) -> AttentionState:
+        key, value = clear_padding(key, value, key_allow)
+        return self._projected(key, value, key_allow, fixed=True)
+
+    def empty_state(self, query: Tensor) -> AttentionState:
+        none = query[:, :0]
+        return self._projected(none, none, None, fixed=False)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor | None = None,
+        value: Tensor | None = None,
+        *,
+        allow: Tensor | None = None,
+        key_allow: Tensor | None = None,
+        bias: Tensor | None = None,
+        causal: bool = False,
+        state: AttentionState | None = None,
+        need_weights: bool = False,
+    ) -> AttentionOutput:
+        require_bool("allow", allow)
+        require_axes("allow", allow)
+        require_axes("bias", bias)
+        require_fitting(key, value, key_allow, causal, state)
+        self._require_able(causal, allow is not None or bias is not None)
+        if key is None and not (state is not None and state.fixed):
+            query, value = clear_padding(query, value, key_allow)
+        memory = self._memory(query, key, value, key_allow, state)
+        start = memory.length - query.shape[1] if key is None and not memory.fixed else None
+        sight = Sight(start, allow, memory.key_allow, bias, causal, self.score.positional)
+        prepared = self.score.query(self.project_query(query))  # (B, H, Q, F)
+        context, weights = self.pattern(
+            self.attend, prepared, memory.key, memory.value, sight, need_weights=need_weights
+        )  # (B, H, Q, E)
+        return AttentionOutput(self.merge(context), weights, memory if state is not None else None)
+
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        allow: Tensor | None = None,
+        bias: Tensor | None = None,
+        distance: Tensor | None = None,
+        need_weights: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """One block of pairs; see `iamm.pattern.base.Attend`."""
+        if not need_weights and bias is None and self._is_plain() and fused_is_faster(query, key):
+            dtype = value.dtype
+            context = functional.scaled_dot_product_attention(
+                query, key.to(query.dtype), value.to(query.dtype), allow, scale=1.0
+            )
+            return context.to(dtype), None  # (B, H, Q, E)
+        scores = self.score(query, key, distance)  # (B, H, Q, K)
+        weights = self.normaliser(scores if bias is None else scores + bias, allow)
+        kept = functional.dropout(weights, self.dropout, self.training)
+        return kept.to(value.dtype) @ value, weights if need_weights else None
+
+    def _is_plain(self) -> bool:
+        """softmax of inner products without dropout: what fused kernels compute."""
+        dropped = self.training and self.dropout > 0.0
+        return self.score.inner_product and self.normaliser.plain_softmax and not dropped
+
+    def _require_able(self, causal: bool, pairwise: bool) -> None:
+        if causal and self.pattern.no_causal:
+            raise ValueError(f"This pattern cannot be causal: {self.pattern.no_causal}. Choose another `pattern`.")
+        if pairwise and self.pattern.no_pairwise:
+            raise ValueError(
+                f"This pattern takes neither `allow` nor `bias`: {self.pattern.no_pairwise}. Choose another `pattern`."
+            )
+
+    def _memory(
+        self,
+        query: Tensor,
+        key: Tensor | None,
+        value: Tensor | None,
+        key_allow: Tensor | None,
+        state: AttentionState | None,
+    ) -> AttentionState:
+        """The projected keys and values of this call: a memory, the query's own, or the past with those behind it."""
+        if state is not None and state.fixed:
+            return state
+        if key is not None:
+            return self.remember(key, value, key_allow=key_allow)
+        own = self._projected(query, query if value is None else value, key_allow, fixed=False)
+        return own if state is None else state.joined(own)
+
+    def _projected(self, key: Tensor, value: Tensor, key_allow: Tensor | None, *, fixed: bool) -> AttentionState:
+        return AttentionState(self.score.key(self.project_key(key)), self.project_value(value), key_allow, fixed)

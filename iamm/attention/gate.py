@@ -1,0 +1,79 @@
+"""Values that pass a gate before an inner attention mixes them: what gated and per-scene attention share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from iamm.attention.base import Attention, AttentionOutput, clear_padding, require_fitting
+from iamm.attention.state import AttentionState
+
+
+class ValueGateAttention(Attention):
+    """context_q = Σ_k w_qk P(a(v_k) ⊙ v_k): w and the projection P are the inner attention's, a(v) in (0, 1) is ours.
+
+    Queries and keys are compared as they are; only what is carried passes the gate, place by place. A subclass gives
+    the gate. Heads, states, dropout and what cannot be done are the inner attention's own.
+
+    Args:
+        dim: D, the width of query, key, value and context.
+        inner: a partial of an Attention that takes `dim`.
+    """
+
+    def __init__(self, dim: int, *, inner: Callable[..., Attention]) -> None:
+        super().__init__(dim)
+        self.inner = inner(dim)
+        self.heads = self.inner.heads
+        self.no_causal = self.inner.no_causal
+        self.mixes_memory = self.inner.mixes_memory
+
+    def gate(self, value: Tensor) -> Tensor:
+        """a(v), how far each feature of each place comes through: (B, K, D) → (B, K, D)"""
+        raise NotImplementedError
+
+    def gated(self, value: Tensor) -> Tensor:
+        """a(v) ⊙ v: (B, K, D) → (B, K, D)"""
+        return self.gate(value) * value
+
+    def project_value(self, value: Tensor) -> Tensor:
+        return self.inner.project_value(self.gated(value))  # (B, H, K, E)
+
+    def merge(self, context: Tensor) -> Tensor:
+        return self.inner.merge(context)  # (B, Q, D)
+
+    def remember(self, key: Tensor, value: Tensor | None = None, *, key_allow: Tensor | None = None) -> AttentionState:
+        key, value = clear_padding(key, value, key_allow)
+        return self.inner.remember(key, self.gated(value), key_allow=key_allow)
+
+    def empty_state(self, query: Tensor) -> AttentionState:
+        return self.inner.empty_state(query)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor | None = None,
+        value: Tensor | None = None,
+        *,
+        allow: Tensor | None = None,
+        key_allow: Tensor | None = None,
+        bias: Tensor | None = None,
+        causal: bool = False,
+        state: AttentionState | None = None,
+        need_weights: bool = False,
+    ) -> AttentionOutput:
+        require_fitting(key, value, key_allow, causal, state)
+        if state is None or not state.fixed:  # the values of a fixed memory have passed the gate in `remember`
+            _, value = clear_padding(query if key is None else key, value, key_allow)
+            value = self.gated(value)
+        return self.inner(
+            query,
+            key,
+            value,
+            allow=allow,
+            key_allow=key_allow,
+            bias=bias,
+            causal=causal,
+            state=state,
+            need_weights=need_weights,
+        )

@@ -1,0 +1,186 @@
+"""Words are read into sentences, sentences into the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from iamm.attention.base import (
+    Attention,
+    AttentionOutput,
+    clear_padding,
+    require_axes,
+    require_bool,
+    require_fitting,
+)
+from iamm.attention.state import AttentionState
+from iamm.pattern.base import Sight
+
+
+class HierarchicalAttention(Attention):
+    """context_q = Σ_i β_qi s_qi, s_qi = Σ_{k in i} α_qk v_k: the memory is cut into segments i ("sentences") of
+    `length` places ("words"), `word` weighs the places of each segment (α) and `sentence` the segments (β).
+
+    The weight of a place is β_q,i(k) · α_qk. A segment of which q may see nothing is hidden from `sentence`. A `bias` is
+    added to the scores of the places, and its largest value among a segment's visible places to the segment's score: a
+    softmax over the places alone would not feel what is common to all of them.
+
+    The states keep keys and values as they are (one head, E = D) and are read anew at each step: the segments' vectors
+    depend on the query. So a decoder's step costs as much as pooling its past, its projections included.
+    Both inner attentions read a memory apart from the query: a score of relative positions sees no distances.
+    The weights tell all only if `sentence` carries values linearly: a gate belongs around `word` or around the whole.
+
+    Args:
+        dim: D, the width of query, key, value and context.
+        word: a partial of an Attention of one head that takes `dim`; `hierarchical` again gives a third level.
+        sentence: a partial of an Attention of one head that takes `dim`.
+        length: L, places of a segment; the last one may be shorter.
+
+    Shapes:
+        query (B, Q, D), key and value (B, K, D) → context (B, Q, D), weights (B, 1, Q, K)
+
+    Raises:
+        ValueError: inner attentions with several heads; `length` below 1; `causal` with a `word` that cannot be.
+
+    Cost: with N = K/L, O(K·D² + Q·N·D² + Q·K·D) time and O(K·D + Q·N·D) memory, times the hidden width where the score
+    has one (additive: O(Q·K·F)). Pooling T places with one query costs O(T·D²); self-attention over T places T².
+
+    Source: Yang et al. 2016, eq. 5–7 (words) and 8–10 (sentences); u_it = tanh(W_w h_it + b_w), α_it ∝ exp(u_itᵀ u_w)
+    is the additive score, where W q stands for b_w. Ours differs: segments of a fixed length instead of marked
+    sentences; no recurrent network over the words nor over the sentences' vectors (the encoder's work); the query is
+    the caller's, the same at both levels, instead of the learnt u_w and u_s (in pooling it is learnt).
+    """
+
+    def __init__(
+        self, dim: int, *, word: Callable[..., Attention], sentence: Callable[..., Attention], length: int = 4
+    ) -> None:
+        super().__init__(dim)
+        if length < 1:
+            raise ValueError(f"`length` must be at least 1. Found {length}.")
+        self.length = length
+        self.word = word(dim)
+        self.sentence = sentence(dim)
+        if (self.word.heads, self.sentence.heads) != (1, 1):
+            raise ValueError(
+                "`word` and `sentence` must have one head each. "
+                f"Found {self.word.heads} and {self.sentence.heads}: choose attentions of one head, such as additive."
+            )
+        mixing = "`word` lets the places of a segment gather from later ones" if self.word.mixes_memory else ""
+        self.no_causal = self.word.no_causal or mixing
+        self.mixes_memory = self.word.mixes_memory
+
+    def project_value(self, value: Tensor) -> Tensor:
+        return self.word.project_value(value)  # (B, 1, K, E)
+
+    def merge(self, context: Tensor) -> Tensor:
+        return self.sentence.merge(self.sentence.project_value(self.word.merge(context)))  # (B, Q, D)
+
+    def remember(self, key: Tensor, value: Tensor | None = None, *, key_allow: Tensor | None = None) -> AttentionState:
+        key, value = clear_padding(key, value, key_allow)
+        return AttentionState(key.unsqueeze(1), value.unsqueeze(1), key_allow, fixed=True)  # (B, 1, K, D)
+
+    def empty_state(self, query: Tensor) -> AttentionState:
+        none = query[:, None, :0]  # (B, 1, 0, D)
+        return AttentionState(none, none, None, fixed=False)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor | None = None,
+        value: Tensor | None = None,
+        *,
+        allow: Tensor | None = None,
+        key_allow: Tensor | None = None,
+        bias: Tensor | None = None,
+        causal: bool = False,
+        state: AttentionState | None = None,
+        need_weights: bool = False,
+    ) -> AttentionOutput:
+        require_bool("allow", allow)
+        require_axes("allow", allow)
+        require_axes("bias", bias)
+        require_fitting(key, value, key_allow, causal, state)
+        if causal and self.no_causal:
+            raise ValueError(f"This attention cannot be causal: {self.no_causal}. Choose another `word`.")
+        if key is None and not (state is not None and state.fixed):
+            query, value = clear_padding(query, value, key_allow)
+        memory = self._memory(query, key, value, key_allow, state)
+        sight = Sight(memory.length - query.shape[1], allow, causal=causal)
+        allow = sight.mask(query.unsqueeze(1), memory.key)
+        context, weights = self._read(query, memory, allow, bias, need_weights)
+        return AttentionOutput(context, weights, memory if state is not None else None)
+
+    def _memory(
+        self,
+        query: Tensor,
+        key: Tensor | None,
+        value: Tensor | None,
+        key_allow: Tensor | None,
+        state: AttentionState | None,
+    ) -> AttentionState:
+        """The keys and values of this call: a memory, the query's own, or the past with those behind it."""
+        if state is not None and state.fixed:
+            return state
+        new = self.remember(query if key is None else key, value, key_allow=key_allow)
+        return new if state is None else state.joined(new)
+
+    def _read(
+        self, query: Tensor, memory: AttentionState, allow: Tensor | None, bias: Tensor | None, need_weights: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Each segment as an example of its own for `word`, each query as one of its own for `sentence`."""
+        batch, queries = query.shape[:2]
+        count = -(-memory.length // self.length)  # N
+        key, value = (self._cut(places.squeeze(1), count) for places in (memory.key, memory.value))  # (B·N, L, D)
+        real = self._cut(memory.explicit_allow(), count)  # (B·N, L)
+        allow, bias = (
+            None if pairs is None else self._cut_pairs(pairs.expand(batch, 1, queries, memory.length), count)
+            for pairs in (allow, bias)
+        )  # (B·N, 1, Q, L)
+        words = self.word(
+            query.repeat_interleave(count, dim=0),  # (B·N, Q, D)
+            key,
+            value,
+            allow=allow,
+            key_allow=real,
+            bias=bias,
+            need_weights=need_weights,
+        )
+        seen = real[:, None, None] if allow is None else real[:, None, None] & allow  # (B·N, 1, 1 or Q, L)
+        seen = seen.expand(-1, -1, queries, -1)  # (B·N, 1, Q, L)
+        sentences = self.sentence(
+            query.flatten(0, 1).unsqueeze(1),  # (B·Q, 1, D)
+            by_query(words.context, batch, count),  # (B·Q, N, D)
+            key_allow=by_query(seen.any(-1).squeeze(1), batch, count),  # (B·Q, N)
+            bias=None if bias is None else by_query(loudest(bias, seen).squeeze(1), batch, count)[:, None, None],
+            need_weights=need_weights,
+        )
+        context = sentences.context.squeeze(1).unflatten(0, (batch, queries))  # (B, Q, D)
+        if words.weights is None or sentences.weights is None:
+            return context, None
+        inside = words.weights.unflatten(0, (batch, count)).movedim(1, 3)  # (B, 1, Q, N, L)
+        among = sentences.weights.squeeze(2).unflatten(0, (batch, queries)).transpose(1, 2)  # (B, 1, Q, N)
+        return context, (among.unsqueeze(-1) * inside).flatten(3)[..., : memory.length]  # (B, 1, Q, K)
+
+    def _cut(self, places: Tensor, count: int) -> Tensor:
+        """(B, K, …) → (B·N, L, …), the last segment filled up with zeros."""
+        short = count * self.length - places.shape[1]
+        filled = functional.pad(places, (0, 0) * (places.dim() - 2) + (0, short))  # (B, N·L, …)
+        return filled.unflatten(1, (count, self.length)).flatten(0, 1)
+
+    def _cut_pairs(self, pairs: Tensor, count: int) -> Tensor:
+        """(B, 1, Q, K) → (B·N, 1, Q, L)"""
+        return self._cut(pairs.movedim(-1, 1), count).movedim(1, -1)
+
+
+def by_query(each: Tensor, batch: int, count: int) -> Tensor:
+    """(B·N, Q, …) → (B·Q, N, …)"""
+    return each.unflatten(0, (batch, count)).transpose(1, 2).flatten(0, 1)
+
+
+def loudest(bias: Tensor, seen: Tensor) -> Tensor:
+    """The largest bias among the places seen, 0 where there is none: (B·N, 1, Q, L) → (B·N, 1, Q)"""
+    largest = bias.masked_fill(~seen, torch.finfo(bias.dtype).min).amax(-1)
+    return largest.masked_fill(~seen.any(-1), 0.0)

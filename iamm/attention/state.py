@@ -1,0 +1,52 @@
+"""What outlives one call: a projected memory, or a decoder's own past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class AttentionState:
+    """Projected keys and values that outlive one call.
+
+    Shapes:
+        key: (B, H, K, F), value: (B, H, K, E), key_allow: (B, K) bool or None
+        fixed: True for a memory that does not grow (the source of a translation), False for a decoder's own past.
+    """
+
+    key: Tensor
+    value: Tensor
+    key_allow: Tensor | None
+    fixed: bool
+
+    @property
+    def length(self) -> int:
+        """K."""
+        return self.key.shape[2]
+
+    def kept(self, rows: Tensor) -> AttentionState:
+        """As `select`, for rows in ascending order without repeats; nothing is copied where all stay."""
+        return self if len(rows) == self.key.shape[0] else self.select(rows)
+
+    def select(self, rows: Tensor) -> AttentionState:
+        """The same state for some rows, in their order (beams reordered, finished rows dropped). rows: (N,) int64."""
+        allow = None if self.key_allow is None else self.key_allow.index_select(0, rows)
+        return AttentionState(self.key.index_select(0, rows), self.value.index_select(0, rows), allow, self.fixed)
+
+    def joined(self, new: AttentionState) -> AttentionState:
+        """This past with the new keys and values behind it; a mask where either has one."""
+        key = torch.cat((self.key, new.key), dim=2)  # (B, H, K, F)
+        value = torch.cat((self.value, new.value), dim=2)  # (B, H, K, E)
+        if self.key_allow is None and new.key_allow is None:
+            return AttentionState(key, value, None, fixed=False)
+        key_allow = torch.cat((self.explicit_allow(), new.explicit_allow()), dim=1)  # (B, K)
+        return AttentionState(key, value, key_allow, fixed=False)
+
+    def explicit_allow(self) -> Tensor:
+        """Its `key_allow`, all True where it has none.  # (B, K)"""
+        if self.key_allow is not None:
+            return self.key_allow
+        return self.key.new_ones(self.key.shape[0], self.length, dtype=torch.bool)

@@ -1,0 +1,134 @@
+"""The contract of every pattern: which query meets which key, and in what order that is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from iamm.normaliser.base import Normaliser
+from iamm.score.base import Score
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What may be seen in one call, as the caller said it.
+
+    Args:
+        start: position of the first query, where keys are places 0, 1, … of the same sequence; None where the keys are
+            a memory apart (pooling, a source text), whose positions say nothing about the queries'.
+        allow: bool, (Q, K) or broadcastable to (B, H, Q, K), or None.
+        key_allow: bool (B, K), or None.
+        bias: float, as `allow`, added to the scores, or None.
+        causal: a query sees keys up to its own position only.
+        positional: whether the score wants distances.
+    """
+
+    start: int | None = None
+    allow: Tensor | None = None
+    key_allow: Tensor | None = None
+    bias: Tensor | None = None
+    causal: bool = False
+    positional: bool = False
+
+    @property
+    def pairwise(self) -> bool:
+        """True where single pairs are hidden or shifted, beyond padding and causality."""
+        return self.allow is not None or self.bias is not None
+
+    def narrowed(self, near: Tensor, bias: Tensor | None = None) -> Sight:
+        """Only the pairs of `near` too, with `bias` on top; both broadcastable to (B, H, Q, K)."""
+        allow = near if self.allow is None else self.allow & near
+        return replace(self, allow=allow, bias=bias if self.bias is None else added(self.bias, bias))
+
+    def since(self, place: int) -> Sight:
+        """What is left where the keys before `place` are cut off; none is where all are kept."""
+        if place == 0:
+            return self
+        allow, bias, key_allow = (cut(mask, place) for mask in (self.allow, self.bias, self.key_allow))
+        start = None if self.start is None else self.start - place
+        return replace(self, start=start, allow=allow, bias=bias, key_allow=key_allow)
+
+    def apart(self, query: Tensor, key: Tensor) -> Tensor | None:
+        """Key position − query position, (Q, K) int64; None for a memory apart."""
+        if self.start is None:
+            return None
+        queries = torch.arange(self.start, self.start + query.shape[2], device=key.device)
+        return torch.arange(key.shape[2], device=key.device) - queries[:, None]  # (Q, K)
+
+    def distance(self, query: Tensor, key: Tensor) -> Tensor | None:
+        """As `apart`, where the score asks for it."""
+        return self.apart(query, key) if self.positional else None
+
+    def mask(self, query: Tensor, key: Tensor, *more: Tensor) -> Tensor | None:
+        """All of it and `more` as one mask, broadcastable to (B, H, Q, K); None where everything may be seen."""
+        masks = [*more] if self.allow is None else [self.allow, *more]
+        if self.key_allow is not None:
+            masks.append(self.key_allow[:, None, None, :])  # (B, 1, 1, K)
+        if self.causal and query.shape[2] > 1:
+            apart = self.apart(query, key)
+            assert apart is not None
+            masks.append(apart <= 0)  # (Q, K)
+        return reduce(and_, masks) if masks else None
+
+
+def added(bias: Tensor, more: Tensor | None) -> Tensor:
+    return bias if more is None else bias + more
+
+
+def cut(mask: Tensor | None, place: int) -> Tensor | None:
+    """The keys (last axis) from `place` on; an axis of 1 stands for all."""
+    return mask if mask is None or mask.shape[-1] == 1 else mask[..., place:]
+
+
+class Attend(Protocol):
+    """Score, normalise and sum over all pairs of a block: queries (N, H, Q, F), keys (N, H, K, F), values (N, H, K, E)
+    → context (N, H, Q, E), and weights (N, H, Q, K) where asked for.
+    """
+
+    def __call__(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        allow: Tensor | None = None,
+        bias: Tensor | None = None,
+        distance: Tensor | None = None,
+        need_weights: bool = False,
+    ) -> tuple[Tensor, Tensor | None]: ...
+
+
+class Pattern(nn.Module):
+    """Lays out a call as one or several blocks of pairs, each for `attend`.
+
+    Args:
+        dim: F, the width of what the score compares.
+        heads: H.
+    """
+
+    no_causal = ""
+    """Why this pattern cannot be causal; empty where it can."""
+
+    no_pairwise = ""
+    """Why `allow` and `bias` cannot be had; empty where they can."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+
+    def check(self, score: Score, normaliser: Normaliser) -> None:
+        """Raises:
+        ValueError: parts that this pattern cannot be computed with.
+        """
+
+    def forward(
+        self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Queries (B, H, Q, F), keys (B, H, K, F) and values (B, H, K, E), as the score prepared them; padded rows of
+        keys and values come from zeros → context (B, H, Q, E), and weights (B, H, Q, K) where asked for.
+        """
+        raise NotImplementedError

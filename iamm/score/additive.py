@@ -1,0 +1,46 @@
+"""A small network over the sum of query and key."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from iamm.score.base import Score
+
+
+class AdditiveScore(Score):
+    """s(q, k) = vᵀ tanh(W q + U k).
+
+    Args:
+        dim: E, the width of query and key.
+        heads: H, which share W, U and v.
+        hidden: F, the width of W q and U k; None means E.
+
+    Raises:
+        ValueError: `hidden` below 1.
+
+    Source: Bahdanau, Cho and Bengio 2015, appendix A.1.2 (there with F = 1000, and without biases as here).
+    """
+
+    def __init__(self, dim: int, heads: int, *, hidden: int | None = None) -> None:
+        super().__init__(dim, heads)
+        hidden = dim if hidden is None else hidden
+        if hidden < 1:
+            raise ValueError(f"`hidden` must be at least 1. Found {hidden}.")
+        self.w = nn.Linear(dim, hidden, bias=False)
+        self.u = nn.Linear(dim, hidden, bias=False)
+        self.v = nn.Linear(hidden, 1, bias=False)
+
+    @property
+    def width(self) -> int:
+        return self.w.out_features
+
+    def query(self, query: Tensor) -> Tensor:
+        return self.w(query)  # (B, H, Q, F)
+
+    def key(self, key: Tensor) -> Tensor:
+        return self.u(key)  # (B, H, K, F)
+
+    def forward(self, query: Tensor, key: Tensor, distance: Tensor | None = None) -> Tensor:
+        pairs = query.unsqueeze(-2) + key.unsqueeze(-3)  # (B, H, Q, K, F)
+        return self.v(torch.tanh(pairs)).squeeze(-1)  # (B, H, Q, K)
