@@ -69,6 +69,21 @@ def case():
     return *tensors, allow
 
 
+@pytest.fixture
+def may_rest():
+    """Whether a learnt part of an attention may be without effect in some place.
+
+    Distances and spans are those of one sequence, not of a memory apart; `mixed` has a reader for each of the two;
+    gates that start alike make no difference between scenes; one sentence alone has the weight 1.
+    """
+    places = (".relative", ".share", ".own.", ".other.", ".gamma", ".recognise.", ".sentence.")
+
+    def check(name: str) -> bool:
+        return any(place in f".{name}" for place in places)
+
+    return check
+
+
 @pytest.fixture(autouse=True)
 def plain_torch():
     """Building a run settles torch's global switches: put back what a test found."""

@@ -34,10 +34,16 @@ class Attention(nn.Module):
     no_causal = ""
     """Why this attention cannot be causal, as a decoder's own must be; empty where it can."""
 
+    no_pairwise = ""
+    """Why `allow` and `bias` cannot be had; empty where they can."""
+
     mixes_memory = False
     """True where the places of a separate memory gather from each other before the query reads them, so that a place
     that `allow` shows brings what it has gathered from hidden ones.
     """
+
+    growth = 2
+    """Exponent of T in the time of self-attention over T places."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()

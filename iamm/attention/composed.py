@@ -60,7 +60,15 @@ class ComposedAttention(Attention):
         self.score = score(dim // heads, heads)
         self.pattern = pattern(self.score.width, heads)
         self.normaliser = normaliser(dim // heads, heads)
-        self.no_causal = self.pattern.no_causal
+        self.no_causal, self.no_pairwise = self.pattern.no_causal, self.pattern.no_pairwise
+        self.growth = self.pattern.growth
+        if self.normaliser.needs_positive and not self.score.positive:
+            raise ValueError(
+                f"This `normaliser` needs scores that are never below zero. Found {type(self.score).__name__}: choose "
+                "score=kernel, or another normaliser."
+            )
+        if dropout > 0.0 and self.pattern.no_dropout:
+            raise ValueError(f"This pattern takes no `dropout`: {self.pattern.no_dropout}. Set attention.dropout=0.")
         self.pattern.check(self.score, self.normaliser)
 
     def in_heads(self, features: Tensor) -> Tensor:

@@ -25,7 +25,8 @@ class ValueGateAttention(Attention):
         super().__init__(dim)
         self.inner = inner(dim)
         self.heads = self.inner.heads
-        self.no_causal = self.inner.no_causal
+        self.no_causal, self.no_pairwise = self.inner.no_causal, self.inner.no_pairwise
+        self.growth = self.inner.growth
         self.mixes_memory = self.inner.mixes_memory
 
     def gate(self, value: Tensor) -> Tensor:

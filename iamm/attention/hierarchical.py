@@ -24,14 +24,15 @@ class HierarchicalAttention(Attention):
     """context_q = Σ_i β_qi s_qi, s_qi = Σ_{k in i} α_qk v_k: the memory is cut into segments i ("sentences") of
     `length` places ("words"), `word` weighs the places of each segment (α) and `sentence` the segments (β).
 
-    The weight of a place is β_q,i(k) · α_qk. A segment of which q may see nothing is hidden from `sentence`. A `bias` is
-    added to the scores of the places, and its largest value among a segment's visible places to the segment's score: a
-    softmax over the places alone would not feel what is common to all of them.
+    The weight of a place is β_q,i(k) · α_qk. A segment of which q may see nothing is hidden from `sentence`. A `bias`
+    is added to the scores of the places, and its largest value among a segment's visible places to the segment's score:
+    a softmax over the places alone would not feel what is common to all of them.
 
     The states keep keys and values as they are (one head, E = D) and are read anew at each step: the segments' vectors
     depend on the query. So a decoder's step costs as much as pooling its past, its projections included.
     Both inner attentions read a memory apart from the query: a score of relative positions sees no distances.
     The weights tell all only if `sentence` carries values linearly: a gate belongs around `word` or around the whole.
+    Dropout inside `word` changes what `sentence` compares: in training β, and so the weights handed out, move with it.
 
     Args:
         dim: D, the width of query, key, value and context.
@@ -69,7 +70,8 @@ class HierarchicalAttention(Attention):
                 f"Found {self.word.heads} and {self.sentence.heads}: choose attentions of one head, such as additive."
             )
         mixing = "`word` lets the places of a segment gather from later ones" if self.word.mixes_memory else ""
-        self.no_causal = self.word.no_causal or mixing
+        self.no_pairwise = self.word.no_pairwise
+        self.no_causal = self.word.no_causal or self.word.no_pairwise or mixing
         self.mixes_memory = self.word.mixes_memory
 
     def project_value(self, value: Tensor) -> Tensor:
@@ -181,6 +183,5 @@ def by_query(each: Tensor, batch: int, count: int) -> Tensor:
 
 
 def loudest(bias: Tensor, seen: Tensor) -> Tensor:
-    """The largest bias among the places seen, 0 where there is none: (B·N, 1, Q, L) → (B·N, 1, Q)"""
-    largest = bias.masked_fill(~seen, torch.finfo(bias.dtype).min).amax(-1)
-    return largest.masked_fill(~seen.any(-1), 0.0)
+    """The largest bias among the places seen, the lowest number where there is none: (B·N, 1, Q, L) → (B·N, 1, Q)"""
+    return bias.masked_fill(~seen, torch.finfo(bias.dtype).min).amax(-1)

@@ -15,13 +15,13 @@ class MixedAttention(Attention):
     """context = other(q, m'), m' = (1 − g) m + g · own(m, m), g = σ(γ), for a memory m; context = own(q, q) without.
 
     g is learnt, one number, and starts at one half (γ = 0): at 0 the memory is read as it is, which is cross-attention,
-    at 1 as it sees itself. A value v apart from the key is gathered by the same weights: v' = (1 − g) v + g · own(m, m, v).
-    `remember` does this first part, once for a memory.
+    at 1 as it sees itself. A value v apart from the key is gathered by the same weights:
+    v' = (1 − g) v + g · own(m, m, v). `remember` does this first part, once for a memory.
     Without a key, in a decoder's or encoder's own attention, there is no second sequence to combine with: `own` alone
     serves, and `other` and γ have no part in the result.
 
-    The weights with a memory are those of `other`'s reading, over the memory's positions. `allow`, `bias` hold for that
-    reading alone: what a position has gathered from its neighbours comes with it.
+    The weights with a memory are those of `other`'s reading, over the memory's positions. `allow` and `bias` hold for
+    that reading alone: what a position has gathered from its neighbours comes with it.
     `project_value` and `merge` are those of `own`, which is where weights @ project_value(value) is the context; with a
     memory it is `other.merge(weights @ state.value)`. The two merges are one where neither learns an output projection.
 
@@ -55,6 +55,8 @@ class MixedAttention(Attention):
             )
         self.heads = self.own.heads
         self.no_causal = self.own.no_causal
+        self.no_pairwise = self.own.no_pairwise or self.other.no_pairwise
+        self.growth = max(self.own.growth, self.other.growth)
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def project_value(self, value: Tensor) -> Tensor:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from iamm.attention.base import AttentionOutput, clear_padding
 from iamm.attention.composed import ComposedAttention
+from iamm.attention.state import AttentionState
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern
 from iamm.score.base import Score
+
+FEW = 4
+"""A memory is read without projecting it where H·Q is so many times smaller than D."""
 
 
 class MultiHeadAttention(ComposedAttention):
@@ -18,6 +25,9 @@ class MultiHeadAttention(ComposedAttention):
 
     The parts work on width E = D/H. What they learn is shared by the heads, which differ by their own W_q,h, W_k,h and
     W_v,h, unless a part says that it learns for each head.
+
+    A memory that few queries read once (pooling) is not projected: q̃_h = W_k,hᵀ W_q,h q compares with the keys as they
+    are, and W_v,h is applied to what was read, in O(H·Q·K·D) instead of O(K·D²). The same numbers up to rounding.
 
     Args:
         dim: D, the width of query, key, value and context.
@@ -60,6 +70,52 @@ class MultiHeadAttention(ComposedAttention):
 
     def project_value(self, value: Tensor) -> Tensor:
         return self.in_heads(self.w_v(value))  # (B, H, K, E)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor | None = None,
+        value: Tensor | None = None,
+        *,
+        allow: Tensor | None = None,
+        key_allow: Tensor | None = None,
+        bias: Tensor | None = None,
+        causal: bool = False,
+        state: AttentionState | None = None,
+        need_weights: bool = False,
+    ) -> AttentionOutput:
+        few = FEW * self.heads * query.shape[1] <= self.dim
+        bare = allow is None and bias is None and not causal and state is None
+        if key is not None and few and bare and self._compares_as_projected():
+            return self._pool(query, *clear_padding(key, value, key_allow), key_allow, need_weights)
+        return super().forward(
+            query,
+            key,
+            value,
+            allow=allow,
+            key_allow=key_allow,
+            bias=bias,
+            causal=causal,
+            state=state,
+            need_weights=need_weights,
+        )
+
+    def _compares_as_projected(self) -> bool:
+        """True where s_qk = query(W_q q)ᵀ W_k k for every key of a memory apart."""
+        return self.score.inner_product and self.score.keys_as_they_are and self.pattern.full_apart
+
+    def _pool(
+        self, query: Tensor, key: Tensor, value: Tensor, key_allow: Tensor | None, need_weights: bool
+    ) -> AttentionOutput:
+        w_k, w_v = (layer.weight.unflatten(0, (self.heads, -1)) for layer in (self.w_k, self.w_v))  # (H, E, D)
+        asked = self.score.query(self.project_query(query))  # (B, H, Q, E)
+        folded = torch.einsum("bhqe,hed->bhqd", asked, w_k)
+        scores = (folded.flatten(1, 2) @ key.transpose(1, 2)).unflatten(1, (self.heads, -1))  # (B, H, Q, K)
+        weights = self.normaliser(scores, None if key_allow is None else key_allow[:, None, None])
+        kept = functional.dropout(weights, self.dropout, self.training).to(value.dtype)
+        read = (kept.flatten(1, 2) @ value).unflatten(1, (self.heads, -1))  # (B, H, Q, D)
+        context = torch.einsum("bhqd,hed->bhqe", read, w_v)
+        return AttentionOutput(self.merge(context), weights if need_weights else None, None)
 
     def merge(self, context: Tensor) -> Tensor:
         return self.w_o(super().merge(context))  # (B, Q, D)

@@ -41,14 +41,16 @@ class GeneratorHead(TextHead):
     Args:
         scene: gives the target vocabulary.
         dim: D, even.
-        attention: a partial that takes `dim`; used for both attentions.
+        attention: a partial that takes `dim`: how the source is read.
+        own: a partial that takes `dim`: how a position reads those before it, so one that can be causal; None means
+            `attention`.
         layers: how many.
         feed_forward: hidden width of the feed-forward parts, as a multiple of D.
         dropout: share dropped of embeddings, hidden units and each part's output.
         search: `label_smoothing`, `beams`, `length_penalty`, `max_length` as in `TextHead`.
 
     Raises:
-        ValueError: an odd `dim`.
+        ValueError: an odd `dim`; an `own` that cannot be causal.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class GeneratorHead(TextHead):
         dim: int,
         *,
         attention: Callable[..., Attention],
+        own: Callable[..., Attention] | None = None,
         layers: int = 2,
         feed_forward: int = 2,
         dropout: float = 0.1,
@@ -66,7 +69,9 @@ class GeneratorHead(TextHead):
         if dim % 2:
             raise ValueError(f"`dim` must be even, for sines and cosines of positions. Found dim={dim}.")
         self.dropout = nn.Dropout(dropout)
-        self.layers = nn.ModuleList(DecoderLayer(dim, attention, feed_forward, dropout) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            DecoderLayer(dim, own or attention, attention, feed_forward, dropout) for _ in range(layers)
+        )
         self.norm = nn.LayerNorm(dim)
 
     def decoder_layers(self) -> list[DecoderLayer]:
@@ -102,10 +107,17 @@ class GeneratorHead(TextHead):
 class DecoderLayer(nn.Module):
     """x + own attention, x + attention to the source, x + feed-forward, each on norm x."""
 
-    def __init__(self, dim: int, attention: Callable[..., Attention], feed_forward: int, dropout: float) -> None:
+    def __init__(
+        self,
+        dim: int,
+        own: Callable[..., Attention],
+        source: Callable[..., Attention],
+        feed_forward: int,
+        dropout: float,
+    ) -> None:
         super().__init__()
-        self.own = attention(dim)
-        self.source = attention(dim)
+        self.own = causal(own(dim))
+        self.source = source(dim)
         self.feed_forward = FeedForward(dim, feed_forward * dim, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
         self.dropout = nn.Dropout(dropout)
@@ -126,3 +138,13 @@ class DecoderLayer(nn.Module):
         query = self.norms[1](values).view(*shape, -1)  # (N, W, D)
         values = values + self.source(query, state=memory).context.reshape(values.shape)
         return values + self.feed_forward(self.norms[2](values)), own.state
+
+
+def causal(attention: Attention) -> Attention:
+    """The attention itself, if no position need see those behind it."""
+    if attention.no_causal:
+        raise ValueError(
+            f"`own`, with which a decoder reads what it has written, must be causal. Found one that cannot: "
+            f"{attention.no_causal}. Give it another: +attention@mine=multi_head 'head.generation.own=${{mine}}'."
+        )
+    return attention

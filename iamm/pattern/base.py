@@ -117,6 +117,18 @@ class Pattern(nn.Module):
     no_pairwise = ""
     """Why `allow` and `bias` cannot be had; empty where they can."""
 
+    growth = 2
+    """Exponent of T in the time of self-attention over T places."""
+
+    sums_to_one = True
+    """False where a query's weights may sum to another number."""
+
+    full_apart = False
+    """True where a query meets every key of a memory apart, in one block."""
+
+    no_dropout = ""
+    """Why no weights can be dropped; empty where they can."""
+
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
 
@@ -132,3 +144,12 @@ class Pattern(nn.Module):
         keys and values come from zeros → context (B, H, Q, E), and weights (B, H, Q, K) where asked for.
         """
         raise NotImplementedError
+
+
+def refuse_positive_only(normaliser: Normaliser) -> None:
+    """For patterns that hide by numbers below zero, added to the scores."""
+    if normaliser.needs_positive:
+        raise ValueError(
+            f"This `pattern` lowers scores below zero. Found {type(normaliser).__name__}, which cannot take that: "
+            "choose another normaliser."
+        )

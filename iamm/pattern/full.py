@@ -13,6 +13,8 @@ class FullPattern(Pattern):
     Cost: O(Q·K·D) time, O(Q·K) memory (O(Q + K) where a fused kernel serves): T² for self-attention over T places.
     """
 
+    full_apart = True
+
     def forward(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from iamm.score.base import Score
+from iamm.score.tanh_sum import tanh_sum
 
 
 class AdditiveScore(Score):
     """s(q, k) = vᵀ tanh(W q + U k).
+
+    Q·K·F operations, as a dot product, but each with a quotient; memory for Q·K numbers, see `iamm.score.tanh_sum`.
 
     Args:
         dim: E, the width of query and key.
@@ -42,5 +44,4 @@ class AdditiveScore(Score):
         return self.u(key)  # (B, H, K, F)
 
     def forward(self, query: Tensor, key: Tensor, distance: Tensor | None = None) -> Tensor:
-        pairs = query.unsqueeze(-2) + key.unsqueeze(-3)  # (B, H, Q, K, F)
-        return self.v(torch.tanh(pairs)).squeeze(-1)  # (B, H, Q, K)
+        return tanh_sum(query, key, self.v.weight[0])  # (B, H, Q, K)

@@ -16,6 +16,9 @@ class Score(nn.Module):
     inner_product = False
     """True where s_qk = query(x_q)ᵀ key(x_k): matrix kernels may then take the place of `forward`."""
 
+    keys_as_they_are = False
+    """True where key(x) = x."""
+
     positive = False
     """True where no s_qk is below zero, so that `normaliser=sum` gives weights."""
 

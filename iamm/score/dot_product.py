@@ -12,3 +12,5 @@ class DotProductScore(InnerProductScore):
 
     Source: Luong, Pham and Manning 2015, §3.1, "dot"; D0 §4.2 weighs the scenes in this form, w_i = softmax_i(qᵀx_i).
     """
+
+    keys_as_they_are = True

@@ -15,5 +15,7 @@ class ScaledDotProductScore(InnerProductScore):
     Source: Vaswani et al. 2017, eq. 1. The query is divided rather than the scores: E numbers each instead of K.
     """
 
+    keys_as_they_are = True
+
     def query(self, query: Tensor) -> Tensor:
         return query / math.sqrt(self.dim)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn, tensor
 
-from iamm.attention.multi_head import MultiHeadAttention
+from iamm.attention.multi_head import FEW, MultiHeadAttention
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.pattern.full import FullPattern
 from iamm.score.additive import AdditiveScore
@@ -85,3 +85,17 @@ def test_agrees_with_torch(case, agree):
 def test_heads_must_divide_the_width(heads):
     with pytest.raises(ValueError, match=rf"`heads` must divide `dim`\. Found dim=10, heads={heads}\."):
         MultiHeadAttention(10, heads=heads, score=DotProductScore, **PLAIN)
+
+
+@pytest.mark.parametrize(("queries", "score"), [(1, ScaledDotProductScore), (3, DotProductScore)])
+def test_few_queries_read_a_memory_without_projecting_it(agree, attention_with, queries, score):
+    attention = attention_with(24, MultiHeadAttention, heads=2, score=score)
+    query, key, value = (torch.randn(2, n, 24, dtype=torch.float64, requires_grad=True) for n in (queries, 7, 7))
+    key_allow = tensor([[True] * 5 + [False] * 2, [False] * 7])
+    assert FEW * 2 * queries <= 24
+    found, weights, _ = attention(query, key, value, key_allow=key_allow, need_weights=True)
+    state = attention.remember(key, value, key_allow=key_allow)
+    expected, same, _ = attention(query, state=state, need_weights=True)
+    torch.testing.assert_close(weights, same)
+    agree(found, expected, [query, key, value, *attention.parameters()])
+    assert (found[1] == 0).all()

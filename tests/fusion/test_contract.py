@@ -133,11 +133,11 @@ def test_each_scene_teaches_what_is_shared(fusion, features, group):
         assert not leaves or any((gradient != 0).any() for gradient in found)
 
 
-def test_gradients_reach_every_parameter(fusion, features):
+def test_gradients_reach_every_parameter(fusion, features, may_rest):
     leaves = list(fusion.parameters())
     parts = [gradients(fusion(features(group, D)), leaves, group) for group in GROUPS]
     for (name, _), paired, alone in zip(fusion.named_parameters(), *parts, strict=True):
-        assert (paired.abs() + alone.abs()).max() > 0, name
+        assert (paired.abs() + alone.abs()).max() > 0 or may_rest(name), name
 
 
 def test_the_order_of_the_group_does_not_matter(fusion, features):

@@ -1,0 +1,90 @@
+"""Every query meets the keys near to it, how near being learnt for each head."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from iamm.normaliser.base import Normaliser
+from iamm.pattern.base import refuse_positive_only
+from iamm.pattern.blocks import around
+from iamm.pattern.local import LocalPattern
+from iamm.score.base import Score
+
+
+class AdaptiveSpanPattern(LocalPattern):
+    """Scores get + ln m(|i − j|), m(x) = clamp((ramp + z − x) / ramp, 0, 1): weights ∝ m·e^s under a softmax. Each head
+    learns its own span z in [0, limit].
+
+    Spans are paid for: `penalty`·mean(z)/limit is part of what is minimised, by its gradient, which is added once for
+    each backward pass through a call; the loss that is logged is without it. A gradient that leads out of the range
+    is dropped, so that no span gets stuck outside.
+
+    The keys of a memory apart (pooling, a source text) have no place among the queries: all of them are met.
+
+    Cost: O(T·(z + ramp)·D) time, O(T·(z + ramp)) memory for the longest z of the heads, in blocks as for `window`: it
+    is read from the parameter where T is long enough for that to pay, and taken as `limit` in a compiled call. With
+    `allow` or `bias`, and where T is short, O(T²·D) with a mask over all pairs; weights on request take O(T²) memory.
+
+    Args:
+        dim: F, the width of what the score compares.
+        heads: H.
+        limit: the longest span, in places (paper: 4096 and 8192).
+        ramp: places over which m falls from 1 to 0 (paper: 32).
+        start: share of `limit` at which all spans begin.
+        penalty: λ (paper: 2e-6 for each place of z; here for z as a share of `limit`).
+
+    Raises:
+        ValueError: `limit` or `ramp` below 1; `start` outside [0, 1]; `penalty` below 0; a normaliser that cannot take
+            negative scores.
+
+    Source: Sukhbaatar et al. 2019, eq. 4 to 6, there for causal attention.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, *, limit: int = 64, ramp: int = 8, start: float = 0.25, penalty: float = 0.01
+    ) -> None:
+        super().__init__(dim, heads)
+        for name, number in (("limit", limit), ("ramp", ramp)):
+            if number < 1:
+                raise ValueError(f"`{name}` must be at least 1. Found {number}.")
+        if not 0.0 <= start <= 1.0:
+            raise ValueError(f"`start` must lie in [0, 1]. Found {start}.")
+        if penalty < 0.0:
+            raise ValueError(f"`penalty` must be at least 0. Found {penalty}.")
+        self.limit = limit
+        self.ramp = ramp
+        self.penalty = penalty
+        self.share = nn.Parameter(torch.full((heads,), start))
+        self.share.register_hook(self.charged)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copied parameter has lost its hooks."""
+        super().__setstate__(state)
+        self.share.register_hook(self.charged)
+
+    def charged(self, slope: Tensor) -> Tensor:
+        """The gradient of the shares with that of the penalty, without what leads out of [0, 1]."""
+        slope = slope + self.penalty / len(slope)
+        outwards = (self.share <= 0) & (slope > 0) | (self.share >= 1) & (slope < 0)
+        return slope.masked_fill(outwards, 0.0)
+
+    def check(self, score: Score, normaliser: Normaliser) -> None:
+        refuse_positive_only(normaliser)
+
+    def radius_for(self, queries: int, past: int, causal: bool) -> int:
+        least, most = self.ramp - 1, self.limit + self.ramp - 1
+        pays = around(queries, min(past, least), least, causal).cheaper()
+        if torch.compiler.is_compiling() or not pays:
+            return most
+        longest = (self.limit * self.share.max().clamp(0.0, 1.0)).item()
+        return math.ceil(longest) + least
+
+    def near(self, apart: Tensor) -> tuple[Tensor, Tensor]:
+        bounded = self.share + (self.share.clamp(0.0, 1.0) - self.share).detach()  # its slope is 1 outside too
+        span = self.limit * bounded[:, None, None]  # (H, 1, 1)
+        shown = ((self.ramp + span - apart.abs()) / self.ramp).clamp(0.0, 1.0)  # (H, Q, K)
+        return shown > 0, shown.clamp(min=torch.finfo(shown.dtype).tiny).log()

@@ -1,0 +1,128 @@
+"""Every query meets the keys near to it and the first places of all, which meet every key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from iamm.pattern.base import Attend, Sight
+from iamm.pattern.blocks import around, real
+from iamm.pattern.full import FullPattern
+
+
+class GlobalWindowPattern(FullPattern):
+    """Query i meets the keys j with |i − j| ≤ radius or j < tokens; a query i < tokens meets all keys. Where causal,
+    only those with j ≤ i.
+
+    Two places far from each other are joined by way of the global ones, in two layers. The keys of a memory apart
+    (pooling, a source text) have no place among the queries: all of them are met.
+
+    Cost: O(T·(radius + tokens)·D) time, O(T·(radius + tokens)) memory, in blocks as for `window`, each with the global
+    keys beside it; global queries apart. With `allow`, `bias` or a positional score, and where T is short, O(T²·D) with
+    a mask over all pairs; weights on request take O(T²) memory. A step of incremental decoding costs
+    O((radius + tokens)·D).
+
+    Args:
+        dim: F, the width of what the score compares.
+        heads: H.
+        radius: places seen on either side (paper: 256).
+        tokens: global places, the first of the sequence (paper: the first, for classification).
+
+    Raises:
+        ValueError: `radius` or `tokens` below 1.
+
+    Source: Beltagy, Peters and Cohan 2020, §3.1, "global attention", here with the same projections for global and
+    local pairs; D2 §3, "hybrid".
+    """
+
+    growth = 1
+
+    def __init__(self, dim: int, heads: int, *, radius: int = 8, tokens: int = 1) -> None:
+        super().__init__(dim, heads)
+        for name, number in (("radius", radius), ("tokens", tokens)):
+            if number < 1:
+                raise ValueError(f"`{name}` must be at least 1. Found {number}.")
+        self.radius = radius
+        self.tokens = tokens
+
+    def forward(
+        self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        if sight.start is None:
+            return super().forward(attend, query, key, value, sight, need_weights=need_weights)
+        past = min(sight.start, self.radius)
+        cheaper = around(query.shape[2], past, self.radius, sight.causal).cheaper(also=self.tokens)
+        if sight.pairwise or sight.positional or self.tokens >= key.shape[2] or not cheaper:
+            return self.in_one(attend, query, key, value, sight, need_weights=need_weights)
+        return self.in_blocks(attend, query, key, value, sight, need_weights=need_weights)
+
+    def in_one(
+        self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """With a mask, over all keys but those between the global ones and what is in the reach of any query."""
+        start, tokens = sight.start, min(self.tokens, key.shape[2])
+        assert start is not None
+        near = tokens if sight.pairwise or sight.positional else max(start - self.radius, tokens)
+        place = torch.arange(key.shape[2], device=key.device)
+        seen = self.seen(place[start:, None], without(place, tokens, near, dim=0), sight.causal)  # (Q, K')
+        key_allow = None if sight.key_allow is None else without(sight.key_allow, tokens, near, dim=1)
+        key, value = without(key, tokens, near, dim=2), without(value, tokens, near, dim=2)  # (B, H, K', F)
+        sight = replace(sight, key_allow=key_allow, causal=False).narrowed(seen)
+        context, weights = super().forward(attend, query, key, value, sight, need_weights=need_weights)
+        if weights is not None:
+            others = functional.pad(weights[..., tokens:], (near - tokens, 0))
+            weights = torch.cat((weights[..., :tokens], others), dim=-1)  # (B, H, Q, K)
+        return context, weights
+
+    def in_blocks(
+        self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Global queries by themselves, then the others in blocks; where causal, what a global one sees is near it."""
+        assert sight.start is not None
+        count = 0 if sight.causal else min(max(self.tokens - sight.start, 0), query.shape[2])
+        own, others = query[:, :, :count], query[:, :, count:]
+        context, weights = self.beside(attend, others, key, value, sight, sight.start + count, need_weights)
+        if count == 0:
+            return context, weights
+        first, seen = super().forward(attend, own, key, value, sight, need_weights=need_weights)
+        both = None if seen is None or weights is None else torch.cat((seen, weights), dim=2)  # (B, H, Q, K)
+        return torch.cat((first, context), dim=2), both  # (B, H, Q, E)
+
+    def beside(
+        self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, start: int, need_weights: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Each block beside the global keys and those around it, among which a global one is hidden."""
+        tokens, begin = min(self.tokens, key.shape[2]), max(start - self.radius, 0)
+        blocks = around(query.shape[2], start - begin, self.radius, sight.causal)
+
+        def joined(first: Tensor, near: Tensor) -> Tensor:
+            every = first[:, None, :, :tokens].expand(-1, blocks.count, -1, -1, -1).flatten(0, 1)
+            return torch.cat((every, blocks.keys(near[:, :, begin:])), dim=2)  # (B·n, H, tokens + W, F)
+
+        place, shown = torch.arange(key.shape[2], device=key.device).view(1, 1, -1, 1), real(key, sight)
+        seen = self.seen(blocks.queries(place[:, :, start:]), joined(place, place).transpose(2, 3), sight.causal)
+        shown = joined(shown, shown & (place >= tokens)).transpose(2, 3)  # (B·n, 1, 1, tokens + W)
+        allow = shown & seen.repeat(len(key), 1, 1, 1)  # (B·n, 1, size, tokens + W)
+        context, weights = attend(
+            blocks.queries(query), joined(key, key), joined(value, value), allow=allow, need_weights=need_weights
+        )
+        if weights is None:
+            return blocks.context(context), None
+        every, near = weights.split([tokens, blocks.width], dim=-1)
+        every = functional.pad(blocks.context(every), (0, key.shape[2] - tokens))  # (B, H, Q, K)
+        return blocks.context(context), every + functional.pad(blocks.weights(near), (begin, 0))
+
+    def seen(self, own: Tensor, place: Tensor, causal: bool) -> Tensor:
+        """Which places a query at `own` meets; both may have any shapes that broadcast."""
+        near = ((place - own).abs() <= self.radius) | (place < self.tokens)
+        return near & (place <= own) if causal else near | (own < self.tokens)
+
+
+def without(x: Tensor, begin: int, end: int, dim: int) -> Tensor:
+    """`x` without the places from `begin` to `end`."""
+    if begin == end:
+        return x
+    return torch.cat((x.narrow(dim, 0, begin), x.narrow(dim, end, x.shape[dim] - end)), dim)

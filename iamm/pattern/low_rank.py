@@ -1,0 +1,65 @@
+"""Every query meets a few mixtures of all keys."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from iamm.pattern.base import Attend, Pattern, Sight
+
+
+class LowRankPattern(Pattern):
+    """context = P̃ · (F V), P̃ = normaliser(score(Q, E K)): keys and values are mixed along time into `rank` slots.
+
+    E and F, (rank, length), are learnt and shared by the heads; K places use their first K columns. The weights handed
+    out are P̃ F, so that times the values they are the context: they may be negative, and need not sum to 1.
+
+    Cost: O(T·rank·D) time, O(T·rank) memory, T = Q + K; weights on request take O(Q·K).
+
+    Args:
+        dim: F, the width of what the score compares.
+        heads: H.
+        rank: slots (paper: 128 and 256 for 512 places).
+        length: the most places that an input may have.
+
+    Raises:
+        ValueError: `rank` or `length` below 1; an input longer than `length`.
+
+    Source: Wang et al. 2020 (Linformer), eq. 7, "headwise sharing", for memories apart too. E and F start with variance
+    1/length, so that slots are of the size of one place.
+    """
+
+    growth = 1
+    sums_to_one = False
+    no_causal = "its slots mix all places, later ones too"
+    no_pairwise = "its slots mix all places, so that no single pair can be hidden"
+
+    def __init__(self, dim: int, heads: int, *, rank: int = 32, length: int = 256) -> None:
+        super().__init__(dim, heads)
+        for name, number in (("rank", rank), ("length", length)):
+            if number < 1:
+                raise ValueError(f"`{name}` must be at least 1. Found {number}.")
+        self.key_slots = nn.Parameter(torch.randn(rank, length) * length**-0.5)
+        self.value_slots = nn.Parameter(torch.randn(rank, length) * length**-0.5)
+
+    def forward(
+        self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        places, (rank, length) = key.shape[2], self.key_slots.shape
+        if places > length:
+            raise ValueError(
+                f"`attention.pattern.length` must be at least the number of places. Found length={length}, {places} "
+                "places: raise it."
+            )
+        any_key, padding = None, None
+        if sight.key_allow is not None:
+            any_key = sight.key_allow.any(-1)[:, None, None, None].expand(-1, -1, -1, rank)  # (B, 1, 1, rank)
+            padding = ~sight.key_allow[:, None, None, :]  # (B, 1, 1, K)
+        key_slots, value_slots = (cleared(slots[:, :places], padding) for slots in (self.key_slots, self.value_slots))
+        context, weights = attend(query, key_slots @ key, value_slots @ value, allow=any_key, need_weights=need_weights)
+        return context, None if weights is None else weights @ value_slots  # (B, H, Q, K)
+
+
+def cleared(slots: Tensor, padding: Tensor | None) -> Tensor:
+    """The mixing matrix of each example, (rank, K) or (B, 1, rank, K), zero where there is padding."""
+    return slots if padding is None else slots.masked_fill(padding, 0.0)

@@ -1,0 +1,41 @@
+"""Every query meets the keys near to it."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from iamm.pattern.local import LocalPattern
+
+
+class WindowPattern(LocalPattern):
+    """Query i meets the keys j with |i − j| ≤ radius; with j ≤ i too where causal.
+
+    Places are counted along the sequence. The keys of a memory apart (pooling, a source text) have no place among the
+    queries: all of them are met.
+
+    Cost: O(T·radius·D) time, O(T·radius) memory, in blocks of queries with the keys around them. With `allow` or
+    `bias`, and where T is short, O(T²·D) with a mask over all pairs; weights on request take O(T²) memory.
+    A step of incremental decoding costs O(radius·D).
+
+    Args:
+        dim: F, the width of what the score compares.
+        heads: H.
+        radius: places seen on either side (paper: 256).
+
+    Raises:
+        ValueError: `radius` below 1.
+
+    Source: Beltagy, Peters and Cohan 2020, §3.1, "sliding window"; D2 §3.
+    """
+
+    def __init__(self, dim: int, heads: int, *, radius: int = 8) -> None:
+        super().__init__(dim, heads)
+        if radius < 1:
+            raise ValueError(f"`radius` must be at least 1. Found {radius}.")
+        self.radius = radius
+
+    def radius_for(self, queries: int, past: int, causal: bool) -> int:
+        return self.radius
+
+    def near(self, apart: Tensor) -> tuple[Tensor, Tensor | None]:
+        return apart.abs() <= self.radius, None
