@@ -136,7 +136,7 @@ class ComposedAttention(Attention):
         need_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """One block of pairs; see `iamm.pattern.base.Attend`."""
-        if not need_weights and bias is None and self._is_plain() and fused_is_faster(query, key):
+        if not need_weights and bias is None and self._is_plain() and fused_is_faster(query, key, allow is not None):
             dtype = value.dtype
             context = functional.scaled_dot_product_attention(
                 query, key.to(query.dtype), value.to(query.dtype), allow, scale=1.0

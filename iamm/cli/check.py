@@ -1,6 +1,7 @@
 """What a configuration's values must be, checked before torch is imported or anything is written.
 
-A name means one thing in the whole project, so one rule a name is enough, wherever in the tree it stands.
+A name means one thing in the whole project, so one rule a name is enough, wherever in the tree it stands; but for
+`log.attention`, a switch, which is not the part `attention`.
 """
 
 from __future__ import annotations
@@ -57,13 +58,24 @@ class OneOf:
         return "one of " + ", ".join(self.choices)
 
 
+@dataclass(frozen=True)
+class Switch:
+    """true or false."""
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+    def words(self) -> str:
+        return "true or false"
+
+
 COUNT = Number(1, whole=True)
 COUNT_OR_NULL = Number(1, whole=True, empty=True)
 SHARE = Number(0, 1)
 SHARE_BELOW_1 = Number(0, 1, below=True)
 NOT_NEGATIVE = Number(0)
 
-RULES: Mapping[str, Number | OneOf] = {
+RULES: Mapping[str, Number | OneOf | Switch] = {
     "mode": OneOf(("train", "eval")),
     "precision": OneOf(("fp32", "bf16")),
     "seed": Number(0, 2**32 - 1, whole=True),
@@ -79,6 +91,19 @@ RULES: Mapping[str, Number | OneOf] = {
     "layers": COUNT,
     "feed_forward": COUNT,
     "slots": COUNT,
+    "hidden": COUNT_OR_NULL,
+    "radius": COUNT,
+    "tokens": COUNT,
+    "rank": COUNT,
+    "length": COUNT,
+    "limit": COUNT,
+    "ramp": COUNT,
+    "reach": COUNT,
+    "places": COUNT,
+    "scenes": COUNT,
+    "k": COUNT,
+    "start": SHARE,
+    "penalty": NOT_NEGATIVE,
     "beams": COUNT,
     "max_length": COUNT_OR_NULL,
     "length_penalty": NOT_NEGATIVE,
@@ -94,6 +119,7 @@ RULES: Mapping[str, Number | OneOf] = {
     "threads": COUNT_OR_NULL,
     "every": COUNT,
     "pictures": Number(0, whole=True),
+    "log.attention": Switch(),
     "relatedness": SHARE,
     "occlusion": SHARE,
     "word_drop": SHARE,
@@ -115,12 +141,13 @@ def check(config: DictConfig) -> None:
     for path, key, value in leaves(values):
         if value == "???":
             raise ConfigError(f"`{path}` must be given, it has no default. Found none: add {path}=….")
-        rule = RULES.get(key)
+        rule = RULES.get(path, RULES.get(key))
         if rule is not None and not rule.holds(value):
             raise ConfigError(f"`{path}` must be {rule.words()}. Found {value!r}.")
     check_device(values["device"])
     check_heads(values)
     check_mode(values)
+    check_log(values)
 
 
 def leaves(values: Mapping[str, Any], path: str = "", stop: str | None = None) -> Iterator[tuple[str, str, Any]]:
@@ -165,3 +192,11 @@ def check_mode(values: Mapping[str, Any]) -> None:
         raise ConfigError("`mode=eval` needs the folder of a finished run. Found none: add run=<run folder>.")
     if values["mode"] == "train" and values["run"]:
         raise ConfigError("`run` goes with mode=eval. Found mode=train: add mode=eval, or leave run out.")
+
+
+def check_log(values: Mapping[str, Any]) -> None:
+    if values["log"]["attention"] and not values["log"]["pictures"]:
+        raise ConfigError(
+            "`log.attention` draws the examples of `log.pictures`. Found log.pictures=0: give it some, or leave "
+            "log.attention out."
+        )

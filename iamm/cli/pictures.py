@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from iamm.dataset.base import Dataset, Scene, SceneBatch
+from iamm.dataset.base import Dataset
 from iamm.engine.collate import collate
-from iamm.head.base import Look
 from iamm.model.scene_network import SceneNetwork
 from iamm.report.recorder import Recorder, tag
 
@@ -22,7 +21,9 @@ def draw(
     step: int,
     count: int,
     scene_weights: Mapping[str, Mapping[str, float]],
-) -> None:
+    *,
+    heads: bool = False,
+) -> list[str]:
     """Attention over pictures and words of the first validation examples, and the scenes' weights on test.
 
     Args:
@@ -33,41 +34,26 @@ def draw(
         step: where in TensorBoard.
         count: examples of each data set; 0 draws nothing.
         scene_weights: of the test evaluation, if the fusion has any.
+        heads: whether every head is drawn by itself, besides the encoders' self-attention and the scenes' weights for
+            each example, and the numbers are written.
+
+    Returns:
+        A line on each attention that cannot be drawn.
     """
     if not count:
-        return
+        return []
+    from iamm.cli.album import Album  # matplotlib takes a while
     from iamm.report.figure import scenes_figure
 
     model.eval()
+    album = Album(recorder, model, step, heads)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # words of any script stand at the axes
         for dataset in datasets:
             rows = torch.arange(min(count, dataset.size("validation")))
-            batch = collate(dataset, "validation", rows, device)
-            looks = model.look(batch)
-            for scene in dataset.scenes:
-                if scene.name in looks:
-                    draw_scene(recorder, scene, batch[scene.name], looks[scene.name], step)
+            album.draw_group(dataset, collate(dataset, "validation", rows, device))
         if len(model.names) > 1 and scene_weights:
             recorder.picture(tag("test", "scene_weights"), scenes_figure(scene_weights), step)
-
-
-def draw_scene(recorder: Recorder, scene: Scene, batch: SceneBatch, look: Look, step: int) -> None:
-    from iamm.report.figure import places_figure, words_figure
-
-    weights = look.weights.cpu()
-    if scene.kind == "image" and scene.classes:
-        titles = [f"{a[0]}\n({scene.classes[t]})" for a, t in zip(look.asked, batch.targets.tolist(), strict=True)]
-        recorder.picture(tag("val", "attention", scene.name), places_figure(batch.inputs.cpu(), weights, titles), step)
-        return
-    for number, (each, asked) in enumerate(zip(weights, look.asked, strict=True)):
-        if batch.present[number]:
-            columns = words(scene, batch.inputs[number])
-            seen = each.mean(dim=0)[: len(asked), : len(columns)]
-            name = f"{tag('val', 'attention', scene.name)}/{number}"
-            recorder.picture(name, words_figure(seen, asked, columns), step)
-
-
-def words(scene: Scene, ids: torch.Tensor) -> list[str]:
-    assert scene.source is not None
-    return [scene.source.piece(index) for index in ids.tolist() if index]
+    if heads:
+        recorder.attention(album.content())
+    return album.notes

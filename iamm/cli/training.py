@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from iamm.cli.build import Parts, build, build_datasets, build_model, chosen_device
+from iamm.cli.memory import forget_peak, peak_memory_mib
 from iamm.cli.pictures import draw
 from iamm.cli.progress import ProgressLine
 from iamm.cli.provenance import commit, slow_precision, versions
@@ -62,6 +61,7 @@ def run(
             save_model(folder.best, parts.model)
         save_checkpoint(folder.last, now, saved(parts))
 
+    forget_peak(parts.device)
     with ProgressLine(console, config.epochs) as line:
         state = fit(
             parts.model,
@@ -81,10 +81,20 @@ def run(
     tested = evaluate(parts.model, datasets, "test", parts.device)
     recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
     recorder.write_texts("test", tested, state.step)
-    draw(recorder, parts.model, datasets, parts.device, state.step, config.log.pictures, tested.scene_weights)
+    notes = draw(
+        recorder,
+        parts.model,
+        datasets,
+        parts.device,
+        state.step,
+        config.log.pictures,
+        tested.scene_weights,
+        heads=config.log.attention,
+    )
     recorder.hparams(hparam_choices(config, choices), tested.measures)
     recorder.close()
     result = result_values(config, values, choices, datasets, parts, state, tested)
+    result["notices"] += notes
     folder.write_status("finished", step=state.step)
     write_json(folder.result, result)
     return result
@@ -141,13 +151,6 @@ def result_values(
         "commit": commit(Path(__file__).parent),
         "config": dict(values),
     }
-
-
-def peak_memory_mib(device: torch.device) -> float:
-    """The process's largest resident size so far, or the GPU's largest allocation, in MiB."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def evaluate_again(config: DictConfig, folder: RunFolder) -> dict[str, dict[str, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import compress
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from iamm.dataset.shapes_picture import SIDE, pictures
 from iamm.dataset.shapes_world import COLOURS, LARGE, SHAPES, Worlds, paired_worlds, worlds, worlds_of_splits
 from iamm.dataset.vocabulary import WordVocabulary, framed, padded
 
+VIEWS = ("image", "text")
 CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
 
 
@@ -36,9 +37,10 @@ class ShapesDataset(Dataset):
         word_drop: probability that a size, colour, shape or place is left out of the source sentence.
         word_ambiguity: probability that it becomes `sized`, `coloured`, `thing` or `somewhere`.
         missing: share of the instances that lack one of their views, either with the same chance.
+        views: which of `image` and `text` are there; what is in one does not depend on the other being there.
 
     Raises:
-        ValueError: a number outside of its range.
+        ValueError: a number outside of its range; no view, or an unknown one.
     """
 
     def __init__(
@@ -56,7 +58,10 @@ class ShapesDataset(Dataset):
         word_drop: float = 0.15,
         word_ambiguity: float = 0.1,
         missing: float = 0.0,
+        views: Sequence[str] = VIEWS,
     ) -> None:
+        if not views or not set(views) <= set(VIEWS):
+            raise ValueError(f"`views` must hold image, text or both. Found {list(views)}.")
         counts = {"train": train, "validation": validation, "test": test}
         for name, count in (*counts.items(), ("occlusion_size", occlusion_size)):
             require_count(name, count)
@@ -75,7 +80,8 @@ class ShapesDataset(Dataset):
             texts[split] = text_pairs(
                 told, heard, word_drop, word_ambiguity, random_generator(seed, "shapes", split, "words")
             )
-        super().__init__("shapes", (image_scene(images), text_scene(texts)), batch_size)
+        scenes = {"image": image_scene(images), "text": text_scene(texts)}
+        super().__init__("shapes", tuple(scenes[view] for view in VIEWS if view in views), batch_size)
 
 
 def present_views(seed: int, split: str, count: int, missing: float) -> np.ndarray:

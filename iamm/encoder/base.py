@@ -45,6 +45,10 @@ class Encoder(nn.Module):
         """Inputs as in `SceneBatch`; present (B,) bool."""
         raise NotImplementedError
 
+    def look(self, inputs: Tensor, present: Tensor) -> list[Tensor]:
+        """For pictures: the weights (B, H, T, T) of each self-attention on the way, the first layer's first, if any."""
+        return []
+
 
 class FeedForward(nn.Sequential):
     """W₂ relu(W₁ x), position by position (Vaswani et al. 2017, eq. 2).

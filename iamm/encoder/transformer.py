@@ -53,13 +53,24 @@ class TransformerEncoder(Encoder):
         self.layers = nn.ModuleList(TransformerLayer(dim, attention, feed_forward, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, inputs: Tensor, present: Tensor) -> Features:
+    def embed(self, inputs: Tensor, present: Tensor) -> Features:
         allow = (inputs != PAD) & present[:, None]
         positions = sinusoids(inputs.shape[1], self.dim).to(inputs.device)
-        values = self.dropout(self.embedding(inputs) * math.sqrt(self.dim) + positions)  # (B, T, D)
+        return Features(self.dropout(self.embedding(inputs) * math.sqrt(self.dim) + positions), allow)  # (B, T, D)
+
+    def forward(self, inputs: Tensor, present: Tensor) -> Features:
+        values, allow = self.embed(inputs, present)
         for layer in self.layers:
-            values = layer(values, allow)
+            values, _ = layer(values, allow)
         return Features(self.norm(values).masked_fill(~allow.unsqueeze(-1), 0.0), allow)
+
+    def look(self, inputs: Tensor, present: Tensor) -> list[Tensor]:
+        values, allow = self.embed(inputs, present)
+        seen = []
+        for layer in self.layers:
+            values, weights = layer(values, allow, need_weights=True)
+            seen.append(weights)
+        return seen
 
 
 class TransformerLayer(nn.Module):
@@ -72,6 +83,8 @@ class TransformerLayer(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, values: Tensor, allow: Tensor) -> Tensor:
-        values = values + self.dropout(self.attention(self.norms[0](values), key_allow=allow).context)
-        return values + self.dropout(self.feed_forward(self.norms[1](values)))  # (B, T, D)
+    def forward(self, values: Tensor, allow: Tensor, *, need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
+        """The values (B, T, D), and the attention's weights (B, H, T, T) where asked for."""
+        seen = self.attention(self.norms[0](values), key_allow=allow, need_weights=need_weights)
+        values = values + self.dropout(seen.context)
+        return values + self.dropout(self.feed_forward(self.norms[1](values))), seen.weights

@@ -47,6 +47,10 @@ class Fusion(nn.Module):
         """The features of the scenes of one group, all with the same B."""
         raise NotImplementedError
 
+    def look(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
+        """For pictures: per scene of the group, (B, H, S), the weights whose mean over heads are the scene weights."""
+        return {}
+
 
 class SceneMemory(nn.Module):
     """M learnt slots a scene, shape (S, M, D): what a scene has learnt, for examples of others to attend to.

@@ -53,16 +53,26 @@ class InterestGuidanceFusion(Fusion):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Mapping[str, Features]) -> Fused:
-        vectors, known = self.scene_vectors(features)
-        query = self.interest(features, vectors, known)  # (B, G, D)
-        guide, weights, _ = self.attention(query, vectors, key_allow=known, need_weights=True)  # (B, G, D)
-        added = self.dropout(self.output(guide))
+        guide, weights = self.guided(features)
+        added = self.dropout(self.output(guide))  # (B, G, D)
         fused = {
             name: Features(scene.values + added[:, place, None], scene.allow)
             for place, (name, scene) in enumerate(features.items())
         }
         mean = weights.mean(dim=1)  # (B, G, S)
         return Fused(fused, {name: mean[:, place] for place, name in enumerate(features)})
+
+    def look(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
+        _, weights = self.guided(features)
+        return {name: weights[:, :, place] for place, name in enumerate(features)}  # (B, H, S)
+
+    def guided(self, features: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
+        """h (B, G, D) of the G scenes of the group, and w (B, H, G, S)."""
+        vectors, known = self.scene_vectors(features)
+        query = self.interest(features, vectors, known)  # (B, G, D)
+        guide, weights, _ = self.attention(query, vectors, key_allow=known, need_weights=True)
+        assert weights is not None
+        return guide, weights
 
     def scene_vectors(self, features: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
         """x (B, S, D), and which are known (B, S): present views and all scenes outside the group."""

@@ -66,10 +66,15 @@ class SceneNetwork(nn.Module):
     def head(self, name: str) -> Head:
         return cast(Head, self.heads[name])
 
+    def encoder(self, name: str) -> Encoder:
+        return cast(Encoder, self.encoders[name])
+
+    def encoded(self, batch: Batch) -> dict[str, Features]:
+        return {name: self.encoder(name)(part.inputs, part.present) for name, part in batch.items()}
+
     def features(self, batch: Batch) -> tuple[Mapping[str, Features], Mapping[str, Tensor] | None]:
         """What the heads of the group's scenes are given, and the scene weights (B, S), if any."""
-        encoded = {name: self.encoders[name](part.inputs, part.present) for name, part in batch.items()}
-        fused = self.fusion(encoded)
+        fused = self.fusion(self.encoded(batch))
         return fused.features, fused.scene_weights
 
     def forward(self, batch: Batch) -> Outcome:
@@ -94,11 +99,20 @@ class SceneNetwork(nn.Module):
         return measures, sum(qualities) / len(qualities)
 
     @torch.no_grad()
-    def look(self, batch: Batch) -> dict[str, Look]:
-        """What each head with attention looked at."""
+    def head_look(self, batch: Batch, name: str) -> Look | None:
+        """What the head of a scene of the group looked at; None where it has no attention."""
         features, _ = self.features(batch)
-        looks = {name: self.head(name).look(features[name]) for name in batch}
-        return {name: look for name, look in looks.items() if look is not None}
+        return self.head(name).look(features[name])
+
+    @torch.no_grad()
+    def encoder_look(self, batch: Batch, name: str) -> list[Tensor]:
+        """The weights (B, H, T, T) of each self-attention in a scene's encoder, if any."""
+        return self.encoder(name).look(batch[name].inputs, batch[name].present)
+
+    @torch.no_grad()
+    def fusion_look(self, batch: Batch) -> dict[str, Tensor]:
+        """Per scene of the group, the weights (B, H, S) of all scenes, head by head, if the fusion has any."""
+        return self.fusion.look(self.encoded(batch))
 
 
 def present_mean(weights: Tensor, present: Tensor) -> Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
-from operator import and_
+from operator import add, and_
 from typing import Protocol
 
 import torch
@@ -40,10 +41,9 @@ class Sight:
         """True where single pairs are hidden or shifted, beyond padding and causality."""
         return self.allow is not None or self.bias is not None
 
-    def narrowed(self, near: Tensor, bias: Tensor | None = None) -> Sight:
-        """Only the pairs of `near` too, with `bias` on top; both broadcastable to (B, H, Q, K)."""
-        allow = near if self.allow is None else self.allow & near
-        return replace(self, allow=allow, bias=bias if self.bias is None else added(self.bias, bias))
+    def narrowed(self, near: Tensor | None, bias: Tensor | None = None) -> Sight:
+        """Only the pairs of `near` (None: all), with `bias` on top; both broadcastable to (B, H, Q, K)."""
+        return replace(self, allow=merged(and_, self.allow, near), bias=merged(add, self.bias, bias))
 
     def since(self, place: int) -> Sight:
         """What is left where the keys before `place` are cut off; none is where all are kept."""
@@ -66,18 +66,19 @@ class Sight:
 
     def mask(self, query: Tensor, key: Tensor, *more: Tensor) -> Tensor | None:
         """All of it and `more` as one mask, broadcastable to (B, H, Q, K); None where everything may be seen."""
-        masks = [*more] if self.allow is None else [self.allow, *more]
-        if self.key_allow is not None:
-            masks.append(self.key_allow[:, None, None, :])  # (B, 1, 1, K)
+        real = None if self.key_allow is None else self.key_allow[:, None, None, :]  # (B, 1, 1, K)
+        past = None
         if self.causal and query.shape[2] > 1:
             apart = self.apart(query, key)
             assert apart is not None
-            masks.append(apart <= 0)  # (Q, K)
-        return reduce(and_, masks) if masks else None
+            past = apart <= 0  # (Q, K)
+        return merged(and_, self.allow, *more, real, past)
 
 
-def added(bias: Tensor, more: Tensor | None) -> Tensor:
-    return bias if more is None else bias + more
+def merged(join: Callable[[Tensor, Tensor], Tensor], *masks: Tensor | None) -> Tensor | None:
+    """Those of the masks that there are, joined into one; None where there is none."""
+    given = [mask for mask in masks if mask is not None]
+    return reduce(join, given) if given else None
 
 
 def cut(mask: Tensor | None, place: int) -> Tensor | None:

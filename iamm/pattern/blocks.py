@@ -13,7 +13,7 @@ from iamm.pattern.base import Sight
 SMALLEST = 32
 """Queries of a block; smaller ones cost more by their number than they save in pairs."""
 
-GAIN = 2.0
+GAIN = 2.5
 """How many times fewer the pairs must be for blocks to be faster than all pairs at once with a mask."""
 
 

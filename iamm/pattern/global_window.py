@@ -23,7 +23,8 @@ class GlobalWindowPattern(FullPattern):
     Cost: O(T·(radius + tokens)·D) time, O(T·(radius + tokens)) memory, in blocks as for `window`, each with the global
     keys beside it; global queries apart. With `allow`, `bias` or a positional score, and where T is short, O(T²·D) with
     a mask over all pairs; weights on request take O(T²) memory. A step of incremental decoding costs
-    O((radius + tokens)·D).
+    O((radius + tokens)·D). Faster than `full` from about T = 250 on with radius 8 and one token, 500 with 64 and eight
+    (D = 256, one CPU thread).
 
     Args:
         dim: F, the width of what the score compares.
@@ -65,15 +66,15 @@ class GlobalWindowPattern(FullPattern):
         """With a mask, over all keys but those between the global ones and what is in the reach of any query."""
         start, tokens = sight.start, min(self.tokens, key.shape[2])
         assert start is not None
-        near = tokens if sight.pairwise or sight.positional else max(start - self.radius, tokens)
+        begin = tokens if sight.pairwise or sight.positional else max(start - self.radius, tokens)
         place = torch.arange(key.shape[2], device=key.device)
-        seen = self.seen(place[start:, None], without(place, tokens, near, dim=0), sight.causal)  # (Q, K')
-        key_allow = None if sight.key_allow is None else without(sight.key_allow, tokens, near, dim=1)
-        key, value = without(key, tokens, near, dim=2), without(value, tokens, near, dim=2)  # (B, H, K', F)
+        seen = self.seen(place[start:, None], without(place, tokens, begin, dim=0), sight.causal)  # (Q, K')
+        key_allow = None if sight.key_allow is None else without(sight.key_allow, tokens, begin, dim=1)
+        key, value = without(key, tokens, begin, dim=2), without(value, tokens, begin, dim=2)  # (B, H, K', F)
         sight = replace(sight, key_allow=key_allow, causal=False).narrowed(seen)
         context, weights = super().forward(attend, query, key, value, sight, need_weights=need_weights)
         if weights is not None:
-            others = functional.pad(weights[..., tokens:], (near - tokens, 0))
+            others = functional.pad(weights[..., tokens:], (begin - tokens, 0))
             weights = torch.cat((weights[..., :tokens], others), dim=-1)  # (B, H, Q, K)
         return context, weights
 

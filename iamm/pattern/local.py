@@ -23,9 +23,9 @@ class LocalPattern(FullPattern):
         """The most places that a query and a key in its sight lie apart."""
         raise NotImplementedError
 
-    def near(self, apart: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Key position − query position, (Q, K) → what is in sight, bool, and what is added to the scores or None; both
-        broadcastable to (B, H, Q, K).
+    def near(self, apart: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Key position − query position, (Q, K) → what is in sight, bool, None for all, and what is added to the scores
+        or None; both broadcastable to (B, H, Q, K). The queries are among the keys.
         """
         raise NotImplementedError
 

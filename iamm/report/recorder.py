@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from iamm.engine.evaluate import Evaluation
 from iamm.engine.observer import Interval
 from iamm.engine.plan import RunState
-from iamm.report.records import RunFolder
+from iamm.report.records import RunFolder, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,6 +85,11 @@ class Recorder:
         self.folder.pictures.mkdir(exist_ok=True)
         figure.savefig(self.folder.pictures / f"{name.replace('/', '-')}.png", dpi=110)
         self.writer.add_figure(name, figure, step)
+
+    def attention(self, content: Mapping[str, Any]) -> None:
+        """The numbers behind the pictures, on one line: a program reads them."""
+        self.folder.pictures.mkdir(exist_ok=True)
+        write_text(self.folder.attention, json.dumps(content, ensure_ascii=False) + "\n")
 
     def hparams(self, choices: Mapping[str, Any], measures: Mapping[str, Mapping[str, float]]) -> None:
         """The hparams tab, in this run's own folder (the writer's own method would make another run)."""

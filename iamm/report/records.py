@@ -6,7 +6,7 @@ records.jsonl    one line a record: intervals of training, validations
 result.json      the final measures with everything needed to trust them; written last, its presence means finished
 last.pt, best.pt where training goes on from; the model that validation chose
 events.out.*     TensorBoard
-pictures/        what was looked at
+pictures/        what was looked at; attention.json, where asked for, holds its numbers
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class RunFolder:
         self.last = path / "last.pt"
         self.best = path / "best.pt"
         self.pictures = path / "pictures"
+        self.attention = self.pictures / "attention.json"
 
     def finished(self) -> bool:
         return self.result.exists()
@@ -94,7 +95,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Forget everything an earlier run left here."""
-        for file in (self.result, self.status, self.records, self.last, self.best, self.config):
+        for file in (self.result, self.status, self.records, self.last, self.best, self.config, self.attention):
             file.unlink(missing_ok=True)
         for file in (*self.path.glob("events.out.*"), *self.pictures.glob("*.png")):
             file.unlink()

@@ -152,9 +152,9 @@ def _steps(start: int, stop: int, length: int) -> Iterator[slice]:
 def _stretches(query: Tensor, key: Tensor, length: int) -> Iterator[tuple[slice, Tensor, Tensor, Fill]]:
     """Up to `length` rows at a time: what stands for their queries, what for their keys, and how the two fill a tile.
 
-    Each feature's queries are centred by m: tanh = 1 − 2 / (1 + e^{2(query − m)} e^{2(key + m)}). The first factor stays
-    within e^{±WIDEST}; the second leaves float32 only for keys beyond ±43, where every tanh is ±1 to the last digit, as
-    the quotient by ∞ and by 1 says. Rows whose queries lie farther apart are put through tanh itself.
+    Each feature's queries are centred by m: tanh = 1 − 2 / (1 + e^{2(query − m)} e^{2(key + m)}). The first factor lies
+    within e^{±WIDEST}. The second leaves float32 only for keys beyond ±43, where tanh is ±1 to the last digit, which is
+    what ∞ and 0 in its place give. Rows whose queries lie farther apart are put through tanh itself.
     """
     dtype = _precision(query)
     low, high = query.amin(1, keepdim=True).to(dtype), query.amax(1, keepdim=True).to(dtype)  # (R, 1, F)

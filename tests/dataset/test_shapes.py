@@ -76,6 +76,21 @@ def test_missing_share_is_exact_and_never_both(missing, expected):
     assert (text.inputs[text.present] > 0).any(dim=1).all()
 
 
+@pytest.mark.parametrize("views", [["image"], ["text"]])
+def test_one_view_alone_is_the_same_view(views):
+    both = ShapesDataset(seed=3, train=20, validation=5, test=7, missing=0.4)
+    (alone,) = ShapesDataset(seed=3, train=20, validation=5, test=7, missing=0.4, views=views).scenes
+    same = next(scene for scene in both.scenes if scene.name == alone.name)
+    for split in alone.splits:
+        torch.testing.assert_close(tuple(alone.splits[split]), tuple(same.splits[split]))
+
+
+@pytest.mark.parametrize("views", [[], ["image", "sound"]])
+def test_views_must_be_known(views):
+    with pytest.raises(ValueError, match=r"`views` must hold image, text or both\. Found \["):
+        ShapesDataset(seed=3, views=views)
+
+
 def test_either_view_may_be_missing():
     image, text = parts(made(train=2000, missing=1.0))
     assert abs(image.present.float().mean().item() - 0.5) < 0.05

@@ -91,6 +91,24 @@ def test_equals_the_naive_loop_with_gradients(text_scene, agree):
     torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
 
 
+def test_each_layers_weights_by_the_naive_loop(text_scene):
+    """w_qk = softmax_k(n_q · n_k / √D) over a text's own tokens, n the normed states that the layer reads."""
+    torch.manual_seed(0)
+    encoder = TransformerEncoder(text_scene(5), 6, attention=ScaledDotProductAttention, layers=2, dropout=0.0).double()
+    read = []
+    for layer in encoder.layers:
+        layer.norms[0].register_forward_hook(lambda module, inputs, output: read.append(output))
+    with torch.no_grad():
+        seen = encoder.look(IDS, HERE)
+    assert [weights.shape for weights in seen] == [(3, 1, 5, 5)] * 2
+    for weights, states in zip(seen, read, strict=True):
+        for row, length in enumerate((5, 2, 1)):
+            for q in range(length):
+                powers = [math.exp(float(states[row, q] @ states[row, k]) / math.sqrt(6)) for k in range(length)]
+                expected = tensor([power / sum(powers) for power in powers] + [0.0] * (5 - length), dtype=torch.float64)
+                torch.testing.assert_close(weights[row, 0, q], expected)
+
+
 def test_order_matters(text_scene):
     """Without positions attention would not tell one order from another."""
     encoder = TransformerEncoder(text_scene(5), 6, attention=ScaledDotProductAttention, dropout=0.0)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn, tensor
 
+from iamm.attention.multi_head import MultiHeadAttention
 from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features
 from iamm.fusion.interest_guidance import InterestGuidanceFusion, group_mean
@@ -59,6 +60,29 @@ def test_an_absent_view_leaves_all_to_the_other(document):
     torch.testing.assert_close(fused["one"].values[0, 0], 2 * X[0])
     _, weights = document(views(False, False))
     assert (weights["one"] == 0).all()
+
+
+def test_what_is_drawn_are_the_weights_head_by_head(features):
+    """Four heads: each sums to one, they differ, and their mean is what is logged; one head is the document's own."""
+    torch.manual_seed(0)
+    heads = partial(
+        MultiHeadAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser, heads=4
+    )
+    fusion = InterestGuidanceFusion(["a", "b", "c"], 8, attention=heads, slots=2, dropout=0.0).double()
+    given = features("ab", 8)
+    seen, logged = fusion.look(given), fusion(given).scene_weights
+    assert list(seen) == ["a", "b"]
+    for name, weights in seen.items():
+        assert weights.shape == (4, 4, 3)
+        torch.testing.assert_close(weights.sum(dim=-1), torch.ones(4, 4, dtype=torch.float64))
+        torch.testing.assert_close(weights.mean(dim=1), logged[name])
+        assert (weights[0, 0] - weights[0, 1]).abs().max() > 1e-3
+
+
+def test_what_is_drawn_of_the_documents_example(document):
+    seen = document.look(views(True, True))
+    expected = tensor([[[1 / (1 + math.exp(4)), 1 / (1 + math.exp(-4))]]], dtype=torch.float64)
+    torch.testing.assert_close(seen, {"one": expected, "two": expected})
 
 
 def test_the_scale_divides_by_the_root_of_the_width():

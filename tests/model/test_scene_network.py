@@ -21,6 +21,9 @@ class Doubling(Encoder):
     def forward(self, inputs, present):
         return Features(2 * inputs.unsqueeze(-1), present[:, None].expand(inputs.shape))
 
+    def look(self, inputs, present):
+        return [inputs[:, None, None] * present[:, None, None, None]]
+
 
 class Adding(Fusion):
     """x'_s = x_s + Σ of the group; the weight of scene s is (s + 1) / 3."""
@@ -37,6 +40,9 @@ class Adding(Fusion):
         shares = tensor([1.0, 2.0]) / 3
         return Fused(fused, {name: shares.expand(len(scene.values), -1) for name, scene in features.items()})
 
+    def look(self, features):
+        return {name: scene.values.expand(-1, 1, 2) for name, scene in features.items()}
+
 
 class Summing(Head):
     """Loss: the sum of the features of present rows. Quality: the number of present rows, tenth by tenth."""
@@ -50,7 +56,7 @@ class Summing(Head):
         return {"rows": features.values[batch.present].sum(dim=(1, 2)).tolist()}
 
     def look(self, features):
-        return Look(torch.ones(len(features.values), 1, 1, features.values.shape[1]), [["x"]] * len(features.values))
+        return Look(features.values.unsqueeze(1), [["x"]] * len(features.values))
 
     def measure(self, evidence):
         rows = [row for part in evidence for row in part["rows"]]
@@ -104,10 +110,24 @@ def test_quality_is_the_mean_of_the_heads_own(network, batch):
     assert math.isclose(quality, (0.6 + 0.1) / 2)
 
 
-def test_only_heads_with_attention_are_looked_at(network, batch):
-    looks = network.look(batch)
-    assert list(looks) == ["left"]
-    assert looks["left"].asked == [["x"], ["x"]]
+def test_each_part_is_looked_at_where_it_stands(network, batch):
+    """A head behind the fusion, an encoder at the inputs, a fusion at the encoded features."""
+    look = network.head_look(batch, "left")
+    assert look.asked == [["x"], ["x"]]
+    assert look.weights.flatten().tolist() == [24.0, 52.0]
+    assert network.head_look(batch, "right") is None
+    (layer,) = network.encoder_look(batch, "right")
+    assert layer.flatten().tolist() == [10.0, 0.0]
+    scenes = network.fusion_look(batch)
+    assert {name: weights[:, 0].tolist() for name, weights in scenes.items()} == {
+        "left": [[2.0, 2.0], [6.0, 6.0]],
+        "right": [[20.0, 20.0], [40.0, 40.0]],
+    }
+
+
+def test_parts_without_attention_show_nothing(network, batch):
+    assert Encoder.look(network.encoder("left"), *batch["left"][::2]) == []
+    assert Fusion.look(network.fusion, network.encoded(batch)) == {}
 
 
 def test_shared_are_the_fusions_parameters(network):

@@ -21,7 +21,7 @@ from iamm.score.scaled_dot_product import ScaledDotProductScore
 CONFIGS = Path(__file__).parents[2] / "configs" / "pattern"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 PARTS = ((ScaledDotProductScore, SoftmaxNormaliser), (KernelScore, SumNormaliser))
-B, H, T, K, D = 3, 2, 131, 89, 6
+B, H, T, K, D = 3, 2, 157, 89, 6
 
 place = torch.arange(T)
 REAL = torch.stack((place < T, (place < 97) & (place != 5) & (place != 40), place < 0))  # the last one is all padding
@@ -86,7 +86,7 @@ def test_causal_looks_at_no_later_place(attention, causal, places):
             attention(places, causal=True)
         return
     places.requires_grad_()
-    for last in (0, 7, 31, 32, 64, 130):
+    for last in (0, 7, 31, 32, 64, 156):
         context = attention(places, causal=True).context
         torch.testing.assert_close(context[:, : last + 1], attention(places[:, : last + 1], causal=True).context)
         (slope,) = torch.autograd.grad(context[:, last].square().sum(), places)
@@ -146,7 +146,7 @@ def test_step_by_step_equals_all_at_once(attention, causal, places, key_allow):
         pytest.skip(attention.no_causal)
     full = attention(places, causal=True, key_allow=key_allow).context
     state, parts, start = attention.empty_state(places), [], 0
-    for length in (1, 1, 40, 70, 1, 17, 1):
+    for length in (1, 1, 40, 96, 1, 17, 1):
         new = slice(start, start + length)
         seen = None if key_allow is None else key_allow[:, new]
         context, _, state = attention(places[:, new], causal=True, key_allow=seen, state=state)
@@ -202,9 +202,6 @@ def test_two_calls_give_the_same_bits(name, places):
 def test_compiles_in_one_piece(attention, causal, places):
     torch.compiler.reset()
     compiled = torch.compile(attention, backend="aot_eager", fullgraph=True)
-    found = []
-    for call in (attention, compiled):
-        leaf = places.clone().requires_grad_()
-        context = call(leaf, key_allow=REAL, causal=causal).context
-        found.append([context, *gradients(attention, context, leaf)])
-    torch.testing.assert_close(*found)
+    with torch.no_grad():
+        found, expected = (call(places, key_allow=REAL, causal=causal).context for call in (compiled, attention))
+    torch.testing.assert_close(found, expected)

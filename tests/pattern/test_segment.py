@@ -37,6 +37,13 @@ def test_by_hand(attention_with):
     torch.testing.assert_close(weights[0, 0, 9], tensor([0.0] * 8 + [1 / 3] * 3, dtype=torch.float64))
 
 
+def test_the_shortest_sequence_that_is_cut(attention_with):
+    attention = attention_with(1, pattern=partial(SegmentPattern, length=4))
+    four, five = (attention(torch.ones(1, length, 1).double(), need_weights=True).weights[0, 0] for length in (4, 5))
+    assert (four > 0).all()
+    assert (five[4] == 0).tolist() == (five[:, 4] == 0).tolist() == [True] * 4 + [False]
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_a_long_sequence_is_met_piece_by_piece(scored_pairs, causal):
     assert scored_pairs(partial(SegmentPattern, length=50), length=2000, causal=causal) == 2000 * 50

@@ -41,6 +41,14 @@ def test_by_hand(attention_with):
     torch.testing.assert_close(weights[0, 0, 40, 37:44], tensor([0, 0.2, 0.2, 0.2, 0.2, 0.2, 0], dtype=torch.float64))
 
 
+def test_the_shortest_sequence_that_a_window_does_not_cover(attention_with):
+    """Five places with a radius of 4 see each other; of six, the first does not see the last."""
+    attention = attention_with(1, pattern=partial(WindowPattern, radius=4))
+    five, six = (attention(torch.ones(1, length, 1).double(), need_weights=True).weights[0, 0] for length in (5, 6))
+    assert (five > 0).all()
+    assert (six == 0).nonzero().tolist() == [[0, 5], [5, 0]]
+
+
 @pytest.mark.parametrize(("causal", "most"), [(False, 3.2), (True, 2.2)])
 def test_a_long_sequence_is_never_met_whole(scored_pairs, causal, most):
     """Blocks of 64 queries with the 64 keys on either side: 3 keys a query and place of radius, 2 where causal."""

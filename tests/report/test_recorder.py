@@ -145,3 +145,11 @@ def test_a_picture_is_in_both_places(folder, read):
     events = read(folder.path)
     assert events.Tags()["images"] == ["val/attention/a"]
     assert [event.step for event in events.Images("val/attention/a")] == [7]
+
+
+def test_the_numbers_of_pictures_lie_beside_them(folder):
+    recorder = Recorder(folder)
+    recorder.attention({"é": [{"head": [[0.25]]}]})
+    recorder.close()
+    text = (folder.pictures / "attention.json").read_text(encoding="utf-8")
+    assert text == '{"é": [{"head": [[0.25]]}]}\n'

@@ -126,7 +126,8 @@ def test_clear_forgets_all_but_the_lock(folder):
     with folder.held():
         folder.pictures.mkdir()
         files = [folder.config, folder.status, folder.records, folder.result, folder.last, folder.best]
-        for file in (*files, folder.path / "events.out.tfevents.1.x", folder.pictures / "a.png"):
+        files += [folder.path / "events.out.tfevents.1.x", folder.pictures / "a.png", folder.attention]
+        for file in files:
             file.write_text("old")
         (folder.path / "notes.txt").write_text("mine")
         folder.clear()

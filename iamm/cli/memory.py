@@ -1,0 +1,32 @@
+"""The most memory that a run took."""
+
+from __future__ import annotations
+
+import re
+import resource
+from pathlib import Path
+
+import torch
+
+PROCESS = Path("/proc/self")
+
+
+def forget_peak(device: torch.device) -> None:
+    """Begin anew, so that a sweep's run does not answer for those before it; only Linux and GPUs can."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    try:
+        (PROCESS / "clear_refs").write_text("5")  # the peak becomes the present size, see proc(5)
+    except OSError:
+        return
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """The GPU's largest allocation, or the process's largest resident size, since `forget_peak`; in MiB."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        found = re.search(r"^VmHWM:\s+(\d+) kB", (PROCESS / "status").read_text(), flags=re.MULTILINE)
+    except OSError:
+        found = None
+    return int(found[1]) / 2**10 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -1,0 +1,245 @@
+"""What is drawn at the end of a run, and the numbers behind it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, tensor
+
+from iamm.cli.pictures import draw
+from iamm.dataset.base import SPLITS, Dataset, Scene, Split
+from iamm.dataset.vocabulary import WordVocabulary
+from iamm.head.base import Look
+
+WORDS = WordVocabulary(["red", "blue", "dog"])
+SEEN = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.75, 0.0]])  # (H, K): two heads over two words and padding
+
+
+class Shelf:
+    """A recorder that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, Figure] = {}
+        self.numbers = None
+
+    def picture(self, name: str, figure: Figure, step: int) -> None:
+        self.figures[name] = figure
+
+    def attention(self, content) -> None:
+        self.numbers = json.loads(json.dumps(content))
+
+
+class Model:
+    """A network whose weights are known: those of SEEN; `refuses` names what raises an error instead."""
+
+    def __init__(self, *names: str, refuses: str = "", asked: list[str] | None = None) -> None:
+        self.names, self.refuses, self.words = names, refuses, asked
+
+    def eval(self) -> None:
+        pass
+
+    def head_look(self, batch, name: str) -> Look | None:
+        if self.refuses == "head":
+            raise ValueError("No weights of this one. Choose another.")
+        if self.refuses == "all":
+            return None
+        count = len(batch[name].inputs)
+        if batch[name].inputs.dim() == 4:
+            return Look(SEEN.repeat(1, 2)[:, :4].expand(count, 2, 4).unsqueeze(2), [["square"]] * count)
+        if self.words is None:
+            return Look(SEEN.expand(count, 2, 3).unsqueeze(2), [["good"]] * count)
+        return Look(SEEN[:, None].expand(count, 2, 5, 3), [self.words] * count)  # (B, H, Q, K), Q with padding
+
+    def encoder_look(self, batch, name: str) -> list[Tensor]:
+        if self.refuses == "encoder":
+            raise NotImplementedError
+        inputs = batch[name].inputs
+        return [] if inputs.dim() == 4 else [SEEN[:, None].expand(len(inputs), 2, 3, 3)] * 2
+
+    def fusion_look(self, batch) -> dict[str, Tensor]:
+        return {name: tensor([[0.125, 0.875]]).expand(len(part.inputs), 1, 2) for name, part in batch.items()}
+
+
+def text_scene(name: str, **more) -> Scene:
+    """Three examples of two, one and three words; the second is absent."""
+    inputs, present = tensor([[4, 5, 0], [6, 0, 0], [6, 4, 5]]), tensor([True, False, True])
+    targets = tensor([1, 0, 0]) if "classes" in more else tensor([[1, 6, 2], [1, 4, 2], [1, 5, 2]])
+    task = "classification" if "classes" in more else "generation"
+    return Scene(name, "text", task, dict.fromkeys(SPLITS, Split(inputs, targets, present)), source=WORDS, **more)
+
+
+def image_scene(name: str) -> Scene:
+    split = Split(torch.zeros(3, 3, 8, 8, dtype=torch.uint8), tensor([0, 1, 1]), torch.ones(3, dtype=torch.bool))
+    return Scene(name, "image", "classification", dict.fromkeys(SPLITS, split), classes=("circle", "square"))
+
+
+def drawn(model: Model, *scenes: Scene, count: int = 3, heads: bool = True) -> tuple[Shelf, list[str]]:
+    shelf = Shelf()
+    cpu, weighed = torch.device("cpu"), {name: dict.fromkeys(model.names, 0.5) for name in model.names}
+    notes = draw(shelf, model, [Dataset("set", scenes)], cpu, 7, count, weighed, heads=heads)
+    return shelf, notes
+
+
+def labels(ticks) -> list[str]:
+    return [tick.get_text() for tick in ticks]
+
+
+def test_a_classified_sentence_has_a_row_for_each_head():
+    shelf, notes = drawn(Model("said"), text_scene("said", classes=("bad", "good")), heads=False)
+    assert notes == []
+    assert list(shelf.figures) == ["val/attention/said/0", "val/attention/said/2"]  # the second is absent
+    axis = shelf.figures["val/attention/said/0"].axes[0]
+    assert axis.images[0].get_array().tolist() == [[0.375, 0.625], [0.5, 0.5], [0.25, 0.75]]
+    assert labels(axis.get_yticklabels()) == ["mean", "head 1", "head 2"]
+    assert labels(axis.get_xticklabels()) == ["red", "blue"]
+    assert axis.get_title() == "good (good)"
+    assert shelf.figures["val/attention/said/2"].axes[0].get_title() == "good (bad)"
+    assert shelf.numbers is None
+
+
+def test_written_sentences_have_a_panel_for_each_head():
+    scene = text_scene("told", target=WORDS)
+    model = Model("told", asked=["dog", "</s>"])
+    shelf, _ = drawn(model, scene, count=1)
+    panels = shelf.figures["val/attention/told/0"].axes[:3]
+    assert [panel.get_title() for panel in panels] == ["mean", "head 1", "head 2"]
+    assert panels[2].images[0].get_array().tolist() == [[0.25, 0.75]] * 2
+    assert labels(panels[2].get_yticklabels()) == ["dog", "</s>"]
+    shelf, _ = drawn(model, scene, count=1, heads=False)
+    assert list(shelf.figures) == ["val/attention/told/0"]
+    axis = shelf.figures["val/attention/told/0"].axes[0]
+    assert axis.images[0].get_array().tolist() == [[0.375, 0.625]] * 2
+
+
+def test_each_layer_of_an_encoder_has_a_figure():
+    shelf, _ = drawn(Model("said"), text_scene("said", classes=("bad", "good")), count=1)
+    assert list(shelf.figures) == [
+        "val/attention/said/0",
+        "val/encoder/said/0/layer1",
+        "val/encoder/said/0/layer2",
+    ]
+    panel = shelf.figures["val/encoder/said/0/layer2"].axes[1]
+    assert panel.get_title() == "head 1"
+    assert panel.images[0].get_array().tolist() == [[0.5, 0.5]] * 2
+    assert labels(panel.get_yticklabels()) == labels(panel.get_xticklabels()) == ["red", "blue"]
+
+
+def test_pictures_have_a_row_for_each_head_and_scenes_a_panel():
+    names = ("seen", "said")
+    scenes = (image_scene("seen"), text_scene("said", classes=("bad", "good")))
+    shelf, notes = drawn(Model(*names), *scenes)
+    assert notes == []
+    figure = shelf.figures["val/attention/seen"]
+    assert [axis.get_title() for axis in figure.axes[:3]] == [
+        "square\n(circle)",
+        "square\n(square)",
+        "square\n(square)",
+    ]
+    assert [figure.axes[3 * row].texts[0].get_text() for row in (1, 2, 3)] == ["mean", "head 1", "head 2"]
+    asked = shelf.figures["val/scene_weights/set"].axes
+    assert [axis.get_ylabel() for axis in asked[:2]] == ["seen asks", "said asks"]
+    assert asked[0].images[0].get_array().tolist() == [[0.125, 0.875]] * 4
+    assert labels(asked[1].get_yticklabels()) == ["example 0", "example 2", "mean"]
+    assert "test/scene_weights" in shelf.figures
+    few, _ = drawn(Model(*names), *scenes, heads=False)
+    assert len(few.figures["val/attention/seen"].axes) == 2 * 3 + 1  # with one colour bar
+    assert "val/scene_weights/set" not in few.figures
+
+
+def test_the_numbers_behind_the_pictures():
+    names = ("seen", "said")
+    scenes = (image_scene("seen"), text_scene("said", classes=("bad", "good")))
+    numbers = drawn(Model(*names), *scenes)[0].numbers
+    assert list(numbers) == ["seen", "said"]
+    assert [each["example"] for each in numbers["seen"]] == [0, 1, 2]
+    assert numbers["seen"][0] == {
+        "example": 0,
+        "asked": ["square"],
+        "truth": "circle",
+        "places": ["0,0", "0,1", "1,0", "1,1"],
+        "head": [[[0.5, 0.5, 0.0, 0.5]], [[0.25, 0.75, 0.0, 0.25]]],
+        "scenes": ["seen", "said"],
+        "fusion": [[0.125, 0.875]],
+    }
+    assert numbers["said"][0] == {
+        "example": 0,
+        "asked": ["good"],
+        "truth": "good",
+        "places": ["red", "blue"],
+        "head": [[[0.5, 0.5]], [[0.25, 0.75]]],
+        "encoder": [[[[0.5, 0.5]] * 2, [[0.25, 0.75]] * 2]] * 2,
+        "scenes": ["seen", "said"],
+        "fusion": [[0.125, 0.875]],
+    }
+
+
+@pytest.mark.parametrize(
+    ("refuses", "note"),
+    [
+        ("head", "said: what its head looked at is not drawn: No weights of this one. Choose another."),
+        ("all", "said: what its head looked at is not drawn: it has no attention."),
+        ("encoder", "said: its encoder's self-attention is not drawn: its attention gives no weights."),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(refuses, note):
+    shelf, notes = drawn(Model("said", refuses=refuses), text_scene("said", classes=("bad", "good")), count=1)
+    assert notes == [note]
+    assert len(shelf.figures) == {"head": 2, "all": 2, "encoder": 1}[refuses]
+    assert shelf.numbers["said"][0]["places"] == ["red", "blue"]
+
+
+def test_a_head_without_attention_is_no_news_unless_asked_for():
+    shelf, notes = drawn(Model("said", refuses="all"), text_scene("said", classes=("bad", "good")), heads=False)
+    assert (shelf.figures, notes) == ({}, [])
+
+
+def test_no_examples_no_pictures():
+    shelf, notes = drawn(Model("said"), text_scene("said", classes=("bad", "good")), count=0)
+    assert (shelf.figures, shelf.numbers, notes) == ({}, None, [])
+
+
+def test_by_the_command(command, small, tmp_path):
+    """Four heads everywhere, in the fusion too; what is drawn is in the folder, and of the weights it is told."""
+    words = [word for word in small if not word.startswith("log.")]
+    answer = command(
+        *words, "log.pictures=1", "log.attention=true", "attention@fusion.attention=multi_head", "encoder.text.layers=1"
+    )
+    assert (answer.code, answer.err) == (0, "")
+    (run,) = (tmp_path / "outputs").iterdir()
+    assert {path.name for path in (run / "pictures").iterdir()} == {
+        "attention.json",
+        "test-scene_weights.png",
+        "val-attention-shapes_image.png",
+        "val-attention-shapes_text-0.png",
+        "val-encoder-shapes_text-0-layer1.png",
+        "val-scene_weights-shapes.png",
+    }
+    told = numbers(run)
+    (image,), (text,) = told["shapes_image"], told["shapes_text"]
+    for weights in (image["head"], text["head"], *text["encoder"], image["fusion"], text["fusion"]):
+        found = tensor(weights, dtype=torch.float64)
+        assert len(found) == 4
+        torch.testing.assert_close(found.sum(dim=-1), torch.ones(found.shape[:-1]).double(), rtol=0, atol=1e-4)
+    assert len(text["asked"]) == len(text["head"][0])
+    assert len(text["places"]) == len(text["head"][0][0]) == len(text["encoder"][0][3])
+    assert image["scenes"] == ["shapes_image", "shapes_text"]
+
+
+def test_a_model_without_attention_says_so_and_runs(command, small, tmp_path):
+    words = [word for word in small if not word.startswith(("log.", "dataset."))]
+    words += ["log.pictures=1", "log.attention=true", "model=cnn", "dataset=digits", "steps=1"]
+    answer = command(*words)
+    assert (answer.code, answer.err) == (0, "")
+    assert "note: digits: what its head looked at is not drawn: it has no attention.\n" in answer.out
+    (run,) = (tmp_path / "outputs").iterdir()
+    assert numbers(run) == {}
+    assert "note: digits: what its head looked at is not drawn" in command(*words).out  # of the finished run
+    assert [path.name for path in (run / "pictures").iterdir()] == ["attention.json"]
+
+
+def numbers(run: Path) -> dict:
+    return json.loads((run / "pictures" / "attention.json").read_text(encoding="utf-8"))
