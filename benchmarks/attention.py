@@ -4,7 +4,7 @@
     python benchmarks/attention.py growth local linear         # some of them
     python benchmarks/attention.py rivals                      # multi_head against torch.nn.MultiheadAttention
 
-One thread, CPU time, in turns in one process. `growth`: self-attention of B = 2, D = 64 (4 heads where there are heads);
+One thread, CPU time, in turns in one process. `growth`: self-attention, B = 2, D = 64 (4 heads where there are any);
 ratios to the bare fused kernel at the same T, which has no projections; the exponent is fitted from T = 512 on.
 """
 
@@ -22,10 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
+from measuring import forward_backward, in_turns, peak_bytes
 from torch import Tensor, nn
 from torch.nn import functional
-
-from measuring import forward_backward, in_turns, peak_bytes
 
 from iamm.attention.base import Attention
 

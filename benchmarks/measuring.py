@@ -34,7 +34,8 @@ def peak_bytes(work: Work) -> int:
     """The most memory that tensors made by the work held at one time, above what there was before it."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         work()
-    assert profile.profiler is not None and profile.profiler.kineto_results is not None
+    assert profile.profiler is not None
+    assert profile.profiler.kineto_results is not None
     events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
     changes = (event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))
     return max(accumulate(changes), default=0)

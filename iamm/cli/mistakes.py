@@ -89,11 +89,20 @@ def unknown_key(text: str) -> str | None:
     return found and unknown(found[1] or found[2])
 
 
+def listed(choices: Sequence[str], most: int = 3) -> str:
+    """Some of them by name, the others by number."""
+    if len(choices) <= most:
+        return " or ".join(choices)
+    return f"{', '.join(choices[:most])} or {len(choices) - most} others"
+
+
 def unknown(key: str) -> str:
     """The nearest right key; for one of a choice that is not taken, that choice."""
     if key in owners():
-        taken = " and ".join(sorted(owners()[key]))
-        return f"A key must belong to a chosen part. Found {key}, a key of {taken}: choose that, or leave the key out."
+        return (
+            f"A key must belong to a chosen part. Found {key}, a key of {listed(sorted(owners()[key]))}: choose that, or "
+            "leave the key out."
+        )
     whole = [name for name in known_keys() if name.endswith(f".{key}")]
     close = whole[:1] or re.findall('^Did you mean "(.+?)"', nearest(key, known_keys()))
     hint = f'Did you mean "{close[0]}"?' if close else "See iamm-train --help."

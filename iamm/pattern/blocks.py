@@ -48,9 +48,9 @@ class Blocks:
         """W, the keys of a block."""
         return self.before + self.size + self.after
 
-    def cheaper(self, also: int = 0) -> bool:
+    def cheaper(self, also: int = 0, gain: float = GAIN) -> bool:
         """Whether the blocks, each with `also` more keys, are faster than all pairs at once with a mask."""
-        return self.length * (self.past + self.length) > GAIN * self.count * self.size * (self.width + also)
+        return self.length * (self.past + self.length) > gain * self.count * self.size * (self.width + also)
 
     def queries(self, query: Tensor) -> Tensor:
         padded = functional.pad(query, (0, 0, 0, self.count * self.size - self.length))  # (B, H, n·size, F)

@@ -24,7 +24,7 @@ class LinearPattern(FullPattern):
     Cost: O(T·D·E) time, E = D/H, and O(T·D) memory; causal in chunks, with one sum for each kept. Where pairs are
     cheaper (Q·K ≤ (Q + K)·E: short sequences, a single query) and for weights on request, `allow` or `bias`, the way of
     `full` is gone, with the same numbers in O(Q·K·D) time. So a step of incremental decoding costs O(T·D): the past is
-    kept place by place. Faster than a softmax over all pairs from about T = 200 on, causal 300 (D = 256, four heads,
+    kept place by place. Faster than a softmax over all pairs from about T = 200 on, causal 350 (D = 256, four heads,
     one CPU thread).
 
     Raises:

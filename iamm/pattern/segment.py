@@ -19,7 +19,7 @@ class SegmentPattern(FullPattern):
 
     Cost: O(T·length·D) time, O(T·length) memory. With `allow` or `bias`, and where T is short, O(T²·D) with a mask over
     all pairs; weights on request take O(T²) memory. A step of incremental decoding costs O(length·D). Faster than
-    `full` from about T = 120 on with pieces of 16, 200 with 64 (D = 256, one CPU thread).
+    `full` from about T = 100 on with pieces of 16, 120 with 64 (D = 256, one CPU thread).
 
     Args:
         dim: F, the width of what the score compares.

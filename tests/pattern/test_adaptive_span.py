@@ -17,6 +17,8 @@ from iamm.pattern.full import FullPattern
 from iamm.score.kernel import KernelScore
 from iamm.score.scaled_dot_product import ScaledDotProductScore
 
+PARTS = {"score": ScaledDotProductScore, "normaliser": SoftmaxNormaliser}
+
 
 def in_span(limit, ramp, start):
     def near(pattern, own, place):
@@ -41,14 +43,13 @@ def test_heads_differ(agree):
     """One head sees two places far, the other nothing but itself and, faintly, its neighbours."""
     torch.manual_seed(0)
     make = partial(AdaptiveSpanPattern, limit=8, ramp=2, penalty=0.0)
-    parts = {"heads": 2, "score": ScaledDotProductScore, "normaliser": SoftmaxNormaliser}
-    attention = ComposedAttention(6, pattern=make, **parts).double()
+    attention = ComposedAttention(6, heads=2, pattern=make, **PARTS).double()
     with torch.no_grad():
         attention.pattern.share.copy_(tensor([0.25, 0.0]))
     places = torch.randn(3, 70, 6, dtype=torch.float64, requires_grad=True)
     apart = (torch.arange(70) - torch.arange(70)[:, None]).abs()
     shown = torch.stack([sum((apart == away) * m for away, m in enumerate(ms)) for ms in ([1, 1, 1, 0.5], [1, 0.5])])
-    plain = ComposedAttention(6, pattern=FullPattern, **parts).double()
+    plain = ComposedAttention(6, heads=2, pattern=FullPattern, **PARTS).double()
     expected = plain(places, allow=(shown > 0)[None], bias=shown.double().clamp(min=1e-9).log()[None]).context
     agree(attention(places).context, expected, [places])
 
@@ -65,14 +66,15 @@ def test_by_hand(attention_with):
     torch.testing.assert_close(context[0, 0, 0], tensor(4.5 / 3.5, dtype=torch.float64))
 
 
-def test_the_penalty_is_in_the_gradient(attention_with):
-    """That of λ·mean(z)/limit, whose slope in each head's share is λ/H."""
+def test_the_penalty_is_in_the_gradient():
+    """That of λ·mean(z)/limit, whose slope in each of two heads' shares is λ/2."""
     slopes = []
     for penalty in (0.0, 0.3):
-        attention = attention_with(6, pattern=partial(AdaptiveSpanPattern, limit=5, ramp=3, penalty=penalty))
+        make = partial(AdaptiveSpanPattern, limit=5, ramp=3, penalty=penalty)
+        attention = ComposedAttention(6, heads=2, pattern=make, **PARTS).double()
         attention(torch.linspace(-1, 1, 42, dtype=torch.float64).view(1, 7, 6)).context.sum().backward()
         slopes.append(attention.pattern.share.grad)
-    torch.testing.assert_close(slopes[1] - slopes[0], tensor([0.3], dtype=torch.float64))
+    torch.testing.assert_close(slopes[1] - slopes[0], tensor([0.15, 0.15], dtype=torch.float64))
 
 
 def test_a_gradient_that_leads_out_is_dropped(attention_with):
@@ -124,6 +126,9 @@ def test_the_span_is_read_only_where_that_pays_and_can_be_done(monkeypatch):
     pattern = AdaptiveSpanPattern(3, 2, limit=100, ramp=8, start=0.12)
     assert pattern.radius_for(queries=2000, past=0, causal=False) == 19
     assert pattern.radius_for(queries=20, past=0, causal=False) == 107
+    with torch.no_grad():
+        pattern.share.copy_(tensor([-0.3, -0.2]))
+    assert pattern.radius_for(queries=2000, past=0, causal=False) == 7
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     assert pattern.radius_for(queries=2000, past=0, causal=False) == 107
 

@@ -15,13 +15,14 @@ from torch import Tensor
 from iamm.attention.composed import ComposedAttention
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.normaliser.sum import SumNormaliser
+from iamm.pattern.full import FullPattern
 from iamm.score.kernel import KernelScore
 from iamm.score.scaled_dot_product import ScaledDotProductScore
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "pattern"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 PARTS = ((ScaledDotProductScore, SoftmaxNormaliser), (KernelScore, SumNormaliser))
-B, H, T, K, D = 3, 2, 157, 89, 6
+B, H, T, K, D = 3, 2, 191, 89, 6
 
 place = torch.arange(T)
 REAL = torch.stack((place < T, (place < 97) & (place != 5) & (place != 40), place < 0))  # the last one is all padding
@@ -86,7 +87,7 @@ def test_causal_looks_at_no_later_place(attention, causal, places):
             attention(places, causal=True)
         return
     places.requires_grad_()
-    for last in (0, 7, 31, 32, 64, 156):
+    for last in (0, 7, 31, 32, 64, 190):
         context = attention(places, causal=True).context
         torch.testing.assert_close(context[:, : last + 1], attention(places[:, : last + 1], causal=True).context)
         (slope,) = torch.autograd.grad(context[:, last].square().sum(), places)
@@ -146,7 +147,7 @@ def test_step_by_step_equals_all_at_once(attention, causal, places, key_allow):
         pytest.skip(attention.no_causal)
     full = attention(places, causal=True, key_allow=key_allow).context
     state, parts, start = attention.empty_state(places), [], 0
-    for length in (1, 1, 40, 96, 1, 17, 1):
+    for length in (1, 1, 40, 130, 1, 17, 1):
         new = slice(start, start + length)
         seen = None if key_allow is None else key_allow[:, new]
         context, _, state = attention(places[:, new], causal=True, key_allow=seen, state=state)
@@ -183,6 +184,15 @@ def test_a_memory_apart_has_no_places(attention, places, memory):
     state = attention.remember(memory, key_allow=REAL[:, :K])
     torch.testing.assert_close(attention(places, state=state).context, context)
     torch.testing.assert_close(attention(places[:, 100:101], state=state).context, context[:, 100:101])
+
+
+def test_a_memory_apart_is_read_in_full_where_that_is_promised(attention, places, memory):
+    """Other code may then compute it by itself, as pooling does."""
+    promised = attention.pattern.full_apart
+    found = attention(places, memory, key_allow=REAL[:, :K]).context
+    attention.pattern = FullPattern(D // H, H)
+    away = (attention(places, memory, key_allow=REAL[:, :K]).context - found).abs().max()
+    assert away < 1e-12 if promised else away > 1e-3
 
 
 def test_no_example_at_all(attention, places):

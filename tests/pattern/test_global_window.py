@@ -23,7 +23,7 @@ def test_agrees_with_a_mask_over_all_pairs(same_as_masked):
         lambda radius, tokens: partial(GlobalWindowPattern, radius=radius, tokens=tokens),
         in_window,
         st.sampled_from([1, 2, 5, 17]),
-        st.sampled_from([1, 3, 11, 200]),
+        st.sampled_from([1, 1, 3, 3, 11, 200]),
     )
 
 
@@ -47,6 +47,19 @@ def test_by_hand(attention_with):
     expected = tensor([49.5, 49.5, 1.5, *middle, (1 + 98 + 99) / 4], dtype=torch.float64)
     torch.testing.assert_close(context.flatten(), expected)
     torch.testing.assert_close(weights[0, 0, 2, :5], tensor([0.25, 0.25, 0.25, 0.25, 0], dtype=torch.float64))
+
+
+def test_behind_a_past_by_hand(attention_with):
+    """200 queries behind 60 places, all alike: the first, at 60, sees 0 and 1, then 59 … 61, with a fifth each."""
+    attention = attention_with(1, pattern=partial(GlobalWindowPattern, radius=1, tokens=2))
+    places = torch.zeros(1, 260, 1, dtype=torch.float64)
+    state = attention(places[:, :60], state=attention.empty_state(places)).state
+    weights = attention(places[:, 60:], state=state, need_weights=True).weights[0, 0]
+    assert weights.shape == (200, 260)
+    for row in (0, 7, 198):
+        expected = torch.zeros(260, dtype=torch.float64)
+        expected[[0, 1, 59 + row, 60 + row, 61 + row]] = 0.2
+        torch.testing.assert_close(weights[row], expected)
 
 
 @pytest.mark.parametrize(("causal", "most"), [(False, 3 * 64 + 5 + 5), (True, 2 * 64 + 5)])

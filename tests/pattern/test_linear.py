@@ -21,7 +21,7 @@ def attention(attention_with):
 
 
 def test_agrees_with_a_mask_over_all_pairs(same_as_masked):
-    """150 places and more: some chunks, the last of them short."""
+    """Up to 220 places: some chunks, the last of them short."""
     same_as_masked(
         lambda _: LinearPattern,
         lambda _: lambda pattern, own, place: (torch.ones(len(own), len(place), dtype=torch.bool), None),
