@@ -92,7 +92,7 @@ class Attention(nn.Module):
             need_weights: also return the weights, for which `merge(weights @ project_value(value))` is the context.
 
         Raises:
-            TypeError: a mask that is not boolean.
+            TypeError: a mask that is not boolean, a bias that is.
             ValueError: a mask of the wrong shape; `causal` with a separate key or a fixed memory; a key beside a state;
                 what the variant says it cannot do.
         """
@@ -111,6 +111,27 @@ def require_axes(name: str, tensor: Tensor | None) -> None:
         raise ValueError(
             f"`{name}` must be (Q, K) or (B, H, Q, K). Found {tensor.dim()} axes: write all four, 1 where shared."
         )
+
+
+def require_pairs(name: str, tensor: Tensor | None, shape: tuple[int, int, int, int]) -> None:
+    """Broadcastable to (B, H, Q, K), and nothing else."""
+    if tensor is None:
+        return
+    require_axes(name, tensor)
+    if any(found not in (1, wanted) for found, wanted in zip(tensor.shape[::-1], shape[::-1], strict=False)):
+        raise ValueError(f"`{name}` must be broadcastable to (B, H, Q, K) = {shape}. Found {tuple(tensor.shape)}.")
+
+
+def require_same_batch(query: Tensor, key: Tensor) -> None:
+    """One query for a whole batch would be broadcast by some ways of computing and not by others: refused here."""
+    if query.shape[0] != key.shape[0]:
+        raise ValueError(f"Queries and keys must be as many. Found B={query.shape[0]} and {key.shape[0]}: expand one.")
+
+
+def require_float(name: str, bias: Tensor | None) -> None:
+    """A boolean bias would add 1 where its writer means a mask."""
+    if bias is not None and not bias.is_floating_point():
+        raise TypeError(f"`{name}` must be of a float type. Found {bias.dtype}: a mask goes to `allow`.")
 
 
 def require_fitting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -11,9 +12,11 @@ from iamm.attention.base import (
     Attention,
     AttentionOutput,
     clear_padding,
-    require_axes,
     require_bool,
     require_fitting,
+    require_float,
+    require_pairs,
+    require_same_batch,
 )
 from iamm.attention.fused import fused_is_faster
 from iamm.attention.state import AttentionState
@@ -65,10 +68,10 @@ class ComposedAttention(Attention):
         if self.normaliser.needs_positive and not self.score.positive:
             raise ValueError(
                 f"This `normaliser` needs scores that are never below zero. Found {type(self.score).__name__}: choose "
-                "score=kernel, or another normaliser."
+                "another score (kernel), or another normaliser."
             )
         if dropout > 0.0 and self.pattern.no_dropout:
-            raise ValueError(f"This pattern takes no `dropout`: {self.pattern.no_dropout}. Set attention.dropout=0.")
+            raise ValueError(f"This pattern takes no `dropout`: {self.pattern.no_dropout}. Set its dropout=0.")
         self.pattern.check(self.score, self.normaliser)
 
     def in_heads(self, features: Tensor) -> Tensor:
@@ -109,13 +112,19 @@ class ComposedAttention(Attention):
         need_weights: bool = False,
     ) -> AttentionOutput:
         require_bool("allow", allow)
-        require_axes("allow", allow)
-        require_axes("bias", bias)
+        require_float("bias", bias)
         require_fitting(key, value, key_allow, causal, state)
-        self._require_able(causal, allow is not None or bias is not None)
+        pairwise = allow is not None or bias is not None
+        self._require_able(causal, pairwise)
+        if key is not None and not pairwise and self.reads_unprojected(query):
+            return self.read_unprojected(query, key, value, key_allow, need_weights)
         if key is None and not (state is not None and state.fixed):
             query, value = clear_padding(query, value, key_allow)
         memory = self._memory(query, key, value, key_allow, state)
+        require_same_batch(query, memory.key)
+        shape = (query.shape[0], self.heads, query.shape[1], memory.length)
+        require_pairs("allow", allow, shape)
+        require_pairs("bias", bias, shape)
         start = memory.length - query.shape[1] if key is None and not memory.fixed else None
         sight = Sight(start, allow, memory.key_allow, bias, causal, self.score.positional)
         prepared = self.score.query(self.project_query(query))  # (B, H, Q, F)
@@ -123,6 +132,16 @@ class ComposedAttention(Attention):
             self.attend, prepared, memory.key, memory.value, sight, need_weights=need_weights
         )  # (B, H, Q, E)
         return AttentionOutput(self.merge(context), weights, memory if state is not None else None)
+
+    def reads_unprojected(self, query: Tensor) -> bool:
+        """Whether a memory given as `key` is read faster than it is projected, by `read_unprojected`."""
+        return False
+
+    def read_unprojected(
+        self, query: Tensor, key: Tensor, value: Tensor | None, key_allow: Tensor | None, need_weights: bool
+    ) -> AttentionOutput:
+        """What `forward` gives for a memory apart, by products in another order."""
+        raise NotImplementedError
 
     def attend(
         self,
@@ -137,11 +156,11 @@ class ComposedAttention(Attention):
     ) -> tuple[Tensor, Tensor | None]:
         """One block of pairs; see `iamm.pattern.base.Attend`."""
         if not need_weights and bias is None and self._is_plain() and fused_is_faster(query, key, allow is not None):
-            dtype = value.dtype
-            context = functional.scaled_dot_product_attention(
-                query, key.to(query.dtype), value.to(query.dtype), allow, scale=1.0
-            )
-            return context.to(dtype), None  # (B, H, Q, E)
+            key, value = key.to(query.dtype), value.to(query.dtype)
+            context = functional.scaled_dot_product_attention(query, key, value, allow, scale=1.0)
+            return context, None  # (B, H, Q, E)
+        if query.dtype == torch.float16:
+            query, key = query.float(), key.float()  # products pass its largest number, 65504, easily
         scores = self.score(query, key, distance)  # (B, H, Q, K)
         weights = self.normaliser(scores if bias is None else scores + bias, allow)
         kept = functional.dropout(weights, self.dropout, self.training)

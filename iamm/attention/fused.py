@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-NATIVE_HALF = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-"""Whether this processor multiplies bf16 itself; elsewhere each product is emulated."""
+NATIVE_BF16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+"""Whether this processor multiplies bf16 by itself; elsewhere each product is emulated."""
 
 
 def fused_is_faster(query: Tensor, key: Tensor, masked: bool) -> bool:
     """By device, type and shape, as measured by `benchmarks/attention.py rivals`; never by a clock in the run.
 
     On a CPU the fused kernel wins over long keys, where the block of all weights leaves the cache; the sum written out
-    over short ones, by up to 1.3 times, and in native bf16 by up to 3. A mask costs the latter four passes and the
-    former none. Everywhere else the fused kernel wins.
+    over short ones, by up to 1.3 times (and up to 128 keys in bf16, on a processor that has it). A mask costs the sum
+    written out four passes and the fused kernel none. Everywhere else the fused kernel is taken unmeasured.
 
     Shapes:
         query (B, H, Q, E), key (B, H, K, E)
@@ -22,8 +22,10 @@ def fused_is_faster(query: Tensor, key: Tensor, masked: bool) -> bool:
     if query.device.type != "cpu":
         return True
     (queries, width), keys = query.shape[2:], key.shape[2]
-    if query.dtype in (torch.bfloat16, torch.float16):
-        return keys > 128 or not NATIVE_HALF
+    if query.dtype == torch.bfloat16:
+        return keys > 128 or not NATIVE_BF16
+    if query.dtype == torch.float16:
+        return True
     if queries == 1:
         return keys * width <= 1024
     if queries < 8:

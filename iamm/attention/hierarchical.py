@@ -12,9 +12,11 @@ from iamm.attention.base import (
     Attention,
     AttentionOutput,
     clear_padding,
-    require_axes,
     require_bool,
     require_fitting,
+    require_float,
+    require_pairs,
+    require_same_batch,
 )
 from iamm.attention.state import AttentionState
 from iamm.pattern.base import Sight
@@ -102,14 +104,17 @@ class HierarchicalAttention(Attention):
         need_weights: bool = False,
     ) -> AttentionOutput:
         require_bool("allow", allow)
-        require_axes("allow", allow)
-        require_axes("bias", bias)
+        require_float("bias", bias)
         require_fitting(key, value, key_allow, causal, state)
         if causal and self.no_causal:
             raise ValueError(f"This attention cannot be causal: {self.no_causal}. Choose another `word`.")
         if key is None and not (state is not None and state.fixed):
             query, value = clear_padding(query, value, key_allow)
         memory = self._memory(query, key, value, key_allow, state)
+        require_same_batch(query, memory.key)
+        shape = (query.shape[0], 1, query.shape[1], memory.length)
+        require_pairs("allow", allow, shape)
+        require_pairs("bias", bias, shape)
         sight = Sight(memory.length - query.shape[1], allow, causal=causal)
         allow = sight.mask(query.unsqueeze(1), memory.key)
         context, weights = self._read(query, memory, allow, bias, need_weights)

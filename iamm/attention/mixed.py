@@ -51,7 +51,7 @@ class MixedAttention(Attention):
         if self.own.heads != self.other.heads:
             raise ValueError(
                 "`own` and `other` must have the same number of heads. "
-                f"Found {self.own.heads} and {self.other.heads}: set their `heads` alike."
+                f"Found {self.own.heads} and {self.other.heads}: choose two with the same number."
             )
         self.heads = self.own.heads
         self.no_causal = self.own.no_causal

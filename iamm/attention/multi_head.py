@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from iamm.attention.base import AttentionOutput, clear_padding
 from iamm.attention.composed import ComposedAttention
-from iamm.attention.state import AttentionState
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern
 from iamm.score.base import Score
@@ -71,42 +70,15 @@ class MultiHeadAttention(ComposedAttention):
     def project_value(self, value: Tensor) -> Tensor:
         return self.in_heads(self.w_v(value))  # (B, H, K, E)
 
-    def forward(
-        self,
-        query: Tensor,
-        key: Tensor | None = None,
-        value: Tensor | None = None,
-        *,
-        allow: Tensor | None = None,
-        key_allow: Tensor | None = None,
-        bias: Tensor | None = None,
-        causal: bool = False,
-        state: AttentionState | None = None,
-        need_weights: bool = False,
-    ) -> AttentionOutput:
+    def reads_unprojected(self, query: Tensor) -> bool:
+        """Where few queries ask, and s_qk = query(W_q q)ᵀ W_k k for every key of a memory apart."""
         few = FEW * self.heads * query.shape[1] <= self.dim
-        bare = allow is None and bias is None and not causal and state is None
-        if key is not None and few and bare and self._compares_as_projected():
-            return self._pool(query, *clear_padding(key, value, key_allow), key_allow, need_weights)
-        return super().forward(
-            query,
-            key,
-            value,
-            allow=allow,
-            key_allow=key_allow,
-            bias=bias,
-            causal=causal,
-            state=state,
-            need_weights=need_weights,
-        )
+        return few and self.score.inner_product and self.score.keys_as_they_are and self.pattern.full_apart
 
-    def _compares_as_projected(self) -> bool:
-        """True where s_qk = query(W_q q)ᵀ W_k k for every key of a memory apart."""
-        return self.score.inner_product and self.score.keys_as_they_are and self.pattern.full_apart
-
-    def _pool(
-        self, query: Tensor, key: Tensor, value: Tensor, key_allow: Tensor | None, need_weights: bool
+    def read_unprojected(
+        self, query: Tensor, key: Tensor, value: Tensor | None, key_allow: Tensor | None, need_weights: bool
     ) -> AttentionOutput:
+        key, value = clear_padding(key, value, key_allow)
         w_k, w_v = (layer.weight.unflatten(0, (self.heads, -1)) for layer in (self.w_k, self.w_v))  # (H, E, D)
         asked = self.score.query(self.project_query(query))  # (B, H, Q, E)
         folded = torch.einsum("bhqe,hed->bhqd", asked, w_k)

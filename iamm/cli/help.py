@@ -96,10 +96,17 @@ def dotted_keys(file: Path) -> set[str]:
     return keys
 
 
+def heading(group: str) -> str:
+    """How a choice of the group is made."""
+    if group == "experiment":
+        return "+experiment="
+    return f"{group}=" if is_preset(group) or group in dict(slots()) else f"{group}@attention.{group}="
+
+
 def help_text() -> str:
     parts = [HEADER]
     for group in groups():
-        parts.append(f"{group}=" if group != "experiment" else "+experiment=")
+        parts.append(heading(group))
         width = max(len(choice) for choice in choices(group))
         parts += [
             f"  {choice:<{width}}  {headline(configs_folder() / group / f'{choice}.yaml')}" for choice in choices(group)

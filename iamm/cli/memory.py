@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import resource
+import sys
 from pathlib import Path
 
 import torch
@@ -29,4 +30,7 @@ def peak_memory_mib(device: torch.device) -> float:
         found = re.search(r"^VmHWM:\s+(\d+) kB", (PROCESS / "status").read_text(), flags=re.MULTILINE)
     except OSError:
         found = None
-    return int(found[1]) / 2**10 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    if found:
+        return int(found[1]) / 2**10
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

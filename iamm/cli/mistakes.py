@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from iamm.cli.help import choices, groups, known_keys, owners
+from iamm.cli.help import choices, groups, known_keys, owners, slots
 from iamm.errors import ConfigError, UserError, nearest
 
 
@@ -103,6 +103,8 @@ def unknown(key: str) -> str:
             f"A key must belong to a chosen part. Found {key}, a key of {listed(sorted(owners()[key]))}: choose that, or "
             "leave the key out."
         )
+    if key in groups() and key not in dict(slots()):
+        return f"A part of an attention has its place. Found {key}=…: write {key}@attention.{key}=…."
     whole = [name for name in known_keys() if name.endswith(f".{key}")]
     close = whole[:1] or re.findall('^Did you mean "(.+?)"', nearest(key, known_keys()))
     hint = f'Did you mean "{close[0]}"?' if close else "See iamm-train --help."

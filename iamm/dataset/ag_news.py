@@ -147,8 +147,11 @@ def tidied(story: Story, lowercase: bool, *, words: bool) -> str:
 
 
 def without_html(text: str) -> str:
-    """Characters for entities (the file lost the & of most, ` #39;s` for `'s`), spaces for tags and backslashes."""
-    text = html.unescape(re.sub(r"[ &]?(#\d{2,3}|amp|quot|lt|gt|hellip);", r"&\1;", text))
+    """Characters for entities (the file lost the & of most, ` #39;s` for `'s`), spaces for tags and backslashes.
+
+    A word that ends as an entity is called (`result;`) is none.
+    """
+    text = html.unescape(re.sub(r"[ &]?(#\d{2,3}|(?<!\w)(?:amp|quot|lt|gt|hellip));", r"&\1;", text))
     return re.sub(r"<[^<>]*>|\\", " ", text)
 
 

@@ -26,8 +26,8 @@ class GlobalWindowPattern(FullPattern):
     Cost: O(T·(radius + tokens)·D) time, O(T·(radius + tokens)) memory, in blocks as for `window`, each with the global
     keys beside it; global queries apart. With `allow`, `bias` or a positional score, and where T is short, O(T²·D) with
     a mask over all pairs; weights on request take O(T²) memory. A step of incremental decoding costs
-    O((radius + tokens)·D). Faster than `full` from about T = 220 on with radius 8 and one token, 400 with 64 and eight
-    (D = 256, one CPU thread).
+    O((radius + tokens)·D) for its pairs; the state's growth copies O(T·D). Faster than `full` from about T = 220 on
+    with radius 8 and one token, 400 with 64 and eight (D = 256, one CPU thread).
 
     Args:
         dim: F, the width of what the score compares.

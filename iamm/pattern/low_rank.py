@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from iamm.errors import ConfigError
-from iamm.pattern.base import Attend, Pattern, Sight
+from iamm.normaliser.base import Normaliser
+from iamm.pattern.base import Attend, Pattern, Sight, refuse_positive_only
+from iamm.score.base import Score
 
 
 class LongInputError(ConfigError, ValueError):
@@ -14,7 +16,11 @@ class LongInputError(ConfigError, ValueError):
 
 
 class LowRankPattern(Pattern):
-    """context = P̃ · (F V), P̃ = normaliser(score(Q, E K)): keys and values are mixed along time into `rank` slots.
+    """context = P̃ · (F V), P̃ = normaliser(score(q(Q), E k(K))): keys and values are mixed along time into `rank` slots.
+
+    q and k are what the score makes of each query and each key. E comes after k: under `cosine` slots are sums of unit
+    vectors, of any length themselves; under `concat` the bias is weighted by a row's sum. Slots have no place in the
+    sequence, so `relative_position` gets no distances.
 
     E and F, (rank, length), are learnt and shared by the heads; K places use their first K columns. The weights handed
     out are P̃ F, so that times the values they are the context: they may be negative, and need not sum to 1.
@@ -29,7 +35,7 @@ class LowRankPattern(Pattern):
         length: the most places that an input may have.
 
     Raises:
-        ValueError: `rank` or `length` below 1.
+        ValueError: `rank` or `length` below 1; a normaliser that cannot take negative scores.
         LongInputError: an input longer than `length`.
 
     Source: Wang et al. 2020 (Linformer), eq. 7, "headwise sharing", for memories apart too. E and F start with variance
@@ -49,13 +55,17 @@ class LowRankPattern(Pattern):
         self.key_slots = nn.Parameter(torch.randn(rank, length) * length**-0.5)
         self.value_slots = nn.Parameter(torch.randn(rank, length) * length**-0.5)
 
+    def check(self, score: Score, normaliser: Normaliser) -> None:
+        """E has both signs, and so have the scores of slots, even of a score that is positive for places."""
+        refuse_positive_only(normaliser)
+
     def forward(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         places, length = key.shape[2], self.key_slots.shape[1]
         if places > length:
             raise LongInputError(
-                f"`attention.pattern.length` must be at least the number of places. Found length={length}, {places} "
+                f"`length` of pattern=low_rank must be at least the number of places. Found length={length}, {places} "
                 "places: raise it."
             )
         padding = None if sight.key_allow is None else ~sight.key_allow[:, None, None, :]  # (B, 1, 1, K)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from iamm.normaliser.base import Normaliser, widened
+from iamm.normaliser.base import Normaliser, highest, widened
 from iamm.pattern.base import Attend, Sight, refuse_positive_only
 from iamm.pattern.full import FullPattern
 from iamm.score.base import Score
@@ -57,7 +57,7 @@ class PredictedWindowPattern(FullPattern):
     def places(self, place: Tensor, query: Tensor, sight: Sight) -> Tensor | int:
         """S, for all or for each example or query: a number, (B, 1, 1, 1) or (Q, 1)."""
         if sight.causal:
-            return place[-query.shape[2] :, None] + 1
+            return place[len(place) - query.shape[2] :, None] + 1
         if sight.key_allow is None:
             return len(place)
-        return ((place + 1) * sight.key_allow).amax(dim=-1)[:, None, None, None]
+        return highest((place + 1) * sight.key_allow)[:, None, None]

@@ -18,8 +18,9 @@ class SegmentPattern(FullPattern):
     memory apart (pooling, a source text) have no place among the queries: all of them are met.
 
     Cost: O(T·length·D) time, O(T·length) memory. With `allow` or `bias`, and where T is short, O(T²·D) with a mask over
-    all pairs; weights on request take O(T²) memory. A step of incremental decoding costs O(length·D). Faster than
-    `full` from about T = 100 on with pieces of 16, 120 with 64 (D = 256, one CPU thread).
+    all pairs; weights on request take O(T²) memory. A step of incremental decoding costs O(length·D) for its pairs; the
+    state's growth copies O(T·D). Faster than `full` from about T = 100 on with pieces of 16, 120 with 64 (D = 256, one
+    CPU thread).
 
     Args:
         dim: F, the width of what the score compares.
@@ -60,7 +61,7 @@ class SegmentPattern(FullPattern):
     ) -> tuple[Tensor, Tensor | None]:
         if key.shape[2] > self.length:
             piece = torch.arange(key.shape[2], device=key.device) // self.length
-            sight = sight.narrowed(piece[-query.shape[2] :, None] == piece)  # (Q, K)
+            sight = sight.narrowed(piece[len(piece) - query.shape[2] :, None] == piece)  # (Q, K)
         return super().forward(attend, query, key, value, sight, need_weights=need_weights)
 
     def in_blocks(

@@ -15,8 +15,8 @@ class WindowPattern(LocalPattern):
 
     Cost: O(T·radius·D) time, O(T·radius) memory, in blocks of queries with the keys around them. With `allow` or
     `bias`, and where T is short, O(T²·D) with a mask over all pairs; weights on request take O(T²) memory.
-    A step of incremental decoding costs O(radius·D). Faster than `full` from about T = 100 on with radius 8, 300 with
-    64 (D = 256, one CPU thread).
+    A step of incremental decoding costs O(radius·D) for its pairs; the state's growth copies O(T·D). Faster than `full`
+    from about T = 100 on with radius 8, 300 with 64 (D = 256, one CPU thread).
 
     Args:
         dim: F, the width of what the score compares.

@@ -2,10 +2,11 @@
 
     python tests/attention/test_conformance.py     # writes the table into docs/attention.md
 
-A cell is refused, with the reason that the code itself gives, or all of this holds in it: padding (NaN in it too) and
+A cell is refused, with the reason that the code itself gives, or all of this holds in it, for a sequence that attends
+to itself and, where the mask is not causal, for one and for many queries to a memory apart: padding (NaN in it too) and
 batch-mates are invisible; nothing is seen of later places where the mask is causal; a row with nothing to see is zero,
-with finite gradients; the weights handed out times the values are the context; compiled and cached give what the plain
-call gives.
+with finite gradients; the weights handed out times the values are the context. In the cells `compiled` and `cached` it
+is that they give what the plain call gives.
 """
 
 from __future__ import annotations
@@ -28,10 +29,16 @@ BEGIN, END = "<!-- conformance: begin -->", "<!-- conformance: end -->"
 NAMES = sorted(path.stem for path in (ROOT / "configs" / "attention").glob("*.yaml"))
 MASKS = ("none", "padding", "causal", "padding and causal", "arbitrary")
 MODES = ("train", "eval", "no_grad", "bf16", "compiled", "cached")
-B, T, D = 3, 131, 12  # long enough for windows to be cut into blocks
+B, T, D = (
+    3,
+    191,
+    16,
+)  # long enough for windows to be cut into blocks, wide enough for one query to read without projecting
+LAST = 97  # what is real of the second example ends before
+REFUSED = {("low_rank", mask) for mask in ("causal", "padding and causal", "arbitrary")}
 
 place = torch.arange(T)
-REAL = torch.stack((place < T, (place < 97) & (place != 5), place < 0))  # the last example is all padding
+REAL = torch.stack((place < T, (place < LAST) & (place != 5), place < 0))  # the last example is all padding
 ALLOW = torch.rand(B, 1, T, T, generator=torch.Generator().manual_seed(3)) < 0.3
 ALLOW[1, 0, 7] = False
 VISIBLE = {  # what each mask leaves in sight: (B or 1, T, T)
@@ -111,7 +118,7 @@ def cached(attention: Attention, places: Tensor, mask: str) -> Tensor:
 def check_claims(attention: Attention, mask: str, dtype: torch.dtype, close: dict, gradients: bool) -> None:
     clean = given(0.0, dtype, mask)
     context, weights, _ = attention(clean, **words(mask), need_weights=True)
-    context = context.float() if close else context
+    context = context.float() if close else context  # bf16 beside fp32, where a variant has steps of its own in fp32
     visible = VISIBLE[mask].expand(B, T, T)
 
     empty = ~visible.any(-1)  # (B, T)
@@ -129,9 +136,12 @@ def check_claims(attention: Attention, mask: str, dtype: torch.dtype, close: dic
     torch.testing.assert_close(torch.cat(alone).to(context.dtype), context, **close)
     if "causal" in mask:
         later = clean.detach().clone()
-        later[:, 80:] += 1.0
+        later[:, 150:] += 1.0
         changed = attention(later, **words(mask)).context.to(context.dtype)
-        torch.testing.assert_close(changed[:, :80], context[:, :80], **close)
+        torch.testing.assert_close(changed[:, :150], context[:, :150], **close)
+    if "causal" not in mask:
+        for queries in (slice(0, 1), slice(None)):
+            check_memory(attention, mask, dtype, close, queries)
     if gradients:
         for slope in slopes(attention, plain, clean, mask):
             assert slope.isfinite().all()
@@ -139,6 +149,31 @@ def check_claims(attention: Attention, mask: str, dtype: torch.dtype, close: dic
             spoilt = given(math.nan, dtype, mask)
             slope = slopes(attention, attention(spoilt, **words(mask)).context, spoilt, mask)[0]
             assert (slope[~REAL] == 0).all()
+
+
+def check_memory(attention: Attention, mask: str, dtype: torch.dtype, close: dict, queries: slice) -> None:
+    """The claims on padding, batch-mates, empty rows and weights over a memory apart."""
+    memory, query = given(0.0, dtype, mask), given(0.0, dtype, "none").flip(1)[:, queries]
+    said = words(mask)
+    del said["causal"]
+    if "allow" in said:
+        said["allow"] = said["allow"][:, :, queries]
+    context, weights, _ = attention(query, memory, **said, need_weights=True)
+    visible = VISIBLE[mask].expand(B, T, T)[:, queries]
+    assert (context[~visible.any(-1)] == 0).all()
+    assert (weights.masked_select(~visible.unsqueeze(1)) == 0).all()
+    plain = attention(query, memory, **said).context
+    torch.testing.assert_close(plain, context, **close)
+    alone = [
+        attention(query[b, None], memory[b, None], **{key: each[b, None] for key, each in said.items()}).context
+        for b in range(B)
+    ]
+    torch.testing.assert_close(torch.cat(alone), context, **close)
+    if mask == "padding":
+        spoilt = attention(query, given(math.nan, dtype, mask), **said).context
+        torch.testing.assert_close(spoilt, context, **close)
+        cut = attention(query[1:2], memory[1:2, :LAST], key_allow=REAL[1:2, :LAST]).context
+        torch.testing.assert_close(cut, context[1:2], **close)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -149,6 +184,7 @@ def test_a_cell(name, mask, mode):
     attention = attention if mode == "bf16" else attention.double()
     dtype = torch.float32 if mode == "bf16" else torch.float64
     reason = refusal(attention, mask)
+    assert bool(reason) == ((name, mask) in REFUSED)
     if reason:
         with pytest.raises(ValueError, match=f".*{reason}"):
             attention(given(0.0, dtype, mask), **words(mask))

@@ -313,10 +313,25 @@ def test_refuses_masks_that_are_not_boolean(attention, query, memory):
 def test_refuses_masks_of_another_shape(attention, query, memory):
     with pytest.raises(ValueError, match=r"`key_allow` must be \(B, K\), as the keys are\. Found \(3, 1\)"):
         attention(query, memory, key_allow=REAL[:, :1])
+
+
+def test_refuses_pairs_that_do_not_fit(pairwise_attention, query, memory):
+    attention = pairwise_attention
+    with pytest.raises(ValueError, match=r"`allow` must be broadcastable to \(B, H, Q, K\) = \(3, \d, 5, 7\)"):
+        attention(query, memory, allow=torch.ones(Q, K + 1, dtype=torch.bool))
     with pytest.raises(ValueError, match=r"`allow` must be \(Q, K\) or \(B, H, Q, K\)\. Found 3 axes"):
         attention(query, memory, allow=torch.ones(B, Q, K, dtype=torch.bool))
     with pytest.raises(ValueError, match=r"`bias` must be \(Q, K\) or \(B, H, Q, K\)\. Found 3 axes"):
         attention(query, memory, bias=torch.ones(B, Q, K))
+    with pytest.raises(ValueError, match=r"`bias` must be broadcastable to \(B, H, Q, K\)"):
+        attention(query, memory, bias=torch.ones(B, 7, Q, K))
+    with pytest.raises(TypeError, match=r"`bias` must be of a float type\. Found torch\.bool: a mask goes to `allow`"):
+        attention(query, memory, bias=torch.ones(Q, K, dtype=torch.bool))
+
+
+def test_refuses_another_batch(attention, query, memory):
+    with pytest.raises(ValueError, match=r"Queries and keys must be as many\. Found B=1 and 3"):
+        attention(query[:1], memory)
 
 
 def test_refuses_what_it_would_have_to_ignore(attention, query, memory):

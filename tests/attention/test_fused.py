@@ -66,3 +66,11 @@ def test_the_fused_kernel_is_taken_for_a_plain_softmax_only(monkeypatch, attenti
     assert len(calls) == 1
     dropping.eval()(places)
     assert len(calls) == 2
+
+
+def test_both_ways_hold_large_numbers_in_half_precision(attention_with):
+    """64 products of 40·40 are 102,400: more than float16 can tell."""
+    attention = attention_with(64, score=DotProductScore).half()
+    places = torch.full((1, 3, 64), 40.0, dtype=torch.float16)
+    for need_weights in (False, True):
+        assert attention(places, need_weights=need_weights).context.isfinite().all()

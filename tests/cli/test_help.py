@@ -10,6 +10,7 @@ import pytest
 from iamm.cli.help import known_keys, owners
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+PARTS = ("normaliser", "pattern", "score")
 FILES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent != CONFIGS)
 
 
@@ -22,7 +23,9 @@ def shown(command):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
 def test_every_choice_has_its_line_under_its_group(path, shown):
-    head = f"{'+' * (path.parent.name == 'experiment')}{path.parent.name}="
+    group = path.parent.name
+    heads = {"experiment": "+experiment=", **{part: f"{part}@attention.{part}=" for part in PARTS}}
+    head = heads.get(group, f"{group}=")
     section = re.search(rf"^{re.escape(head)}\n((?:  .+\n)+)", shown, flags=re.MULTILINE)[1]
     line = next(line for line in section.splitlines() if line.split()[0] == path.stem)
     said = next(line for line in path.read_text(encoding="utf-8").splitlines() if "@package" not in line)

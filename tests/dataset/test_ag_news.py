@@ -98,6 +98,7 @@ def test_stories_of_one_description_stay_together():
         ("A #36;10 deal", "an  #36;10 deal", "a$10 deal. an $10 deal"),
         ("B", "a race\\to the  quot;top quot; &lt;b&gt;now&lt;/b&gt; ...", 'b. a race to the "top" now ...'),
         ("AT amp;T &amp; co", "10 &lt; 11  #151; so #1; and #12345;", "at&t & co. 10 < 11 — so #1; and #12345;"),
+        ("A result; a champ;", "lt;b gt;melt; AT&amp;T", "a result; a champ;. melt; at&t"),
         ("Caf\u0065\u0301", "x▁y", "café. x_y"),
     ],
 )

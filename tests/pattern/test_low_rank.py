@@ -11,6 +11,7 @@ from torch import tensor
 
 from iamm.attention.composed import ComposedAttention
 from iamm.normaliser.softmax import SoftmaxNormaliser
+from iamm.normaliser.sum import SumNormaliser
 from iamm.pattern.low_rank import LowRankPattern
 from iamm.score.additive import AdditiveScore
 from iamm.score.kernel import KernelScore
@@ -88,7 +89,7 @@ def test_cost_does_not_grow_with_pairs(scored_pairs):
 
 def test_refuses_an_input_that_is_too_long(attention_with):
     attention = attention_with(6, pattern=partial(LowRankPattern, length=4))
-    words = r"`attention\.pattern\.length` must be at least the number of places\. Found length=4, 5 places: raise it\."
+    words = r"`length` of pattern=low_rank must be at least the number of places\. Found length=4, 5 places: raise it\."
     with pytest.raises(ValueError, match=words):
         attention(torch.zeros(1, 5, 6, dtype=torch.float64))
 
@@ -99,6 +100,11 @@ def test_refuses_what_its_slots_cannot_hide(attention_with):
         attention(places, causal=True)
     with pytest.raises(ValueError, match=r"This pattern takes neither `allow` nor `bias`: its slots mix all places"):
         attention(places, bias=torch.zeros(5, 5))
+
+
+def test_refuses_a_normaliser_of_positive_scores(attention_with):
+    with pytest.raises(ValueError, match=r"This `pattern` lowers scores below zero\. Found SumNormaliser"):
+        attention_with(6, score=KernelScore, normaliser=SumNormaliser, pattern=LowRankPattern)
 
 
 @pytest.mark.parametrize("options", [{"rank": 0}, {"length": 0}])

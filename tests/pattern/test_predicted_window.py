@@ -67,6 +67,22 @@ def test_a_memory_apart_is_read_where_the_query_says(predicting):
     torch.testing.assert_close(context, torch.full_like(context, 45.0), rtol=1e-6, atol=0)
 
 
+def test_a_memory_without_places_gives_nothing(predicting):
+    query, key = torch.ones(2, 3, 5, dtype=torch.float64), torch.zeros(2, 0, 5, dtype=torch.float64)
+    context, weights, _ = predicting(5, radius=2, share=0.5)(
+        query, key, key_allow=torch.ones(2, 0, dtype=torch.bool), need_weights=True
+    )
+    torch.testing.assert_close(context, torch.zeros_like(query))
+    assert weights.shape == (2, 1, 3, 0)
+
+
+def test_no_query_behind_a_past(predicting):
+    attention, places = predicting(5, radius=2, share=0.5), torch.ones(2, 7, 5, dtype=torch.float64)
+    state = attention(places, causal=True, state=attention.empty_state(places)).state
+    context, weights, state = attention(places[:, :0], causal=True, state=state, need_weights=True)
+    assert (context.shape, weights.shape, state.length) == ((2, 0, 5), (2, 1, 0, 7), 7)
+
+
 def test_a_bias_comes_on_top(predicting):
     attention = predicting(2, radius=2, share=0.5)
     query, key = torch.ones(1, 1, 2, dtype=torch.float64), torch.zeros(1, 2, 2, dtype=torch.float64)
