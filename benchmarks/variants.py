@@ -6,7 +6,7 @@
     python benchmarks/variants.py variants          # the table, as Markdown
     python benchmarks/variants.py variants docs     # and pictures of what each looked at, docs/attention_<scene>.png
 
-Quality in %, mean over seeds ± half a 95 % interval (Student's t); time and memory are means over seeds and scenes.
+Quality in %, mean over seeds ± half a 95 % interval (Student's t); time and memory are means over seeds.
 """
 
 from __future__ import annotations
@@ -83,8 +83,9 @@ def looks(runs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     for run in runs:
         file, scene = run["folder"] / "pictures" / "attention.json", quality(run)[0]
         if file.exists() and run["choices"]["attention"] not in found[scene]:
-            example = json.loads(file.read_text(encoding="utf-8"))[scene][0]
-            found[scene][run["choices"]["attention"]] = {**example, "config": run["config"]}
+            examples = json.loads(file.read_text(encoding="utf-8")).get(scene, [])
+            if examples and "head" in examples[0]:
+                found[scene][run["choices"]["attention"]] = {**examples[0], "config": run["config"]}
     return found
 
 
