@@ -18,6 +18,30 @@ class AttentionOutput(NamedTuple):
     state: AttentionState | None
 
 
+class Call(NamedTuple):
+    """One call of an attention, as `Attention.forward` describes it and has checked it."""
+
+    query: Tensor
+    key: Tensor | None
+    value: Tensor | None
+    allow: Tensor | None
+    key_allow: Tensor | None
+    bias: Tensor | None
+    causal: bool
+    state: AttentionState | None
+    need_weights: bool
+
+    @property
+    def to_memory(self) -> bool:
+        """True where a fixed memory is read, with keys and values of its own."""
+        return self.state is not None and self.state.fixed
+
+    @property
+    def pairwise(self) -> bool:
+        """True where single pairs are hidden or shifted."""
+        return self.allow is not None or self.bias is not None
+
+
 class Attention(nn.Module):
     """context_q = Σ_k w_qk value_k: each query reads a weighted sum of the places that it may see.
 
@@ -96,6 +120,13 @@ class Attention(nn.Module):
             ValueError: a mask of the wrong shape; `causal` with a separate key or a fixed memory; a key beside a state;
                 what the variant says it cannot do.
         """
+        require_bool("allow", allow)
+        require_float("bias", bias)
+        require_fitting(key, value, key_allow, causal, state)
+        return self.answer(Call(query, key, value, allow, key_allow, bias, causal, state, need_weights))
+
+    def answer(self, call: Call) -> AttentionOutput:
+        """What `forward` gives."""
         raise NotImplementedError
 
 

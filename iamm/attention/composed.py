@@ -11,10 +11,8 @@ from torch.nn import functional
 from iamm.attention.base import (
     Attention,
     AttentionOutput,
+    Call,
     clear_padding,
-    require_bool,
-    require_fitting,
-    require_float,
     require_pairs,
     require_same_batch,
 )
@@ -98,27 +96,12 @@ class ComposedAttention(Attention):
         none = query[:, :0]
         return self._projected(none, none, None, fixed=False)
 
-    def forward(
-        self,
-        query: Tensor,
-        key: Tensor | None = None,
-        value: Tensor | None = None,
-        *,
-        allow: Tensor | None = None,
-        key_allow: Tensor | None = None,
-        bias: Tensor | None = None,
-        causal: bool = False,
-        state: AttentionState | None = None,
-        need_weights: bool = False,
-    ) -> AttentionOutput:
-        require_bool("allow", allow)
-        require_float("bias", bias)
-        require_fitting(key, value, key_allow, causal, state)
-        pairwise = allow is not None or bias is not None
-        self._require_able(causal, pairwise)
-        if key is not None and not pairwise and self.reads_unprojected(query):
+    def answer(self, call: Call) -> AttentionOutput:
+        query, key, value, allow, key_allow, bias, causal, state, need_weights = call
+        self._require_able(causal, call.pairwise)
+        if key is not None and not call.pairwise and self.reads_unprojected(query):
             return self.read_unprojected(query, key, value, key_allow, need_weights)
-        if key is None and not (state is not None and state.fixed):
+        if key is None and not call.to_memory:
             query, value = clear_padding(query, value, key_allow)
         memory = self._memory(query, key, value, key_allow, state)
         require_same_batch(query, memory.key)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from iamm.attention.base import Attention, AttentionOutput, clear_padding, require_fitting
+from iamm.attention.base import Attention, AttentionOutput, Call, clear_padding
 from iamm.attention.state import AttentionState
 
 
@@ -50,31 +50,8 @@ class ValueGateAttention(Attention):
     def empty_state(self, query: Tensor) -> AttentionState:
         return self.inner.empty_state(query)
 
-    def forward(
-        self,
-        query: Tensor,
-        key: Tensor | None = None,
-        value: Tensor | None = None,
-        *,
-        allow: Tensor | None = None,
-        key_allow: Tensor | None = None,
-        bias: Tensor | None = None,
-        causal: bool = False,
-        state: AttentionState | None = None,
-        need_weights: bool = False,
-    ) -> AttentionOutput:
-        require_fitting(key, value, key_allow, causal, state)
-        if state is None or not state.fixed:  # the values of a fixed memory have passed the gate in `remember`
-            _, value = clear_padding(query if key is None else key, value, key_allow)
-            value = self.gated(value)
-        return self.inner(
-            query,
-            key,
-            value,
-            allow=allow,
-            key_allow=key_allow,
-            bias=bias,
-            causal=causal,
-            state=state,
-            need_weights=need_weights,
-        )
+    def answer(self, call: Call) -> AttentionOutput:
+        if call.to_memory:  # whose values have passed the gate in `remember`
+            return self.inner.answer(call)
+        _, value = clear_padding(call.query if call.key is None else call.key, call.value, call.key_allow)
+        return self.inner.answer(call._replace(value=self.gated(value)))

@@ -11,10 +11,8 @@ from torch.nn import functional
 from iamm.attention.base import (
     Attention,
     AttentionOutput,
+    Call,
     clear_padding,
-    require_bool,
-    require_fitting,
-    require_float,
     require_pairs,
     require_same_batch,
 )
@@ -90,25 +88,11 @@ class HierarchicalAttention(Attention):
         none = query[:, None, :0]  # (B, 1, 0, D)
         return AttentionState(none, none, None, fixed=False)
 
-    def forward(
-        self,
-        query: Tensor,
-        key: Tensor | None = None,
-        value: Tensor | None = None,
-        *,
-        allow: Tensor | None = None,
-        key_allow: Tensor | None = None,
-        bias: Tensor | None = None,
-        causal: bool = False,
-        state: AttentionState | None = None,
-        need_weights: bool = False,
-    ) -> AttentionOutput:
-        require_bool("allow", allow)
-        require_float("bias", bias)
-        require_fitting(key, value, key_allow, causal, state)
+    def answer(self, call: Call) -> AttentionOutput:
+        query, key, value, allow, key_allow, bias, causal, state, need_weights = call
         if causal and self.no_causal:
             raise ValueError(f"This attention cannot be causal: {self.no_causal}. Choose another `word`.")
-        if key is None and not (state is not None and state.fixed):
+        if key is None and not call.to_memory:
             query, value = clear_padding(query, value, key_allow)
         memory = self._memory(query, key, value, key_allow, state)
         require_same_batch(query, memory.key)

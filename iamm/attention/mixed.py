@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from iamm.attention.base import Attention, AttentionOutput, clear_padding, require_fitting
+from iamm.attention.base import Attention, AttentionOutput, Call, clear_padding
 from iamm.attention.state import AttentionState
 
 
@@ -82,31 +82,8 @@ class MixedAttention(Attention):
     def empty_state(self, query: Tensor) -> AttentionState:
         return self.own.empty_state(query)
 
-    def forward(
-        self,
-        query: Tensor,
-        key: Tensor | None = None,
-        value: Tensor | None = None,
-        *,
-        allow: Tensor | None = None,
-        key_allow: Tensor | None = None,
-        bias: Tensor | None = None,
-        causal: bool = False,
-        state: AttentionState | None = None,
-        need_weights: bool = False,
-    ) -> AttentionOutput:
-        require_fitting(key, value, key_allow, causal, state)
-        reader = self.own if key is None and (state is None or not state.fixed) else self.other
-        if key is not None:
-            key, value = self.mixed(key, value, key_allow)
-        return reader(
-            query,
-            key,
-            value,
-            allow=allow,
-            key_allow=key_allow,
-            bias=bias,
-            causal=causal,
-            state=state,
-            need_weights=need_weights,
-        )
+    def answer(self, call: Call) -> AttentionOutput:
+        if call.key is not None:
+            key, value = self.mixed(call.key, call.value, call.key_allow)
+            return self.other.answer(call._replace(key=key, value=value))
+        return (self.other if call.to_memory else self.own).answer(call)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from iamm.attention.base import AttentionOutput, clear_padding
+from iamm.attention.base import AttentionOutput, clear_padding, require_same_batch
 from iamm.attention.composed import ComposedAttention
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern
@@ -78,6 +78,7 @@ class MultiHeadAttention(ComposedAttention):
     def read_unprojected(
         self, query: Tensor, key: Tensor, value: Tensor | None, key_allow: Tensor | None, need_weights: bool
     ) -> AttentionOutput:
+        require_same_batch(query, key)
         key, value = clear_padding(key, value, key_allow)
         w_k, w_v = (layer.weight.unflatten(0, (self.heads, -1)) for layer in (self.w_k, self.w_v))  # (H, E, D)
         asked = self.score.query(self.project_query(query))  # (B, H, Q, E)

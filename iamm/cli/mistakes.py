@@ -99,10 +99,8 @@ def listed(choices: Sequence[str], most: int = 3) -> str:
 def unknown(key: str) -> str:
     """The nearest right key; for one of a choice that is not taken, that choice."""
     if key in owners():
-        return (
-            f"A key must belong to a chosen part. Found {key}, a key of {listed(sorted(owners()[key]))}: choose that, or "
-            "leave the key out."
-        )
+        taken = listed(sorted(owners()[key]))
+        return f"A key must belong to a chosen part. Found {key}, a key of {taken}: choose that, or leave the key out."
     if key in groups() and key not in dict(slots()):
         return f"A part of an attention has its place. Found {key}=…: write {key}@attention.{key}=…."
     whole = [name for name in known_keys() if name.endswith(f".{key}")]

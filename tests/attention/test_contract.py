@@ -332,6 +332,8 @@ def test_refuses_pairs_that_do_not_fit(pairwise_attention, query, memory):
 def test_refuses_another_batch(attention, query, memory):
     with pytest.raises(ValueError, match=r"Queries and keys must be as many\. Found B=1 and 3"):
         attention(query[:1], memory)
+    with pytest.raises(ValueError, match=r"Queries and keys must be as many\. Found B=1 and 3"):
+        attention(query[:1, :1], memory)
 
 
 def test_refuses_what_it_would_have_to_ignore(attention, query, memory):
