@@ -120,7 +120,9 @@ def test_a_padded_nan_reaches_no_gradient(case, attention):
 
 
 def test_heads_must_be_alike():
-    with pytest.raises(ValueError, match=r"`own` and `other` must have the same number of heads\. Found 1 and 2: choose"):
+    with pytest.raises(
+        ValueError, match=r"`own` and `other` must have the same number of heads\. Found 1 and 2: choose"
+    ):
         MixedAttention(6, own=CROSS, other=partial(MultiHeadAttention, heads=2, **PARTS))
 
 

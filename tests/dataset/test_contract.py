@@ -73,7 +73,8 @@ def test_yaml_says_what_it_is_and_offers_every_argument_with_its_default(variant
     assert arguments.keys() == parameters.keys()
     for name, parameter in parameters.items():
         if parameter.default is not inspect.Parameter.empty and name != "batch_size":
-            assert arguments[name] == parameter.default, name
+            default = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+            assert arguments[name] == default, name
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

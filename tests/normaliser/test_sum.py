@@ -30,5 +30,5 @@ def test_a_row_of_zeros_has_finite_gradients():
 
 def test_scores_below_zero_are_refused_when_built(attention_with):
     attention_with(6, score=KernelScore, normaliser=SumNormaliser)
-    with pytest.raises(ValueError, match=r"never below zero\. Found ScaledDotProductScore: choose score=kernel"):
+    with pytest.raises(ValueError, match=r"never below zero\. Found ScaledDotProductScore: choose another score"):
         attention_with(6, normaliser=SumNormaliser)

@@ -114,6 +114,6 @@ def test_refuses_other_parts(attention_with, score, normaliser):
 
 
 def test_refuses_dropout(attention_with):
-    words = r"This pattern takes no `dropout`: it never forms the weights .*\. Set attention\.dropout=0\."
+    words = r"This pattern takes no `dropout`: it never forms the weights .*\. Set its dropout=0\."
     with pytest.raises(ValueError, match=words):
         attention_with(6, pattern=LinearPattern, dropout=0.1, **PARTS)
