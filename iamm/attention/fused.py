@@ -30,4 +30,4 @@ def fused_is_faster(query: Tensor, key: Tensor, masked: bool) -> bool:
         return keys * width <= 1024
     if queries < 8:
         return False
-    return 2 * keys >= width if masked else keys >= 4 * width
+    return keys >= (48 if masked else max(64, 4 * width))
