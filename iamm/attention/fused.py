@@ -10,7 +10,9 @@ NATIVE_BF16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkld
 
 
 def fused_is_faster(query: Tensor, key: Tensor, masked: bool) -> bool:
-    """By device, type and shape, as measured by `benchmarks/attention.py rivals`; never by a clock in the run.
+    """By device, type and shape, as measured on idle cores; never by a clock in the run.
+
+    `benchmarks/attention.py rivals` repeats the part without masks.
 
     On a CPU the fused kernel wins over long keys, where the block of all weights leaves the cache; the sum written out
     over short ones, by up to 1.3 times (and up to 128 keys in bf16, on a processor that has it). A mask costs the sum
