@@ -81,13 +81,28 @@ class Attention(nn.Module):
         """Heads back into one width: (B, H, Q, E) → (B, Q, D)."""
         raise NotImplementedError
 
+    def hold(self, key: Tensor, value: Tensor, key_allow: Tensor | None, *, fixed: bool) -> AttentionState:
+        """What is kept of keys and values (B, K, D) whose padding is zero."""
+        raise NotImplementedError
+
     def remember(self, key: Tensor, value: Tensor | None = None, *, key_allow: Tensor | None = None) -> AttentionState:
         """A memory projected once, for many later queries: `forward(query, state=…)`."""
-        raise NotImplementedError
+        return self.hold(*clear_padding(key, value, key_allow), key_allow, fixed=True)
 
     def empty_state(self, query: Tensor) -> AttentionState:
         """A past of length zero, to begin incremental decoding with. query: (B, any, D)."""
-        raise NotImplementedError
+        none = query[:, :0]
+        return self.hold(none, none, None, fixed=False)
+
+    def memory_of(self, call: Call) -> tuple[Tensor, AttentionState]:
+        """The query, cleared of padding where it reads itself, and what it reads: a memory, its own, or the past too."""
+        if call.state is not None and call.state.fixed:
+            return call.query, call.state
+        if call.key is not None:
+            return call.query, self.remember(call.key, call.value, key_allow=call.key_allow)
+        query, value = clear_padding(call.query, call.value, call.key_allow)
+        own = self.hold(query, value, call.key_allow, fixed=False)
+        return query, own if call.state is None else call.state.joined(own)
 
     def forward(
         self,

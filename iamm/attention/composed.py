@@ -12,7 +12,6 @@ from iamm.attention.base import (
     Attention,
     AttentionOutput,
     Call,
-    clear_padding,
     require_pairs,
     require_same_batch,
 )
@@ -88,33 +87,25 @@ class ComposedAttention(Attention):
     def merge(self, context: Tensor) -> Tensor:
         return context.transpose(1, 2).flatten(2)  # (B, Q, D)
 
-    def remember(self, key: Tensor, value: Tensor | None = None, *, key_allow: Tensor | None = None) -> AttentionState:
-        key, value = clear_padding(key, value, key_allow)
-        return self._projected(key, value, key_allow, fixed=True)
-
-    def empty_state(self, query: Tensor) -> AttentionState:
-        none = query[:, :0]
-        return self._projected(none, none, None, fixed=False)
+    def hold(self, key: Tensor, value: Tensor, key_allow: Tensor | None, *, fixed: bool) -> AttentionState:
+        return AttentionState(self.score.key(self.project_key(key)), self.project_value(value), key_allow, fixed)
 
     def answer(self, call: Call) -> AttentionOutput:
-        query, key, value, allow, key_allow, bias, causal, state, need_weights = call
-        self._require_able(causal, call.pairwise)
-        if key is not None and not call.pairwise and self.reads_unprojected(query):
-            return self.read_unprojected(query, key, value, key_allow, need_weights)
-        if key is None and not call.to_memory:
-            query, value = clear_padding(query, value, key_allow)
-        memory = self._memory(query, key, value, key_allow, state)
+        self._require_able(call.causal, call.pairwise)
+        if call.key is not None and not call.pairwise and self.reads_unprojected(call.query):
+            return self.read_unprojected(call.query, call.key, call.value, call.key_allow, call.need_weights)
+        query, memory = self.memory_of(call)
         require_same_batch(query, memory.key)
         shape = (query.shape[0], self.heads, query.shape[1], memory.length)
-        require_pairs("allow", allow, shape)
-        require_pairs("bias", bias, shape)
-        start = memory.length - query.shape[1] if key is None and not memory.fixed else None
-        sight = Sight(start, allow, memory.key_allow, bias, causal, self.score.positional)
+        require_pairs("allow", call.allow, shape)
+        require_pairs("bias", call.bias, shape)
+        start = None if memory.fixed else memory.length - query.shape[1]
+        sight = Sight(start, call.allow, memory.key_allow, call.bias, call.causal, self.score.positional)
         prepared = self.score.query(self.project_query(query))  # (B, H, Q, F)
         context, weights = self.pattern(
-            self.attend, prepared, memory.key, memory.value, sight, need_weights=need_weights
+            self.attend, prepared, memory.key, memory.value, sight, need_weights=call.need_weights
         )  # (B, H, Q, E)
-        return AttentionOutput(self.merge(context), weights, memory if state is not None else None)
+        return AttentionOutput(self.merge(context), weights, memory if call.state is not None else None)
 
     def reads_unprojected(self, query: Tensor) -> bool:
         """Whether a memory given as `key` is read faster than it is projected, by `read_unprojected`."""
@@ -161,22 +152,3 @@ class ComposedAttention(Attention):
             raise ValueError(
                 f"This pattern takes neither `allow` nor `bias`: {self.pattern.no_pairwise}. Choose another `pattern`."
             )
-
-    def _memory(
-        self,
-        query: Tensor,
-        key: Tensor | None,
-        value: Tensor | None,
-        key_allow: Tensor | None,
-        state: AttentionState | None,
-    ) -> AttentionState:
-        """The projected keys and values of this call: a memory, the query's own, or the past with those behind it."""
-        if state is not None and state.fixed:
-            return state
-        if key is not None:
-            return self.remember(key, value, key_allow=key_allow)
-        own = self._projected(query, query if value is None else value, key_allow, fixed=False)
-        return own if state is None else state.joined(own)
-
-    def _projected(self, key: Tensor, value: Tensor, key_allow: Tensor | None, *, fixed: bool) -> AttentionState:
-        return AttentionState(self.score.key(self.project_key(key)), self.project_value(value), key_allow, fixed)

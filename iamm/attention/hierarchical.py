@@ -12,7 +12,6 @@ from iamm.attention.base import (
     Attention,
     AttentionOutput,
     Call,
-    clear_padding,
     require_pairs,
     require_same_batch,
 )
@@ -80,43 +79,21 @@ class HierarchicalAttention(Attention):
     def merge(self, context: Tensor) -> Tensor:
         return self.sentence.merge(self.sentence.project_value(self.word.merge(context)))  # (B, Q, D)
 
-    def remember(self, key: Tensor, value: Tensor | None = None, *, key_allow: Tensor | None = None) -> AttentionState:
-        key, value = clear_padding(key, value, key_allow)
-        return AttentionState(key.unsqueeze(1), value.unsqueeze(1), key_allow, fixed=True)  # (B, 1, K, D)
-
-    def empty_state(self, query: Tensor) -> AttentionState:
-        none = query[:, None, :0]  # (B, 1, 0, D)
-        return AttentionState(none, none, None, fixed=False)
+    def hold(self, key: Tensor, value: Tensor, key_allow: Tensor | None, *, fixed: bool) -> AttentionState:
+        return AttentionState(key.unsqueeze(1), value.unsqueeze(1), key_allow, fixed)  # (B, 1, K, D)
 
     def answer(self, call: Call) -> AttentionOutput:
-        query, key, value, allow, key_allow, bias, causal, state, need_weights = call
-        if causal and self.no_causal:
+        if call.causal and self.no_causal:
             raise ValueError(f"This attention cannot be causal: {self.no_causal}. Choose another `word`.")
-        if key is None and not call.to_memory:
-            query, value = clear_padding(query, value, key_allow)
-        memory = self._memory(query, key, value, key_allow, state)
+        query, memory = self.memory_of(call)
         require_same_batch(query, memory.key)
         shape = (query.shape[0], 1, query.shape[1], memory.length)
-        require_pairs("allow", allow, shape)
-        require_pairs("bias", bias, shape)
-        sight = Sight(memory.length - query.shape[1], allow, causal=causal)
+        require_pairs("allow", call.allow, shape)
+        require_pairs("bias", call.bias, shape)
+        sight = Sight(memory.length - query.shape[1], call.allow, causal=call.causal)
         allow = sight.mask(query.unsqueeze(1), memory.key)
-        context, weights = self._read(query, memory, allow, bias, need_weights)
-        return AttentionOutput(context, weights, memory if state is not None else None)
-
-    def _memory(
-        self,
-        query: Tensor,
-        key: Tensor | None,
-        value: Tensor | None,
-        key_allow: Tensor | None,
-        state: AttentionState | None,
-    ) -> AttentionState:
-        """The keys and values of this call: a memory, the query's own, or the past with those behind it."""
-        if state is not None and state.fixed:
-            return state
-        new = self.remember(query if key is None else key, value, key_allow=key_allow)
-        return new if state is None else state.joined(new)
+        context, weights = self._read(query, memory, allow, call.bias, call.need_weights)
+        return AttentionOutput(context, weights, memory if call.state is not None else None)
 
     def _read(
         self, query: Tensor, memory: AttentionState, allow: Tensor | None, bias: Tensor | None, need_weights: bool
