@@ -95,7 +95,7 @@ class Attention(nn.Module):
         return self.hold(none, none, None, fixed=False)
 
     def memory_of(self, call: Call) -> tuple[Tensor, AttentionState]:
-        """The query, cleared of padding where it reads itself, and what it reads: a memory, its own, or the past too."""
+        """The query, padding cleared if it reads itself, and what it reads: a memory, or its own places and past."""
         if call.state is not None and call.state.fixed:
             return call.query, call.state
         if call.key is not None:
