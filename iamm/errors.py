@@ -18,6 +18,18 @@ class ConfigError(UserError):
     exit_code = 2
 
 
+class DivergedError(UserError):
+    """A loss or gradient that is not a finite number."""
+
+    exit_code = 4
+
+
+class NoSolutionError(UserError):
+    """A weighting's problem that has no solution, as when the scenes' gradients cancel each other."""
+
+    exit_code = 5
+
+
 class BadDataError(UserError):
     """A data file that is there, but truncated or malformed."""
 

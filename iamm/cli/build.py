@@ -82,28 +82,45 @@ def build(config: DictConfig, datasets: list[Dataset]) -> Parts:
     device = chosen_device(config.device)
     model = build_model(config, scenes).to(device)
     with own_mistakes():
-        weighting = build_weighting(config, model, scenes).to(device)
+        weighting = build_weighting(config, model, datasets).to(device)
         optimizer = instantiate(config.optimizer)(parameter_groups(model, weighting))
         schedule, augment = instantiate(config.schedule), parts_of(config.augment)
     torch.manual_seed(derived_seed(config.seed, "training"))
     return Parts(model, weighting, optimizer, schedule, augment, plan(config), device)
 
 
-def build_weighting(config: DictConfig, model: SceneNetwork, scenes: list[Scene]) -> Weighting:
-    weighting: Weighting = instantiate(config.weighting)(len(scenes))
+def build_weighting(config: DictConfig, model: SceneNetwork, datasets: list[Dataset]) -> Weighting:
+    weighting: Weighting = instantiate(config.weighting)(len(model.names))
+    groups = [[scene.name for scene in dataset.scenes] for dataset in datasets]
+    fusion = type(model.fusion).__name__
+    shares = bool(model.shared_parameters(groups))
     if weighting.needs_scene_weights and not model.fusion.gives_scene_weights:
         raise ConfigError(
             "This weighting takes its weights from a fusion that attends to scenes. "
-            f"Found fusion {type(model.fusion).__name__}: choose fusion=interest_guidance, or another weighting."
+            f"Found fusion {fusion}: choose fusion=interest_guidance, or another weighting."
+        )
+    if (weighting.needs_shared or config.log.conflict) and not shares:
+        raise ConfigError(
+            "A rule over gradients, and log.conflict, need parameters that several scenes share. "
+            f"Found {len(model.names)} scene(s) and fusion {fusion}: choose another weighting and log.conflict=false, "
+            "or several scenes and a fusion that shares."
+        )
+    if weighting.needs_shared == "representation" and not (model.fusion.mixes_views and len(groups) == 1):
+        raise ConfigError(
+            "`weighting.at=representation` needs scenes that read each other's features: views of one data set and a "
+            f"fusion that mixes them. Found {len(groups)} data set(s), fusion {fusion}: take weighting.at=parameters."
+        )
+    if weighting.needs_shared == "representation" and config.accumulate > 1:
+        raise ConfigError(
+            "`weighting.at=representation` must see a step whole. "
+            f"Found accumulate={config.accumulate}: take weighting.at=parameters, or accumulate=1."
         )
     return weighting
 
 
 def parameter_groups(model: SceneNetwork, weighting: Weighting) -> list[dict[str, Any]]:
-    """The model's parameters; the weighting's in a group of their own, without decay."""
-    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
-    learnt = list(weighting.parameters())
-    return [*groups, {"params": learnt, "weight_decay": 0.0}] if learnt else groups
+    """The model's parameters, and the weighting's with what it wants for them."""
+    return [{"params": list(model.parameters())}, *weighting.parameter_groups()]
 
 
 def chosen_device(name: str) -> torch.device:
@@ -121,4 +138,4 @@ def chosen_device(name: str) -> torch.device:
 
 def plan(config: DictConfig) -> Plan:
     keys = ("epochs", "steps", "accumulate", "growth", "growth_every", "clip", "l1", "l2", "patience", "precision")
-    return Plan(**{key: config[key] for key in keys}, log_every=config.log.every)
+    return Plan(**{key: config[key] for key in keys}, log_every=config.log.every, conflict=config.log.conflict)

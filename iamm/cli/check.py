@@ -123,6 +123,7 @@ RULES: Mapping[str, Number | OneOf | Switch] = {
     "every": COUNT,
     "pictures": Number(0, whole=True),
     "log.attention": Switch(),
+    "log.conflict": Switch(),
     "relatedness": SHARE,
     "occlusion": SHARE,
     "word_drop": SHARE,

@@ -132,6 +132,7 @@ def result_values(
 
     return {
         "test": {scene: dict(found) for scene, found in tested.measures.items()},
+        "quality": dict(tested.qualities),
         "scene_weights": {scene: dict(found) for scene, found in tested.scene_weights.items()},
         "validation_quality": state.best_quality,
         "best_epoch": state.best_epoch,

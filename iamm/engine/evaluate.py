@@ -15,6 +15,7 @@ from iamm.engine.collate import collate
 from iamm.engine.sampler import evaluation_batches
 
 Batch = Mapping[str, SceneBatch]
+Measures = dict[str, dict[str, float]]
 
 
 class Network(Protocol):
@@ -29,11 +30,15 @@ class Network(Protocol):
 
     def parameters(self) -> Iterator[nn.Parameter]: ...
 
-    def shared_parameters(self) -> list[nn.Parameter]: ...
+    def head_parameters(self) -> list[list[nn.Parameter]]: ...
+
+    def trunk_parameters(self) -> list[nn.Parameter]: ...
+
+    def shared_parameters(self, groups: Sequence[Sequence[str]]) -> list[nn.Parameter]: ...
 
     def observe(self, batch: Batch) -> tuple[dict[str, Any], dict[str, torch.Tensor]]: ...
 
-    def measure(self, evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, float]], float]: ...
+    def measure(self, evidence: Mapping[str, Sequence[Any]]) -> tuple[Measures, dict[str, float]]: ...
 
 
 @dataclass(frozen=True)
@@ -43,14 +48,19 @@ class Evaluation:
     Args:
         measures: per scene, name → value.
         scene_weights: per scene, the mean attention over all scenes' names, where the fusion has any.
-        quality: mean over scenes of each head's own `quality` measure; what validation selects by.
+        qualities: per scene, the measure, 0 to 1, that its head is judged by.
         evidence: per scene, what the head noted of each example, sorted as evaluated.
     """
 
     measures: Mapping[str, Mapping[str, float]]
     scene_weights: Mapping[str, Mapping[str, float]]
-    quality: float
+    qualities: Mapping[str, float]
     evidence: Mapping[str, Sequence[Mapping[str, Any]]]
+
+    @property
+    def quality(self) -> float:
+        """The mean over scenes; what validation selects by."""
+        return sum(self.qualities.values()) / len(self.qualities)
 
 
 @torch.no_grad()
@@ -75,9 +85,9 @@ def evaluate(model: Network, datasets: Sequence[Dataset], split: str, device: to
             for name, part in weights.items():
                 seen[name].append(part)
     model.train(training)
-    measures, quality = model.measure(evidence)
+    measures, qualities = model.measure(evidence)
     scene_weights = {
         name: dict(zip(model.names, torch.cat(parts).double().mean(dim=0).tolist(), strict=True))
         for name, parts in seen.items()
     }
-    return Evaluation(measures, scene_weights, quality, evidence)
+    return Evaluation(measures, scene_weights, qualities, evidence)

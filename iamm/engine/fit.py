@@ -10,20 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from iamm import processes
 from iamm.dataset.base import Dataset
 from iamm.engine.collate import Augment, collate
 from iamm.engine.evaluate import Network, evaluate
-from iamm.engine.observer import Observer, Stepped, Totals
+from iamm.engine.observer import Observer, Part, Stepped, Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.engine.sampler import Sampler
-from iamm.errors import UserError
-from iamm.weighting.base import Weighting
-
-
-class DivergedError(UserError):
-    """A loss or gradient that is not a finite number."""
-
-    exit_code = 4
+from iamm.errors import DivergedError
+from iamm.weighting.base import Paths, Weighting, scene_gram
 
 
 def fit(
@@ -72,6 +67,7 @@ def fit(
         started = time.perf_counter()
         loop.run_epoch(state)
         found = evaluate(model, datasets, "validation", device)
+        weighting.end_validation(torch.tensor([found.qualities[name] for name in loop.order], device=device))
         better = found.quality > state.best_quality
         state.epoch += 1
         state.waited = 0 if better else state.waited + 1
@@ -105,8 +101,10 @@ class Loop:
         self.total = self.plan.total_steps(self.samplers)
         self.base_rates = [group.setdefault("base_lr", group["lr"]) for group in self.optimizer.param_groups]
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.shared = self.model.shared_parameters()
-        self.order = [scene.name for dataset in self.datasets for scene in dataset.scenes]
+        groups = [[scene.name for scene in dataset.scenes] for dataset in self.datasets]
+        self.order = [name for group in groups for name in group]
+        self.heads, self.trunk = self.model.head_parameters(), self.model.trunk_parameters()
+        self.shared = self.model.shared_parameters(groups)
 
     def run_epoch(self, state: RunState) -> None:
         self.model.train()
@@ -114,11 +112,12 @@ class Loop:
         steps = self.plan.epoch_steps(state.epoch, self.samplers)
         for number in range(1, steps + 1):
             rate = self.set_rate(state.step)
-            done = self.step(state.epoch)
+            telling = (state.step + 1) % self.plan.log_every == 0 or number == steps
+            done = self.step(state.epoch, conflict=telling and self.plan.conflict)
             interval.add(done)
             whole.add(done)
             state.step += 1
-            if state.step % self.plan.log_every == 0 or number == steps:
+            if telling:
                 self.tell(state, interval, rate)
                 interval = Totals(self.order, self.device)
         self.weighting.end_epoch(whole.mean_losses())
@@ -129,19 +128,23 @@ class Loop:
             group["lr"] = base * factor
         return self.optimizer.param_groups[0]["lr"]
 
-    def step(self, epoch: int) -> Stepped:
+    def step(self, epoch: int, *, conflict: bool = False) -> Stepped:
         """One optimizer step, from the gradients of `accumulate` batches of every data set."""
         self.optimizer.zero_grad(set_to_none=True)
-        parts = [self.add_gradients(epoch) for _ in range(self.plan.accumulate)]
+        parts = [self.add_gradients(epoch, conflict=conflict) for _ in range(self.plan.accumulate)]
+        weights = self.weighting.finish()
+        processes.average_gradients((*self.parameters, *self.weighting.parameters()))
         norm = self.shape_gradients()
         self.optimizer.step()
-        return Stepped.joined(parts, norm)
+        return Stepped.joined(parts, weights, norm)
 
-    def add_gradients(self, epoch: int) -> Stepped:
-        """Forward and backward of one batch of every data set."""
+    def add_gradients(self, epoch: int, *, conflict: bool) -> Part:
+        """Forward and backward of one batch of every data set; with `conflict`, the scenes' Gram matrix too."""
         losses: list[Tensor] = []
         observed: list[Tensor] = []
         seen: list[Tensor] = []
+        features: list[Tensor] = []
+        representation: list[Tensor] = []
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
             for dataset, sampler in zip(self.datasets, self.samplers, strict=True):
                 rows = sampler.next(self.plan.growth_at(epoch))
@@ -150,18 +153,21 @@ class Loop:
                 )
                 outcome = self.model(batch)
                 losses += outcome.losses.values()
+                features += outcome.features.values()
+                representation += outcome.representation
                 observed += [part.present.any() for part in batch.values()]
                 seen += [] if outcome.scene_weights is None else outcome.scene_weights.values()
-        joined, here = torch.stack(losses).float(), torch.stack(observed)
+        losses, here = [loss.float() for loss in losses], torch.stack(observed)
         attended = torch.stack(seen).float() if seen else None
-        weights = self.weighting.backward(
-            joined,
+        products = scene_gram(losses, here, self.shared) if conflict else None
+        self.weighting.backward(
+            losses,
             observed=here,
+            paths=Paths(features, representation, self.heads, self.trunk, self.shared),
             scene_weights=None if attended is None else attended.mean(dim=0),
-            shared=self.shared,
-            scale=1.0 / self.plan.accumulate,
+            share=1.0 / self.plan.accumulate,
         )
-        return Stepped(joined.detach(), weights, here, attended)
+        return Part(torch.stack(losses).detach(), here, attended, products)
 
     def shape_gradients(self) -> Tensor:
         """Regularise, then clip; return the norm of all gradients before clipping (0 where there is no clipping)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple, Protocol
 
 import torch
@@ -15,8 +16,33 @@ from iamm.engine.plan import RunState
 
 
 @dataclass(frozen=True)
+class Conflict:
+    """How the scenes' gradients of the shared parameters stand to each other, in one batch.
+
+    Args:
+        norms: |g_i| of each scene that was observed.
+        cosines: g_i · g_j / (|g_i| |g_j|) of each pair, in the order of the scenes; without those of norm 0.
+    """
+
+    norms: Mapping[str, float]
+    cosines: Mapping[tuple[str, str], float]
+
+    @staticmethod
+    def of(gram: Tensor, names: Sequence[str], observed: Tensor) -> Conflict:
+        numbers = gram.double()
+        norms = numbers.diagonal().sqrt()  # (S,)
+        cosines = numbers / norms.outer(norms)  # (S, S)
+        here = [place for place, seen in enumerate(observed.tolist()) if seen]
+        moved = [place for place in here if norms[place] > 0]
+        return Conflict(
+            {names[i]: float(norms[i]) for i in here},
+            {(names[i], names[j]): float(cosines[i, j]) for i, j in combinations(moved, 2)},
+        )
+
+
+@dataclass(frozen=True)
 class Interval:
-    """Means over the steps since the last record."""
+    """Means over the steps since the last record; the conflict is that of the last step."""
 
     step: int
     total: int
@@ -27,6 +53,7 @@ class Interval:
     rate: float
     gradient_norm: float
     steps_per_second: float
+    conflict: Conflict | None = None
 
 
 class Observer(Protocol):
@@ -37,34 +64,42 @@ class Observer(Protocol):
     def validated(self, state: RunState, evaluation: Evaluation) -> None: ...
 
 
-class Stepped(NamedTuple):
-    """What one optimizer step did.
+class Part(NamedTuple):
+    """What one batch of every data set gave.
 
     Shapes:
         losses: (S,), 0 where a scene was not observed
-        weights: (S,), as applied
         observed: (S,) bool
         scene_weights: (S, S), a row a scene that asks; None where the fusion has none
-        gradient_norm: (), before clipping
+        gram: (S, S), dot products of the scenes' gradients of the shared parameters, where they were asked for
     """
 
     losses: Tensor
-    weights: Tensor
     observed: Tensor
     scene_weights: Tensor | None
-    gradient_norm: Tensor | None = None
+    gram: Tensor | None
+
+
+class Stepped(NamedTuple):
+    """What one optimizer step did: its batches as one, the weights (S,) as applied, the norm () before clipping."""
+
+    losses: Tensor
+    observed: Tensor
+    scene_weights: Tensor | None
+    gram: Tensor | None
+    weights: Tensor
+    gradient_norm: Tensor
 
     @staticmethod
-    def joined(parts: Sequence[Stepped], norm: Tensor) -> Stepped:
-        """Accumulated batches as one step: a scene's loss is the mean over the batches in which it was observed."""
+    def joined(parts: Sequence[Part], weights: Tensor, norm: Tensor) -> Stepped:
+        """A scene's loss is the mean over the batches in which it was observed; the Gram matrix is the last one's."""
         if len(parts) == 1:
-            return parts[0]._replace(gradient_norm=norm)
+            return Stepped(*parts[0], weights, norm)
         seen = torch.stack([part.observed for part in parts])
         losses = torch.stack([part.losses for part in parts]).sum(dim=0) / seen.sum(dim=0).clamp(min=1)
-        weights = torch.stack([part.weights for part in parts]).mean(dim=0)
         attended = [part.scene_weights for part in parts if part.scene_weights is not None]
         mean = torch.stack(attended).mean(dim=0) if attended else None
-        return Stepped(losses, weights, seen.any(dim=0), mean, norm)
+        return Stepped(losses, seen.any(dim=0), mean, parts[-1].gram, weights, norm)
 
 
 class Totals:
@@ -85,6 +120,7 @@ class Totals:
         self.norm = torch.zeros((), device=device)
         self.steps = 0
         self.attended = False
+        self.last: Stepped | None = None
         self.started = time.perf_counter()
 
     def add(self, done: Stepped) -> None:
@@ -92,8 +128,8 @@ class Totals:
         self.weights += done.weights
         self.observed += done.observed
         self.steps += 1
-        if done.gradient_norm is not None:
-            self.norm += done.gradient_norm
+        self.norm += done.gradient_norm
+        self.last = done
         if done.scene_weights is not None:
             self.attended = True
             self.seen += done.scene_weights
@@ -117,4 +153,10 @@ class Totals:
             rate=rate,
             gradient_norm=float(self.norm) / self.steps,
             steps_per_second=self.steps / max(time.perf_counter() - self.started, 1e-9),
+            conflict=self.conflict(),
         )
+
+    def conflict(self) -> Conflict | None:
+        if self.last is None or self.last.gram is None:
+            return None
+        return Conflict.of(self.last.gram, self.names, self.last.observed)

@@ -25,6 +25,7 @@ class Plan:
         patience: validations without a better quality before stopping; None means never.
         precision: `fp32`, or `bf16` for the forward pass of training; evaluation always is fp32.
         log_every: steps between two records.
+        conflict: whether each record tells norms and angles of the scenes' gradients of its last step.
     """
 
     epochs: int
@@ -38,6 +39,7 @@ class Plan:
     patience: int | None = None
     precision: str = "fp32"
     log_every: int = 50
+    conflict: bool = False
 
     def growth_at(self, epoch: int) -> float:
         return self.growth ** (epoch // self.growth_every)

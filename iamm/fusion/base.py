@@ -38,6 +38,9 @@ class Fusion(nn.Module):
     gives_scene_weights = False
     """True where `Fused.scene_weights` is there for every batch."""
 
+    mixes_views = False
+    """True where a scene of a group reads what the encoders of the other scenes of the group gave."""
+
     def __init__(self, scenes: Sequence[str], dim: int) -> None:
         super().__init__()
         self.scenes = tuple(scenes)

@@ -26,6 +26,8 @@ class CrossSceneAttentionFusion(Fusion):
         dropout: share dropped of what is added.
     """
 
+    mixes_views = True
+
     def __init__(
         self,
         scenes: Sequence[str],

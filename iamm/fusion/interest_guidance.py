@@ -32,6 +32,7 @@ class InterestGuidanceFusion(Fusion):
     """
 
     gives_scene_weights = True
+    mixes_views = True
 
     def __init__(
         self,

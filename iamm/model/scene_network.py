@@ -18,10 +18,19 @@ Batch = Mapping[str, SceneBatch]
 
 
 class Outcome(NamedTuple):
-    """Losses () of the group's scenes, and the mean attention (S,) of its present examples over all scenes, if any."""
+    """What one group gave.
+
+    Shapes:
+        losses: per scene, ()
+        scene_weights: per scene, the mean attention (S,) of its present examples over all scenes; None if there is none
+        features: per scene, (B, T, D): all that its head reads of what lies before
+        representation: (B, T, D) each, what encoders gave to several scenes; empty where no scene reads another's
+    """
 
     losses: Mapping[str, Tensor]
     scene_weights: Mapping[str, Tensor] | None
+    features: Mapping[str, Tensor]
+    representation: Sequence[Tensor]
 
 
 class SceneNetwork(nn.Module):
@@ -59,9 +68,25 @@ class SceneNetwork(nn.Module):
         self.fusion = fusion(self.names, dim)
         self.heads = nn.ModuleDict({scene.name: head[scene.task](scene, dim) for scene in scenes})
 
-    def shared_parameters(self) -> list[nn.Parameter]:
-        """Those that several scenes share: the fusion's."""
-        return list(self.fusion.parameters())
+    def head_parameters(self) -> list[list[nn.Parameter]]:
+        """Per scene, those behind its features."""
+        return [list(self.heads[name].parameters()) for name in self.names]
+
+    def trunk_parameters(self) -> list[nn.Parameter]:
+        """All before the heads."""
+        return [*self.encoders.parameters(), *self.fusion.parameters()]
+
+    def shared_parameters(self, groups: Sequence[Sequence[str]]) -> list[nn.Parameter]:
+        """Those that several scenes' losses reach: the fusion's, and the encoders of views that the fusion mixes.
+
+        Counted with the fusion is what it holds for one scene alone, such as that scene's own pooling.
+
+        Args:
+            groups: names of the scenes of each data set.
+        """
+        mixed = [name for group in groups if self.fusion.mixes_views and len(group) > 1 for name in group]
+        encoders = [parameter for name in mixed for parameter in self.encoders[name].parameters()]
+        return [*encoders, *self.fusion.parameters()] if len(self.names) > 1 else []
 
     def head(self, name: str) -> Head:
         return cast(Head, self.heads[name])
@@ -78,11 +103,13 @@ class SceneNetwork(nn.Module):
         return fused.features, fused.scene_weights
 
     def forward(self, batch: Batch) -> Outcome:
-        features, weights = self.features(batch)
+        encoded = self.encoded(batch)
+        features, weights = self.fusion(encoded)
         losses = {name: self.head(name).loss(features[name], part) for name, part in batch.items()}
-        if weights is None:
-            return Outcome(losses, None)
-        return Outcome(losses, {name: present_mean(weights[name], batch[name].present) for name in batch})
+        attended = weights and {name: present_mean(weights[name], batch[name].present) for name in batch}
+        read = {name: part.values for name, part in features.items()}
+        mixed = self.fusion.mixes_views and len(batch) > 1
+        return Outcome(losses, attended, read, [part.values for part in encoded.values()] if mixed else [])
 
     @torch.no_grad()
     def observe(self, batch: Batch) -> tuple[dict[str, Evidence], dict[str, Tensor]]:
@@ -92,11 +119,12 @@ class SceneNetwork(nn.Module):
         seen = {} if weights is None else {name: weights[name][part.present] for name, part in batch.items()}
         return noted, seen
 
-    def measure(self, evidence: Mapping[str, Sequence[Evidence]]) -> tuple[dict[str, dict[str, float]], float]:
-        """Per scene its measures; and the quality: the mean over scenes of the measure that each head is judged by."""
+    def measure(
+        self, evidence: Mapping[str, Sequence[Evidence]]
+    ) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+        """Per scene its measures, and its quality: the measure that its head is judged by."""
         measures = {name: self.head(name).measure(parts) for name, parts in evidence.items()}
-        qualities = [found[self.head(name).quality] for name, found in measures.items()]
-        return measures, sum(qualities) / len(qualities)
+        return measures, {name: found[self.head(name).quality] for name, found in measures.items()}
 
     @torch.no_grad()
     def head_look(self, batch: Batch, name: str) -> Look | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from iamm.engine.evaluate import Evaluation
-from iamm.engine.observer import Interval
+from iamm.engine.observer import Conflict, Interval
 from iamm.engine.plan import RunState
 from iamm.report.records import RunFolder, write_text
 
@@ -50,6 +50,7 @@ class Recorder:
         values |= {tag("train", "weight", scene): value for scene, value in told.weights.items()}
         values |= scene_weight_values("train", told.scene_weights)
         values |= {tag("train", "learning_rate"): told.rate, tag("train", "gradient_norm"): told.gradient_norm}
+        values |= conflict_values(told.conflict)
         speed = {tag("time", "steps_per_second"): told.steps_per_second}
         self.scalars(values | speed, told.step)
         self.folder.append({"kind": "train", "step": told.step, "epoch": told.epoch, "values": values, "time": speed})
@@ -111,6 +112,14 @@ def scene_weight_values(phase: str, weights: Mapping[str, Mapping[str, float]]) 
         for scene, row in weights.items()
         for other, value in row.items()
     }
+
+
+def conflict_values(conflict: Conflict | None) -> dict[str, float]:
+    """Norms of the scenes' gradients, and the cosine of each pair."""
+    if conflict is None:
+        return {}
+    norms = {tag("train", "conflict", "norm", scene): value for scene, value in conflict.norms.items()}
+    return norms | {tag("train", "conflict", "cosine", *pair): value for pair, value in conflict.cosines.items()}
 
 
 def text_table(pairs: Sequence[tuple[str, str]]) -> str:

@@ -1,21 +1,83 @@
-"""The contract of every weighting: several scenes' losses in, one backward pass out, and the weights applied in it."""
+"""The contract of every weighting: several scenes' losses in, one step's gradients out, and the weights applied."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from iamm import processes
+from iamm.weighting.scene_gradients import Pieces, SceneGradients, gram
+
+
+class Paths(NamedTuple):
+    """Where gradients flow, from each scene's loss down to the parameters.
+
+    A loss reads its head's parameters and its features; all else it reaches through the features.
+
+    Shapes:
+        features: per scene, the tensor that its head reads; the same object where heads read one tensor
+        representation: the tensors that several scenes read, on the way to their features; empty where there are none
+        heads: per scene, the parameters behind its features
+        trunk: all parameters before the features
+        shared: those of the trunk that several scenes' losses reach
+    """
+
+    features: Sequence[Tensor]
+    representation: Sequence[Tensor]
+    heads: Sequence[Sequence[nn.Parameter]]
+    trunk: Sequence[nn.Parameter]
+    shared: Sequence[nn.Parameter]
+
+
+class Seen(NamedTuple):
+    """What a step has seen, over all its batches and processes.
+
+    Shapes:
+        losses: (S,), detached: the mean over the batches in which a scene was observed, else 0
+        observed: (S,) bool
+        scene_weights: (S,), mean attention of the fusion over scenes, detached; None where it has none
+    """
+
+    losses: Tensor
+    observed: Tensor
+    scene_weights: Tensor | None
+
+    @staticmethod
+    def joined(parts: Sequence[Seen]) -> Seen:
+        """The batches of one accumulated step as one."""
+        if len(parts) == 1:
+            return parts[0]
+        counts = torch.stack([part.observed for part in parts]).sum(dim=0)
+        losses = torch.stack([part.losses for part in parts]).sum(dim=0) / counts.clamp(min=1)
+        attended = [part.scene_weights for part in parts if part.scene_weights is not None]
+        return Seen(losses, counts > 0, torch.stack(attended).mean(dim=0) if attended else None)
+
+    def everywhere(self) -> Seen:
+        """The same in all processes: else each would weigh the scenes in its own way."""
+        if not processes.several():
+            return self
+        counts = processes.total(self.observed.to(self.losses))
+        losses = processes.total(self.losses * self.observed) / counts.clamp(min=1)
+        attended = None if self.scene_weights is None else processes.mean(self.scene_weights)
+        return Seen(losses, counts > 0, attended)
 
 
 class Weighting(nn.Module):
     """L = Σ_i w_i L_i, or a rule on the scenes' gradients.
 
-    The loop knows one call only, `backward`; a rule over gradients replaces it, a rule over losses gives `weights` (and
-    `penalty`, where its weights are learnt). State is held in buffers and parameters of fixed shape from the start.
+    The loop knows three calls: `backward` for each batch, `finish` before the optimizer's step, and the ends of epochs
+    and validations. A rule over losses gives `weights` (and `penalty`, where its weights are learnt); a rule over
+    gradients is a `GradientWeighting`. State is held in buffers and parameters of fixed shape from the start.
+
     Weights of the rules that normalise sum to 1 over all scenes (D0 §4.4: uniform is 1/M), so that a learning rate
-    means the same for all. A scene that a batch does not hold weighs 0 in that step, and the others keep their weights:
-    what a scene weighs does not depend on who else happens to be there.
+    means the same for all. A scene that a batch does not hold weighs 0 in that step. Where weights depend on each
+    other's losses, a step that observes n of the S scenes takes the rule for those n, times n/S: a scene alone in a
+    batch so weighs 1/S, as it would with equal weights.
+
+    Accumulated batches and several processes make one step together: its weights are those of the whole step.
 
     Args:
         scenes: S, how many losses there are.
@@ -24,40 +86,81 @@ class Weighting(nn.Module):
     needs_scene_weights = False
     """True where `weights` reads what the fusion attended to; only fusions with scene weights can then be used."""
 
+    needs_shared = ""
+    """What a rule over gradients must find: `parameters` or a `representation` that several scenes share."""
+
+    follows_step = False
+    """True where the weights depend on what this very step sees. With accumulated batches they are known only after
+    the last of these, and each scene's gradients are kept apart until then (S times the gradients' memory and time)."""
+
     def __init__(self, scenes: int) -> None:
         super().__init__()
         self.scenes = scenes
+        self.parts: list[Seen] = []
+        self.applied: list[Tensor] = []
+        self.kept = SceneGradients(scenes)
 
-    def weights(self, losses: Tensor, scene_weights: Tensor | None) -> Tensor:
-        """w, from this step's losses (S,) (detached) and the mean scene weights (S,) (detached).  # (S,)"""
+    def weights(self, seen: Seen) -> Tensor:
+        """w of this step.  # (S,)"""
         raise NotImplementedError
 
     def penalty(self) -> Tensor | float:
         """What each observed scene adds to Σ w_i L_i, (S,); the cost that keeps learnt weights from vanishing."""
         return 0.0
 
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The learnt weights for the run's optimizer, without decay, which would draw them to where they started."""
+        learnt = list(self.parameters())
+        return [{"params": learnt, "weight_decay": 0.0}] if learnt else []
+
     def backward(
         self,
-        losses: Tensor,
+        losses: Sequence[Tensor],
         *,
         observed: Tensor,
+        paths: Paths,
         scene_weights: Tensor | None = None,
-        shared: Sequence[nn.Parameter] = (),
-        scale: float = 1.0,
-    ) -> Tensor:
-        """Add this step's gradients to every parameter's `.grad`; return the applied weights ∂L/∂L_i.
+        share: float = 1.0,
+    ) -> None:
+        """Add this batch's gradients to every parameter's `.grad`, now or at `finish`.
 
         Args:
-            losses: (S,), with graph; 0 where a scene is not observed.
+            losses: S of (), each with its own graph; 0 where a scene is not observed.
             observed: (S,) bool, False for a scene none of whose examples is in this batch: its weight is then 0.
+            paths: where the gradients of these losses flow.
             scene_weights: (S,), the batch's mean attention of the fusion over scenes, detached; None where it has none.
-            shared: the parameters that several scenes share, for rules over gradients.
-            scale: factor on the whole loss, 1/n when gradients of n batches are accumulated.
+            share: of this batch in the step, 1/n when gradients of n batches are accumulated.
         """
-        weights = self.weights(losses.detach(), scene_weights) * observed
-        total = (weights * losses + self.penalty() * observed).sum()
-        (total * scale).backward()
-        return weights.detach()
+        joined = torch.stack(tuple(losses))  # (S,)
+        seen = Seen(joined.detach(), observed, scene_weights).everywhere()
+        self.parts.append(seen)
+        if self.follows_step and share < 1:
+            return self.keep(losses, observed, paths, share)
+        weights = self.weights(seen) * seen.observed
+        total = (weights * joined + self.penalty() * observed).sum()
+        (total * share).backward()
+        self.applied.append(weights.detach())
+
+    def finish(self) -> Tensor:
+        """Complete the step's gradients; the weights ∂L/∂L_i that were applied, the mean over accumulated batches."""
+        if self.kept.parameters:
+            seen = Seen.joined(self.parts)
+            self.applied.append(self.weights(seen) * seen.observed)
+            self.kept.write(self.applied[-1])
+        return self.told()
+
+    def told(self) -> Tensor:
+        """The weights applied in this step; nothing of it is left behind."""
+        applied = self.applied[0] if len(self.applied) == 1 else torch.stack(self.applied).mean(dim=0)
+        self.parts, self.applied, self.kept = [], [], SceneGradients(self.scenes)
+        return applied
+
+    def keep(self, losses: Sequence[Tensor], observed: Tensor, paths: Paths, share: float) -> None:
+        """Each observed scene's gradients, apart, of all parameters."""
+        everything = [*paths.trunk, *(parameter for head in paths.heads for parameter in head)]
+        for scene in observed.nonzero().flatten().tolist():
+            slopes = torch.autograd.grad(losses[scene] * share, everything, retain_graph=True, allow_unused=True)
+            self.kept.add(scene, everything, slopes)
 
     @torch.no_grad()
     def end_epoch(self, losses: Tensor) -> None:
@@ -65,3 +168,15 @@ class Weighting(nn.Module):
 
         A scene without any example in the epoch stands there as 0 or NaN.
         """
+
+    @torch.no_grad()
+    def end_validation(self, qualities: Tensor) -> None:
+        """Called after each validation with the quality (S,), 0 to 1, that each scene's head is judged by."""
+
+
+def scene_gram(losses: Sequence[Tensor], observed: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
+    """G_ij = g_i · g_j of the scenes' gradients of these parameters; the graphs stay.  # (S, S)"""
+    slopes: list[Pieces] = [()] * len(losses)
+    for scene in observed.nonzero().flatten().tolist():
+        slopes[scene] = torch.autograd.grad(losses[scene], parameters, retain_graph=True, allow_unused=True)
+    return gram(slopes, parameters)

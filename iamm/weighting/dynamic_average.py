@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from iamm.weighting.base import Weighting
+from iamm.weighting.base import Seen, Weighting
 
 
 class DynamicAverageWeighting(Weighting):
@@ -34,7 +34,7 @@ class DynamicAverageWeighting(Weighting):
         self.history: Tensor
         self.register_buffer("history", torch.zeros(2, scenes))  # the losses of the epochs e−2 and e−1
 
-    def weights(self, losses: Tensor, scene_weights: Tensor | None) -> Tensor:
+    def weights(self, seen: Seen) -> Tensor:
         known = ((self.history > 0) & self.history.isfinite()).all(dim=0)  # (S,)
         rate = torch.where(known, self.history[1] / self.history[0], 1.0)  # (S,)
         return torch.softmax(rate / self.temperature, dim=0)  # (S,)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from iamm.weighting.base import Weighting
+from iamm.weighting.base import Seen, Weighting
 
 
 class FixedWeighting(Weighting):
@@ -36,5 +36,5 @@ class FixedWeighting(Weighting):
         self.values: Tensor
         self.register_buffer("values", torch.tensor(given))
 
-    def weights(self, losses: Tensor, scene_weights: Tensor | None) -> Tensor:
+    def weights(self, seen: Seen) -> Tensor:
         return self.values  # (S,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from iamm.weighting.base import Weighting
+from iamm.weighting.base import Seen, Weighting
 
 
 class SceneAttentionWeighting(Weighting):
@@ -22,11 +22,12 @@ class SceneAttentionWeighting(Weighting):
     """
 
     needs_scene_weights = True
+    follows_step = True
 
-    def weights(self, losses: Tensor, scene_weights: Tensor | None) -> Tensor:
-        if scene_weights is None:
+    def weights(self, seen: Seen) -> Tensor:
+        if seen.scene_weights is None:
             raise ValueError(
                 "weighting=scene_attention needs a fusion that weighs the scenes. Found one without scene weights: "
                 "take fusion=interest_guidance or another weighting."
             )
-        return scene_weights.detach()  # (S,)
+        return seen.scene_weights  # (S,)

@@ -83,7 +83,13 @@ class TinyNetwork(nn.Module):
         self.names = tuple(names)
         self.autocast: list[bool] = []
 
-    def shared_parameters(self) -> list[nn.Parameter]:
+    def head_parameters(self) -> list[list[nn.Parameter]]:
+        return [list(self.parts[name].parameters()) for name in self.names]
+
+    def trunk_parameters(self) -> list[nn.Parameter]:
+        return []
+
+    def shared_parameters(self, groups: Sequence[Sequence[str]]) -> list[nn.Parameter]:
         return []
 
     def losses(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -91,7 +97,8 @@ class TinyNetwork(nn.Module):
 
     def forward(self, batch: Mapping[str, Any]) -> SimpleNamespace:
         self.autocast.append(torch.is_autocast_enabled("cpu"))
-        return SimpleNamespace(losses=self.losses(batch), scene_weights=None)
+        features = {name: part.inputs for name, part in batch.items()}
+        return SimpleNamespace(losses=self.losses(batch), scene_weights=None, features=features, representation=[])
 
     def observe(self, batch: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         self.autocast.append(torch.is_autocast_enabled("cpu"))
@@ -105,13 +112,13 @@ class TinyNetwork(nn.Module):
             name: torch.stack([w * (i + 1) for i in range(len(self.names))], 1) for name, w in weights.items()
         }
 
-    def measure(self, evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, float]], float]:
+    def measure(self, evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
         measures = {}
         for name, parts in evidence.items():
             right = [entry for part in parts for entry in part["right"]]
             surprise = torch.tensor([entry for part in parts for entry in part["surprise"]], dtype=torch.float64)
             measures[name] = {"accuracy": sum(right) / len(right), "loss": float(surprise.mean())}
-        return measures, sum(found["accuracy"] for found in measures.values()) / len(measures)
+        return measures, {name: found["accuracy"] for name, found in measures.items()}
 
 
 def classes(batch: Any) -> Tensor:
@@ -130,18 +137,26 @@ class Slopes(nn.Module):
         self.w = nn.Parameter(torch.tensor(start))
         self.qualities = list(qualities)
 
-    def shared_parameters(self) -> list[nn.Parameter]:
+    def head_parameters(self) -> list[list[nn.Parameter]]:
+        return [[] for _ in self.names]
+
+    def trunk_parameters(self) -> list[nn.Parameter]:
+        return [self.w]
+
+    def shared_parameters(self, groups: Sequence[Sequence[str]]) -> list[nn.Parameter]:
         return [self.w]
 
     def forward(self, batch: Mapping[str, Any]) -> SimpleNamespace:
-        return SimpleNamespace(losses={name: (self.slopes[name] * self.w).sum() for name in batch}, scene_weights=None)
+        losses = {name: (self.slopes[name] * self.w).sum() for name in batch}
+        features = dict.fromkeys(batch, self.w)
+        return SimpleNamespace(losses=losses, scene_weights=None, features=features, representation=[])
 
     def observe(self, batch: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return {name: {} for name in batch}, {}
 
-    def measure(self, evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, float]], float]:
+    def measure(self, evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
         quality = self.qualities.pop(0) if self.qualities else 0.0
-        return {name: {"accuracy": quality, "loss": 0.0} for name in evidence}, quality
+        return {name: {"accuracy": quality, "loss": 0.0} for name in evidence}, dict.fromkeys(evidence, quality)
 
 
 class Listener:

@@ -172,3 +172,44 @@ def test_a_batch_whose_view_is_absent_throughout(model, network, datasets):
     noted, _ = made.eval().observe(collate(dataset, "train", rows, CPU))
     assert noted["shapes_image"]["predicted"] == []
     assert len(noted["shapes_text"]["written"]) == len(rows)
+
+
+def reached(network: SceneNetwork, losses: dict[str, Tensor]) -> dict[int, list[str]]:
+    """Which scenes' losses reach each parameter, by autograd."""
+    parameters = list(network.parameters())
+    scenes: dict[int, list[str]] = {id(parameter): [] for parameter in parameters}
+    for name, loss in losses.items():
+        slopes = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+        for parameter, slope in zip(parameters, slopes, strict=True):
+            scenes[id(parameter)] += [name] if slope is not None and slope.any() else []
+    return scenes
+
+
+def test_heads_trunk_and_shared_parameters_are_what_they_are_called(model, data, network, datasets):
+    """A head's are its own scene's; the shared ones are all that several scenes reach, and else only of the fusion."""
+    made = network(model, data)
+    losses = {name: x for b in batches(datasets(data), "train", torch.arange(24)) for name, x in made(b).losses.items()}
+    scenes, names = reached(made, losses), {id(p): name for name, p in made.named_parameters()}
+    heads, trunk = made.head_parameters(), made.trunk_parameters()
+    assert sorted(map(id, [*trunk, *(p for head in heads for p in head)])) == sorted(scenes)
+    for name, head in zip(made.names, heads, strict=True):
+        assert all(scenes[id(parameter)] == [name] for parameter in head)
+    shared = {id(p) for p in made.shared_parameters([[s.name for s in d.scenes] for d in datasets(data)])}
+    several = {place for place, found in scenes.items() if len(found) > 1}
+    assert shared >= several
+    assert all(names[place].startswith("fusion.") for place in shared - several)
+
+
+def test_heads_read_nothing_but_their_features(model, data, network, datasets):
+    """So that gradients given to the features are all that the trunk needs; and what is read by several is named."""
+    made = network(model, data)
+    for batch in batches(datasets(data), "train", torch.arange(24)):
+        outcome = made(batch)
+        assert bool(outcome.representation) == (made.fusion.mixes_views and len(batch) > 1)
+        for name, loss in outcome.losses.items():
+            whole = torch.autograd.grad(loss, made.trunk_parameters(), retain_graph=True, allow_unused=True)
+            (slope,) = torch.autograd.grad(loss, outcome.features[name], retain_graph=True)
+            through = torch.autograd.grad(
+                outcome.features[name], made.trunk_parameters(), slope, retain_graph=True, allow_unused=True
+            )
+            torch.testing.assert_close(through, whole, rtol=0, atol=0)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 
 import pytest
 import torch
@@ -103,11 +102,11 @@ def test_evidence_and_scene_weights_of_present_rows(network, batch):
     assert {name: tuple(weights.shape) for name, weights in seen.items()} == {"left": (2, 2), "right": (1, 2)}
 
 
-def test_quality_is_the_mean_of_the_heads_own(network, batch):
+def test_qualities_are_the_heads_own(network, batch):
     noted, _ = network.observe(batch)
-    measures, quality = network.measure({"left": [noted["left"]] * 3, "right": [noted["right"]]})
+    measures, qualities = network.measure({"left": [noted["left"]] * 3, "right": [noted["right"]]})
     assert measures == {"left": {"share": 0.6, "loss": 228.0}, "right": {"share": 0.1, "loss": 42.0}}
-    assert math.isclose(quality, (0.6 + 0.1) / 2)
+    assert qualities == {"left": 0.6, "right": 0.1}
 
 
 def test_each_part_is_looked_at_where_it_stands(network, batch):
@@ -131,7 +130,7 @@ def test_parts_without_attention_show_nothing(network, batch):
 
 
 def test_shared_are_the_fusions_parameters(network):
-    (shared,) = network.shared_parameters()
+    (shared,) = network.shared_parameters([NAMES])
     assert shared is network.fusion.shift
     assert network.names == NAMES
 

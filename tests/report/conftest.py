@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from iamm.engine.evaluate import Evaluation
-from iamm.engine.observer import Interval
+from iamm.engine.observer import Conflict, Interval
 from iamm.report.records import RunFolder
+
+
+CONFLICT = Conflict({"a": 5.0, "b": 0.125}, {("a", "b"): -0.5})
 
 
 @pytest.fixture
@@ -23,7 +26,7 @@ def interval():
     def told(step: int) -> Interval:
         attended = {"a": {"a": 0.75, "b": 0.25}, "b": {"a": 0.5, "b": 0.5}}
         losses, weights = {"a": 1 / step, "b": 2.0}, {"a": 0.625, "b": 0.375}
-        return Interval(step, 40, 1 + step // 10, losses, weights, attended, 0.5**step, 3.0, 17.0)
+        return Interval(step, 40, 1 + step // 10, losses, weights, attended, 0.5**step, 3.0, 17.0, CONFLICT)
 
     return told
 
@@ -34,6 +37,6 @@ def evaluation() -> Evaluation:
     return Evaluation(
         {"a": {"accuracy": 0.5, "loss": 1.25}, "b": {"bleu": 0.125, "loss": 2.5}},
         {"a": {"a": 0.25, "b": 0.75}},
-        0.3125,
+        {"a": 0.5, "b": 0.125},
         {"a": [{"predicted": [1]}], "b": [{"written": written, "reference": ["a reference"] * 20}]},
     )

@@ -1,0 +1,30 @@
+"""Random numbers of a weighting's own, that a resumed run draws again."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class Draws(nn.Module):
+    """A fresh generator each time, from the seed and how many were taken: the count is the whole state.
+
+    What dropout or augmentation draw changes nothing here, and several processes draw the same.
+
+    Args:
+        seed: of the run.
+    """
+
+    PURPOSE = 1_996_811  # keeps these streams apart from others of the same seed
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+        self.taken: Tensor
+        self.register_buffer("taken", torch.zeros((), dtype=torch.int64))
+
+    def generator(self) -> np.random.Generator:
+        generator = np.random.default_rng([self.seed, self.PURPOSE, int(self.taken)])
+        self.taken += 1
+        return generator

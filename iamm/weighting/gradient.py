@@ -1,0 +1,158 @@
+"""What all rules over gradients have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from iamm import processes
+from iamm.errors import DivergedError
+from iamm.weighting.base import Paths, Seen, Weighting
+from iamm.weighting.scene_gradients import Pieces, add_gradient, gram
+
+PLACES = ("parameters", "representation")
+Slopes = dict[int, Tensor]
+"""∂L_i/∂features_i by the scene's number."""
+
+
+class GradientWeighting(Weighting):
+    """θ_trunk steps along Σ_i a_i g_i, with a found from the Gram matrix G_ij = g_i · g_j.
+
+    The weights a apply to all that lies before the heads. Each head is trained by its own scene's loss, weighted 1/S:
+    a scene's weight may be 0 or below, and a head must neither stop nor unlearn. What `finish` tells is a.
+
+    `at="parameters"`: g_i = ∂L_i/∂θ of the parameters that several scenes share; one pass through the trunk a scene.
+    `at="representation"`: g_i = ∂L_i/∂z of what the encoders give to several scenes; one pass in all (Sener and Koltun
+    2018, §3.3). By the chain rule |∂L_i/∂θ| ≤ |∂z/∂θ| |∂L_i/∂z|, so that what cancels at z cancels at θ; but angles
+    and norms at z are those at θ only where ∂z/∂θ keeps them. Exact enough to tell scenes that pull the same features
+    apart; blind to what happens behind z, in the fusion.
+
+    `every=k`: the weights are found in each k-th step and kept in between, where one pass is enough. A scene that is
+    not observed when they are found keeps those it had.
+
+    Args:
+        scenes: S, how many losses there are.
+        at: `parameters` or `representation`.
+        every: k, optimizer steps.
+
+    Raises:
+        ValueError: an unknown `at`; `every` below 1.
+        DivergedError: a gradient that is not finite.
+    """
+
+    def __init__(self, scenes: int, *, at: str = "parameters", every: int = 1) -> None:
+        super().__init__(scenes)
+        if at not in PLACES:
+            raise ValueError(f"`at` must be one of {', '.join(PLACES)}. Found {at!r}.")
+        if every < 1:
+            raise ValueError(f"`every` must be at least 1. Found {every}.")
+        self.needs_shared, self.every = at, every
+        self.shared: Sequence[nn.Parameter] = ()
+        self.found: Tensor
+        self.register_buffer("found", torch.full((scenes,), 1 / scenes))
+        self.steps: Tensor
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def rule(self, gram: np.ndarray) -> np.ndarray:
+        """a for the n scenes observed, from their Gram matrix (n, n); 1/n each where gradients are orthonormal."""
+        raise NotImplementedError
+
+    def shared_weights(self, gram: np.ndarray, losses: np.ndarray, observed: np.ndarray) -> np.ndarray:
+        """a for all S scenes: the rule for the n observed, times n/S.  # (S,)"""
+        weights = np.zeros(self.scenes)
+        if observed.all():
+            weights[:] = self.rule(gram)
+        elif observed.any():
+            weights[observed] = self.rule(gram[np.ix_(observed, observed)]) * observed.mean()
+        return weights
+
+    def head_weights(self) -> Sequence[float]:
+        """What each scene's loss weighs for its own head."""
+        return [1 / self.scenes] * self.scenes
+
+    def backward(
+        self,
+        losses: Sequence[Tensor],
+        *,
+        observed: Tensor,
+        paths: Paths,
+        scene_weights: Tensor | None = None,
+        share: float = 1.0,
+    ) -> None:
+        joined = torch.stack([loss.detach() for loss in losses])
+        self.parts.append(Seen(joined, observed, None).everywhere())
+        here = observed.nonzero().flatten().tolist()
+        slopes = self.pull_heads(losses, here, paths, share)
+        if int(self.steps) % self.every:
+            self.pull_trunk(slopes, paths, self.found * self.parts[-1].observed)
+        elif self.needs_shared == "parameters":
+            self.keep_trunk(slopes, paths)
+        elif share < 1:
+            raise ValueError("`at=representation` must see a step whole. Found accumulated batches: at=parameters can.")
+        else:
+            self.pull_trunk(slopes, paths, self.find(self.representation_gram(slopes, paths)))
+
+    def pull_heads(self, losses: Sequence[Tensor], here: Sequence[int], paths: Paths, share: float) -> Slopes:
+        """Give the heads their gradients; what of ∂L_i/∂features_i is this batch's, for each scene that is here."""
+        weights, slopes = self.head_weights(), {}
+        for scene in here:
+            head, loss = paths.heads[scene], losses[scene]
+            slopes[scene], *own = torch.autograd.grad(
+                loss,
+                (paths.features[scene], *head),
+                loss.new_full((), share),
+                retain_graph=scene != here[-1],
+                allow_unused=True,
+            )
+            for parameter, slope in zip(head, own, strict=True):
+                if slope is not None:
+                    add_gradient(parameter, slope, weights[scene])
+        return slopes
+
+    def keep_trunk(self, slopes: Slopes, paths: Paths) -> None:
+        """Each scene's gradients of the trunk, apart: a pass a scene."""
+        self.shared, last = paths.shared, len(slopes) - 1
+        for place, (scene, slope) in enumerate(slopes.items()):
+            features = paths.features[scene]
+            found = torch.autograd.grad(features, paths.trunk, slope, retain_graph=place < last, allow_unused=True)
+            self.kept.add(scene, paths.trunk, found)
+
+    def pull_trunk(self, slopes: Slopes, paths: Paths, weights: Tensor) -> None:
+        """Σ_i a_i g_i of the trunk in one pass."""
+        scale = weights.tolist()
+        features = [paths.features[scene] for scene in slopes]
+        if features:
+            torch.autograd.backward(features, [slope * scale[scene] for scene, slope in slopes.items()])
+        self.applied.append(weights)
+
+    def representation_gram(self, slopes: Slopes, paths: Paths) -> Tensor:
+        """G of ∂L_i/∂z, the processes' parts of the batch together.  # (S, S)"""
+        z = paths.representation
+        pieces: list[Pieces] = [()] * self.scenes
+        for scene, slope in slopes.items():
+            pieces[scene] = torch.autograd.grad(paths.features[scene], z, slope, retain_graph=True, allow_unused=True)
+        return processes.mean(processes.mean(gram(pieces, z)))
+
+    def find(self, products: Tensor) -> Tensor:
+        """a from G (S, S); kept for the steps until it is found anew.  # (S,)"""
+        seen = Seen.joined(self.parts)
+        numbers, observed = products.double().cpu().numpy(), seen.observed.cpu().numpy()
+        if not np.isfinite(numbers).all():
+            raise DivergedError(
+                "Gradients must stay finite. Found one that is not, of a scene: "
+                "lower optimizer.lr, set clip=1, or use precision=fp32."
+            )
+        weights = self.shared_weights(numbers, seen.losses.double().cpu().numpy(), observed)
+        self.found.copy_(torch.where(seen.observed, torch.from_numpy(weights).to(self.found), self.found))
+        return self.found * seen.observed
+
+    def finish(self) -> Tensor:
+        if self.kept.parameters:
+            self.kept.average()
+            self.applied.append(self.find(self.kept.gram(self.shared)))
+            self.kept.write(self.applied[-1])
+        self.steps += 1
+        return self.told()
