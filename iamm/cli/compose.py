@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from iamm.cli.check import check
 from iamm.cli.mistakes import explained, refuse_dashes
+from iamm.cli.simplex import expanded
 from iamm.errors import UserError
 
 SWEEP_FAILED = 3
@@ -39,6 +40,7 @@ def run_command_line() -> int:
             defects.append(error)
 
     refuse_dashes(sys.argv[1:])
+    sys.argv[1:] = map(expanded, sys.argv[1:])
     with explained():
         job()
     if defects:

@@ -103,8 +103,9 @@ class Loop:
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         groups = [[scene.name for scene in dataset.scenes] for dataset in self.datasets]
         self.order = [name for group in groups for name in group]
-        self.heads, self.trunk = self.model.head_parameters(), self.model.trunk_parameters()
-        self.shared = self.model.shared_parameters(groups)
+        self.heads, self.shared = self.model.head_parameters(), self.model.shared_parameters(groups)
+        several = set(self.shared)
+        self.private = [parameter for parameter in self.model.trunk_parameters() if parameter not in several]
 
     def run_epoch(self, state: RunState) -> None:
         self.model.train()
@@ -163,7 +164,7 @@ class Loop:
         self.weighting.backward(
             losses,
             observed=here,
-            paths=Paths(features, representation, self.heads, self.trunk, self.shared),
+            paths=Paths(features, representation, self.heads, self.shared, self.private),
             scene_weights=None if attended is None else attended.mean(dim=0),
             share=1.0 / self.plan.accumulate,
         )

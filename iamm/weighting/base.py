@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm import processes
-from iamm.weighting.scene_gradients import Pieces, SceneGradients, gram
+from iamm.weighting.scene_gradients import Rows, SceneGradients, gram
 
 
 class Paths(NamedTuple):
@@ -21,15 +21,15 @@ class Paths(NamedTuple):
         features: per scene, the tensor that its head reads; the same object where heads read one tensor
         representation: the tensors that several scenes read, on the way to their features; empty where there are none
         heads: per scene, the parameters behind its features
-        trunk: all parameters before the features
-        shared: those of the trunk that several scenes' losses reach
+        shared: the parameters before the features that several scenes' losses reach
+        private: the other parameters before the features
     """
 
     features: Sequence[Tensor]
     representation: Sequence[Tensor]
     heads: Sequence[Sequence[nn.Parameter]]
-    trunk: Sequence[nn.Parameter]
     shared: Sequence[nn.Parameter]
+    private: Sequence[nn.Parameter]
 
 
 class Seen(NamedTuple):
@@ -143,7 +143,7 @@ class Weighting(nn.Module):
 
     def finish(self) -> Tensor:
         """Complete the step's gradients; the weights ∂L/∂L_i that were applied, the mean over accumulated batches."""
-        if self.kept.parameters:
+        if not self.applied:
             seen = Seen.joined(self.parts)
             self.applied.append(self.weights(seen) * seen.observed)
             self.kept.write(self.applied[-1])
@@ -152,12 +152,14 @@ class Weighting(nn.Module):
     def told(self) -> Tensor:
         """The weights applied in this step; nothing of it is left behind."""
         applied = self.applied[0] if len(self.applied) == 1 else torch.stack(self.applied).mean(dim=0)
-        self.parts, self.applied, self.kept = [], [], SceneGradients(self.scenes)
+        self.parts, self.applied = [], []
+        self.kept.clear()
         return applied
 
     def keep(self, losses: Sequence[Tensor], observed: Tensor, paths: Paths, share: float) -> None:
         """Each observed scene's gradients, apart, of all parameters."""
-        everything = [*paths.trunk, *(parameter for head in paths.heads for parameter in head)]
+        everything = [*paths.shared, *paths.private, *(parameter for head in paths.heads for parameter in head)]
+        self.kept.begin(())
         for scene in observed.nonzero().flatten().tolist():
             slopes = torch.autograd.grad(losses[scene] * share, everything, retain_graph=True, allow_unused=True)
             self.kept.add(scene, everything, slopes)
@@ -176,7 +178,8 @@ class Weighting(nn.Module):
 
 def scene_gram(losses: Sequence[Tensor], observed: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
     """G_ij = g_i · g_j of the scenes' gradients of these parameters; the graphs stay.  # (S, S)"""
-    slopes: list[Pieces] = [()] * len(losses)
+    rows = Rows(len(losses))
+    rows.begin(parameters)
     for scene in observed.nonzero().flatten().tolist():
-        slopes[scene] = torch.autograd.grad(losses[scene], parameters, retain_graph=True, allow_unused=True)
-    return gram(slopes, parameters)
+        rows.add(scene, torch.autograd.grad(losses[scene], parameters, retain_graph=True, allow_unused=True))
+    return gram(rows.whole())

@@ -25,6 +25,6 @@ class Draws(nn.Module):
         self.register_buffer("taken", torch.zeros((), dtype=torch.int64))
 
     def generator(self) -> np.random.Generator:
-        generator = np.random.default_rng([self.seed, self.PURPOSE, int(self.taken)])
+        generator = np.random.default_rng((self.seed << 64) + (self.PURPOSE << 32) + int(self.taken))
         self.taken += 1
         return generator

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from iamm import processes
 from iamm.errors import DivergedError
 from iamm.weighting.base import Paths, Seen, Weighting
-from iamm.weighting.scene_gradients import Pieces, add_gradient, gram
+from iamm.weighting.scene_gradients import Rows, add_gradient, gram
 
 PLACES = ("parameters", "representation")
 Slopes = dict[int, Tensor]
@@ -50,7 +50,6 @@ class GradientWeighting(Weighting):
         if every < 1:
             raise ValueError(f"`every` must be at least 1. Found {every}.")
         self.needs_shared, self.every = at, every
-        self.shared: Sequence[nn.Parameter] = ()
         self.found: Tensor
         self.register_buffer("found", torch.full((scenes,), 1 / scenes))
         self.steps: Tensor
@@ -84,7 +83,7 @@ class GradientWeighting(Weighting):
     ) -> None:
         joined = torch.stack([loss.detach() for loss in losses])
         self.parts.append(Seen(joined, observed, None).everywhere())
-        here = observed.nonzero().flatten().tolist()
+        here = [scene for scene, seen in enumerate(observed.tolist()) if seen]
         slopes = self.pull_heads(losses, here, paths, share)
         if int(self.steps) % self.every:
             self.pull_trunk(slopes, paths, self.found * self.parts[-1].observed)
@@ -109,16 +108,21 @@ class GradientWeighting(Weighting):
             )
             for parameter, slope in zip(head, own, strict=True):
                 if slope is not None:
-                    add_gradient(parameter, slope, weights[scene])
+                    add_gradient(parameter, slope * weights[scene])
         return slopes
 
     def keep_trunk(self, slopes: Slopes, paths: Paths) -> None:
         """Each scene's gradients of the trunk, apart: a pass a scene."""
-        self.shared, last = paths.shared, len(slopes) - 1
+        trunk, last = (*paths.shared, *paths.private), len(slopes) - 1
+        self.kept.begin(paths.shared)
         for place, (scene, slope) in enumerate(slopes.items()):
-            features = paths.features[scene]
-            found = torch.autograd.grad(features, paths.trunk, slope, retain_graph=place < last, allow_unused=True)
-            self.kept.add(scene, paths.trunk, found)
+            self.kept.add(
+                scene,
+                paths.private,
+                torch.autograd.grad(
+                    paths.features[scene], trunk, slope, retain_graph=place < last, allow_unused=True
+                ),  # freed before the next pass, which then works in the same memory
+            )
 
     def pull_trunk(self, slopes: Slopes, paths: Paths, weights: Tensor) -> None:
         """Σ_i a_i g_i of the trunk in one pass."""
@@ -130,29 +134,29 @@ class GradientWeighting(Weighting):
 
     def representation_gram(self, slopes: Slopes, paths: Paths) -> Tensor:
         """G of ∂L_i/∂z, the processes' parts of the batch together.  # (S, S)"""
-        z = paths.representation
-        pieces: list[Pieces] = [()] * self.scenes
+        z, rows = paths.representation, Rows(self.scenes)
+        rows.begin(z)
         for scene, slope in slopes.items():
-            pieces[scene] = torch.autograd.grad(paths.features[scene], z, slope, retain_graph=True, allow_unused=True)
-        return processes.mean(processes.mean(gram(pieces, z)))
+            found = torch.autograd.grad(paths.features[scene], z, slope, retain_graph=True, allow_unused=True)
+            rows.add(scene, found)
+        return processes.mean(processes.mean(gram(rows.local())))
 
     def find(self, products: Tensor) -> Tensor:
         """a from G (S, S); kept for the steps until it is found anew.  # (S,)"""
         seen = Seen.joined(self.parts)
-        numbers, observed = products.double().cpu().numpy(), seen.observed.cpu().numpy()
+        numbers, losses, observed = (part.cpu().numpy() for part in (products, seen.losses.double(), seen.observed))
         if not np.isfinite(numbers).all():
             raise DivergedError(
                 "Gradients must stay finite. Found one that is not, of a scene: "
                 "lower optimizer.lr, set clip=1, or use precision=fp32."
             )
-        weights = self.shared_weights(numbers, seen.losses.double().cpu().numpy(), observed)
-        self.found.copy_(torch.where(seen.observed, torch.from_numpy(weights).to(self.found), self.found))
-        return self.found * seen.observed
+        weights = torch.from_numpy(self.shared_weights(numbers, losses, observed)).to(self.found)
+        self.found.copy_(torch.where(seen.observed, weights, self.found))
+        return weights
 
     def finish(self) -> Tensor:
-        if self.kept.parameters:
-            self.kept.average()
-            self.applied.append(self.find(self.kept.gram(self.shared)))
+        if not self.applied:
+            self.applied.append(self.find(gram(self.kept.rows.whole())))
             self.kept.write(self.applied[-1])
         self.steps += 1
         return self.told()

@@ -9,74 +9,122 @@ from torch import Tensor, nn
 
 from iamm import processes
 
-Pieces = Sequence[Tensor | None]
-"""A gradient parameter by parameter, None for what a loss does not reach; empty for none at all."""
+Slopes = Sequence[Tensor | None]
+"""A gradient piece by piece, None for what a loss does not reach."""
+
+BLOCK = 2048
+"""Products that are summed in the gradients' own precision."""
 
 
-class SceneGradients:
-    """g_i = ∂L_i/∂θ of each scene apart, summed over the batches of a step.
+class Rows:
+    """Gradients of the same tensors as the rows of one matrix (S, P), whose memory is used again in each step.
 
     Args:
         scenes: S.
     """
 
     def __init__(self, scenes: int) -> None:
-        self.parameters: Sequence[nn.Parameter] = ()
-        self.slopes: list[Pieces] = [()] * scenes
+        self.matrix = torch.empty(scenes, 0)
+        self.like: Sequence[Tensor] = ()
+        self.clear()
 
-    def add(self, scene: int, parameters: Sequence[nn.Parameter], slopes: Pieces) -> None:
-        """One scene's gradients of one batch; None for what its loss does not reach."""
-        self.parameters = parameters
-        before = self.slopes[scene]
-        self.slopes[scene] = [added(a, b) for a, b in zip(before, slopes, strict=True)] if before else slopes
+    def clear(self) -> None:
+        """A new step begins."""
+        self.filled = [False] * len(self.matrix)
 
-    def average(self) -> None:
-        """Each gradient becomes its mean over the processes."""
-        if processes.several():
-            self.slopes = [[processes.mean(piece) for piece in whole(s, self.parameters)] for s in self.slopes]
+    def begin(self, like: Sequence[Tensor]) -> None:
+        """Say of which tensors the gradients will be."""
+        size = sum(tensor.numel() for tensor in like)
+        self.like = like
+        if self.matrix.shape[1] != size or self.matrix.dtype != like[0].dtype or self.matrix.device != like[0].device:
+            self.matrix = torch.empty(len(self.matrix), size, dtype=like[0].dtype, device=like[0].device)
 
-    def gram(self, parameters: Sequence[nn.Parameter]) -> Tensor:
-        """G_ij = g_i · g_j over some of the parameters.  # (S, S)"""
-        places = {id(parameter): place for place, parameter in enumerate(self.parameters)}
-        chosen = [places[id(parameter)] for parameter in parameters]
-        return gram([[slopes[place] for place in chosen] if slopes else () for slopes in self.slopes], parameters)
+    @torch.no_grad()
+    def add(self, scene: int, slopes: Slopes) -> None:
+        """Put a gradient into the scene's row, or add it to what is there."""
+        pieces = [piece.reshape(-1) for piece in whole(slopes, self.like)]
+        if self.filled[scene]:
+            self.matrix[scene] += torch.cat(pieces)
+        else:
+            torch.cat(pieces, out=self.matrix[scene])
+        self.filled[scene] = True
+
+    def local(self) -> Tensor:
+        """The matrix, with zeros for the scenes that gave nothing.  # (S, P)"""
+        for scene, filled in enumerate(self.filled):
+            if not filled:
+                self.matrix[scene] = 0
+        return self.matrix
+
+    def whole(self) -> Tensor:
+        """Its mean over the processes.  # (S, P)"""
+        return processes.mean(self.local())
+
+
+def whole(slopes: Slopes, like: Sequence[Tensor]) -> list[Tensor]:
+    """The pieces with zeros for those that are missing."""
+    return [torch.zeros_like(p) if slope is None else slope for slope, p in zip(slopes, like, strict=True)]
+
+
+def gram(rows: Tensor) -> Tensor:
+    """G_ij = g_i · g_j in float64; block by block, since long sums in float32 lose digits (7e-5 in a million).
+
+    Shapes:
+        rows: (S, P) → (S, S)
+    """
+    scenes, size = rows.shape
+    count = size // BLOCK
+    blocks = rows[:, : count * BLOCK].view(scenes, count, BLOCK).transpose(0, 1)  # (P / BLOCK, S, BLOCK)
+    rest = rows[:, count * BLOCK :].double()
+    return torch.bmm(blocks, blocks.mT).sum(dim=0, dtype=torch.float64) + rest @ rest.mT
+
+
+class SceneGradients:
+    """g_i = ∂L_i/∂θ of each scene, summed over the batches of a step.
+
+    Args:
+        scenes: S.
+    """
+
+    def __init__(self, scenes: int) -> None:
+        self.rows = Rows(scenes)
+        self.clear()
+
+    def clear(self) -> None:
+        """A new step begins."""
+        self.rows.clear()
+        self.shared: Sequence[nn.Parameter] = ()
+        self.private: list[tuple[int, nn.Parameter, Tensor]] = []
+
+    def begin(self, shared: Sequence[nn.Parameter]) -> None:
+        """Say which parameters several scenes reach."""
+        self.shared = shared
+        if shared:
+            self.rows.begin(shared)
+
+    def add(self, scene: int, private: Sequence[nn.Parameter], slopes: Slopes) -> None:
+        """One scene's gradients of one batch: of the shared parameters, then of these others."""
+        count = len(self.shared)
+        if self.shared:
+            self.rows.add(scene, slopes[:count])
+        own = zip(private, slopes[count:], strict=True)
+        self.private += [(scene, parameter, slope) for parameter, slope in own if slope is not None]
 
     @torch.no_grad()
     def write(self, weights: Tensor) -> None:
         """θ.grad += Σ_i w_i g_i."""
+        if self.shared:
+            step = weights.to(self.rows.matrix) @ self.rows.whole()  # (P,)
+            pieces = step.split([parameter.numel() for parameter in self.shared])
+            for parameter, piece in zip(self.shared, pieces, strict=True):
+                add_gradient(parameter, piece.view_as(parameter))
         scale = weights.tolist()
-        for place, parameter in enumerate(self.parameters):
-            terms = [(scale[scene], slopes[place]) for scene, slopes in enumerate(self.slopes) if slopes]
-            for weight, slope in terms:
-                if slope is not None:
-                    add_gradient(parameter, slope, weight)
+        for scene, parameter, slope in self.private:
+            add_gradient(parameter, slope * scale[scene])
 
 
-def added(one: Tensor | None, other: Tensor | None) -> Tensor | None:
-    return one if other is None else other if one is None else one + other
-
-
-def add_gradient(parameter: nn.Parameter, slope: Tensor, weight: float) -> None:
+def add_gradient(parameter: nn.Parameter, slope: Tensor) -> None:
     if parameter.grad is None:
-        parameter.grad = slope * weight
+        parameter.grad = slope
     else:
-        parameter.grad.add_(slope, alpha=weight)
-
-
-@torch.no_grad()
-def gram(slopes: Sequence[Pieces], like: Sequence[Tensor]) -> Tensor:
-    """G_ij = g_i · g_j, for S gradients given piece by piece; a missing piece, or all, is zero.
-
-    Args:
-        slopes: S sequences as long as `like`, or empty.
-        like: tensors of the pieces' shapes.
-    """
-    rows = [torch.cat([piece.reshape(-1) for piece in whole(pieces, like)]) for pieces in slopes]
-    flat = torch.stack(rows).to(torch.promote_types(like[0].dtype, torch.float32))  # (S, P)
-    return flat @ flat.mT  # (S, S)
-
-
-def whole(pieces: Pieces, like: Sequence[Tensor]) -> list[Tensor]:
-    """The pieces with zeros for those that are missing."""
-    held = pieces or [None] * len(like)
-    return [torch.zeros_like(p) if piece is None else piece for piece, p in zip(held, like, strict=True)]
+        parameter.grad += slope

@@ -14,7 +14,7 @@ class Leaves:
 
     def __init__(self, numbers: Sequence[float]) -> None:
         self.losses = [nn.Parameter(torch.tensor(number, dtype=torch.float64)) for number in numbers]
-        self.paths = Paths(self.losses, (), [()] * len(numbers), self.losses, ())
+        self.paths = Paths(self.losses, (), [()] * len(numbers), (), self.losses)
 
     @property
     def slopes(self) -> Tensor:
@@ -59,7 +59,7 @@ class Common:
         each = 0.5 * (self.curvatures * (z - self.centres).square()).sum(dim=1)
         own = [0.5 * (head - place).square() for place, head in enumerate(self.heads)]
         losses = [a + b for a, b in zip(each.unbind(), own, strict=True)]
-        return losses, Paths([z] * len(losses), [z], [[head] for head in self.heads], [self.x], [self.x])
+        return losses, Paths([z] * len(losses), [z], [[head] for head in self.heads], [self.x], [])
 
     def gradients(self) -> Tensor:
         """g_i = A_i (x − c_i).  # (S, P)"""
