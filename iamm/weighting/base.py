@@ -37,32 +37,40 @@ class Seen(NamedTuple):
 
     Shapes:
         losses: (S,), detached: the mean over the batches in which a scene was observed, else 0
-        observed: (S,) bool
+        share: (S,), of the batches, those in which a scene was observed; of one batch, 0 or 1
         scene_weights: (S,), mean attention of the fusion over scenes, detached; None where it has none
     """
 
     losses: Tensor
-    observed: Tensor
+    share: Tensor
     scene_weights: Tensor | None
+
+    @property
+    def observed(self) -> Tensor:
+        return self.share > 0  # (S,)
 
     @staticmethod
     def joined(parts: Sequence[Seen]) -> Seen:
         """The batches of one accumulated step as one."""
         if len(parts) == 1:
             return parts[0]
-        counts = torch.stack([part.observed for part in parts]).sum(dim=0)
-        losses = torch.stack([part.losses for part in parts]).sum(dim=0) / counts.clamp(min=1)
+        shares = torch.stack([part.share for part in parts])  # (n, S)
+        losses = (torch.stack([part.losses for part in parts]) * shares).sum(dim=0)
         attended = [part.scene_weights for part in parts if part.scene_weights is not None]
-        return Seen(losses, counts > 0, torch.stack(attended).mean(dim=0) if attended else None)
+        mean = torch.stack(attended).mean(dim=0) if attended else None
+        return Seen(losses / positive(shares.sum(dim=0)), shares.mean(dim=0), mean)
 
     def everywhere(self) -> Seen:
         """The same in all processes: else each would weigh the scenes in its own way."""
         if not processes.several():
             return self
-        counts = processes.total(self.observed.to(self.losses))
-        losses = processes.total(self.losses * self.observed) / counts.clamp(min=1)
+        share, losses = processes.mean(self.share), processes.mean(self.losses * self.share)
         attended = None if self.scene_weights is None else processes.mean(self.scene_weights)
-        return Seen(losses, counts > 0, attended)
+        return Seen(losses / positive(share), share, attended)
+
+
+def positive(values: Tensor) -> Tensor:
+    return torch.where(values > 0, values, 1)
 
 
 class Weighting(nn.Module):
@@ -132,21 +140,26 @@ class Weighting(nn.Module):
             share: of this batch in the step, 1/n when gradients of n batches are accumulated.
         """
         joined = torch.stack(tuple(losses))  # (S,)
-        seen = Seen(joined.detach(), observed, scene_weights).everywhere()
+        seen = Seen(joined.detach(), observed.to(joined), scene_weights).everywhere()
         self.parts.append(seen)
         if self.follows_step and share < 1:
             return self.keep(losses, observed, paths, share)
-        weights = self.weights(seen) * seen.observed
-        total = (weights * joined + self.penalty() * observed).sum()
+        weights = self.weights(seen)
+        total = ((weights * joined + self.penalty()) * observed).sum()
         (total * share).backward()
-        self.applied.append(weights.detach())
+        self.applied.append(weights.detach() * seen.share)
 
     def finish(self) -> Tensor:
-        """Complete the step's gradients; the weights ∂L/∂L_i that were applied, the mean over accumulated batches."""
+        """Complete the step's gradients; the weights ∂L/∂L_i that were applied.
+
+        L_i is the scene's mean loss over the batches that observed it: of n accumulated batches (or processes), each
+        with 1/n of the step, a scene in k of them weighs k/n of what it does in all.
+        """
         if not self.applied:
             seen = Seen.joined(self.parts)
-            self.applied.append(self.weights(seen) * seen.observed)
-            self.kept.write(self.applied[-1])
+            weights = self.weights(seen)
+            self.kept.write(weights)
+            self.applied.append(weights * seen.share)
         return self.told()
 
     def told(self) -> Tensor:

@@ -82,11 +82,11 @@ class GradientWeighting(Weighting):
         share: float = 1.0,
     ) -> None:
         joined = torch.stack([loss.detach() for loss in losses])
-        self.parts.append(Seen(joined, observed, None).everywhere())
+        self.parts.append(Seen(joined, observed.to(joined), None).everywhere())
         here = [scene for scene, seen in enumerate(observed.tolist()) if seen]
         slopes = self.pull_heads(losses, here, paths, share)
         if int(self.steps) % self.every:
-            self.pull_trunk(slopes, paths, self.found * self.parts[-1].observed)
+            self.pull_trunk(slopes, paths, self.found)
         elif self.needs_shared == "parameters":
             self.keep_trunk(slopes, paths)
         elif share < 1:
@@ -130,7 +130,7 @@ class GradientWeighting(Weighting):
         features = [paths.features[scene] for scene in slopes]
         if features:
             torch.autograd.backward(features, [slope * scale[scene] for scene, slope in slopes.items()])
-        self.applied.append(weights)
+        self.applied.append(weights * self.parts[-1].share)
 
     def representation_gram(self, slopes: Slopes, paths: Paths) -> Tensor:
         """G of ∂L_i/∂z, the processes' parts of the batch together.  # (S, S)"""
@@ -156,7 +156,8 @@ class GradientWeighting(Weighting):
 
     def finish(self) -> Tensor:
         if not self.applied:
-            self.applied.append(self.find(gram(self.kept.rows.whole())))
-            self.kept.write(self.applied[-1])
+            weights = self.find(gram(self.kept.rows.whole()))
+            self.kept.write(weights)
+            self.applied.append(weights * Seen.joined(self.parts).share)
         self.steps += 1
         return self.told()

@@ -30,4 +30,4 @@ class SceneAttentionWeighting(Weighting):
                 "weighting=scene_attention needs a fusion that weighs the scenes. Found one without scene weights: "
                 "take fusion=interest_guidance or another weighting."
             )
-        return seen.scene_weights  # (S,)
+        return seen.scene_weights.detach()  # (S,)

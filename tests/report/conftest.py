@@ -8,7 +8,6 @@ from iamm.engine.evaluate import Evaluation
 from iamm.engine.observer import Conflict, Interval
 from iamm.report.records import RunFolder
 
-
 CONFLICT = Conflict({"a": 5.0, "b": 0.125}, {("a", "b"): -0.5})
 
 

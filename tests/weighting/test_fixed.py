@@ -6,15 +6,16 @@ import pytest
 import torch
 from torch import nn, tensor
 
+from iamm.weighting.base import Paths
 from iamm.weighting.fixed import FixedWeighting
 
 
 def test_by_hand():
     """L = 2·3x + 0·x³ + 0.5·x² at x = 2: 6 + 0 + 2 = 8; the weights are taken as they stand."""
-    x = nn.Parameter(tensor(2.0))
-    weighting = FixedWeighting(3, values=[2.0, 0.0, 0.5])
-    weights = weighting.backward(torch.stack((3 * x, x**3, x**2)), observed=tensor([True, True, True]))
-    torch.testing.assert_close(weights, tensor([2.0, 0.0, 0.5]))
+    x, weighting = nn.Parameter(tensor(2.0)), FixedWeighting(3, values=[2.0, 0.0, 0.5])
+    paths = Paths([x] * 3, [x], [()] * 3, [x], ())
+    weighting.backward([3 * x, x**3, x**2], observed=tensor([True, True, True]), paths=paths)
+    torch.testing.assert_close(weighting.finish(), tensor([2.0, 0.0, 0.5]))
     torch.testing.assert_close(x.grad, tensor(8.0))
 
 

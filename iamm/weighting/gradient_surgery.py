@@ -1,0 +1,53 @@
+"""Gradients that conflict are projected off each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from iamm.weighting.draws import Draws
+from iamm.weighting.gradient import GradientWeighting
+
+
+class GradientSurgeryWeighting(GradientWeighting):
+    """d = 1/n Σ_i g_i′; g_i′ starts at g_i and, for each other g_j: g_i′ ← g_i′ − min(0, g_i′·g_j)/|g_j|² g_j (PCGrad).
+
+    Each g_i meets the others in a random order of its own, which matters from three scenes on. It meets the g_j as they
+    came, not as projected; never itself. Nothing is projected on a zero gradient. All is done with coefficients: g_i′
+    is Σ_k c_k g_k, and c G holds its products with all gradients. Where none conflict, all weights are 1/n; no weight
+    is below that.
+
+    Args:
+        scenes: S, how many losses there are.
+        at: `parameters` or `representation`.
+        every: the weights are found anew in each k-th step.
+        seed: of the orders.
+
+    Source: Yu et al. 2020, Algorithm 1. The paper sums the projected gradients; here it is their mean.
+    """
+
+    def __init__(self, scenes: int, *, at: str = "parameters", every: int = 1, seed: int) -> None:
+        super().__init__(scenes, at=at, every=every)
+        self.draws = Draws(seed)
+
+    def rule(self, gram: np.ndarray) -> np.ndarray:
+        n, rows = len(gram), gram.tolist()
+        weights = [1.0] * n
+        if min(map(min, rows)) < 0:
+            for i, order in enumerate(self.orders(n)):
+                project(rows, i, order, weights)
+        return np.array(weights) / n  # (n,)
+
+    def orders(self, n: int) -> list[list[int]]:
+        """For each gradient, the order of all; drawn only where it matters."""
+        return [[0, 1]] * 2 if n == 2 else self.draws.generator().random((n, n)).argsort(axis=1).tolist()
+
+
+def project(rows: list[list[float]], i: int, order: list[int], weights: list[float]) -> None:
+    """Add to the weights the coefficients that gradient i takes on from those that it conflicts with."""
+    products = rows[i]  # g_i′ · g_k for all k
+    for j in order:
+        along, square = products[j], rows[j][j]
+        if along < 0 < square and j != i:
+            step = along / square
+            weights[j] -= step
+            products = [product - step * other for product, other in zip(products, rows[j], strict=True)]

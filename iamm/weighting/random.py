@@ -1,0 +1,46 @@
+"""Weights drawn anew in each step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.draws import Draws
+
+AHEAD = 128
+"""Steps whose weights are drawn at once: a generator costs more time than all else here."""
+
+
+class RandomWeighting(Weighting):
+    """w = softmax(ε), ε_i standard normal, drawn anew in each optimizer step: random loss weighting (RLW).
+
+    On average 1/S each: what does not surpass it owes nothing to its weights. Accumulated batches are weighted alike,
+    and so are several processes. What is drawn depends on
+    the seed and the number of the step.
+
+    Args:
+        scenes: S, how many losses there are.
+        seed: of the run.
+
+    Source: Lin et al. 2022, of whose distributions this is the normal one.
+    """
+
+    def __init__(self, scenes: int, *, seed: int) -> None:
+        super().__init__(scenes)
+        self.draws = Draws(seed)
+        self.ahead: Tensor
+        self.register_buffer("ahead", torch.full((AHEAD, scenes), 1 / scenes))
+        self.steps: Tensor
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))  # done
+
+    def weights(self, seen: Seen) -> Tensor:
+        steps = int(self.steps)
+        if steps == AHEAD * int(self.draws.taken):
+            noise = torch.from_numpy(self.draws.generator().standard_normal((AHEAD, self.scenes)))
+            self.ahead.copy_(torch.softmax(noise, dim=1))
+        return self.ahead[steps % AHEAD]  # (S,)
+
+    def finish(self) -> Tensor:
+        self.steps += 1
+        return super().finish()

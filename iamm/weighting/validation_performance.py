@@ -1,0 +1,58 @@
+"""More weight for scenes that validate badly."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from iamm.weighting.base import Seen, Weighting
+
+LOWEST, HIGHEST = 0.001, 0.999
+
+
+class ValidationPerformanceWeighting(Weighting):
+    """w_i ∝ −(1 − κ_i)^γ log κ_i, Σ w_i = 1: dynamic task prioritization (DTP).
+
+    κ_i is the running mean of what scene i's head is judged by (0 to 1) on the validation split: κ ← m κ + (1 − m) q,
+    from the first q on. It is taken as 0.001 to 0.999, so that a scene without any success keeps a finite weight and
+    one without failure some. Weights are equal before the first validation, and where all scenes are perfect.
+
+    The validation split then steers the training as well as choosing its best epoch: its measures are no longer clean,
+    and only those of the test split may be compared.
+
+    Args:
+        scenes: S, how many losses there are.
+        focus: γ ≥ 0; larger leaves less to scenes that do well.
+        memory: m in [0, 1), the share of the old mean that is kept.
+
+    Raises:
+        ValueError: a focus that is negative, a memory outside [0, 1).
+
+    Source: D0 §3.3, weights adjusted from how the model does in each scene; Guo et al. 2018, whose weights
+    are not normalised and have a γ for each task; what it does to single examples is no matter of this room.
+    """
+
+    def __init__(self, scenes: int, *, focus: float = 1.0, memory: float = 0.5) -> None:
+        super().__init__(scenes)
+        if not focus >= 0:
+            raise ValueError(f"`focus` must not be negative. Found {focus}.")
+        if not 0 <= memory < 1:
+            raise ValueError(f"`memory` must be at least 0 and below 1. Found {memory}.")
+        self.focus, self.memory = focus, memory
+        self.quality: Tensor
+        self.register_buffer("quality", torch.full((scenes,), math.nan))  # κ; NaN before the first validation
+        self.current: Tensor
+        self.register_buffer("current", torch.full((scenes,), 1 / scenes))
+
+    def weights(self, seen: Seen) -> Tensor:
+        return self.current  # (S,)
+
+    @torch.no_grad()
+    def end_validation(self, qualities: Tensor) -> None:
+        mean = self.memory * self.quality + (1 - self.memory) * qualities  # (S,)
+        self.quality.copy_(torch.where(self.quality.isnan(), qualities, mean))
+        bounded = self.quality.clamp(LOWEST, HIGHEST)  # (S,)
+        priority = (1 - bounded) ** self.focus * -bounded.log()  # (S,)
+        self.current.copy_(priority / priority.sum())
