@@ -227,7 +227,7 @@ def test_accumulated_batches_may_be_ragged(used, problem):
     weights, (slope, *heads) = take(used, batches, ([True, False, False], [False, True, False]))
     assert (weights[:2] > 0).all()
     assert slope.isfinite().all()
-    assert (slope @ batches[0].gradients()[:2].mT).abs().max() > 0
+    torch.testing.assert_close(slope, weights @ batches[0].gradients())
     assert [bool(head != 0) for head in heads[:SCENES]] == [True, True, False]
     weights, gradients = take(used, batches, ([False] * SCENES, [False] * SCENES))
     assert weights.tolist() == [0] * SCENES
