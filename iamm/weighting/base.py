@@ -112,9 +112,9 @@ class Weighting(nn.Module):
         """w of this step.  # (S,)"""
         raise NotImplementedError
 
-    def penalty(self) -> Tensor | float:
+    def penalty(self) -> Tensor | None:
         """What each observed scene adds to Σ w_i L_i, (S,); the cost that keeps learnt weights from vanishing."""
-        return 0.0
+        return None
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The learnt weights for the run's optimizer, without decay, which would draw them to where they started."""
@@ -139,14 +139,16 @@ class Weighting(nn.Module):
             scene_weights: (S,), the batch's mean attention of the fusion over scenes, detached; None where it has none.
             share: of this batch in the step, 1/n when gradients of n batches are accumulated.
         """
-        joined = torch.stack(tuple(losses))  # (S,)
-        seen = Seen(joined.detach(), observed.to(joined), scene_weights).everywhere()
+        joined, here = torch.stack(tuple(losses)), observed.to(losses[0])  # (S,)
+        seen = Seen(joined.detach(), here, scene_weights).everywhere()
         self.parts.append(seen)
         if self.follows_step and share < 1:
             return self.keep(losses, observed, paths, share)
-        weights = self.weights(seen)
-        total = ((weights * joined + self.penalty()) * observed).sum()
-        (total * share).backward()
+        weights, penalty = self.weights(seen), self.penalty()
+        total = joined.dot(weights * here)
+        if penalty is not None:
+            total = total + penalty.dot(here.to(penalty))
+        total.backward(total.new_full((), share))
         self.applied.append(weights.detach() * seen.share)
 
     def finish(self) -> Tensor:
@@ -165,7 +167,8 @@ class Weighting(nn.Module):
     def told(self) -> Tensor:
         """The weights applied in this step; nothing of it is left behind."""
         applied = self.applied[0] if len(self.applied) == 1 else torch.stack(self.applied).mean(dim=0)
-        self.parts, self.applied = [], []
+        self.parts.clear()
+        self.applied.clear()
         self.kept.clear()
         return applied
 

@@ -33,12 +33,15 @@ class DynamicAverageWeighting(Weighting):
         self.temperature = temperature
         self.history: Tensor
         self.register_buffer("history", torch.zeros(2, scenes))  # the losses of the epochs e−2 and e−1
+        self.shares: Tensor
+        self.register_buffer("shares", torch.full((scenes,), 1 / scenes))
 
     def weights(self, seen: Seen) -> Tensor:
-        known = ((self.history > 0) & self.history.isfinite()).all(dim=0)  # (S,)
-        rate = torch.where(known, self.history[1] / self.history[0], 1.0)  # (S,)
-        return torch.softmax(rate / self.temperature, dim=0)  # (S,)
+        return self.shares  # (S,)
 
     @torch.no_grad()
     def end_epoch(self, losses: Tensor) -> None:
         self.history.copy_(torch.stack((self.history[1], losses)))  # (2, S)
+        known = ((self.history > 0) & self.history.isfinite()).all(dim=0)  # (S,)
+        rate = torch.where(known, self.history[1] / self.history[0], 1.0)  # (S,)
+        self.shares.copy_(torch.softmax(rate / self.temperature, dim=0))

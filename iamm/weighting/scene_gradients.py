@@ -34,10 +34,11 @@ class Rows:
 
     def begin(self, like: Sequence[Tensor]) -> None:
         """Say of which tensors the gradients will be."""
-        size = sum(tensor.numel() for tensor in like)
         self.like = like
-        if self.matrix.shape[1] != size or self.matrix.dtype != like[0].dtype or self.matrix.device != like[0].device:
-            self.matrix = torch.empty(len(self.matrix), size, dtype=like[0].dtype, device=like[0].device)
+        size = sum(tensor.numel() for tensor in like)
+        dtype = torch.promote_types(like[0].dtype, torch.float32)  # gradients at features may be bf16
+        if (self.matrix.shape[1], self.matrix.dtype, self.matrix.device) != (size, dtype, like[0].device):
+            self.matrix = torch.empty(len(self.matrix), size, dtype=dtype, device=like[0].device)
 
     @torch.no_grad()
     def add(self, scene: int, slopes: Slopes) -> None:

@@ -62,3 +62,12 @@ def test_gram_of_losses_leaves_the_graphs():
     torch.testing.assert_close(found, tensor([[18.0, 18.0, 0.0], [18.0, 20.0, 0.0], [0.0] * 3], dtype=torch.float64))
     assert x.grad is None
     sum(losses).backward()
+
+
+def test_rows_of_bf16_are_summed_in_float32():
+    """65,536 ones: in bf16 a sum of ones ends at 256."""
+    rows, ones = Rows(1), torch.ones(1 << 16, dtype=torch.bfloat16)
+    rows.begin([ones])
+    rows.add(0, [ones])
+    rows.add(0, [ones])
+    assert gram(rows.whole()).tolist() == [[4.0 * (1 << 16)]]
