@@ -3,7 +3,7 @@
     for related in 1 0.5 0; do
         same="+experiment=weighting optimizer.lr=4e-3,8e-3 seed=0,1,2 output_dir=runs"
         same="$same dataset.shapes.relatedness=$related"
-        iamm-train -m $same weighting=<all but fixed, separated by commas>
+        iamm-train -m $same 'weighting=glob(*,exclude=fixed)'
         iamm-train -m $same weighting=fixed 'weighting.values=simplex(2,4)'
         iamm-train -m $same 'dataset.shapes.views=[image],[text]'
     done

@@ -8,21 +8,22 @@ import torch
 from torch import Tensor, distributed, nn
 
 
+def count() -> int:
+    there = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_world_size() if there else 1
+
+
 def several() -> bool:
-    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+    return count() > 1
 
 
-def total(values: Tensor) -> Tensor:
-    """The sum over all processes, the same in each."""
+def mean(values: Tensor) -> Tensor:
+    """The mean over all processes, the same in each."""
     if not several():
         return values
     values = values.clone()
     distributed.all_reduce(values)
-    return values
-
-
-def mean(values: Tensor) -> Tensor:
-    return total(values) / distributed.get_world_size() if several() else values
+    return values / count()
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:

@@ -133,13 +133,13 @@ class GradientWeighting(Weighting):
         self.applied.append(weights * self.parts[-1].share)
 
     def representation_gram(self, slopes: Slopes, paths: Paths) -> Tensor:
-        """G of ∂L_i/∂z, the processes' parts of the batch together.  # (S, S)"""
+        """G of ∂L_i/∂z, the processes' parts of the batch together: each has 1/n of it.  # (S, S)"""
         z, rows = paths.representation, Rows(self.scenes)
         rows.begin(z)
         for scene, slope in slopes.items():
             found = torch.autograd.grad(paths.features[scene], z, slope, retain_graph=True, allow_unused=True)
             rows.add(scene, found)
-        return processes.mean(processes.mean(gram(rows.local())))
+        return processes.mean(gram(rows.local())) / processes.count()
 
     def find(self, products: Tensor) -> Tensor:
         """a from G (S, S); kept for the steps until it is found anew.  # (S,)"""

@@ -15,15 +15,19 @@ from iamm.weighting.base import Paths, Weighting
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "weighting"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+RULES = [name for name in NAMES if "at" in list(OmegaConf.load(CONFIGS / f"{name}.yaml"))]
+CASES = [*NAMES, *(f"{name} representation" for name in RULES), *(f"{name} every" for name in RULES)]
+MODES = {"representation": {"at": "representation"}, "every": {"every": 3}, "": {}}
 GIVEN = {"values": [0.7, 0.1, 0.4], "seed": 3}
 STEPS = 4
 SCENES, ROWS, WIDTH = 3, 6, 5
 
 
-def built(name: str) -> Weighting:
+def built(case: str) -> Weighting:
+    name, _, mode = case.partition(" ")
     config = OmegaConf.load(CONFIGS / f"{name}.yaml")
     given = {key: value for key, value in GIVEN.items() if key in list(config)}
-    return instantiate(OmegaConf.merge(config, given))(SCENES).double()
+    return instantiate(OmegaConf.merge(config, given, MODES[mode]))(SCENES).double()
 
 
 class Job:
@@ -73,7 +77,7 @@ def work(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     rows = slice(0, ROWS // 2) if rank == 0 else slice(ROWS // 2, ROWS)
-    found = {name: [trained(name, rows), trained(name, rows, absent=(1, 2) if rank else None)] for name in NAMES}
+    found = {name: [trained(name, rows), trained(name, rows, absent=(1, 2) if rank else None)] for name in CASES}
     torch.save(found, f"{folder}/{rank}.pt")
     distributed.destroy_process_group()
 
@@ -86,14 +90,14 @@ def halves(tmp_path_factory):
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 def test_two_halves_make_the_whole(name, halves):
     whole = trained(name, slice(None))
     for found in halves:
         torch.testing.assert_close(found[name][0], whole, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 def test_both_agree_bit_by_bit_where_one_misses_a_scene(name, halves):
     one, other = (found[name][1] for found in halves)
     torch.testing.assert_close(one, other, rtol=0, atol=0)
@@ -103,7 +107,7 @@ def test_both_agree_bit_by_bit_where_one_misses_a_scene(name, halves):
 def test_alone_nothing_changes():
     values = torch.tensor([1.0, 2.0])
     assert processes.mean(values) is values
-    assert processes.total(values) is values
+    assert processes.count() == 1
     parameter = nn.Parameter(values)
     processes.average_gradients([parameter])
     assert parameter.grad is None
