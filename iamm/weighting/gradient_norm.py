@@ -11,6 +11,9 @@ from torch import Tensor
 from iamm.weighting.adam import Adam
 from iamm.weighting.gradient import GradientWeighting
 
+MET = 1e-6
+"""A length this near to its target, relatively, has met it: float32 tells no more, and the sign would be chance."""
+
 LEAST = 0.01
 """What a weight is raised to, where the mean weight is 1."""
 
@@ -88,7 +91,8 @@ class GradientNormWeighting(GradientWeighting):
         rate = remaining * count / (remaining @ observed)  # r
         lengths = weights * norms
         target = (lengths @ observed) / count * rate**self.alpha  # T
-        return np.sign(lengths - target) * norms * observed
+        gap = lengths - target
+        return np.sign(gap) * (np.abs(gap) > MET * target) * norms * observed
 
     def finish(self) -> Tensor:
         applied = super().finish()

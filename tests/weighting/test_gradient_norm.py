@@ -161,3 +161,11 @@ def test_heads_are_weighted_as_the_trunk_in_every_step(common, shared_step, ever
 def test_refuses_numbers_out_of_range(name, bad):
     with pytest.raises(ValueError, match=rf"`{name}` must (be positive|not be negative)\. Found"):
         GradientNormWeighting(2, **{name: bad})
+
+
+@pytest.mark.parametrize(("off", "moved"), [(1e-9, False), (1e-4, True)])
+def test_a_length_that_has_met_its_target_does_not_move(off, moved):
+    """Adam's first step is as long whatever the slope is: rounding must not decide in which direction."""
+    weighting = build(2)
+    weighting.shared_weights(np.diag([1.0, (1 + off) ** 2]), np.array([4.0, 2.0]), np.array([True, True]))
+    assert (learnt(weighting) != 1.0).any() == moved
