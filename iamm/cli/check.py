@@ -69,13 +69,29 @@ class Switch:
         return "true or false"
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """A list of numbers, each as a `Number` of its own."""
+
+    each: Number
+    empty: bool = False
+
+    def holds(self, value: Any) -> bool:
+        if value is None:
+            return self.empty
+        return isinstance(value, list) and all(self.each.holds(number) for number in value)
+
+    def words(self) -> str:
+        return f"a list, each of it {self.each.words()}{', or null' if self.empty else ''}"
+
+
 COUNT = Number(1, whole=True)
 COUNT_OR_NULL = Number(1, whole=True, empty=True)
 SHARE = Number(0, 1)
 SHARE_BELOW_1 = Number(0, 1, below=True)
 NOT_NEGATIVE = Number(0)
 
-RULES: Mapping[str, Number | OneOf | Switch] = {
+RULES: Mapping[str, Number | Numbers | OneOf | Switch] = {
     "mode": OneOf(("train", "eval")),
     "precision": OneOf(("fp32", "bf16")),
     "seed": Number(0, 2**32 - 1, whole=True),
@@ -133,6 +149,8 @@ RULES: Mapping[str, Number | OneOf | Switch] = {
     "smoothing": Number(0, above=True),
     "temperature": Number(0, above=True),
     "weighting.conflict": SHARE_BELOW_1,
+    "weighting.values": Numbers(NOT_NEGATIVE),
+    "weighting.reference": Numbers(Number(-math.inf), empty=True),
     "weighting.memory": SHARE_BELOW_1,
     "relatedness": SHARE,
     "occlusion": SHARE,

@@ -132,7 +132,8 @@ class Loop:
     def step(self, epoch: int, *, conflict: bool = False) -> Stepped:
         """One optimizer step, from the gradients of `accumulate` batches of every data set."""
         self.optimizer.zero_grad(set_to_none=True)
-        parts = [self.add_gradients(epoch, conflict=conflict) for _ in range(self.plan.accumulate)]
+        last = self.plan.accumulate - 1
+        parts = [self.add_gradients(epoch, conflict=conflict and part == last) for part in range(last + 1)]
         weights = self.weighting.finish()
         processes.average_gradients((*self.parameters, *self.weighting.parameters()))
         norm = self.shape_gradients()

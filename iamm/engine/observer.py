@@ -20,23 +20,21 @@ class Conflict:
     """How the scenes' gradients of the shared parameters stand to each other, in one batch.
 
     Args:
-        norms: |g_i| of each scene that was observed.
-        cosines: g_i · g_j / (|g_i| |g_j|) of each pair, in the order of the scenes; without those of norm 0.
+        norms: |g_i| of each scene that has one.
+        cosines: g_i · g_j / (|g_i| |g_j|) of each pair of these, in the order of the scenes.
     """
 
     norms: Mapping[str, float]
     cosines: Mapping[tuple[str, str], float]
 
     @staticmethod
-    def of(gram: Tensor, names: Sequence[str], observed: Tensor) -> Conflict:
-        numbers = gram.double()
-        norms = numbers.diagonal().sqrt()  # (S,)
-        cosines = numbers / norms.outer(norms)  # (S, S)
-        here = [place for place, seen in enumerate(observed.tolist()) if seen]
-        moved = [place for place in here if norms[place] > 0]
+    def of(gram: Tensor, names: Sequence[str]) -> Conflict:
+        norms = gram.diagonal().sqrt()  # (S,)
+        cosines = gram / norms.outer(norms)  # (S, S)
+        there = norms.nonzero().flatten().tolist()
         return Conflict(
-            {names[i]: float(norms[i]) for i in here},
-            {(names[i], names[j]): float(cosines[i, j]) for i, j in combinations(moved, 2)},
+            {names[i]: float(norms[i]) for i in there},
+            {(names[i], names[j]): float(cosines[i, j]) for i, j in combinations(there, 2)},
         )
 
 
@@ -71,7 +69,7 @@ class Part(NamedTuple):
         losses: (S,), 0 where a scene was not observed
         observed: (S,) bool
         scene_weights: (S, S), a row a scene that asks; None where the fusion has none
-        gram: (S, S), dot products of the scenes' gradients of the shared parameters, where they were asked for
+        gram: (S, S), dot products of the scenes' gradients of the shared parameters, where asked for
     """
 
     losses: Tensor
@@ -159,4 +157,4 @@ class Totals:
     def conflict(self) -> Conflict | None:
         if self.last is None or self.last.gram is None:
             return None
-        return Conflict.of(self.last.gram, self.names, self.last.observed)
+        return Conflict.of(self.last.gram.double(), self.names)

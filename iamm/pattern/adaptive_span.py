@@ -22,8 +22,9 @@ class AdaptiveSpanPattern(LocalPattern):
     Spans are paid for: `penalty`·mean(z)/limit is part of what is minimised, by its gradient alone, which a hook adds
     to that of the spans once for each backward pass that reaches them, so `accumulate=4` pays it four times a step; the
     loss that is logged is without it. A gradient that leads out of the range is dropped, so that no span gets stuck
-    outside. Where another parameter takes the place of the spans, as by `load_state_dict(assign=True)`, the hook is
-    lost, and both with it; copies of the whole module get it anew.
+    outside. A rule over scenes' gradients sees the penalty in each of them, and weighs it with them. Where another
+    parameter takes the place of the spans, as by `load_state_dict(assign=True)`, the hook is lost, and both with it;
+    copies of the whole module get it anew.
 
     The keys of a memory apart (pooling, a source text) have no place among the queries: all of them are met.
 

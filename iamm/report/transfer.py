@@ -10,7 +10,7 @@ from iamm.report.records import drop_keys
 Result = Mapping[str, Any]
 """The content of a `result.json`."""
 
-BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate")
+BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
 
 
 def transfer(together: Result, alone: Sequence[Result]) -> dict[str, float]:
@@ -39,6 +39,6 @@ def transfer(together: Result, alone: Sequence[Result]) -> dict[str, float]:
 
 def comparable(one: Result, other: Result) -> bool:
     """Same seed, budget and examples."""
-    first, second = ({**drop_keys(r["config"], ("views",))} for r in (one, other))
+    first, second = (drop_keys(result["config"], ("views",)) for result in (one, other))
     shared = [key for key in second["dataset"] if first["dataset"].get(key) == second["dataset"][key]]
     return bool(shared) and all(first[key] == second[key] for key in BUDGET)

@@ -114,5 +114,5 @@ def refuse_cancelling(gram: np.ndarray, norms: np.ndarray, weights: np.ndarray) 
 def cancelling(square: float) -> NoSolutionError:
     return NoSolutionError(
         "Bargaining needs scenes' gradients that do not cancel. Found a convex combination of them, each made 1 long, "
-        f"of squared length {square:.1e}: take another weighting."
+        f"of squared length {square:.1e}: take another weighting, such as multiple_gradient_descent."
     )

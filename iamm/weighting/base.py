@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm import processes
-from iamm.weighting.scene_gradients import Rows, SceneGradients, gram
+from iamm.weighting.scene_gradients import Rows, SceneGradients, add_zeros, gram
 
 
 class Paths(NamedTuple):
@@ -179,6 +179,8 @@ class Weighting(nn.Module):
         for scene in observed.nonzero().flatten().tolist():
             slopes = torch.autograd.grad(losses[scene] * share, everything, retain_graph=True, allow_unused=True)
             self.kept.add(scene, everything, slopes)
+        if not observed.all():
+            add_zeros(everything)
 
     @torch.no_grad()
     def end_epoch(self, losses: Tensor) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from iamm import processes
 from iamm.errors import DivergedError
 from iamm.weighting.base import Paths, Seen, Weighting
-from iamm.weighting.scene_gradients import Rows, add_gradient, gram
+from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gram
 
 PLACES = ("parameters", "representation")
 Slopes = dict[int, Tensor]
@@ -19,16 +19,18 @@ Slopes = dict[int, Tensor]
 
 
 class GradientWeighting(Weighting):
-    """θ_trunk steps along Σ_i a_i g_i, with a found from the Gram matrix G_ij = g_i · g_j.
+    """θ_shared steps along Σ_i a_i g_i, with a found from the Gram matrix G_ij = g_i · g_j.
 
-    The weights a apply to all that lies before the heads. Each head is trained by its own scene's loss, weighted 1/S:
-    a scene's weight may be 0 or below, and a head must neither stop nor unlearn. What `finish` tells is a.
+    The weights a are for the parameters that several scenes share. A scene's own, its head and an encoder that no other
+    scene reads, are trained by its own loss, weighted 1/S: a_i may be 0 or below, and what one scene alone needs must
+    neither stop nor be unlearnt. What `finish` tells is a.
 
     `at="parameters"`: g_i = ∂L_i/∂θ of the parameters that several scenes share; one pass through the trunk a scene.
     `at="representation"`: g_i = ∂L_i/∂z of what the encoders give to several scenes; one pass in all (Sener and Koltun
     2018, §3.3). By the chain rule |∂L_i/∂θ| ≤ |∂z/∂θ| |∂L_i/∂z|, so that what cancels at z cancels at θ; but angles
     and norms at z are those at θ only where ∂z/∂θ keeps them. Exact enough to tell scenes that pull the same features
-    apart; blind to what happens behind z, in the fusion.
+    apart; blind to what happens behind z, in the fusion. How long gradients are at z says nothing of θ (it falls with
+    the batch's size), so that G is divided by its mean diagonal.
 
     `every=k`: the weights are found in each k-th step and kept in between, where one pass is enough. A scene that is
     not observed when they are found keeps those it had.
@@ -68,8 +70,8 @@ class GradientWeighting(Weighting):
             weights[observed] = self.rule(gram[np.ix_(observed, observed)]) * observed.mean()
         return weights
 
-    def head_weights(self) -> Sequence[float]:
-        """What each scene's loss weighs for its own head."""
+    def own_weights(self) -> Sequence[float]:
+        """What each scene's loss weighs for its own parameters."""
         return [1 / self.scenes] * self.scenes
 
     def backward(
@@ -84,6 +86,8 @@ class GradientWeighting(Weighting):
         joined = torch.stack([loss.detach() for loss in losses])
         self.parts.append(Seen(joined, observed.to(joined), None).everywhere())
         here = [scene for scene, seen in enumerate(observed.tolist()) if seen]
+        for scene in set(range(self.scenes)) - set(here):
+            add_zeros((*paths.heads[scene], *paths.private))
         slopes = self.pull_heads(losses, here, paths, share)
         if int(self.steps) % self.every:
             self.pull_trunk(slopes, paths, self.found)
@@ -96,50 +100,63 @@ class GradientWeighting(Weighting):
 
     def pull_heads(self, losses: Sequence[Tensor], here: Sequence[int], paths: Paths, share: float) -> Slopes:
         """Give the heads their gradients; what of ∂L_i/∂features_i is this batch's, for each scene that is here."""
-        weights, slopes = self.head_weights(), {}
+        weights, slopes = self.own_weights(), {}
         for scene in here:
             head, loss = paths.heads[scene], losses[scene]
             slopes[scene], *own = torch.autograd.grad(
                 loss,
                 (paths.features[scene], *head),
                 loss.new_full((), share),
-                retain_graph=scene != here[-1],
+                retain_graph=scene != here[-1],  # heads may have parts of their graphs in common
                 allow_unused=True,
             )
-            for parameter, slope in zip(head, own, strict=True):
-                if slope is not None:
-                    add_gradient(parameter, slope * weights[scene])
+            add_gradients(head, own, weights[scene])
         return slopes
 
     def keep_trunk(self, slopes: Slopes, paths: Paths) -> None:
-        """Each scene's gradients of the trunk, apart: a pass a scene."""
-        trunk, last = (*paths.shared, *paths.private), len(slopes) - 1
+        """Each scene's gradients of what is shared, apart, and those of its own; a pass a scene."""
+        weights, trunk, last = self.own_weights(), (*paths.shared, *paths.private), len(slopes) - 1
         self.kept.begin(paths.shared)
         for place, (scene, slope) in enumerate(slopes.items()):
-            self.kept.add(
-                scene,
-                paths.private,
-                torch.autograd.grad(
-                    paths.features[scene], trunk, slope, retain_graph=place < last, allow_unused=True
-                ),  # freed before the next pass, which then works in the same memory
+            found = torch.autograd.grad(
+                paths.features[scene], trunk, slope, retain_graph=place < last, allow_unused=True
             )
+            self.kept.add(scene, (), found[: len(paths.shared)])
+            add_gradients(paths.private, found[len(paths.shared) :], weights[scene])
+            del found  # the next pass then works in the same memory
 
     def pull_trunk(self, slopes: Slopes, paths: Paths, weights: Tensor) -> None:
-        """Σ_i a_i g_i of the trunk in one pass."""
-        scale = weights.tolist()
+        """Σ_i a_i g_i of what is shared in one pass, and what is each scene's own in another, if there is such."""
         features = [paths.features[scene] for scene in slopes]
+        if features and paths.private:
+            self.push(features, slopes, self.own_weights(), paths.private, more=True)
         if features:
-            torch.autograd.backward(features, [slope * scale[scene] for scene, slope in slopes.items()])
+            self.push(features, slopes, weights.tolist(), paths.shared)
         self.applied.append(weights * self.parts[-1].share)
 
+    def push(
+        self,
+        features: Sequence[Tensor],
+        slopes: Slopes,
+        weights: Sequence[float],
+        parameters: Sequence[nn.Parameter],
+        *,
+        more: bool = False,
+    ) -> None:
+        """Add to the parameters' gradients those of the weighted losses; with `more` the graph stays."""
+        scaled = [slope * weights[scene] for scene, slope in slopes.items()]
+        torch.autograd.backward(features, scaled, inputs=list(parameters), retain_graph=more)
+
     def representation_gram(self, slopes: Slopes, paths: Paths) -> Tensor:
-        """G of ∂L_i/∂z, the processes' parts of the batch together: each has 1/n of it.  # (S, S)"""
+        """G of ∂L_i/∂z, divided by the mean of its diagonal; the processes' parts of the batch together.  # (S, S)"""
         z, rows = paths.representation, Rows(self.scenes)
         rows.begin(z)
         for scene, slope in slopes.items():
             found = torch.autograd.grad(paths.features[scene], z, slope, retain_graph=True, allow_unused=True)
             rows.add(scene, found)
-        return processes.mean(gram(rows.local())) / processes.count()
+        products = processes.mean(gram(rows.local())) / processes.count()
+        lengths = products.diagonal()
+        return products / (lengths.sum() / (lengths > 0).sum()).nan_to_num(1.0)
 
     def find(self, products: Tensor) -> Tensor:
         """a from G (S, S); kept for the steps until it is found anew.  # (S,)"""

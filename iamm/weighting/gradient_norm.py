@@ -61,7 +61,7 @@ class GradientNormWeighting(GradientWeighting):
         self.start: Tensor
         self.register_buffer("start", torch.full((scenes,), torch.nan))  # L(0)
 
-    def head_weights(self) -> Sequence[float]:
+    def own_weights(self) -> Sequence[float]:
         return (self.learnt / self.scenes).tolist()
 
     def shared_weights(self, gram: np.ndarray, losses: np.ndarray, observed: np.ndarray) -> np.ndarray:

@@ -67,7 +67,7 @@ class ImpartialWeighting(GradientWeighting):
         scale = np.exp(self.log_scale.tolist())  # (S,)
         return super().shared_weights(gram * scale[:, None] * scale, losses, observed) * scale  # (S,)
 
-    def head_weights(self) -> Sequence[float]:
+    def own_weights(self) -> Sequence[float]:
         return (self.log_scale.detach().exp() / self.scenes).tolist()
 
     def pull_heads(self, losses: Sequence[Tensor], here: Sequence[int], paths: Paths, share: float) -> Slopes:

@@ -16,8 +16,7 @@ class RandomWeighting(Weighting):
     """w = softmax(ε), ε_i standard normal, drawn anew in each optimizer step: random loss weighting (RLW).
 
     On average 1/S each: what does not surpass it owes nothing to its weights. Accumulated batches are weighted alike,
-    and so are several processes. What is drawn depends on
-    the seed and the number of the step.
+    and so are several processes. What is drawn depends on the seed and the number of the step.
 
     Args:
         scenes: S, how many losses there are.

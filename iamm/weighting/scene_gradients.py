@@ -129,3 +129,17 @@ def add_gradient(parameter: nn.Parameter, slope: Tensor) -> None:
         parameter.grad = slope
     else:
         parameter.grad += slope
+
+
+def add_gradients(parameters: Sequence[nn.Parameter], slopes: Slopes, weight: float) -> None:
+    """θ.grad += w g, for what the loss reaches."""
+    for parameter, slope in zip(parameters, slopes, strict=True):
+        if slope is not None:
+            add_gradient(parameter, slope * weight)
+
+
+def add_zeros(parameters: Sequence[nn.Parameter]) -> None:
+    """A gradient of 0 where there is none: optimizers then see all scenes in each step, as with one loss for all."""
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)

@@ -77,6 +77,9 @@ def test_a_model_with_a_weighting_trains_a_step(model, weighting):
     if weighting == "scene_attention" and "InterestGuidance" not in config.fusion["_target_"]:
         with pytest.raises(ConfigError, match=r"Found fusion \w+Fusion: choose fusion=interest_guidance"):
             build(config, shapes())
+    elif "at" in config.weighting and "None" in config.fusion["_target_"]:
+        with pytest.raises(ConfigError, match=r"need parameters that several scenes share\. Found 2 scene\(s\)"):
+            build(config, shapes())
     else:
         trained(config)
 

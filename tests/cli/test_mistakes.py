@@ -63,6 +63,20 @@ MISTAKES = [  # the words, what the line must hold
     ("dataset.shapes.train=0", "`dataset.shapes.train` must be a whole number at least 1", "Found 0."),
     ("dataset.shapes.relatedness=2", "`dataset.shapes.relatedness` must be a number at least 0 and at most 1.", "2."),
     ("weighting=fixed", "`weighting.values` must be given", "add weighting.values=…"),
+    ("weighting=fixed weighting.values=[a,1]", "`weighting.values` must be a list, each of it a number", "['a', 1]"),
+    ("weighting=fixed weighting.values=0.5", "`weighting.values` must be a list, each of it a number", "Found 0.5."),
+    (
+        "weighting=nash weighting.at=heads",
+        "`weighting.at` must be one of parameters, representation.",
+        "Found 'heads'.",
+    ),
+    ("weighting=nash weighting.every=0", "`weighting.every` must be a whole number at least 1.", "Found 0."),
+    (
+        "weighting=conflict_averse weighting.conflict=1",
+        "`weighting.conflict` must be a number at least 0 and below",
+        "1.",
+    ),
+    ("log.conflict=yes", "`log.conflict` must be true or false.", "Found 'yes'."),
     ("log.attention=yes", "`log.attention` must be true or false.", "Found 'yes'."),
     ("log.attention=1", "`log.attention` must be true or false.", "Found 1."),
     (
@@ -90,6 +104,12 @@ MISTAKES = [  # the words, what the line must hold
 BUILT = [  # found by the parts themselves, hence after torch is imported
     ("weighting=scene_attention fusion=shared", "Found fusion SharedFusion: choose fusion=interest_guidance", CONFIG),
     ("weighting=fixed weighting.values=[1]", "`values` must hold one weight per scene. Found 1 for 2", CONFIG),
+    ("weighting=nash fusion=none", "Found 2 scene(s) and fusion NoneFusion: choose another weighting", CONFIG),
+    ("log.conflict=true fusion=none", "Found 2 scene(s) and fusion NoneFusion: choose another weighting", CONFIG),
+    ("weighting=aligned dataset.shapes.views=[text]", "Found 1 scene(s) and fusion InterestGuidanceFusion", CONFIG),
+    ("weighting=aligned weighting.at=representation fusion=shared", "Found 1 data set(s), fusion SharedFusion", CONFIG),
+    ("weighting=aligned weighting.at=representation accumulate=2", "Found accumulate=2: take weighting.at=par", CONFIG),
+    ("weighting=fair weighting.alpha=0", "`alpha` must be positive and finite. Found 0.", CONFIG),
     ("schedule.final=2", "`final` must lie in [0, 1]. Found 2.", CONFIG),
     ("+optimizer.lrr=1", "A part must know its keys and their values. Found: ", CONFIG),
     ("optimizer.betas=3", "A part must know its keys and their values. Found: ", CONFIG),

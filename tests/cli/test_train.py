@@ -117,6 +117,18 @@ def test_same_command_same_bits(process, command, small, tmp_path):
     assert not torch.equal(next(iter(tensors(only_run(tmp_path / "three")).values())), next(iter(kept[0].values())))
 
 
+def test_conflict_on_request(command, small, tmp_path):
+    """Norms and the cosine of the scenes' gradients; the bits of the training are the same with and without."""
+    for folder, more in (("with", ["log.conflict=true"]), ("without", [])):
+        assert command(*small, "weighting=nash", "log.every=3", f"output_dir={folder}", *more).code == 0
+    told, plain = (records(only_run(tmp_path / folder)) for folder in ("with", "without"))
+    tags = {f"train/conflict/norm/{scene}" for scene in SCENES} | {"train/conflict/cosine/" + "/".join(SCENES)}
+    for (kind, step, values), (_, _, others) in zip(told, plain, strict=True):
+        assert set(values) - set(others) == (tags if kind == "train" else set()), step
+        assert {name: values[name] for name in others} == others
+        assert all(-1 <= values[name] <= 1 for name in tags & set(values) if "cosine" in name)
+
+
 def test_killed_and_started_again(started, command, small, tmp_path):
     """Killed once a checkpoint is there, in the middle of five epochs; then the same command in another process."""
     words = (*small, "epochs=5", "dataset.shapes.train=192", "weighting=dynamic_average", "log.every=2")

@@ -29,12 +29,16 @@ class Given(Weighting):
         super().__init__(len(values))
         self.register_buffer("values", torch.tensor(values))
         self.epochs: list[list[float]] = []
+        self.qualities: list[list[float]] = []
 
     def weights(self, seen):
         return self.values
 
     def end_epoch(self, losses):
         self.epochs.append(losses.tolist())
+
+    def end_validation(self, qualities):
+        self.qualities.append(qualities.tolist())
 
 
 def falling(step: int, total: int) -> float:
@@ -284,6 +288,17 @@ def test_a_growing_batch(slopes, pictures, listener):
     assert [told.step for told in listener.told] == [4, 8, 10, 12, 13]
     assert set(totals) == {13}
     assert [sampler["growth"] for sampler in state.samplers] == [4.0]
+
+
+def test_the_weighting_is_told_each_validation(begin, datasets, listener):
+    """Every scene's quality, in the order of the scenes."""
+    model, optimizer = begin()
+    weighting = Given(0.7, 0.2)
+    trained(model, optimizer, datasets, weighting=weighting, observers=[listener])
+    found = [[evaluation.qualities[name] for name in NAMES] for _, evaluation in listener.validations]
+    np.testing.assert_allclose(weighting.qualities, found, rtol=1e-6)
+    assert len(found) == EPOCHS
+    assert any(one != other for one, other in found)
 
 
 QUALITIES = (0.1, 0.5, 0.4, 0.5, 0.9)

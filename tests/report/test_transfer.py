@@ -7,7 +7,8 @@ from iamm.report.transfer import transfer
 
 def result(quality, seed=0, views=("image", "text"), **changed):
     data = {"shapes": {"seed": seed, "train": 50, "views": list(views), **changed.pop("data", {})}}
-    budget = {"seed": seed, "epochs": 3, "steps": None, "batch_size": 8, "accumulate": 1, **changed}
+    budget = {"seed": seed, "epochs": 3, "steps": None, "batch_size": 8, "accumulate": 1, "growth": 1.0}
+    budget |= {"growth_every": 1, "patience": None, **changed}
     return {"quality": quality, "config": {**budget, "dataset": data}}
 
 
