@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm import processes
-from iamm.weighting.scene_gradients import Rows, SceneGradients, add_zeros, gram
+from iamm.weighting.scene_gradients import Rows, add_gradient, add_zeros, gram
 
 
 class Paths(NamedTuple):
@@ -106,7 +106,7 @@ class Weighting(nn.Module):
         self.scenes = scenes
         self.parts: list[Seen] = []
         self.applied: list[Tensor] = []
-        self.kept = SceneGradients(scenes)
+        self.kept: dict[tuple[int, nn.Parameter], Tensor] = {}
 
     def weights(self, seen: Seen) -> Tensor:
         """w of this step.  # (S,)"""
@@ -160,7 +160,7 @@ class Weighting(nn.Module):
         if not self.applied:
             seen = Seen.joined(self.parts)
             weights = self.weights(seen)
-            self.kept.write(weights)
+            self.pay(weights.tolist())
             self.applied.append(weights * seen.share)
         return self.told()
 
@@ -175,12 +175,20 @@ class Weighting(nn.Module):
     def keep(self, losses: Sequence[Tensor], observed: Tensor, paths: Paths, share: float) -> None:
         """Each observed scene's gradients, apart, of all parameters."""
         everything = [*paths.shared, *paths.private, *(parameter for head in paths.heads for parameter in head)]
-        self.kept.begin(())
         for scene in observed.nonzero().flatten().tolist():
             slopes = torch.autograd.grad(losses[scene] * share, everything, retain_graph=True, allow_unused=True)
-            self.kept.add(scene, everything, slopes)
+            for parameter, slope in zip(everything, slopes, strict=True):
+                if slope is not None:
+                    before = self.kept.get((scene, parameter))
+                    self.kept[scene, parameter] = slope if before is None else before + slope
         if not observed.all():
             add_zeros(everything)
+
+    @torch.no_grad()
+    def pay(self, weights: Sequence[float]) -> None:
+        """θ.grad += Σ_i w_i g_i of what was kept."""
+        for (scene, parameter), slope in self.kept.items():
+            add_gradient(parameter, slope * weights[scene])
 
     @torch.no_grad()
     def end_epoch(self, losses: Tensor) -> None:

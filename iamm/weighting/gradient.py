@@ -52,6 +52,8 @@ class GradientWeighting(Weighting):
         if every < 1:
             raise ValueError(f"`every` must be at least 1. Found {every}.")
         self.needs_shared, self.every = at, every
+        self.shared: Sequence[nn.Parameter] = ()
+        self.rows = Rows(scenes)
         self.found: Tensor
         self.register_buffer("found", torch.full((scenes,), 1 / scenes))
         self.steps: Tensor
@@ -116,12 +118,13 @@ class GradientWeighting(Weighting):
     def keep_trunk(self, slopes: Slopes, paths: Paths) -> None:
         """Each scene's gradients of what is shared, apart, and those of its own; a pass a scene."""
         weights, trunk, last = self.own_weights(), (*paths.shared, *paths.private), len(slopes) - 1
-        self.kept.begin(paths.shared)
+        self.shared = paths.shared
+        self.rows.begin(paths.shared)
         for place, (scene, slope) in enumerate(slopes.items()):
             found = torch.autograd.grad(
                 paths.features[scene], trunk, slope, retain_graph=place < last, allow_unused=True
             )
-            self.kept.add(scene, (), found[: len(paths.shared)])
+            self.rows.add(scene, found[: len(paths.shared)])
             add_gradients(paths.private, found[len(paths.shared) :], weights[scene])
             del found  # the next pass then works in the same memory
 
@@ -173,8 +176,9 @@ class GradientWeighting(Weighting):
 
     def finish(self) -> Tensor:
         if not self.applied:
-            weights = self.find(gram(self.kept.rows.whole()))
-            self.kept.write(weights)
+            weights = self.find(gram(self.rows.whole()))
+            self.rows.write(self.shared, weights)
+            self.rows.clear()
             self.applied.append(weights * Seen.joined(self.parts).share)
         self.steps += 1
         return self.told()

@@ -61,6 +61,14 @@ class Rows:
         """Its mean over the processes.  # (S, P)"""
         return processes.mean(self.local())
 
+    @torch.no_grad()
+    def write(self, parameters: Sequence[nn.Parameter], weights: Tensor) -> None:
+        """θ.grad += Σ_i w_i g_i, for the parameters whose gradients these are."""
+        step = weights.to(self.matrix) @ self.whole()  # (P,)
+        pieces = step.split([parameter.numel() for parameter in parameters])
+        for parameter, piece in zip(parameters, pieces, strict=True):
+            add_gradient(parameter, piece.view_as(parameter))
+
 
 def whole(slopes: Slopes, like: Sequence[Tensor]) -> list[Tensor]:
     """The pieces with zeros for those that are missing."""
@@ -78,50 +86,6 @@ def gram(rows: Tensor) -> Tensor:
     blocks = rows[:, : count * BLOCK].view(scenes, count, BLOCK).transpose(0, 1)  # (P / BLOCK, S, BLOCK)
     rest = rows[:, count * BLOCK :].double()
     return torch.bmm(blocks, blocks.mT).sum(dim=0, dtype=torch.float64) + rest @ rest.mT
-
-
-class SceneGradients:
-    """g_i = ∂L_i/∂θ of each scene, summed over the batches of a step.
-
-    Args:
-        scenes: S.
-    """
-
-    def __init__(self, scenes: int) -> None:
-        self.rows = Rows(scenes)
-        self.clear()
-
-    def clear(self) -> None:
-        """A new step begins."""
-        self.rows.clear()
-        self.shared: Sequence[nn.Parameter] = ()
-        self.private: list[tuple[int, nn.Parameter, Tensor]] = []
-
-    def begin(self, shared: Sequence[nn.Parameter]) -> None:
-        """Say which parameters several scenes reach."""
-        self.shared = shared
-        if shared:
-            self.rows.begin(shared)
-
-    def add(self, scene: int, private: Sequence[nn.Parameter], slopes: Slopes) -> None:
-        """One scene's gradients of one batch: of the shared parameters, then of these others."""
-        count = len(self.shared)
-        if self.shared:
-            self.rows.add(scene, slopes[:count])
-        own = zip(private, slopes[count:], strict=True)
-        self.private += [(scene, parameter, slope) for parameter, slope in own if slope is not None]
-
-    @torch.no_grad()
-    def write(self, weights: Tensor) -> None:
-        """θ.grad += Σ_i w_i g_i."""
-        if self.shared:
-            step = weights.to(self.rows.matrix) @ self.rows.whole()  # (P,)
-            pieces = step.split([parameter.numel() for parameter in self.shared])
-            for parameter, piece in zip(self.shared, pieces, strict=True):
-                add_gradient(parameter, piece.view_as(parameter))
-        scale = weights.tolist()
-        for scene, parameter, slope in self.private:
-            add_gradient(parameter, slope * scale[scene])
 
 
 def add_gradient(parameter: nn.Parameter, slope: Tensor) -> None:

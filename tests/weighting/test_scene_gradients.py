@@ -4,7 +4,7 @@ import torch
 from torch import nn, tensor
 
 from iamm.weighting.base import scene_gram
-from iamm.weighting.scene_gradients import BLOCK, Rows, SceneGradients, gram
+from iamm.weighting.scene_gradients import BLOCK, Rows, gram
 
 
 def test_gram_by_hand():
@@ -42,16 +42,16 @@ def test_rows_of_missing_pieces_and_scenes_are_zero():
 
 
 def test_written_gradients_by_hand():
-    """x is shared by both scenes, y is the second's own; something stands in x.grad already."""
+    """2 (1, 2, ·) − (3, −1, 5), added to what stands in x.grad."""
     x, y = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(()))
     x.grad = tensor([10.0, 0.0])
-    kept = SceneGradients(2)
-    kept.begin([x])
-    kept.add(0, [y], [tensor([1.0, 2.0]), None])
-    kept.add(1, [y], [tensor([3.0, -1.0]), tensor(7.0)])
-    kept.write(tensor([2.0, -1.0]))
+    rows = Rows(2)
+    rows.begin([x, y])
+    rows.add(0, [tensor([1.0, 2.0]), None])
+    rows.add(1, [tensor([3.0, -1.0]), tensor(5.0)])
+    rows.write([x, y], tensor([2.0, -1.0]))
     torch.testing.assert_close(x.grad, tensor([10.0 + 2 - 3, 4.0 + 1]))
-    torch.testing.assert_close(y.grad, tensor(-7.0))
+    torch.testing.assert_close(y.grad, tensor(-5.0))
 
 
 def test_gram_of_losses_leaves_the_graphs():
