@@ -14,7 +14,7 @@ Each error is a certificate worked out apart from the solver, and relative:
 
 Matrices: gradients random, in conflict, rank-deficient, some equal, nearly equal, zero, or in opposite pairs; all of
 them times 1e-8, 1 or 1e8, or each scene's by its own factor between 1e-4 and 1e4. Where no solution exists and the
-solver says so, that is counted.
+solver says so, or gradients count as dependent, that is counted.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ import torch
 from iamm.errors import NoSolutionError
 from iamm.weighting.aligned import alignment
 from iamm.weighting.bargaining import bargain
+from iamm.weighting.cosines import cosines, spectrum
 from iamm.weighting.gradient_surgery import GradientSurgeryWeighting
 from iamm.weighting.impartial import ImpartialWeighting
 from iamm.weighting.quadratic import dual_cone_projections, shortest_combination
@@ -102,7 +103,14 @@ def balance(alpha: float) -> Callable[[np.ndarray], float]:
     return residual
 
 
+def require_independent(gram: np.ndarray) -> None:
+    """Gradients that float32 could not tell from dependent ones are taken as dependent (`iamm.weighting.cosines`)."""
+    if spectrum(cosines(gram)[1])[2]:
+        raise NoSolutionError("dependent")
+
+
 def aligned(gram: np.ndarray) -> float:
+    require_independent(gram)
     b = alignment(gram)
     product = b.T @ gram @ b
     square = product.trace() / len(gram)
@@ -110,6 +118,7 @@ def aligned(gram: np.ndarray) -> float:
 
 
 def imtl(gram: np.ndarray) -> float:
+    require_independent(gram)
     a = ImpartialWeighting(len(gram)).rule(gram)
     along = gram @ a / np.sqrt(gram.diagonal())
     return float((along.max() - along.min()) / np.sqrt(a @ gram @ a))
@@ -140,7 +149,7 @@ def errors() -> None:
                     worst[name][kind] = max(worst[name][kind], check(gram))
                 except NoSolutionError:
                     refused[name][kind] += 1
-    print(f"largest error over {MATRICES:,} matrices; in brackets how many had no solution")
+    print(f"largest error over {MATRICES:,} matrices; in brackets how many had no solution or counted as dependent")
     for name, found in worst.items():
         told = [f"{kind} {value:.0e}" for kind, value in found.items()]
         none = [f"{kind} {count}" for kind, count in refused[name].items()]

@@ -164,13 +164,13 @@ class GradientWeighting(Weighting):
     def find(self, products: Tensor) -> Tensor:
         """a from G (S, S); kept for the steps until it is found anew.  # (S,)"""
         seen = Seen.joined(self.parts)
-        numbers, losses, observed = (part.cpu().numpy() for part in (products, seen.losses.double(), seen.observed))
+        numbers, losses, share = (part.cpu().numpy() for part in (products, seen.losses.double(), seen.share))
         if not np.isfinite(numbers).all():
             raise DivergedError(
                 "Gradients must stay finite. Found one that is not, of a scene: "
                 "lower optimizer.lr, set clip=1, or use precision=fp32."
             )
-        weights = torch.from_numpy(self.shared_weights(numbers, losses, observed)).to(self.found)
+        weights = torch.from_numpy(self.shared_weights(numbers, losses, share > 0)).to(self.found)
         self.found.copy_(torch.where(seen.observed, weights, self.found))
         return weights
 
