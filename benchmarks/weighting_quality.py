@@ -9,8 +9,9 @@
     done
     python benchmarks/weighting_quality.py runs          # a table for each relatedness, as Markdown
 
-Quality (accuracy, BLEU) and transfer (together minus alone, seed by seed) in points of 100 on test, mean over seeds ±
-half a 95 % interval (Student's t). The learning rate of each row is the one with the best mean validation quality.
+Quality (accuracy, BLEU), transfer (together minus alone, seed by seed) and the mean over scenes beside that of `equal`
+(seed by seed too) in points of 100 on test, mean over seeds ± half a 95 % interval (Student's t): a row whose interval
+holds 0 is a tie. The learning rate of each row is the one with the best mean validation quality.
 """
 
 from __future__ import annotations
@@ -67,18 +68,28 @@ def table(runs: Sequence[Result]) -> str:
     alone = [run for name, group in rows.items() if name.endswith(" alone") for run in group]
     scenes = sorted({scene for run in alone for scene in run["quality"]})
     head = " | ".join(f"{scene} | transfer" for scene in scenes)
-    lines = [f"| weighting | lr | n | {head} | mean | s |", "| --- |" + " --- |" * (2 * len(scenes) + 4)]
+    lines = [f"| weighting | lr | n | {head} | mean | minus equal | s |", "| --- |" + " --- |" * (2 * len(scenes) + 5)]
     for name, group in sorted(rows.items(), key=lambda item: -mean_quality(item[1])):
         cells = [cell for scene in scenes for cell in scene_cells(group, alone, scene)]
         seconds = statistics.mean(run["seconds"] for run in group)
-        whole = f"{100 * mean_quality(group):.1f}" if not name.endswith(" alone") else ""
+        together = not name.endswith(" alone")
+        whole = f"{100 * mean_quality(group):.1f}" if together else ""
+        beside = interval(differences(group, rows["equal"])) if together and name != "equal" and "equal" in rows else ""
         rate = group[0]["config"]["optimizer"]["lr"]
-        lines.append(f"| `{name}` | {rate:g} | {len(group)} | {' | '.join(cells)} | {whole} | {seconds:.1f} |")
+        lines.append(
+            f"| `{name}` | {rate:g} | {len(group)} | {' | '.join(cells)} | {whole} | {beside} | {seconds:.1f} |"
+        )
     return "\n".join(lines)
 
 
 def mean_quality(group: Sequence[Result]) -> float:
     return statistics.mean(statistics.mean(run["quality"].values()) for run in group)
+
+
+def differences(group: Sequence[Result], rivals: Sequence[Result]) -> list[float]:
+    """Mean quality over scenes, each run minus the rivals' run of the same seed."""
+    by_seed = {run["seed"]: mean_quality([run]) for run in rivals}
+    return [mean_quality([run]) - by_seed[run["seed"]] for run in group if run["seed"] in by_seed]
 
 
 def scene_cells(group: Sequence[Result], alone: Sequence[Result], scene: str) -> tuple[str, str]:
