@@ -13,6 +13,7 @@ from torch import Tensor
 
 from iamm.engine.evaluate import Evaluation
 from iamm.engine.plan import RunState
+from iamm.weighting.base import Seen
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,8 @@ class Stepped(NamedTuple):
         """A scene's loss is the mean over the batches in which it was observed; the Gram matrix is the last one's."""
         if len(parts) == 1:
             return Stepped(*parts[0], weights, norm)
-        seen = torch.stack([part.observed for part in parts])
-        losses = torch.stack([part.losses for part in parts]).sum(dim=0) / seen.sum(dim=0).clamp(min=1)
-        attended = [part.scene_weights for part in parts if part.scene_weights is not None]
-        mean = torch.stack(attended).mean(dim=0) if attended else None
-        return Stepped(losses, seen.any(dim=0), mean, parts[-1].gram, weights, norm)
+        seen = Seen.joined([Seen(part.losses, part.observed.to(part.losses), part.scene_weights) for part in parts])
+        return Stepped(seen.losses, seen.observed, seen.scene_weights, parts[-1].gram, weights, norm)
 
 
 class Totals:

@@ -51,7 +51,7 @@ class Seen(NamedTuple):
 
     @staticmethod
     def joined(parts: Sequence[Seen]) -> Seen:
-        """The batches of one accumulated step as one."""
+        """The batches of one accumulated step as one; scene weights of any shape, such as a row a scene."""
         if len(parts) == 1:
             return parts[0]
         shares = torch.stack([part.share for part in parts])  # (n, S)
