@@ -81,6 +81,7 @@ def run(
     tested = evaluate(parts.model, datasets, "test", parts.device)
     recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
     recorder.write_texts("test", tested, state.step)
+    recorder.examples(tested)
     notes = draw(
         recorder,
         parts.model,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from iamm.engine.evaluate import Evaluation
 from iamm.engine.observer import Conflict, Interval
 from iamm.engine.plan import RunState
-from iamm.report.records import RunFolder, write_text
+from iamm.report.records import RunFolder, write_json, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,18 +68,16 @@ class Recorder:
             {"kind": phase, "step": step, "epoch": epoch, "values": values, "time": {tag("time", "seconds"): seconds}}
         )
 
-    def write_texts(self, phase: str, evaluation: Evaluation, step: int, count: int = 8) -> None:
+    def write_texts(self, phase: str, evaluation: Evaluation, step: int) -> None:
         """Some written sentences beside their references, as a table."""
-        for scene, evidence in evaluation.evidence.items():
-            pairs = [
-                pair
-                for part in evidence
-                if "written" in part
-                for pair in zip(part["written"], part["reference"], strict=True)
-            ]
-            if pairs:
-                shown = pairs[:: max(1, len(pairs) // count)][:count]
-                self.writer.add_text(tag(phase, "written", scene), text_table(shown), step)
+        for scene, pairs in written_texts(evaluation).items():
+            self.writer.add_text(tag(phase, "written", scene), text_table(pairs), step)
+
+    def examples(self, evaluation: Evaluation) -> None:
+        """The same sentences as a file, for reports."""
+        found = written_texts(evaluation)
+        if found:
+            write_json(self.folder.examples, found)
 
     def picture(self, name: str, figure: Figure, step: int) -> None:
         """A figure into TensorBoard, and as a PNG into the run folder."""
@@ -120,6 +118,17 @@ def conflict_values(conflict: Conflict | None) -> dict[str, float]:
         return {}
     norms = {tag("train", "conflict", "norm", scene): value for scene, value in conflict.norms.items()}
     return norms | {tag("train", "conflict", "cosine", *pair): value for pair, value in conflict.cosines.items()}
+
+
+def written_texts(evaluation: Evaluation, count: int = 8) -> dict[str, list[tuple[str, str]]]:
+    """Per scene that writes, some pairs of what was written and its reference, evenly over the split."""
+    found = {}
+    for scene, evidence in evaluation.evidence.items():
+        parts = [part for part in evidence if "written" in part]
+        pairs = [pair for part in parts for pair in zip(part["written"], part["reference"], strict=True)]
+        if pairs:
+            found[scene] = pairs[:: max(1, len(pairs) // count)][:count]
+    return found
 
 
 def text_table(pairs: Sequence[tuple[str, str]]) -> str:

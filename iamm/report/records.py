@@ -6,6 +6,7 @@ records.jsonl    one line a record: intervals of training, validations
 result.json      the final measures with everything needed to trust them; written last, its presence means finished
 last.pt, best.pt where training goes on from; the model that validation chose
 events.out.*     TensorBoard
+examples.json    some sentences of test beside their references, where any were written
 pictures/        what was looked at; attention.json, where asked for, holds its numbers
 """
 
@@ -23,7 +24,7 @@ from typing import Any
 
 from iamm.errors import BadDataError, BusyError, MissingDataError, OutputError
 
-PLACES = ("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun", "log", "profile")
+PLACES = ("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun", "log", "planned")
 """Keys that say where and how, not what is computed; left out of a run's address."""
 
 
@@ -63,6 +64,7 @@ class RunFolder:
         self.result = path / "result.json"
         self.last = path / "last.pt"
         self.best = path / "best.pt"
+        self.examples = path / "examples.json"
         self.pictures = path / "pictures"
         self.attention = self.pictures / "attention.json"
 
@@ -95,7 +97,8 @@ class RunFolder:
 
     def clear(self) -> None:
         """Forget everything an earlier run left here."""
-        for file in (self.result, self.status, self.records, self.last, self.best, self.config, self.attention):
+        plain = (self.result, self.status, self.records, self.last, self.best, self.config, self.examples)
+        for file in (*plain, self.attention):
             file.unlink(missing_ok=True)
         for file in (*self.path.glob("events.out.*"), *self.pictures.glob("*.png")):
             file.unlink()

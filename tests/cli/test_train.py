@@ -55,7 +55,17 @@ def test_a_run_from_start_to_end(process, command, small, tmp_path):
     assert run.name.startswith("iamm-shapes-seed0-")
 
     written = {path.name for path in run.iterdir() if not path.name.startswith("events.out.tfevents")}
-    files = {"config.yaml", "records.jsonl", "result.json", "status.json", "last.pt", "best.pt", "pictures", ".lock"}
+    files = {
+        "config.yaml",
+        "records.jsonl",
+        "result.json",
+        "status.json",
+        "last.pt",
+        "best.pt",
+        "pictures",
+        ".lock",
+        "examples.json",
+    }
     assert written == files
     assert len(list(run.glob("events.out.tfevents.*"))) == 1
     assert {path.name for path in (run / "pictures").iterdir()} == {
