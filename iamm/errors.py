@@ -18,6 +18,12 @@ class ConfigError(UserError):
     exit_code = 2
 
 
+class FailedCellError(UserError):
+    """A run of a sweep or a table that failed, while the others went on."""
+
+    exit_code = 3
+
+
 class DivergedError(UserError):
     """A loss or gradient that is not a finite number."""
 

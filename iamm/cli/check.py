@@ -137,6 +137,8 @@ RULES: Mapping[str, Number | Numbers | OneOf | Switch] = {
     "warmup": Number(0, whole=True),
     "threads": COUNT_OR_NULL,
     "every": COUNT,
+    "jobs": COUNT_OR_NULL,
+    "silence": Number(0, above=True),
     "pictures": Number(0, whole=True),
     "log.attention": Switch(),
     "log.conflict": Switch(),

@@ -4,64 +4,115 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from iamm.cli.cells import Cell, read_cell
 from iamm.cli.check import check
 from iamm.cli.mistakes import explained, refuse_dashes
 from iamm.cli.simplex import expanded
-from iamm.errors import UserError
+from iamm.errors import FailedCellError, UserError
 
-SWEEP_FAILED = 3
+
+@dataclass
+class Jobs:
+    """What a command line comes to: cells to be run side by side, and the mistakes of jobs that ran at once."""
+
+    sweeping: bool = False
+    cells: list[Cell] = field(default_factory=list)
+    failed: list[UserError] = field(default_factory=list)
+    defects: list[Exception] = field(default_factory=list)
 
 
 def run_command_line() -> int:
     """Run the only job or every job of a sweep; the exit code.
 
-    A job that fails by a user's mistake says so in one line at once and leaves the other jobs of a sweep alone. Errors
-    are kept here rather than raised through Hydra, which would print lines of its own.
+    A sweep is composed whole before its first run begins, then run side by side (`pool.py`), each run in a process of
+    its own. Another launcher or sweeper of Hydra's runs each job where and when it likes. A job that fails by a user's
+    mistake says so in one line at once and leaves the other jobs alone; errors are kept here rather than raised
+    through Hydra, which would print lines of its own.
     """
-    failed: list[UserError] = []
-    defects: list[Exception] = []
-    sweeping: list[bool] = []
+    jobs = Jobs()
 
     @hydra.main(version_base="1.3", config_path="pkg://iamm.configs", config_name="train")
-    def job(config: DictConfig) -> None:
-        sweeping.append(HydraConfig.get().mode == RunMode.MULTIRUN)
-        try:
-            run_job(config, sweeping[-1])
-        except UserError as error:
-            print(f"iamm-train: {error}", file=sys.stderr)
-            failed.append(error)
-        except Exception as error:
-            defects.append(error)
+    def job(config: DictConfig) -> float | None:
+        return run_job(config, jobs)
 
     refuse_dashes(sys.argv[1:])
     sys.argv[1:] = map(expanded, sys.argv[1:])
     with explained():
         job()
-    if defects:
-        raise defects[0]
-    if not failed:
+    if jobs.cells:
+        from iamm.cli.sweep import sweep
+
+        jobs.failed += sweep(jobs.cells)
+    if jobs.defects:
+        raise jobs.defects[0]
+    if not jobs.failed:
         return 0
-    return SWEEP_FAILED if any(sweeping) else failed[0].exit_code
+    return FailedCellError.exit_code if jobs.sweeping else jobs.failed[0].exit_code
 
 
-def run_job(config: DictConfig, sweeping: bool) -> None:
-    """One composed configuration. A sweep runs its jobs with one thread each, a single run with all cores."""
-    with explained():
-        check(config)
+def run_job(config: DictConfig, jobs: Jobs) -> float | None:
+    """One composed configuration, run here and now unless it can wait for its sweep.
+
+    Raises:
+        FailedCellError: in a sweep that another launcher or sweeper runs: the process that composed it must hear.
+    """
+    jobs.sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
+    elsewhere = jobs.sweeping and not plain_sweep()
+    try:
+        with explained():
+            check(config)
+        if config.mode == "eval":
+            evaluate(config)
+            return None
+        cell = planned_cell(config, jobs.sweeping)
+        if jobs.sweeping and not elsewhere:
+            jobs.cells.append(cell)
+            return None
+        from iamm.cli.job import train_job
+
+        return train_job(cell)
+    except UserError as error:
+        print(f"iamm-train: {error}", file=sys.stderr)
+        if elsewhere:
+            raise FailedCellError(str(error)) from None
+        jobs.failed.append(error)
+    except Exception as error:
+        if elsewhere:
+            raise
+        jobs.defects.append(error)
+    return None
+
+
+def plain_sweep() -> bool:
+    """Whether Hydra's own sweeper and launcher are chosen, whose jobs need not be run one after another."""
+    parts = (HydraConfig.get().launcher, HydraConfig.get().sweeper)
+    return all(part["_target_"].startswith("hydra._internal.core_plugins.basic_") for part in parts)
+
+
+def evaluate(config: DictConfig) -> None:
+    from iamm.cli.job import evaluate_job
+
+    config.threads = config.threads or os.cpu_count() or 1
+    evaluate_job(config, moved="data_dir" in given_keys())
+
+
+def planned_cell(config: DictConfig, sweeping: bool) -> Cell:
+    """The configuration, resolved; a sweep runs its jobs with one thread each, a single run with all cores."""
+    if config.planned is not None:
+        return read_cell(Path(config.planned))
     if config.threads is None:
         config.threads = 1 if sweeping else os.cpu_count() or 1
-    from iamm.cli.job import evaluate_job, train_job
-
-    if config.mode == "eval":
-        evaluate_job(config, moved="data_dir" in given_keys())
-    else:
-        train_job(config, choices(config))
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    return Cell(values, choices(config))
 
 
 def given_keys() -> set[str]:
@@ -71,5 +122,9 @@ def given_keys() -> set[str]:
 def choices(config: DictConfig) -> dict[str, str]:
     """Which choice was taken in each group; data sets and augmentations joined by +."""
     taken = HydraConfig.get().runtime.choices
+    return named_choices(taken, config)
+
+
+def named_choices(taken: Any, config: DictConfig) -> dict[str, str]:
     single = {key: str(value) for key, value in taken.items() if not key.startswith("hydra/")}
     return {**single, "dataset": "+".join(config.dataset), "augment": "+".join(config.augment) or "none"}

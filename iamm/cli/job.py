@@ -10,24 +10,29 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from iamm.report.records import RunFolder, address, read_result
+from iamm.cli.cells import Cell
+from iamm.report.records import RunFolder, read_result
 
 WIDE = 160
 
 
-def train_job(config: DictConfig, choices: Mapping[str, Any]) -> None:
-    """Train unless this very run is finished already; then show its result."""
-    console = plain_console()
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    names = (str(choices["model"]), str(choices["dataset"]), f"seed{config.seed}")
-    folder = RunFolder(Path(config.output_dir) / address(values, names))
-    if folder.finished() and not config.rerun:
-        console.print("This run is finished; rerun=true starts it anew.")
-        show(console, folder, read_result(folder.path))
-        return
-    from iamm.cli.training import train
+def train_job(cell: Cell) -> float:
+    """Train unless this very run is finished already; then show its result.
 
-    show(console, folder, train(config, values, choices, folder, console))
+    Returns:
+        The quality on validation, which a search may maximise.
+    """
+    console = plain_console()
+    folder = cell.folder
+    if folder.finished() and not cell.values["rerun"]:
+        console.print("This run is finished; rerun=true starts it anew.")
+        result = read_result(folder.path)
+    else:
+        from iamm.cli.training import train
+
+        result = train(OmegaConf.create(dict(cell.values)), cell, console)
+    show(console, folder, result)
+    return float(result["validation_quality"])
 
 
 def evaluate_job(config: DictConfig, *, moved: bool) -> None:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from iamm.cli.build import Parts, build, build_datasets, build_model, chosen_device
+from iamm.cli.cells import Cell
 from iamm.cli.memory import forget_peak, peak_memory_mib
 from iamm.cli.pictures import draw
 from iamm.cli.progress import ProgressLine
@@ -24,10 +25,15 @@ from iamm.report.recorder import Recorder
 from iamm.report.records import RunFolder, write_json, write_text
 
 
-def train(
-    config: DictConfig, values: Mapping[str, Any], choices: Mapping[str, Any], folder: RunFolder, console: Console
-) -> dict[str, Any]:
-    """Build all parts, then train, evaluate and write. Nothing is written before everything is built."""
+def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
+    """Build all parts, then train, evaluate and write. Nothing is written before everything is built.
+
+    Args:
+        config: the cell's values, as parts are built from.
+        cell: the planned run.
+        console: for progress.
+    """
+    folder = cell.folder
     datasets = build_datasets(config)
     parts = build(config, datasets)
     warning = slow_precision(config.precision, parts.device)
@@ -35,25 +41,18 @@ def train(
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
     with folder.held():
         try:
-            result = run(config, values, choices, folder, console, datasets, parts)
+            result = run(config, cell, console, datasets, parts)
         except BaseException as error:
             folder.write_status("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error=str(error))
             raise
     return result
 
 
-def run(
-    config: DictConfig,
-    values: Mapping[str, Any],
-    choices: Mapping[str, Any],
-    folder: RunFolder,
-    console: Console,
-    datasets: list[Dataset],
-    parts: Parts,
-) -> dict[str, Any]:
+def run(config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset], parts: Parts) -> dict[str, Any]:
+    folder = cell.folder
     state = begin(config, folder, parts)
     folder.write_status("running", step=state.step)
-    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(dict(values))))
+    write_text(folder.config, OmegaConf.to_yaml(config))
     recorder = Recorder(folder, state.step)
 
     def keep(now: RunState, best: bool) -> None:
@@ -92,9 +91,9 @@ def run(
         tested.scene_weights,
         heads=config.log.attention,
     )
-    recorder.hparams(hparam_choices(config, choices), tested.measures)
+    recorder.hparams(hparam_choices(config, cell.choices), tested.measures)
     recorder.close()
-    result = result_values(config, values, choices, datasets, parts, state, tested)
+    result = result_values(config, cell, datasets, parts, state, tested)
     result["notices"] += notes
     folder.write_status("finished", step=state.step)
     write_json(folder.result, result)
@@ -121,8 +120,7 @@ def hparam_choices(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, 
 
 def result_values(
     config: DictConfig,
-    values: Mapping[str, Any],
-    choices: Mapping[str, Any],
+    cell: Cell,
     datasets: list[Dataset],
     parts: Parts,
     state: RunState,
@@ -145,13 +143,13 @@ def result_values(
         "seed": config.seed,
         "threads": config.threads,
         "device": str(parts.device),
-        "choices": dict(choices),
+        "choices": dict(cell.choices),
         "notices": [notice for dataset in datasets for notice in dataset.notices],
         "data": {dataset.name: dataset.checksum() for dataset in datasets},
         "bleu_signature": bleu(["a"], ["a"])[1],
         "versions": versions(),
         "commit": commit(Path(__file__).parent),
-        "config": dict(values),
+        "config": dict(cell.values),
     }
 
 

@@ -7,13 +7,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from iamm.engine.evaluate import Evaluation
-from iamm.engine.observer import Conflict, Interval
-from iamm.engine.plan import RunState
 from iamm.report.records import RunFolder, write_json, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from iamm.engine.evaluate import Evaluation
+    from iamm.engine.observer import Conflict, Interval
+    from iamm.engine.plan import RunState
 
 
 def tag(phase: str, measure: str, *scene: str) -> str:

@@ -8,6 +8,7 @@ last.pt, best.pt where training goes on from; the model that validation chose
 events.out.*     TensorBoard
 examples.json    some sentences of test beside their references, where any were written
 pictures/        what was looked at; attention.json, where asked for, holds its numbers
+log.txt          what the run printed, where a sweep started it
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ import hashlib
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from iamm.errors import BadDataError, BusyError, MissingDataError, OutputError
 
-PLACES = ("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun", "log", "planned")
+PLACES = ("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun", "log", "planned", "sweep")
 """Keys that say where and how, not what is computed; left out of a run's address."""
 
 
@@ -67,9 +69,36 @@ class RunFolder:
         self.examples = path / "examples.json"
         self.pictures = path / "pictures"
         self.attention = self.pictures / "attention.json"
+        self.log = path / "log.txt"
+
+    def files(self) -> tuple[Path, ...]:
+        """Those that grow or change while a run lives."""
+        return self.log, self.records, self.status, self.last, self.result
 
     def finished(self) -> bool:
         return self.result.exists()
+
+    def state(self) -> tuple[str, str]:
+        """What became of the run, and why: finished, running, failed, interrupted (to be gone on with) or missing."""
+        if self.finished():
+            return "finished", ""
+        if self.busy():
+            return "running", "in another process"
+        try:
+            status = json.loads(self.status.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return ("interrupted" if self.last.exists() else "missing"), ""
+        if status["state"] == "failed":
+            return "failed", str(status.get("error", ""))
+        return "interrupted", ""
+
+    def busy(self) -> bool:
+        """True while a live process holds the folder."""
+        try:
+            with (self.path / ".lock").open() as lock:
+                return not locked(lock, patience=0.0)
+        except OSError:
+            return False
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -87,12 +116,8 @@ class RunFolder:
                 f"A run folder must be writable. Found {self.path}: {error.strerror}. Set output_dir=… elsewhere."
             ) from error
         with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise BusyError(
-                    f"One process a run folder. Found {self.path} in use by a live run: wait for it."
-                ) from error
+            if not locked(lock):
+                raise BusyError(f"One process a run folder. Found {self.path} in use by a live run: wait for it.")
             yield
 
     def clear(self) -> None:
@@ -117,6 +142,22 @@ class RunFolder:
         records = {line: json.loads(line) for line in whole_lines(self.records)}
         kept = [line for line, record in records.items() if record["step"] <= step and record["kind"] != "test"]
         write_text(self.records, "".join(kept))
+
+
+def locked(lock: IO[str], patience: float = 2.0) -> bool:
+    """Take the lock of an open file; False if another process still holds it after so many seconds.
+
+    A look at the lock by a third process, or the end of a process that was killed, lasts a moment.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.05)
 
 
 def whole_lines(path: Path) -> list[str]:

@@ -1,0 +1,103 @@
+"""Synthetic reviews: much is said, little of it counts, and what it means hangs on the product."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator, require_between, require_count
+from iamm.dataset.reviews_language import DAYS, PRODUCTS, asides, filler, introduction, joined, opinions, word_counts
+from iamm.dataset.vocabulary import WordVocabulary, padded
+
+CLASSES = ("negative", "positive")
+SHARES = (0.7, 0.8)  # of all days: up to the first train's, up to the second validation's, the rest test's
+
+
+class ReviewsDataset(Dataset):
+    """Reviews of 10 to 40 words, whose opinions are to be told from all else that is said: negative or positive?
+
+    One to three opinions stand anywhere among clauses that judge nothing, or judge something else (a neighbour's view,
+    the courier, another product) and do not count. The majority decides. Some words are good for one product and bad
+    for another, and the product is told once, elsewhere. A review names a day, and each day of the year belongs to one
+    split: no text of one split occurs in another. Both classes are equally frequent.
+
+    Args:
+        seed: of all that is random; each purpose draws from a generator of its own, so that a knob moves its own thing.
+        batch_size: reviews a step.
+        train, validation, test: numbers of reviews.
+        products: the first so many of phone, book, kettle and hotel; with one of them, no word changes its sense.
+        ambiguity: probability that a judging word is of those that are good for two of the four and bad for two.
+        negation: probability that it is the opposite word, with `not` before it.
+        noise: probability that a training label is wrong; those of validation and test are right, so that what is
+            measured is what could be learnt.
+
+    Raises:
+        ValueError: a number outside of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        batch_size: int = 64,
+        train: int = 4000,
+        validation: int = 500,
+        test: int = 1000,
+        products: int = 4,
+        ambiguity: float = 0.5,
+        negation: float = 0.25,
+        noise: float = 0.0,
+    ) -> None:
+        counts = {"train": train, "validation": validation, "test": test}
+        for name, count in {**counts, "products": products}.items():
+            require_count(name, count)
+        require_between("products", products, 1, len(PRODUCTS))
+        for name, share in {"ambiguity": ambiguity, "negation": negation, "noise": noise}.items():
+            require_between(name, share, 0, 1)
+
+        days = days_of_splits(seed)
+        texts = {
+            split: reviews(seed, split, count, days[split], products, ambiguity, negation)
+            for split, count in counts.items()
+        }
+        vocabulary = WordVocabulary.learn(texts["train"])
+        labels = {split: classes(count) for split, count in counts.items()}
+        labels["train"] ^= random_generator(seed, "reviews", "train", "noise").random(train) < noise
+        splits = {
+            split: Split(
+                padded(vocabulary.encode_all(texts[split])),
+                torch.from_numpy(labels[split].astype(np.int64)),
+                torch.ones(counts[split], dtype=torch.bool),
+            )
+            for split in SPLITS
+        }
+        scene = Scene("reviews", "text", "classification", splits, classes=CLASSES, source=vocabulary)
+        super().__init__("reviews", (scene,), batch_size)
+
+
+def days_of_splits(seed: int) -> dict[str, np.ndarray]:
+    """All days, dealt out to the splits: none stands in two."""
+    order = random_generator(seed, "reviews", "days").permutation(len(DAYS))
+    return dict(zip(SPLITS, np.split(DAYS[order], [round(share * len(DAYS)) for share in SHARES]), strict=True))
+
+
+def classes(count: int) -> np.ndarray:
+    """Negative and positive in turn.  # (N,) bool"""
+    return np.arange(count) % 2 == 1
+
+
+def reviews(
+    seed: int, split: str, count: int, days: np.ndarray, products: int, ambiguity: float, negation: float
+) -> list[str]:
+    """The texts of a split, whose classes are `classes(count)`."""
+
+    def draw(purpose: str, *shape: int) -> np.ndarray:
+        return random_generator(seed, "reviews", split, purpose).random((count, *shape))
+
+    product = (draw("product") * products).astype(int)
+    told = introduction(product, days, draw)
+    said = opinions(product, classes(count), ambiguity, negation, draw)
+    other = asides(product, ambiguity, negation, draw)
+    clauses = np.concatenate((told, said, other), axis=1)
+    rest = filler(product, word_counts(clauses).sum(axis=1), draw)
+    return joined(np.concatenate((clauses, rest), axis=1), draw)

@@ -1,0 +1,122 @@
+"""The language of `reviews`: clauses with a comma between them, in any order.
+
+    we cooked dinner on monday , it is not small , my neighbour found it great , i chose this hotel on 3 may
+
+The second clause is an opinion and counts, the third is an aside and does not; the first is filler, the last tells
+the product. Without it `small` says nothing: it is good for a phone or a book, bad for a kettle or a hotel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product as pairings
+
+import numpy as np
+
+PRODUCTS = ("phone", "book", "kettle", "hotel")
+PARTS = (
+    ("screen", "battery", "camera", "charger"),
+    ("cover", "chapter", "plot", "author"),
+    ("lid", "handle", "spout", "switch"),
+    ("room", "lobby", "pool", "balcony"),
+)
+MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november")
+DAYS = np.array([f"{day} {month}" for month in (*MONTHS, "december") for day in range(1, 29)], dtype=object)  # 336
+
+BAD = ("awful", "poor", "terrible", "useless", "dreadful", "annoying")
+GOOD = ("great", "lovely", "excellent", "brilliant", "superb", "charming")
+SENSE = {  # good or bad for a phone, a book, a kettle, a hotel
+    **dict.fromkeys(("small", "loud"), "++--"),
+    **dict.fromkeys(("large", "quiet"), "--++"),
+    **dict.fromkeys(("simple", "plain"), "+-+-"),
+    **dict.fromkeys(("slow", "wild"), "-+-+"),
+    **dict.fromkeys(("light", "cool"), "+--+"),
+    **dict.fromkeys(("heavy", "hot"), "-++-"),
+}
+FIXED = [(BAD, GOOD) for _ in PRODUCTS]
+VARYING = [[[word for word in SENSE if SENSE[word][p] == sign] for sign in "-+"] for p in range(len(PRODUCTS))]
+WORDS = np.array([FIXED, VARYING], dtype=object)  # (2, 4, 2, 6): fixed or varying, product, bad or good, word
+
+INTRODUCTIONS = ("i chose this {} on", "i tried this {} on", "we found this {} on")
+OPINIONS = ("it is", "i found it", "this {} is", "to me the {} was")
+ASIDES = ("my neighbour found it", "the old one was", "the courier was", "my new {} is")
+
+WHO = ("we", "my sister", "my neighbour", "a friend", "the children")
+DID = ("cooked dinner", "went home", "took the train", "waited outside", "played cards", "watched the rain")
+WHEN = ("on monday", "last week", "in the evening", "after work", "before lunch")
+SPOKE = ("looked at", "asked about", "talked about")
+EVERYDAY = [" ".join(parts) for parts in pairings(WHO, DID, WHEN)]  # 150 clauses
+FILLER = np.array(
+    [EVERYDAY + [f"{who} {spoke} the {part}" for who, spoke, part in pairings(WHO, SPOKE, parts)] for parts in PARTS],
+    dtype=object,
+)  # (4, 210)
+
+SHORTEST, LONGEST = 10, 40  # words of a review, without commas
+MOST_OPINIONS, MOST_ASIDES, MOST_FILLER = 3, 2, 6  # clauses; the shortest filler has 5 words
+
+Draw = Callable[..., np.ndarray]
+"""draw(purpose, *shape): numbers from [0, 1) for each of N reviews, (N, *shape)."""
+
+
+def introduction(product: np.ndarray, days: np.ndarray, draw: Draw) -> np.ndarray:
+    """`i chose this hotel on 3 may`, on one of the days. product: (N,).  # (N, 1) object"""
+    chance = draw("introduction", 2)
+    opening = about(INTRODUCTIONS)[product, picked(chance[:, 0], len(INTRODUCTIONS))]
+    return (opening + " " + days[picked(chance[:, 1], len(days))])[:, None]
+
+
+def opinions(product: np.ndarray, good: np.ndarray, ambiguity: float, negation: float, draw: Draw) -> np.ndarray:
+    """One to three clauses as good or bad as the review; of three, the last says the opposite in every second review.
+    product, good: (N,).  # (N, 3) object"""
+    chance = draw("number of opinions", 2, 1)
+    number, place = 1 + picked(chance[:, 0], MOST_OPINIONS), np.arange(MOST_OPINIONS)
+    opposite = (number == MOST_OPINIONS) & (place == MOST_OPINIONS - 1) & (chance[:, 1] < 0.5)  # (N, 3)
+    opening = about(OPINIONS)[product[:, None], picked(draw("opinions", MOST_OPINIONS), len(OPINIONS))]
+    verdict = judged(product, good[:, None] ^ opposite, ambiguity, negation, draw("verdicts", MOST_OPINIONS, 3))
+    return np.where(place < number, opening + " " + verdict, "")
+
+
+def asides(product: np.ndarray, ambiguity: float, negation: float, draw: Draw) -> np.ndarray:
+    """None to two clauses that judge something else, as often well as badly. product: (N,).  # (N, 2) object"""
+    number = picked(draw("number of asides", 1), MOST_ASIDES + 1)
+    chance = draw("asides", MOST_ASIDES, 3)
+    other = (product[:, None] + 1 + picked(chance[..., 0], len(PRODUCTS) - 1)) % len(PRODUCTS)
+    opening = about(ASIDES)[other, picked(chance[..., 1], len(ASIDES))]
+    verdict = judged(product, chance[..., 2] < 0.5, ambiguity, negation, draw("verdicts of asides", MOST_ASIDES, 3))
+    return np.where(np.arange(MOST_ASIDES) < number, opening + " " + verdict, "")
+
+
+def judged(product: np.ndarray, good: np.ndarray, ambiguity: float, negation: float, chance: np.ndarray) -> np.ndarray:
+    """`great`, or `not awful`, where it is good; `awful`, or `not great`, where it is bad; or so with words of SENSE.
+    product: (N,), good: (N, M), chance: (N, M, 3).  # (N, M) object"""
+    varying, negated = chance[..., 0] < ambiguity, chance[..., 1] < negation
+    word = picked(chance[..., 2], WORDS.shape[-1])
+    said = WORDS[varying.astype(int), product[:, None], (good ^ negated).astype(int), word]
+    return np.where(negated, "not " + said, said)
+
+
+def filler(product: np.ndarray, words: np.ndarray, draw: Draw) -> np.ndarray:
+    """Clauses that judge nothing, up to a drawn length of the review. product, words so far: (N,).  # (N, 6) object"""
+    length = SHORTEST + picked(draw("length", 1), LONGEST + 1 - SHORTEST)
+    clauses = FILLER[product[:, None], picked(draw("filler", MOST_FILLER), FILLER.shape[1])]
+    return np.where(words[:, None] + word_counts(clauses).cumsum(axis=1) <= length, clauses, "")
+
+
+def about(openings: tuple[str, ...]) -> np.ndarray:
+    """Each opening for each product.  # (4, openings) object"""
+    return np.array([[opening.format(name) for opening in openings] for name in PRODUCTS], dtype=object)
+
+
+def picked(chance: np.ndarray, count: int) -> np.ndarray:
+    """Whole numbers below `count`, each as likely, for numbers from [0, 1)."""
+    return (chance * count).astype(int)
+
+
+def word_counts(clauses: np.ndarray) -> np.ndarray:
+    return np.vectorize(lambda clause: len(clause.split()), otypes=[int])(clauses)
+
+
+def joined(clauses: np.ndarray, draw: Draw) -> list[str]:
+    """The clauses (N, M) of each review that are there, in a drawn order."""
+    order = draw("order", clauses.shape[1]).argsort(axis=1)
+    return [" , ".join(filter(None, row)) for row in np.take_along_axis(clauses, order, axis=1).tolist()]

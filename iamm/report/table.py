@@ -1,0 +1,114 @@
+"""A comparison table as values: rows, cells, costs, claimed orders. `aggregate.py` makes it, others write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from iamm.report.plan import Plan, PlannedRun
+from iamm.report.statistics import Estimate
+
+
+class Run(NamedTuple):
+    """A planned run and what became of it: finished, running, failed, interrupted or missing; why; its result."""
+
+    planned: PlannedRun
+    state: str
+    reason: str
+    result: Mapping[str, Any] | None
+
+
+class Difference(NamedTuple):
+    """Row minus first row, over the same seeds.
+
+    Args:
+        estimate: of the differences.
+        p: of the paired test.
+        adjusted: p after Holm's correction for all comparisons of the table.
+        verdict: better, worse or tie; untested where there are too few seeds.
+    """
+
+    estimate: Estimate
+    p: float
+    adjusted: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row's measure.
+
+    Args:
+        values: by seed, in percent points (losses: as they are), of the chosen learning rate.
+        estimate: over these; None where there are none.
+        difference: to the first row; None for that row itself, and where nothing can be paired.
+        claim: the document's figure.
+        missing: seeds whose run is not there yet.
+        failed: seeds whose run failed.
+        applies: False where the row has no such scene.
+    """
+
+    values: Mapping[int, float]
+    estimate: Estimate | None
+    difference: Difference | None
+    claim: float | None
+    missing: int
+    failed: int
+    applies: bool = True
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one row cost in one setting, at its chosen learning rate; means over finished runs.
+
+    Args:
+        rate: chosen on validation; None before any run is finished.
+        validation: mean quality on validation that each rate reached, over its finished seeds.
+        parameters: of the model.
+        within: whether they differ from the first row's by no more than the table's tolerance; None: not compared.
+        seconds: of a training.
+        memory: peak, in MiB.
+        runs: those of the chosen rate (all, before there is one), by seed.
+    """
+
+    rate: float | None
+    validation: Mapping[float, float]
+    parameters: int | None
+    within: bool | None
+    seconds: float | None
+    memory: float | None
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Label; column label → cell; setting → cost."""
+
+    label: str
+    cells: Mapping[str, Cell]
+    costs: Mapping[str, Cost]
+
+
+class Order(NamedTuple):
+    """A column's rows from best to worst, as claimed and as found, and whether the claim held.
+
+    `held` is `yes` (same order, and the first row separated from each other), `in the means only`, `no`, or `open`
+    while a row has no value.
+    """
+
+    column: str
+    claimed: tuple[str, ...]
+    found: tuple[str, ...]
+    held: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A plan, its rows, its runs in the plan's order, the claimed orders, and what a reader should know."""
+
+    plan: Plan
+    rows: tuple[Row, ...]
+    runs: tuple[Run, ...]
+    orders: tuple[Order, ...]
+    notices: tuple[str, ...]
