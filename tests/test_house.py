@@ -25,7 +25,7 @@ PARTS = {
 }  # floor 1
 MAY_USE = {"model": {"attention", "encoder", "fusion", "head"}, "engine": set(), "report": {"engine"}}  # floor 2
 COMMAND = "cli"  # floor 3, sees all
-COMPOSED = {"experiment", "model", "optimizer"}  # rooms whose choices are made of others' classes
+COMPOSED = {"experiment", "model", "optimizer", "table"}  # rooms whose choices are made of others' classes
 ROOMS = {*PARTS, *MAY_USE, COMMAND}
 LONGEST = 250  # lines of a file of iamm
 

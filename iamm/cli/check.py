@@ -172,16 +172,21 @@ def check(config: DictConfig) -> None:
     """
     values: Any = OmegaConf.to_container(config, resolve=True)
     check_keys(values)
+    check_rules(values)
+    check_device(values["device"])
+    check_heads(values)
+    check_mode(values)
+    check_log(values)
+
+
+def check_rules(values: Mapping[str, Any]) -> None:
+    """Every value against the rule of its name."""
     for path, key, value in leaves(values):
         if value == "???":
             raise ConfigError(f"`{path}` must be given, it has no default. Found none: add {path}=….")
         rule = RULES.get(path, RULES.get(key))
         if rule is not None and not rule.holds(value):
             raise ConfigError(f"`{path}` must be {rule.words()}. Found {value!r}.")
-    check_device(values["device"])
-    check_heads(values)
-    check_mode(values)
-    check_log(values)
 
 
 def leaves(values: Mapping[str, Any], path: str = "", stop: str | None = None) -> Iterator[tuple[str, str, Any]]:

@@ -19,6 +19,16 @@ HEADER = """iamm-train: train and evaluate attention, sharing and loss weighting
   iamm-train +experiment=multiscene --cfg job       the composed configuration
 """
 
+TABLE_HEADER = """iamm-table: run what a comparison table lacks, then build it
+
+  iamm-table table=multiscene                       run what is missing, side by side, and build the table
+  iamm-table table=multiscene list=true             which runs are there, and what the others will cost
+  iamm-table table=multiscene run=false             build from what is there
+  iamm-table table=image table.seeds=[0,1,2]        another budget
+  iamm-table --config-dir my_configs table=mine     your own table, my_configs/table/mine.yaml
+  iamm-table table=image hydra/launcher=joblib      by another launcher of Hydra's
+"""
+
 
 def configs_folder() -> Path:
     """Where the YAML files lie: beside the package in a checkout, inside it when installed."""
@@ -100,6 +110,8 @@ def heading(group: str) -> str:
     """How a choice of the group is made."""
     if group == "experiment":
         return "+experiment="
+    if group == "table":
+        return "iamm-table table="
     return f"{group}=" if is_preset(group) or group in dict(slots()) else f"{group}@attention.{group}="
 
 
@@ -117,8 +129,15 @@ def help_text() -> str:
     return "\n".join(parts)
 
 
-def described_keys() -> list[str]:
-    """The keys of train.yaml with the comment behind each."""
-    lines = (configs_folder() / "train.yaml").read_text(encoding="utf-8").splitlines()
+def table_help_text() -> str:
+    width = max(len(choice) for choice in choices("table"))
+    tables = [f"  {c:<{width}}  {headline(configs_folder() / 'table' / f'{c}.yaml')}" for c in choices("table")]
+    keys = [f"  {line}" for line in described_keys("table.yaml")]
+    return "\n".join([TABLE_HEADER, "table=", *tables, "", "Keys:", *keys])
+
+
+def described_keys(name: str = "train.yaml") -> list[str]:
+    """The keys of a command's YAML with the comment behind each."""
+    lines = (configs_folder() / name).read_text(encoding="utf-8").splitlines()
     found = [re.match(r"(\w+): ([^#]*)# (.*)", line) for line in lines]
     return [f"{m[1] + '=' + m[2].strip():<27} {m[3]}" for m in found if m]

@@ -44,15 +44,15 @@ def compare_in_tensorboard(table: Table, folder: Path, output_dir: Path) -> str:
     """
     runs = dict(compared(table, output_dir))
     chosen = dict(zip(runs, choices(table.plan, runs.values()), strict=True))
-    columns = experiment(chosen.values(), test_measures(table.plan, runs.values()))
+    columns = experiment(chosen.values(), final_measures(table.plan, runs.values()))
+    charts = layout(table.plan)
     try:
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         for name, run in runs.items():
-            link_events(output_dir / run.planned.folder, folder / name)
-            session = {"session_start_info": {"hparams": chosen[name]}}
-            write_events(folder / name / FIRST, session, columns, layout(table.plan))
+            link_events(output_dir.resolve() / run.planned.folder, folder / name)
+            write_events(folder / name / FIRST, session(chosen[name]), columns, charts)
     except OSError as error:
         return (
             f"A comparison in TensorBoard needs a folder that takes symbolic links. Found {folder}: {error.strerror}."
@@ -66,48 +66,44 @@ def tensorboard_command(folder: Path) -> str:
 
 
 def compared(table: Table, output_dir: Path) -> Iterator[tuple[str, Run]]:
-    """Readable name and run, in the table's order: `ours/seed0`; the setting or the rate where there are several."""
+    """Readable name and run, in the table's order: `ours/seed0`; with setting or rate where there are several."""
     plan = table.plan
     for row in table.rows:
         for setting, cost in row.costs.items():
+            settings = [setting] if len(plan.settings) > 1 else []
             for run in cost.runs:
+                rates = [f"lr{run.planned.rate}"] if cost.rate is None and len(plan.rates) > 1 else []
                 if any((output_dir / run.planned.folder).glob(f"{EVENTS}*")):
-                    settings = [setting] if len(plan.settings) > 1 else []
-                    rates = [f"lr{run.planned.rate}"] if cost.rate is None and len(plan.rates) > 1 else []
                     yield "/".join(map(file_name, (row.label, *settings, *rates, f"seed{run.planned.seed}"))), run
 
 
 def file_name(label: str) -> str:
-    """A label as a name of a file: without the slash and the leading dot that such a name cannot have."""
+    """The label, save for a slash or a leading dot, which look-alikes replace."""
     return re.sub(r"^\.", "·", label.replace("/", "∕"))
 
 
 def link_events(run: Path, place: Path) -> None:
-    """Relative links, so that the whole output folder may be moved."""
+    """Relative links: the output folder may be moved as a whole."""
     place.mkdir(parents=True)
     for file in sorted(run.glob(f"{EVENTS}*")):
-        (place / file.name).symlink_to(os.path.relpath(file.resolve(), place.resolve()))
+        (place / file.name).symlink_to(os.path.relpath(file, place.resolve()))
 
 
 def choices(plan: Plan, runs: Collection[Run]) -> Iterator[Choices]:
-    """Each run's place in the table, and its choices where the finished runs differ."""
-    made = [run.result["choices"] if run.result is not None else {} for run in runs]
+    """Each run's place in the table and, of a finished run, its choices where these are not the same in all."""
+    made: list[Mapping[str, Any]] = [run.result["choices"] if run.result is not None else {} for run in runs]
     found = [each for each in made if each]
     names = sorted({name for each in found for name in each})
     differing = [name for name in names if len({str(each.get(name)) for each in found}) > 1]
     for run, own in zip(runs, made, strict=True):
         setting = {"setting": run.planned.setting} if len(plan.settings) > 1 else {}
         numbers = {"learning_rate": run.planned.rate, "seed": run.planned.seed}
-        yield {
-            "row": run.planned.row,
-            **setting,
-            **numbers,
-            **{name: str(own[name]) for name in differing if name in own},
-        }
+        told = {name: str(own[name]) for name in differing if name in own}
+        yield {"row": run.planned.row, **setting, **numbers, **told}
 
 
-def test_measures(plan: Plan, runs: Collection[Run]) -> list[str]:
-    """Tags of the final measures of all runs; those of the table's columns first."""
+def final_measures(plan: Plan, runs: Collection[Run]) -> list[str]:
+    """Tags of all runs' final measures, those of the table's columns first."""
     columns = [tag("test", *place(column)) for column in plan.columns]
     found = [name for run in runs if run.result is not None for name in measure_values("test", run.result["test"])]
     known = {*found, tag("test", "quality")}
@@ -115,12 +111,32 @@ def test_measures(plan: Plan, runs: Collection[Run]) -> list[str]:
 
 
 def place(column: Column) -> tuple[str, ...]:
-    """The end of a column's tags."""
+    """How the tags of a column end."""
     return ("quality",) if column.scene is None else (column.measure, column.scene)
 
 
+def session(own: Choices) -> Json:
+    """A line of the hparams tab."""
+    return {"session_start_info": {"hparams": own}}
+
+
+def experiment(everyone: Collection[Choices], measures: list[str]) -> Json:
+    """The columns of the hparams tab."""
+    names = dict.fromkeys(name for own in everyone for name in own)
+    values = {name: sorted({own[name] for own in everyone if name in own}) for name in names}
+    hparams = [{"name": name, **domain(found), "differs": len(found) > 1} for name, found in values.items()]
+    return {"experiment": {"hparam_infos": hparams, "metric_infos": [{"name": {"tag": name}} for name in measures]}}
+
+
+def domain(values: list[Any]) -> Json:
+    """A reader chooses among strings, and gives bounds to numbers."""
+    if isinstance(values[0], str):
+        return {"type": "DATA_TYPE_STRING", "domain_discrete": values}
+    return {"type": "DATA_TYPE_FLOAT64"}
+
+
 def layout(plan: Plan) -> Json:
-    """Custom scalars: for each column its measure on validation, and the loss it was trained with, of all runs."""
+    """Of the custom scalars: for each column all runs' curves on validation, and of the loss they were trained with."""
 
     def charts(column: Column) -> list[Json]:
         patterns = {"validation": validation(column), "training loss": training(column)}
@@ -130,39 +146,19 @@ def layout(plan: Plan) -> Json:
 
 
 def validation(column: Column) -> str:
-    """A scene's quality has no tag of its own: its measures that are shares stand for it."""
+    """Pattern of the tags. One scene's quality has no tag: the scene's measures that are shares stand for it."""
     if column.scene is not None and column.measure == "quality":
         return f"val/(?!{'|'.join(RAW)})[^/]+/{re.escape(column.scene)}$"
     return re.escape(tag("val", *place(column))) + "$"
 
 
 def training(column: Column) -> str:
+    """Pattern of the tags; all scenes' losses for a mean of scenes."""
     return "train/loss/" if column.scene is None else re.escape(tag("train", "loss", column.scene)) + "$"
 
 
-def experiment(everyone: Collection[Choices], measures: list[str]) -> Json:
-    """The columns of the hparams tab."""
-    names = dict.fromkeys(name for own in everyone for name in own)
-    values = {name: sorted({own[name] for own in everyone if name in own}) for name in names}
-    return {
-        "experiment": {
-            "hparam_infos": [{"name": name, **domain(found)} for name, found in values.items()],
-            "metric_infos": [{"name": {"tag": measure}} for measure in measures],
-        }
-    }
-
-
-def domain(values: list[Any]) -> Json:
-    """Strings are listed, for a choice among them; numbers have their range."""
-    differs = {"differs": len(values) > 1}
-    if isinstance(values[0], str):
-        return {"type": "DATA_TYPE_STRING", "domain_discrete": values, **differs}
-    interval = {"min_value": values[0], "max_value": values[-1]}
-    return {"type": "DATA_TYPE_FLOAT64", "domain_interval": interval, **differs}
-
-
-def write_events(path: Path, session: Json, columns: Json, layout: Json) -> None:
-    """One file of the same bytes for the same content: without date, host, or an order of its own."""
+def write_events(path: Path, session: Json, columns: Json, charts: Json) -> None:
+    """One event file without date or host: the same bytes for the same content."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of TensorBoard's own imports
         from google.protobuf.json_format import ParseDict
@@ -171,20 +167,18 @@ def write_events(path: Path, session: Json, columns: Json, layout: Json) -> None
         from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
         from tensorboard.summary.writer.record_writer import RecordWriter
 
+    def value(name: str, plugin: str, content: bytes = b"", **tensor: Json) -> Json:
+        return {"tag": name, "metadata": {"plugin_data": {"plugin_name": plugin, "content": content}}, **tensor}
+
     def encoded(content: Json, message: Any) -> bytes:
         return ParseDict(content, message).SerializeToString(deterministic=True)
 
-    def hparams(name: str, content: Json) -> Json:
-        plugin = {"plugin_name": "hparams", "content": encoded(content, HParamsPluginData())}
-        return {"tag": f"_hparams_/{name}", "metadata": {"plugin_data": plugin}}
-
-    text = {"dtype": "DT_STRING", "string_val": [encoded(layout, Layout())], "tensor_shape": {}}
-    scalars = {
-        "tag": "custom_scalars__config__",
-        "metadata": {"plugin_data": {"plugin_name": "custom_scalars"}},
-        "tensor": text,
-    }
-    values = [hparams("session_start_info", session), hparams("experiment", columns), scalars]
+    text = {"dtype": "DT_STRING", "string_val": [encoded(charts, Layout())], "tensor_shape": {}}
+    values = [
+        value("_hparams_/experiment", "hparams", encoded(columns, HParamsPluginData())),
+        value("_hparams_/session_start_info", "hparams", encoded(session, HParamsPluginData())),
+        value("custom_scalars__config__", "custom_scalars", tensor=text),
+    ]
     with path.open("wb") as file:
         writer = RecordWriter(file)
         for event in (Event(file_version="brain.Event:2"), Event(summary={"value": values})):

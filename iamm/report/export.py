@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
-from iamm.report.aggregate import value_of
+from iamm.report.pairing import value_of
 from iamm.report.plan import Column
 from iamm.report.table import Cost, Row, Run, Table
 
@@ -127,9 +127,10 @@ def run_value(column: Column, row: Row, run: Run, chosen: bool) -> float | None:
 
     A difference to another row's run is known only for the chosen rates of both.
     """
+    cell = row.cells[column.label]
     if chosen:
-        return row.cells[column.label].values.get(run.planned.seed)
-    if run.result is None or column.minus is not None:
+        return cell.values.get(run.planned.seed)
+    if run.result is None or column.minus is not None or not cell.applies:
         return None
     value = value_of(column, run.result)
     return None if value is None else column.scale * value

@@ -87,8 +87,8 @@ def caption(table: Table) -> str:
     if "untested" in marks:
         sentences.append(f"${MARKS['untested']}$: too few seeds to be tested.")
     if any(cost.within is False for row in table.rows for cost in row.costs.values()):
-        share = escaped(f"{plan.tolerance:.0%}")
-        sentences.append(rf"$^{{\dagger}}$: more than {share} above or below the first row's parameters.")
+        share = rf"{100 * (plan.tolerance or 0):g}\,\%"
+        sentences.append(rf"$^{{\dagger}}$: differs by more than {share} from the first row's parameters.")
     if plan.claims:
         sentences.append(f"Claimed figures: {escaped(plan.claims.place)}.")
     return " ".join(sentences)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from iamm.report.aggregate import ALPHA
+from iamm.report.pairing import ALPHA
 from iamm.report.plan import Column
 from iamm.report.table import Cell, Cost, Row, Run, Table
 from iamm.report.wording import (
@@ -37,7 +37,7 @@ def markdown(table: Table, links: str, *, costs: bool = True) -> str:
     """
     parts = [
         f"# {escaped(table.plan.title)}",
-        table.plan.about,
+        table.plan.about.strip(),
         bullets(terms(table)),
         grid(results(table)),
         *section("Parameters and costs" if costs else "Parameters", grid(used(table, costs)), tolerance(table)),
@@ -77,31 +77,38 @@ def escaped(text: str) -> str:
 def terms(table: Table) -> Iterator[str]:
     """What all rows shared, how a learning rate was chosen, what the cells say, and how they were compared."""
     plan = table.plan
-    budget = "; ".join(f"{escaped(name)} {escaped(str(value))}" for name, value in plan.budget.items())
-    seeds = ", ".join(map(str, plan.seeds))
-    yield f"Shared by all rows: {budget}; seeds {seeds}; learning rates {', '.join(f'{r:g}' for r in plan.rates)}."
+    budget = [f"{escaped(name)} {escaped(str(value))}" for name, value in plan.budget.items()]
+    budget += [listed("seed", map(str, plan.seeds)), listed("learning rate", (f"{rate:g}" for rate in plan.rates))]
+    yield f"Shared by all rows: {'; '.join(budget)}."
     if len(plan.rates) > 1:
         yield (
             "Learning rate: chosen for each row and setting on validation alone "
             "(most finished seeds, then the best mean quality)."
         )
-    yield f"Columns: {'; '.join(described(table, column) for column in plan.columns)}."
+    yield "\n  - ".join(("Columns:", *(described(table, column) for column in plan.columns)))
     yield "Cells: mean ± deviation (n − 1) [95 % interval] over n seeds."
     yield (
         f"Verdicts: against {escaped(plan.rows[0])}, {TESTS[plan.test]} over the same seeds and data; "
-        f"p after Holm's correction for all comparisons of the table; tie where p ≥ {ALPHA:g}."
+        f"p after Holm's correction for all comparisons of the table; "
+        f"tie where p ≥ {ALPHA:g} or where mean and median of the differences disagree in sign."
     )
     if plan.claims:
         yield f"Claimed figures: {escaped(plan.claims.place)}; not measured here."
 
 
+def listed(noun: str, values: Iterable[str]) -> str:
+    """`seed 0`, `seeds 0, 1`."""
+    first, *others = values
+    return f"{noun}{'s' if others else ''} {', '.join((first, *others))}"
+
+
 def described(table: Table, column: Column) -> str:
     """A column's label and what it measures."""
     measured = f"{column.measure} of {column.scene}" if column.scene else "mean quality of the scenes"
-    place = f" in {column.setting}" if len(table.plan.settings) > 1 else ""
     minus = f", minus that of {column.minus} with the same seed" if column.minus else ""
     unit = "lower is better" if column.lower_is_better else "percent points"
-    return escaped(f"{column.label}: {measured}{place}{minus} ({unit})")
+    place = f"{column.setting}; " if len(table.plan.settings) > 1 else ""
+    return escaped(f"{column.label}: {measured}{minus} ({place}{unit})")
 
 
 def labels(table: Table) -> Strip:
@@ -156,9 +163,9 @@ def parameters(cost: Cost) -> str:
 
 
 def tolerance(table: Table) -> str:
-    """What the mark says."""
+    """How far parameters may differ, and what the mark says."""
     share = table.plan.tolerance
-    return "" if share is None else f"†: more than {share:.0%} above or below the first row's parameters."
+    return "" if share is None else f"Tolerance: {100 * share:g} % of the first row's parameters; † lies outside."
 
 
 def differences(table: Table) -> list[Strip]:
@@ -220,5 +227,6 @@ def chosen(row: Row, setting: str, rate: float) -> str:
 def linked(run: Run, links: str) -> str:
     """The seed, as a link to the run's folder if there is one, and the run's state unless it is finished."""
     seed, folder = run.planned.seed, quote(f"{links}/{run.planned.folder}")
-    name = str(seed) if run.state == "missing" else f"[{seed}]({folder})"
-    return name if run.state == "finished" else f"{name} {run.state}"
+    if run.state == "missing":
+        return f"{seed} missing"
+    return f"[{seed}]({folder})" + ("" if run.state == "finished" else f" {run.state}")

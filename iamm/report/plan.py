@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from iamm.errors import BadDataError, MissingDataError
 from iamm.report.records import write_json
 
 RAW = ("loss", "perplexity")
@@ -21,7 +22,7 @@ class Column:
     Args:
         label: what stands above it.
         measure: of the scene's test measures, or `quality`: what its head is judged by, 0 to 1.
-        scene: None: the mean of the scenes' qualities.
+        scene: None: the mean over all scenes of the setting; rows that lack one of them have none.
         setting: which of the table's settings it is measured in.
         minus: label of the row whose value of the same seed is subtracted, as for transfer; None: none.
     """
@@ -73,7 +74,7 @@ class Plan:
         columns: in order.
         settings: names; a row is trained once in each, for every rate and seed.
         seeds: of all rows.
-        rates: learning rates that every row tries; validation chooses one for each row and setting.
+        rates: learning rates that are tried; validation chooses one for each row and setting.
         budget: what else all rows share, name → value, as shown.
         tolerance: largest share by which a row's parameters may differ from the first row's; None: not compared.
         test: `t` or `wilcoxon`, paired over seeds.
@@ -103,7 +104,23 @@ def write_plan(path: Path, plan: Plan) -> None:
 
 
 def read_plan(path: Path) -> Plan:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    """What `write_plan` wrote.
+
+    Raises:
+        MissingDataError: nothing lies there.
+        BadDataError: what lies there is no plan.
+    """
+    try:
+        return plan_of(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise MissingDataError(f"A table must be planned first. Found no {path}: run iamm-table.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadDataError(
+            f"A plan must be whole and of a table. Found {path}: {error}. Delete it and run iamm-table again."
+        ) from error
+
+
+def plan_of(content: dict[str, Any]) -> Plan:
     tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates")}
     columns = tuple(Column(**column) for column in content["columns"])
     runs = tuple(PlannedRun(**run) for run in content["runs"])

@@ -19,7 +19,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -86,17 +86,16 @@ class RunFolder:
             return "running", "in another process"
         try:
             status = json.loads(self.status.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            failed, reason = status["state"] == "failed", str(status.get("error", ""))
+        except (OSError, ValueError, LookupError, TypeError):
             return ("interrupted" if self.last.exists() else "missing"), ""
-        if status["state"] == "failed":
-            return "failed", str(status.get("error", ""))
-        return "interrupted", ""
+        return ("failed", reason) if failed else ("interrupted", "")
 
     def busy(self) -> bool:
-        """True while a live process holds the folder."""
+        """True while a live process holds the folder. Several may look at once: looking takes a shared lock."""
         try:
             with (self.path / ".lock").open() as lock:
-                return not locked(lock, patience=0.0)
+                return not locked(lock, fcntl.LOCK_SH, patience=0.0)
         except OSError:
             return False
 
@@ -144,7 +143,7 @@ class RunFolder:
         write_text(self.records, "".join(kept))
 
 
-def locked(lock: IO[str], patience: float = 2.0) -> bool:
+def locked(lock: IO[str], kind: int = fcntl.LOCK_EX, patience: float = 2.0) -> bool:
     """Take the lock of an open file; False if another process still holds it after so many seconds.
 
     A look at the lock by a third process, or the end of a process that was killed, lasts a moment.
@@ -152,7 +151,7 @@ def locked(lock: IO[str], patience: float = 2.0) -> bool:
     deadline = time.monotonic() + patience
     while True:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
             return True
         except OSError:
             if time.monotonic() >= deadline:
@@ -179,12 +178,16 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_result(folder: Path) -> dict[str, Any]:
+def read_result(folder: Path, keys: Collection[str] = ("test", "config")) -> dict[str, Any]:
     """The result of a finished run.
+
+    Args:
+        folder: of the run.
+        keys: what the result must hold.
 
     Raises:
         MissingDataError: no finished run lies there.
-        BadDataError: its result cannot be read.
+        BadDataError: its result cannot be read, or lacks one of these.
     """
     path = folder / "result.json"
     if not path.exists():
@@ -194,8 +197,9 @@ def read_result(folder: Path) -> dict[str, Any]:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or not {"test", "config"} <= content.keys():
-            raise ValueError("no measures and configuration in it")
+        lacking = [key for key in keys if not isinstance(content, dict) or key not in content]
+        if lacking:
+            raise ValueError(f"no {', '.join(lacking)} in it")
         return content
     except ValueError as error:
         raise BadDataError(

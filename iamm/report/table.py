@@ -26,7 +26,7 @@ class Difference(NamedTuple):
         estimate: of the differences.
         p: of the paired test.
         adjusted: p after Holm's correction for all comparisons of the table.
-        verdict: better, worse or tie; untested where there are too few seeds.
+        verdict: better or worse than the first row, or tie; untested where there are too few seeds.
     """
 
     estimate: Estimate
@@ -42,11 +42,12 @@ class Cell:
     Args:
         values: by seed, in percent points (losses: as they are), of the chosen learning rate.
         estimate: over these; None where there are none.
-        difference: to the first row; None for that row itself, and where nothing can be paired.
+        difference: to the first row; None for that row itself, and where nothing can be paired. What a column subtracts
+            from both rows cancels in it: it is that of the measure itself.
         claim: the document's figure.
-        missing: seeds whose run is not there yet.
-        failed: seeds whose run failed.
-        applies: False where the row has no such scene.
+        missing: seeds whose run, or whose run to subtract, is not there yet.
+        failed: seeds whose run, or whose run to subtract, failed.
+        applies: False where the row has no such scene, or is itself what is subtracted.
     """
 
     values: Mapping[int, float]
@@ -93,8 +94,8 @@ class Row:
 class Order(NamedTuple):
     """A column's rows from best to worst, as claimed and as found, and whether the claim held.
 
-    `held` is `yes` (same order, and the first row separated from each other), `in the means only`, `no`, or `open`
-    while a row has no value.
+    The means are over the seeds that all rows with a claim have. `held` is `yes` (same order, and the table's first row
+    separated from each other), `in the means only`, `no`, or `open` while runs are to come or a row has no value.
     """
 
     column: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from iamm.report.pairing import ALPHA
 from iamm.report.plan import RAW, Column
 from iamm.report.table import Cell, Row, Run, Table
 
@@ -80,3 +81,41 @@ def run_groups(table: Table) -> Iterator[tuple[Row, str, float, Sequence[Run]]]:
         for setting in table.plan.settings:
             for rate in table.plan.rates:
                 yield row, setting, rate, groups.get((row.label, setting, rate), ())
+
+
+def terms(table: Table) -> Iterator[tuple[str, str]]:
+    """What all rows shared, how a learning rate was chosen, what the cells say, and how they were compared: by name."""
+    plan = table.plan
+    budget = [f"{name} {value}" for name, value in plan.budget.items()]
+    budget += [listed("seed", map(str, plan.seeds)), listed("learning rate", (f"{rate:g}" for rate in plan.rates))]
+    yield "Shared by all rows", f"{'; '.join(budget)}."
+    if len(plan.rates) > 1:
+        yield (
+            "Learning rate",
+            "chosen for each row and setting on validation alone (most finished seeds, then the best mean quality).",
+        )
+    yield "Columns", f"{'; '.join(f'{column.label}: {described(table, column)}' for column in plan.columns)}."
+    yield "Cells", "mean ± deviation (n − 1) [95 % interval] over n seeds."
+    yield (
+        "Verdicts",
+        f"against {plan.rows[0]}, {TESTS[plan.test]} over the same seeds and data; "
+        f"p after Holm's correction for all comparisons of the table; "
+        f"tie where p ≥ {ALPHA:g} or where mean and median of the differences disagree in sign.",
+    )
+    if plan.claims:
+        yield "Claimed figures", f"{plan.claims.place}; not measured here."
+
+
+def listed(noun: str, values: Iterable[str]) -> str:
+    """`seed 0`, `seeds 0, 1`."""
+    first, *others = values
+    return f"{noun}{'s' if others else ''} {', '.join((first, *others))}"
+
+
+def described(table: Table, column: Column) -> str:
+    """What a column measures."""
+    measured = f"{column.measure} of {column.scene}" if column.scene else "mean quality of the scenes"
+    place = f" in {column.setting}" if len(table.plan.settings) > 1 else ""
+    minus = f", minus that of {column.minus} with the same seed" if column.minus else ""
+    unit = "lower is better" if column.lower_is_better else "percent points"
+    return f"{measured}{place}{minus} ({unit})"

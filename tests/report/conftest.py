@@ -148,7 +148,7 @@ def make_table(make_plan, finish, tmp_path):
             found = outcome(run)
             if isinstance(found, str):
                 failed = RunFolder(tmp_path / run.folder)
-                failed.path.mkdir()
+                failed.path.mkdir(parents=True)
                 failed.write_status("failed", error=found)
             elif found is not None:
                 finish(tmp_path, run, found, **result(run))

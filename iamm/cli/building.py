@@ -1,0 +1,84 @@
+"""A table's files, from what its runs have left; and what a person sees of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as Grid
+
+from iamm.cli.job import plain_console
+from iamm.report.aggregate import build_table
+from iamm.report.chart import draw_chart
+from iamm.report.comparison import compare_in_tensorboard, tensorboard_command
+from iamm.report.export import csv_text, json_text
+from iamm.report.html import html_report
+from iamm.report.latex import latex
+from iamm.report.markdown import markdown
+from iamm.report.plan import Plan
+from iamm.report.records import write_text
+from iamm.report.table import Cell, Table
+
+
+def build(plan: Plan, output_dir: Path, folder: Path, *, costs: bool) -> None:
+    """Write every form of the table, and show it.
+
+    Args:
+        plan: of the table.
+        output_dir: where the run folders lie.
+        folder: of the table's files.
+        costs: whether seconds and memory are shown.
+    """
+    table = build_table(plan, output_dir)
+    links = Path(os.path.relpath(output_dir, folder)).as_posix()
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "table.md": markdown(table, links, costs=costs),
+        "table.csv": csv_text(table, costs=costs),
+        "table.tex": latex(table, costs=costs),
+        "table.json": json_text(table, costs=costs),
+        "report.html": html_report(table, output_dir, links, costs=costs),
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    draw_chart(table, folder / "table.png")
+    compare_in_tensorboard(table, folder / "tensorboard", output_dir)
+    show(plain_console(), table, folder)
+
+
+def show(console: Console, table: Table, folder: Path) -> None:
+    """Means and verdicts, claims, what to know, where all of it lies."""
+    console.print(grid(table))
+    for order in table.orders:
+        console.print(
+            f"{order.column}: claimed {' > '.join(order.claimed)} ({table.plan.claims.place}); held: {order.held}",
+            soft_wrap=True,
+        )
+    for notice in table.notices:
+        console.print(f"note: {notice}", soft_wrap=True)
+    console.print(f"table       {folder / 'table.md'}, also .csv, .tex, .json, .png", soft_wrap=True)
+    console.print(f"report      {folder / 'report.html'}", soft_wrap=True)
+    console.print(f"look at it  {tensorboard_command(folder / 'tensorboard')}", soft_wrap=True)
+
+
+def grid(table: Table) -> Grid:
+    shown = Grid(title=table.plan.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    shown.add_column("", overflow="fold")
+    for column in table.plan.columns:
+        shown.add_column(column.label, justify="right")
+    for row in table.rows:
+        shown.add_row(row.label, *(short(row.cells[column.label]) for column in table.plan.columns))
+    return shown
+
+
+def short(cell: Cell) -> str:
+    """`87.20 ± 0.45 (n = 5) worse`."""
+    if not cell.applies:
+        return "–"
+    if cell.estimate is None:
+        return "failed" if cell.failed else "missing"
+    mean, deviation, _, _, n = cell.estimate
+    spread = "" if deviation is None else f" ± {deviation:.2f}"
+    return f"{mean:.2f}{spread} (n = {n}){'  ' + cell.difference.verdict if cell.difference else ''}"

@@ -1,0 +1,56 @@
+"""A comparison table as one HTML file that opens from disk: nothing is fetched, nothing is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from iamm.report.html_curves import curves
+from iamm.report.html_examples import examples, pictures
+from iamm.report.html_origin import configurations, provenance, runs
+from iamm.report.html_results import costs_table, differences, orders, rates, results
+from iamm.report.page import Section, block, bullets, details, escaped, page, prose
+from iamm.report.page import terms as pairs
+from iamm.report.table import Table
+from iamm.report.wording import terms
+
+
+def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = True) -> str:
+    """The whole report: figures, curves, what was written and looked at, and where all of it comes from.
+
+    Args:
+        table: to be shown.
+        output_dir: where the run folders lie: their records, sentences and pictures are read.
+        links: path from the report's folder to `output_dir`, such as `../..`.
+        costs: False leaves out time and memory: the text is then the same for any sweep over the same runs.
+
+    Raises:
+        BadDataError: records that cannot be read.
+    """
+    sections = [
+        Section("results", "Results", results(table, links)),
+        Section("orders", "Claimed orders", orders(table)),
+        Section("differences", "Differences to the first row", folded(differences(table), table)),
+        Section("costs", "Parameters and costs" if costs else "Parameters", costs_table(table, costs)),
+        Section("curves", "Curves", curves(table, output_dir)),
+        Section("rates", "Learning rates", folded(rates(table), table)),
+        Section("examples", "Written sentences", examples(table, output_dir)),
+        Section("pictures", "Attention", pictures(table, output_dir, links)),
+        Section("configurations", "Configurations", configurations(table)),
+        Section("runs", "Runs", folded(runs(table, links), table)),
+        Section("provenance", "Provenance", provenance(table)),
+    ]
+    return page(table.plan.title, opening(table), sections)
+
+
+def opening(table: Table) -> str:
+    """What the table is about, how it was made, and what a reader must know first."""
+    said = pairs((escaped(name), prose(text)) for name, text in terms(table))
+    notices = bullets(map(prose, table.notices))
+    return f"<p>{prose(table.plan.about)}</p>{said}" + block(
+        "notices", f"<p><strong>Notices</strong></p>{notices}" * bool(notices)
+    )
+
+
+def folded(body: str, table: Table) -> str:
+    """A long part of a table of many rows is closed at first."""
+    return details("Show", body, shown=len(table.rows) <= 8) if body else ""

@@ -1,0 +1,150 @@
+"""Curves of validation in an HTML report: every seed, their mean and their range, for each column of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from iamm.report.curves import Curve, mean_band, read_curves
+from iamm.report.page import block, bullets, details, escaped, figure
+from iamm.report.plan import Column
+from iamm.report.recorder import tag
+from iamm.report.style import LINE_STYLES
+from iamm.report.svg import Line, curve_chart, values_of
+from iamm.report.table import Row, Run, Table
+
+PANEL = (240, 170)
+"""Size of one of many drawings."""
+
+Curves = Mapping[str, Mapping[str, Curve]]
+"""By folder and tag."""
+
+
+class Subject(NamedTuple):
+    """What a drawing is of: a tag in a setting, for one column or more."""
+
+    tag: str
+    measure: str
+    columns: tuple[Column, ...]
+
+    @property
+    def column(self) -> Column:
+        return self.columns[0]
+
+
+def curves(table: Table, output_dir: Path) -> str:
+    """One drawing a column or, of too many rows for one, a drawing for each row with the first row's mean in it."""
+    subjects = list(subjects_of(table))
+    tags = [subject.tag for subject in subjects]
+    folders = [run.planned.folder for row in table.rows for cost in row.costs.values() for run in cost.runs]
+    found = {folder: read_curves(output_dir / folder / "records.jsonl", tags) for folder in folders}
+    drawn = [(subject, lines_of(table, subject, found)) for subject in subjects]
+    if len(table.rows) <= LINE_STYLES:
+        charts = block("drawings", "".join(together(subject, lines) for subject, lines in drawn if lines))
+        parts = [legend([row.label for row in table.rows]), charts] if charts else []
+    else:
+        names = [
+            lines and apart(table, subject, lines, shown=number == 0) for number, (subject, lines) in enumerate(drawn)
+        ]
+        parts = [part for part in names if part]
+    said = (
+        "<p>On validation, at the chosen learning rate. Thin: each seed (dashed: its run is not finished); "
+        "thick: the mean of the finished seeds; shade: from the lowest to the highest of them.</p>"
+    )
+    return said + "".join(parts) if parts else ""
+
+
+def subjects_of(table: Table) -> Iterator[Subject]:
+    """Columns of the same measure in the same setting share a drawing; those that validation does not have get none."""
+    found: dict[tuple[str, str, str], list[Column]] = {}
+    for column in table.plan.columns:
+        measure = measure_of(table, column)
+        name = tag("val", "quality") if column.scene is None else tag("val", measure, column.scene)
+        found.setdefault((column.setting, name, measure), []).append(column)
+    for (_, name, measure), columns in found.items():
+        yield Subject(name, measure, tuple(columns))
+
+
+def measure_of(table: Table, column: Column) -> str:
+    """A scene's quality is not recorded by this name: it is the first of its measures that has the same value."""
+    if column.scene is None or column.measure != "quality":
+        return column.measure
+    results = [run.result for run in table.runs if run.result is not None and column.scene in run.result["quality"]]
+    names = results[0]["test"][column.scene] if results else ()
+    equal = (
+        name
+        for name in names
+        if all(result["test"][column.scene].get(name) == result["quality"][column.scene] for result in results)
+    )
+    return next(equal, column.measure)
+
+
+def lines_of(table: Table, subject: Subject, found: Curves) -> list[Line]:
+    """The rows that have any points."""
+    lines = []
+    for number, row in enumerate(table.rows):
+        runs = row.costs[subject.column.setting].runs
+        seeds = {seed_name(row, run, subject.column): scaled(found, run, subject) for run in runs}
+        finished = [seed_name(row, run, subject.column) for run in runs if run.state == "finished"]
+        if any(seeds.values()):
+            band = mean_band([seeds[seed] for seed in finished if seeds[seed]])
+            lines.append(Line(row.label, number % LINE_STYLES, seeds, frozenset(finished), band))
+    return lines
+
+
+def seed_name(row: Row, run: Run, column: Column) -> str:
+    rate = f", learning rate {run.planned.rate:g}" if row.costs[column.setting].rate is None else ""
+    return f"seed {run.planned.seed}{rate}"
+
+
+def scaled(found: Curves, run: Run, subject: Subject) -> list[tuple[int, float]]:
+    return [(step, subject.column.scale * value) for step, value in found[run.planned.folder][subject.tag]]
+
+
+def axis_label(subject: Subject) -> str:
+    return subject.measure + (" × 100" if subject.column.scale != 1 else "")
+
+
+def title(subject: Subject) -> str:
+    """The labels of the columns, and what is drawn for those that show something subtracted."""
+    labels = ", ".join(column.label for column in subject.columns)
+    return f"{labels} (nothing subtracted)" if all(column.minus for column in subject.columns) else labels
+
+
+def together(subject: Subject, lines: Sequence[Line]) -> str:
+    """All rows in one drawing; the first one on top."""
+    name = f"{title(subject)}: curves of {', '.join(line.label for line in lines)}"
+    drawing = curve_chart(
+        lines[::-1], name, "training step", axis_label(subject), ratios=subject.column.lower_is_better
+    )
+    return figure(drawing, escaped(title(subject)))
+
+
+def apart(table: Table, subject: Subject, lines: Sequence[Line], *, shown: bool) -> str:
+    """A drawing for each row, all on one scale, with the mean of the table's first row in each."""
+    first = table.rows[0].label
+    means = [line._replace(seeds={}, finished=frozenset()) for line in lines if line.label == first]
+    values = values_of(lines)
+    panels = []
+    for line in lines:
+        own = line if line.label == first else line._replace(style=1)
+        behind = [] if line.label == first else means
+        drawing = curve_chart(
+            [*behind, own],
+            f"{title(subject)}: {line.label}",
+            "training step",
+            axis_label(subject),
+            size=PANEL,
+            values=values,
+            ratios=subject.column.lower_is_better,
+        )
+        panels.append(figure(drawing, escaped(line.label)))
+    body = legend([first, "the row that is named below"]) + block("panels", "".join(panels))
+    return details(f"<strong>{escaped(title(subject))}</strong>", body, shown=shown)
+
+
+def legend(labels: Sequence[str]) -> str:
+    sample = '<svg viewBox="0 0 34 10" aria-hidden="true"><g class="line{}"><path class="mean" d="M1 5H33"/></g></svg>'
+    return bullets((sample.format(number) + escaped(label) for number, label in enumerate(labels)), "legend")

@@ -1,0 +1,182 @@
+"""Drawings for an HTML page, as text: curves over training steps, and an interval in a table's cell.
+
+Colours and strokes are classes (`line0`, `line1`, …) that the page's style fills in, for light and dark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import NamedTuple
+
+from iamm.report.curves import Curve
+from iamm.report.table import Cell
+
+Band = Sequence[tuple[int, float, float, float]]
+"""Step, mean, lowest, highest."""
+
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 8, 36
+"""Room around the plot, in the drawing's units: for ticks and labels."""
+
+
+class Line(NamedTuple):
+    """A row in a drawing of curves.
+
+    Args:
+        label: of the row.
+        style: number of its class.
+        seeds: thin curves by what each is called; those that are dashed are not `finished`.
+        finished: the seeds that make up the band.
+        band: over the finished seeds.
+    """
+
+    label: str
+    style: int
+    seeds: Mapping[str, Curve]
+    finished: frozenset[str]
+    band: Band
+
+
+class Axis(NamedTuple):
+    """Values from `low` to `high` on pixels from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    logarithmic: bool = False
+
+    def at(self, value: float) -> str:
+        """Where a value lies, to a tenth."""
+        low, high, value = (math.log(each) if self.logarithmic else each for each in (self.low, self.high, value))
+        return f"{self.start + (value - low) / (high - low) * (self.end - self.start):.1f}".removesuffix(".0")
+
+    def ticks(self, most: int) -> dict[float, str]:
+        """Round values inside, as they are written: 1, 2 or 5 times a power of ten apart; or such values themselves."""
+        if self.logarithmic:
+            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            values = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
+            inside = [value for value in values if self.low <= value <= self.high]
+            if len(inside) > most:
+                inside = [value for value in inside if f"{value:e}".startswith("1")]
+            return {value: f"{value:,g}" for value in inside}
+        step = round_step((self.high - self.low) / most)
+        decimals = max(0, -math.floor(math.log10(step)))
+        places = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
+        return {place * step: f"{place * step:,.{decimals}f}" for place in places}
+
+
+def round_step(least: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is no less."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
+
+
+def value_axis(values: Iterable[float], start: float, end: float, *, ratios: bool = False) -> Axis:
+    """An axis around all values with some room; logarithmic where they are `ratios` that span a factor above 30."""
+    found = list(values)
+    low, high = min(found), max(found)
+    if ratios and low > 0 and high / low > 30:
+        return Axis(low / 1.1, high * 1.1, start, end, logarithmic=True)
+    room = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
+    return Axis(low - room, high + room, start, end)
+
+
+def values_of(lines: Iterable[Line]) -> list[float]:
+    return [value for line in lines for curve in line.seeds.values() for _, value in curve]
+
+
+def curve_chart(
+    lines: Sequence[Line],
+    name: str,
+    x_label: str,
+    y_label: str,
+    *,
+    size: tuple[int, int] = (440, 270),
+    values: Sequence[float] = (),
+    ratios: bool = False,
+) -> str:
+    """A drawing of the lines, each with its seeds (thin), its band, its mean and a dot where that ends.
+
+    Args:
+        lines: with at least one point; the last one lies on top.
+        name: of the whole drawing, for those who cannot see it.
+        x_label: below.
+        y_label: on the left.
+        size: width and height, in the drawing's units.
+        values: that the vertical axis must hold too, as where several drawings share one.
+        ratios: whether the values may need a logarithmic axis.
+    """
+    width, height = size
+    last = max(step for line in lines for curve in line.seeds.values() for step, _ in curve)
+    x = Axis(0, last, LEFT, width - RIGHT)
+    y = value_axis([*values_of(lines), *values], height - BOTTOM, TOP, ratios=ratios)
+    y_label += ", logarithmic" if y.logarithmic else ""
+    drawn = "".join((frame(x, y, x_label, y_label), *(drawn_line(line, x, y) for line in lines)))
+    label = escape(name)
+    return f'<svg class="curves" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{drawn}</svg>'
+
+
+def frame(x: Axis, y: Axis, x_label: str, y_label: str) -> str:
+    """Lines of a grid, ticks, and what stands along the axes."""
+    narrow = x.end - x.start < 250
+    across = "".join(
+        f'<path class="grid" d="M{x.start:g} {y.at(value)}H{x.end:g}"/>'
+        f'<text class="tick" x="{x.start - 4:g}" y="{y.at(value)}" dy="4" text-anchor="end">{text}</text>'
+        for value, text in y.ticks(4 if narrow else 6).items()
+    )
+    along = "".join(
+        f'<text class="tick" x="{x.at(value)}" y="{y.start + 14:g}" text-anchor="middle">{text}</text>'
+        for value, text in x.ticks(3 if narrow else 5).items()
+    )
+    middle, height = (x.start + x.end) / 2, (y.start + y.end) / 2
+    labels = (
+        f'<text x="{middle:g}" y="{y.start + 30:g}" text-anchor="middle">{escape(x_label)}</text>'
+        f'<text transform="translate(11 {height:g}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
+    )
+    return f'{across}{along}<path class="axis" d="M{x.start:g} {y.start:g}H{x.end:g}"/>{labels}'
+
+
+def drawn_line(line: Line, x: Axis, y: Axis) -> str:
+    """Band below, seeds on it, mean on top; each tells its name where a pointer rests on it."""
+    parts = []
+    if len(line.finished) > 1 and line.band:
+        lows = [(step, low) for step, _, low, _ in line.band]
+        highs = [(step, high) for step, _, _, high in reversed(line.band)]
+        parts.append(f'<path class="band" d="{path([*lows, *highs], x, y)}Z"/>')
+    for seed, curve in line.seeds.items():
+        if curve:
+            kind = "seed" if seed in line.finished else "seed unfinished"
+            title = escape(f"{line.label}, {seed}")
+            parts.append(f'<path class="{kind}" d="{path(curve, x, y)}"><title>{title}</title></path>')
+    if line.band:
+        mean = [(step, value) for step, value, _, _ in line.band]
+        step, value = mean[-1]
+        title = f"<title>{escape(line.label)}, mean</title>"
+        parts.append(f'<path class="mean" d="{path(mean, x, y)}">{title}</path>')
+        parts.append(f'<circle class="end" cx="{x.at(step)}" cy="{y.at(value)}" r="3">{title}</circle>')
+    return f'<g class="line{line.style}">{"".join(parts)}</g>'
+
+
+def path(points: Curve, x: Axis, y: Axis) -> str:
+    return "M" + "L".join(f"{x.at(step)} {y.at(value)}" for step, value in points)
+
+
+def interval(cell: Cell, axis: Axis, reference: float | None) -> str:
+    """The interval of a mean, its seeds (dots) and the claim (hollow), on its column's axis; and the first row's mean.
+
+    What it shows stands beside it as text, so that it is hidden from those who have that read to them.
+    """
+    parts = []
+    if reference is not None:
+        parts.append(f'<path class="reference" d="M{axis.at(reference)} 0V14"/>')
+    found = cell.estimate
+    if found is not None and found.low is not None and found.high is not None:
+        parts.append(f'<path class="interval" d="M{axis.at(found.low)} 7H{axis.at(found.high)}"/>')
+    parts += [f'<circle class="dot" cx="{axis.at(value)}" cy="7" r="1.5"/>' for value in cell.values.values()]
+    if found is not None:
+        parts.append(f'<circle class="point" cx="{axis.at(found.mean)}" cy="7" r="3"/>')
+    if cell.claim is not None:
+        parts.append(f'<path class="claim" d="M{axis.at(cell.claim)} 3l4 4l-4 4l-4 -4Z"/>')
+    return f'<svg class="cell" viewBox="0 0 {axis.start + axis.end:g} 14" aria-hidden="true">{"".join(parts)}</svg>'
