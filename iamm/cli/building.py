@@ -52,10 +52,7 @@ def show(console: Console, table: Table, folder: Path) -> None:
     """Means and verdicts, claims, what to know, where all of it lies."""
     console.print(grid(table))
     for order in table.orders:
-        console.print(
-            f"{order.column}: claimed {' > '.join(order.claimed)} ({table.plan.claims.place}); held: {order.held}",
-            soft_wrap=True,
-        )
+        console.print(f"{order.column}: claimed {' > '.join(order.claimed)}; held: {order.held}", soft_wrap=True)
     for notice in table.notices:
         console.print(f"note: {notice}", soft_wrap=True)
     console.print(f"table       {folder / 'table.md'}, also .csv, .tex, .json, .png", soft_wrap=True)

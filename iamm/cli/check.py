@@ -160,6 +160,10 @@ RULES: Mapping[str, Number | Numbers | OneOf | Switch] = {
     "word_ambiguity": SHARE,
     "missing": SHARE,
     "pixel_noise": NOT_NEGATIVE,
+    "products": COUNT,
+    "ambiguity": SHARE,
+    "negation": SHARE,
+    "noise": SHARE,
     "train": COUNT_OR_NULL,
 }
 

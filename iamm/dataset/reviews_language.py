@@ -1,6 +1,6 @@
 """The language of `reviews`: clauses with a comma between them, in any order.
 
-    we cooked dinner on monday , it is not small , my neighbour found it great , i chose this hotel on 3 may
+    we cooked dinner on monday , it is not small , my sister found it great , i chose this hotel on 3 may
 
 The second clause is an opinion and counts, the third is an aside and does not; the first is filler, the last tells
 the product. Without it `small` says nothing: it is good for a phone or a book, bad for a kettle or a hotel.
@@ -23,23 +23,23 @@ PARTS = (
 MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november")
 DAYS = np.array([f"{day} {month}" for month in (*MONTHS, "december") for day in range(1, 29)], dtype=object)  # 336
 
-BAD = ("awful", "poor", "terrible", "useless", "dreadful", "annoying")
-GOOD = ("great", "lovely", "excellent", "brilliant", "superb", "charming")
+BAD = ("awful", "poor", "terrible")
+GOOD = ("great", "lovely", "excellent")
 SENSE = {  # good or bad for a phone, a book, a kettle, a hotel
-    **dict.fromkeys(("small", "loud"), "++--"),
-    **dict.fromkeys(("large", "quiet"), "--++"),
-    **dict.fromkeys(("simple", "plain"), "+-+-"),
-    **dict.fromkeys(("slow", "wild"), "-+-+"),
-    **dict.fromkeys(("light", "cool"), "+--+"),
-    **dict.fromkeys(("heavy", "hot"), "-++-"),
+    "small": "++--",
+    "large": "--++",
+    "simple": "+-+-",
+    "slow": "-+-+",
+    "light": "+--+",
+    "hot": "-++-",
 }
 FIXED = [(BAD, GOOD) for _ in PRODUCTS]
 VARYING = [[[word for word in SENSE if SENSE[word][p] == sign] for sign in "-+"] for p in range(len(PRODUCTS))]
-WORDS = np.array([FIXED, VARYING], dtype=object)  # (2, 4, 2, 6): fixed or varying, product, bad or good, word
+WORDS = np.array([FIXED, VARYING], dtype=object)  # (2, 4, 2, 3): fixed or varying, product, bad or good, word
 
 INTRODUCTIONS = ("i chose this {} on", "i tried this {} on", "we found this {} on")
-OPINIONS = ("it is", "i found it", "this {} is", "to me the {} was")
-ASIDES = ("my neighbour found it", "the old one was", "the courier was", "my new {} is")
+OPINIONS = ("it is", "i found it", "this {} is", "the {} was")
+ASIDES = ("my sister found it", "the courier was", "the shop was", "my {} is")
 
 WHO = ("we", "my sister", "my neighbour", "a friend", "the children")
 DID = ("cooked dinner", "went home", "took the train", "waited outside", "played cards", "watched the rain")
@@ -51,8 +51,8 @@ FILLER = np.array(
     dtype=object,
 )  # (4, 210)
 
-SHORTEST, LONGEST = 10, 40  # words of a review, without commas
-MOST_OPINIONS, MOST_ASIDES, MOST_FILLER = 3, 2, 6  # clauses; the shortest filler has 5 words
+SHORTEST, LONGEST = 10, 30  # words of a review, without commas
+MOST_OPINIONS, MOST_ASIDES, MOST_FILLER = 2, 2, 4  # clauses; the shortest filler has 5 words
 
 Draw = Callable[..., np.ndarray]
 """draw(purpose, *shape): numbers from [0, 1) for each of N reviews, (N, *shape)."""
@@ -66,14 +66,11 @@ def introduction(product: np.ndarray, days: np.ndarray, draw: Draw) -> np.ndarra
 
 
 def opinions(product: np.ndarray, good: np.ndarray, ambiguity: float, negation: float, draw: Draw) -> np.ndarray:
-    """One to three clauses as good or bad as the review; of three, the last says the opposite in every second review.
-    product, good: (N,).  # (N, 3) object"""
-    chance = draw("number of opinions", 2, 1)
-    number, place = 1 + picked(chance[:, 0], MOST_OPINIONS), np.arange(MOST_OPINIONS)
-    opposite = (number == MOST_OPINIONS) & (place == MOST_OPINIONS - 1) & (chance[:, 1] < 0.5)  # (N, 3)
+    """One or two clauses, as good or bad as the review. product, good: (N,).  # (N, 2) object"""
+    number = 1 + picked(draw("number of opinions", 1), MOST_OPINIONS)
     opening = about(OPINIONS)[product[:, None], picked(draw("opinions", MOST_OPINIONS), len(OPINIONS))]
-    verdict = judged(product, good[:, None] ^ opposite, ambiguity, negation, draw("verdicts", MOST_OPINIONS, 3))
-    return np.where(place < number, opening + " " + verdict, "")
+    verdict = judged(product, good[:, None], ambiguity, negation, draw("verdicts", MOST_OPINIONS, 3))
+    return np.where(np.arange(MOST_OPINIONS) < number, opening + " " + verdict, "")
 
 
 def asides(product: np.ndarray, ambiguity: float, negation: float, draw: Draw) -> np.ndarray:
@@ -88,7 +85,7 @@ def asides(product: np.ndarray, ambiguity: float, negation: float, draw: Draw) -
 
 def judged(product: np.ndarray, good: np.ndarray, ambiguity: float, negation: float, chance: np.ndarray) -> np.ndarray:
     """`great`, or `not awful`, where it is good; `awful`, or `not great`, where it is bad; or so with words of SENSE.
-    product: (N,), good: (N, M), chance: (N, M, 3).  # (N, M) object"""
+    product: (N,), good: (N, M) or (N, 1), chance: (N, M, 3).  # (N, M) object"""
     varying, negated = chance[..., 0] < ambiguity, chance[..., 1] < negation
     word = picked(chance[..., 2], WORDS.shape[-1])
     said = WORDS[varying.astype(int), product[:, None], (good ^ negated).astype(int), word]
@@ -96,7 +93,7 @@ def judged(product: np.ndarray, good: np.ndarray, ambiguity: float, negation: fl
 
 
 def filler(product: np.ndarray, words: np.ndarray, draw: Draw) -> np.ndarray:
-    """Clauses that judge nothing, up to a drawn length of the review. product, words so far: (N,).  # (N, 6) object"""
+    """Clauses that judge nothing, up to a drawn length of the review. product, words so far: (N,).  # (N, 4) object"""
     length = SHORTEST + picked(draw("length", 1), LONGEST + 1 - SHORTEST)
     clauses = FILLER[product[:, None], picked(draw("filler", MOST_FILLER), FILLER.shape[1])]
     return np.where(words[:, None] + word_counts(clauses).cumsum(axis=1) <= length, clauses, "")

@@ -7,7 +7,7 @@ from pathlib import Path
 from iamm.report.html_curves import curves
 from iamm.report.html_examples import examples, pictures
 from iamm.report.html_origin import configurations, provenance, runs
-from iamm.report.html_results import costs_table, differences, orders, rates, results
+from iamm.report.html_results import costs_table, differences, orders, results
 from iamm.report.page import Section, block, bullets, details, escaped, page, prose
 from iamm.report.page import terms as pairs
 from iamm.report.table import Table
@@ -29,14 +29,17 @@ def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = Tru
     sections = [
         Section("results", "Results", results(table, links)),
         Section("orders", "Claimed orders", orders(table)),
-        Section("differences", "Differences to the first row", folded(differences(table), table)),
-        Section("costs", "Parameters and costs" if costs else "Parameters", costs_table(table, costs)),
+        Section("differences", "Differences to the first row", folded("All differences", differences(table), table)),
+        Section(
+            "costs",
+            "Parameters and costs" if costs else "Parameters",
+            folded("All rows", costs_table(table, costs), table),
+        ),
         Section("curves", "Curves", curves(table, output_dir)),
-        Section("rates", "Learning rates", folded(rates(table), table)),
         Section("examples", "Written sentences", examples(table, output_dir)),
         Section("pictures", "Attention", pictures(table, output_dir, links)),
         Section("configurations", "Configurations", configurations(table)),
-        Section("runs", "Runs", folded(runs(table, links), table)),
+        Section("runs", "Learning rates and runs", folded("All runs", runs(table, links), table)),
         Section("provenance", "Provenance", provenance(table)),
     ]
     return page(table.plan.title, opening(table), sections)
@@ -51,6 +54,7 @@ def opening(table: Table) -> str:
     )
 
 
-def folded(body: str, table: Table) -> str:
-    """A long part of a table of many rows is closed at first."""
-    return details("Show", body, shown=len(table.rows) <= 8) if body else ""
+def folded(name: str, body: str, table: Table) -> str:
+    """A part that is long in a table of many rows, and then closed at first."""
+    many = len(table.rows) * len(table.plan.settings) > 12
+    return details(name, body) if body and many else body

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -141,7 +140,7 @@ def apart(table: Table, subject: Subject, lines: Sequence[Line], *, shown: bool)
             ratios=subject.column.lower_is_better,
         )
         panels.append(figure(drawing, escaped(line.label)))
-    body = legend([first, "the row that is named below"]) + block("panels", "".join(panels))
+    body = legend([first, "the row that is named above"]) + block("panels", "".join(panels))
     return details(f"<strong>{escaped(title(subject))}</strong>", body, shown=shown)
 
 

@@ -70,7 +70,7 @@ def sentences(rows: list[tuple[str, str]], reference: str) -> str:
 
 
 def pictures(table: Table, output_dir: Path, links: str) -> str:
-    """What each row looked at, of its first finished seed that drew any; what would make the file too large is linked."""
+    """What each row looked at, of its first finished seed that drew any; links where they are too large."""
     found = [
         (shown, files)
         for row, setting, shown in places(table)

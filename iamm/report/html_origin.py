@@ -5,26 +5,38 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from iamm.report.html_results import linked, places
+from iamm.report.html_results import linked
 from iamm.report.page import bullets, details, escaped, grid, terms
 from iamm.report.records import PLACES, drop_keys
 from iamm.report.table import Cost, Table
 from iamm.report.transfer import Result
-from iamm.report.wording import run_groups
+from iamm.report.wording import number, run_groups
+
+
+class Configuration(NamedTuple):
+    """A run's choices, group by group, and its values, key by key."""
+
+    choices: Mapping[str, Any]
+    values: Mapping[str, str]
 
 
 def configurations(table: Table) -> str:
-    """Each row's configuration, what differs from the first row's before the whole; of its first finished seed."""
-    first = table.rows[0]
+    """Each row's configuration in each setting, of its first finished seed, what is unlike the first row's on top."""
+    found = {
+        (row.label, setting): Configuration(result["choices"], flat(result["config"]))
+        for row in table.rows
+        for setting, cost in row.costs.items()
+        if (result := a_result(cost)) is not None
+    }
     parts = []
-    for row, setting, shown in places(table):
-        own, other = a_result(row.costs[setting]), a_result(first.costs[setting])
-        if own is not None:
-            compared = changes(own, other) if row is not first and other is not None else ""
-            whole = details("The whole configuration", f"<pre>{escaped(text(own['config']))}</pre>")
-            parts.append(details(shown, compared + whole))
+    for row in table.rows:
+        bodies = {setting: configuration(found, row.label, table.rows[0].label, setting) for setting in row.costs}
+        inside = [
+            details(escaped(setting), body) if len(row.costs) > 1 else body for setting, body in bodies.items() if body
+        ]
+        parts += [details(escaped(row.label), "".join(inside))] if inside else []
     return "".join(parts)
 
 
@@ -32,11 +44,24 @@ def a_result(cost: Cost) -> Result | None:
     return next((run.result for run in cost.runs if run.result is not None), None)
 
 
-def changes(own: Result, other: Result) -> str:
+def configuration(found: Mapping[tuple[str, str], Configuration], row: str, first: str, setting: str) -> str:
+    """Empty where the row has no finished run."""
+    own, other = found.get((row, setting)), found.get((first, setting))
+    if own is None:
+        return ""
+    text = "\n".join(f"{name}: {value}" for name, value in own.values.items())
+    compared = "" if other is None or row == first else changes(own, other)
+    return compared + details("The whole configuration", f"<pre>{escaped(text)}</pre>")
+
+
+def changes(own: Configuration, first: Configuration) -> str:
     """Choices, then values, that are not those of the first row."""
-    ours, theirs = ({**result["choices"], **flat(result["config"])} for result in (own, other))
-    names = [name for name in {**theirs, **ours} if not name.endswith("seed") and ours.get(name) != theirs.get(name)]
-    rows = [[f"<code>{escaped(name)}</code>", shown(ours, name), shown(theirs, name)] for name in names]
+    rows = [
+        [f"<code>{escaped(name)}</code>", shown(ours, name), shown(theirs, name)]
+        for ours, theirs in zip(own, first, strict=True)
+        for name in {**theirs, **ours}
+        if not name.endswith("seed") and ours.get(name) != theirs.get(name)
+    ]
     return grid("What differs from the first row.", ["key", "here", "first row"], rows) or "<p>As the first row.</p>"
 
 
@@ -50,34 +75,40 @@ def flat(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, dict) and value:
         for key, part in value.items():
             yield from leaves(part, f"{name}.{key}" if name else str(key))
     else:
         yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def text(config: Mapping[str, Any]) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in flat(config).items())
-
-
 def runs(table: Table, links: str) -> str:
-    """Every planned run, a line for each row, setting and learning rate; why, of those that failed."""
+    """Every planned run, a line for each row, setting and learning rate: how it validated, whether it was taken."""
     several = len(table.plan.settings) > 1
-    heads = ["row", *(["setting"] if several else []), "learning rate", "seeds"]
+    heads = ["row", *(["setting"] if several else []), "learning rate", "validation", "taken", "seeds"]
     rows = [
         [
             escaped(row.label),
             *([escaped(setting)] if several else []),
             f"{rate:g}",
+            number(percent(row.costs[setting].validation.get(rate)), 2),
+            "✓" if rate == row.costs[setting].rate else "",
             ", ".join(linked(run, links) for run in group),
         ]
         for row, setting, rate, group in run_groups(table)
     ]
     states = Counter(run.state for run in table.runs)
-    said = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    said = (
+        f"{len(table.runs)} runs: {counts}. Validation: mean quality over the finished seeds, in percent points. "
+        "The rate with the most finished seeds is taken and, among such, the one that validates best."
+    )
     failed = [f"<code>{escaped(run.planned.folder)}</code>: {escaped(run.reason)}" for run in table.runs if run.reason]
-    return grid(f"{len(table.runs)} runs: {said}.", heads, rows) + bullets(failed)
+    return grid(said, heads, rows) + bullets(failed)
+
+
+def percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def provenance(table: Table) -> str:
@@ -116,6 +147,6 @@ def data(results: list[Result]) -> str:
             found.setdefault((name, str(total)), set()).add(result["seed"])
     rows = [
         [escaped(name), ", ".join(map(str, sorted(seeds))), f"<code>{escaped(total)}</code>"]
-        for (name, total), seeds in sorted(found.items())
+        for (name, total), seeds in sorted(found.items(), key=lambda item: (item[0][0], min(item[1])))
     ]
     return grid("SHA-256 of the data.", ["data set", "seeds", "sum"], rows)

@@ -1,4 +1,4 @@
-"""The figures of a table in an HTML report: results, costs, differences, claimed orders, learning rates."""
+"""The figures of a table in an HTML report: results, costs, differences, claimed orders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from iamm.report.wording import (
     gaps,
     number,
     probability,
-    run_groups,
     verdict,
 )
 
@@ -67,42 +66,52 @@ def drawn_values(cell: Cell) -> Iterator[float]:
 
 def result(table: Table, row: Row, column: Column, axis: Axis | None, reference: float | None, links: str) -> str:
     cell = row.cells[column.label]
-    found = cell.estimate
-    lines = [badge(verdict(table, row, column))]
-    if found is None:
-        lines.insert(0, escaped(empty(cell)) if not gaps(cell) else f'<span class="gap">{empty(cell)}</span>')
-    else:
-        spread = "" if found.deviation is None else f" ± {number(found.deviation, digits(column))}"
-        lines.insert(0, f'<span class="nowrap"><strong>{number(found.mean, digits(column))}</strong>{spread}</span>')
+    said = verdict(table, row, column)
+    parts = [f'<span class="nowrap">{mean(cell, column)}{" " * bool(said)}{badge(said)}</span>']
     if axis and (cell.values or cell.claim is not None):
-        lines.append(interval(cell, axis, reference))
-    if found is not None:
-        lines.append(f"<small>{seeds_said(cell, column)}</small>")
-    if cell.claim is not None:
-        lines.append(f"<small>claimed {figure(cell.claim)}</small>")
-    if cell.applies:
-        lines.append(f"<small>{run_links(table.plan, row.costs[column.setting], links)}</small>")
-    return " ".join(lines)
+        parts.append(interval(cell, axis, reference))
+    claim = "" if cell.claim is None else f"claimed {figure(cell.claim)}"
+    seeds = run_links(table.plan, row.costs[column.setting], links) if cell.applies else ""
+    lines = (joined(span(cell, column), claim), joined(n(cell), seeds))
+    return "".join([*parts, *(f"<small>{line}</small>" for line in lines if line)])
+
+
+def joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def mean(cell: Cell, column: Column) -> str:
+    """`88.70 ± 0.31`, or why there is none."""
+    found = cell.estimate
+    if found is None:
+        return f'<span class="gap">{empty(cell)}</span>' if cell.applies else empty(cell)
+    spread = "" if found.deviation is None else f" ± {number(found.deviation, digits(column))}"
+    return f"<strong>{number(found.mean, digits(column))}</strong>{spread}"
+
+
+def span(cell: Cell, column: Column) -> str:
+    """`88.32 to 89.08`."""
+    found = cell.estimate
+    if found is None or found.low is None:
+        return ""
+    return f"{number(found.low, digits(column))} to {number(found.high, digits(column))}"
+
+
+def n(cell: Cell) -> str:
+    if not cell.values:
+        return ""
+    return f'n = <span class="gap">{count(cell)}</span>' if gaps(cell) else f"n = {count(cell)}"
 
 
 def badge(said: str) -> str:
     return f'<span class="{said} nowrap">{SIGNS[said]} {said}</span>' if said else ""
 
 
-def seeds_said(cell: Cell, column: Column) -> str:
-    """`88.32 to 89.08, n = 5`."""
-    found = cell.estimate
-    assert found is not None
-    n = f'n = <span class="gap">{count(cell)}</span>' if gaps(cell) else f"n = {count(cell)}"
-    if found.low is None:
-        return n
-    return f"{number(found.low, digits(column))} to {number(found.high, digits(column))}, {n}"
-
-
 def run_links(plan: Plan, cost: Cost, links: str) -> str:
-    """The seeds of the chosen learning rate, with those of all rates before one is chosen."""
+    """The seeds of the chosen learning rate, or of all rates before one is chosen, that have a folder."""
     several = cost.rate is None and len(plan.rates) > 1
-    shown = [linked(run, links, f" at {run.planned.rate:g}" if several else "") for run in cost.runs]
+    there = [run for run in cost.runs if run.state != "missing"]
+    shown = [linked(run, links, f" at {run.planned.rate:g}" if several else "") for run in there]
     return f"seed {', '.join(shown)}" if shown else ""
 
 
@@ -110,7 +119,7 @@ def linked(run: Run, links: str, more: str = "") -> str:
     """The seed, as a link to the run's folder if there is one, and what became of the run unless it is finished."""
     seed = f"{run.planned.seed}{more}"
     shown = seed if run.state == "missing" else link(f"{links}/{run.planned.folder}", seed)
-    return shown if run.state == "finished" else f'{shown} <span class="gap">{escaped(run.state)}</span>'
+    return shown if run.state == "finished" else f'<span class="gap nowrap">{shown} {escaped(run.state)}</span>'
 
 
 def places(table: Table) -> Iterator[tuple[Row, str, str]]:
@@ -172,28 +181,3 @@ def orders(table: Table) -> str:
 
 def ranked(rows: Iterable[str]) -> str:
     return " › ".join(map(escaped, rows)) or NOTHING
-
-
-def rates(table: Table) -> str:
-    """What validation said of each learning rate, and all runs by seed."""
-    several = len(table.plan.settings) > 1
-    heads = ["row", *(["setting"] if several else []), "learning rate", "validation", "taken", "finished seeds"]
-    rows = []
-    for row, setting, rate, runs in run_groups(table):
-        cost = row.costs[setting]
-        quality = cost.validation.get(rate)
-        rows.append(
-            [
-                escaped(row.label),
-                *([escaped(setting)] if several else []),
-                f"{rate:g}",
-                NOTHING if quality is None else number(100 * quality, 2),
-                "✓" if rate == cost.rate else "",
-                f"{sum(run.result is not None for run in runs)} of {len(runs)}",
-            ]
-        )
-    said = (
-        "Mean quality on validation, in percent points, over the finished seeds. The rate with the most of these is taken "
-        "and, among such, the one that validates best; test has no say."
-    )
-    return grid(said, heads, rows)

@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from iamm.report.pairing import ALPHA
 from iamm.report.plan import Column
 from iamm.report.table import Cell, Cost, Row, Run, Table
 from iamm.report.wording import (
     NOTHING,
-    TESTS,
     claimed,
     count,
     digits,
@@ -20,6 +18,7 @@ from iamm.report.wording import (
     number,
     probability,
     run_groups,
+    terms,
     verdict,
 )
 
@@ -38,7 +37,7 @@ def markdown(table: Table, links: str, *, costs: bool = True) -> str:
     parts = [
         f"# {escaped(table.plan.title)}",
         table.plan.about.strip(),
-        bullets(terms(table)),
+        bullets(f"{name}: {escaped(text)}" for name, text in terms(table)),
         grid(results(table)),
         *section("Parameters and costs" if costs else "Parameters", grid(used(table, costs)), tolerance(table)),
         *section("Differences to the first row", grid(differences(table))),
@@ -72,43 +71,6 @@ def escaped(text: str) -> str:
     """On one line, without what Markdown would take for markup; code in backticks stays code."""
     line = re.sub(r"[\\|<*~$]", r"\\\g<0>", " ".join(text.split()))
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # inside a word it is none
-
-
-def terms(table: Table) -> Iterator[str]:
-    """What all rows shared, how a learning rate was chosen, what the cells say, and how they were compared."""
-    plan = table.plan
-    budget = [f"{escaped(name)} {escaped(str(value))}" for name, value in plan.budget.items()]
-    budget += [listed("seed", map(str, plan.seeds)), listed("learning rate", (f"{rate:g}" for rate in plan.rates))]
-    yield f"Shared by all rows: {'; '.join(budget)}."
-    if len(plan.rates) > 1:
-        yield (
-            "Learning rate: chosen for each row and setting on validation alone "
-            "(most finished seeds, then the best mean quality)."
-        )
-    yield "\n  - ".join(("Columns:", *(described(table, column) for column in plan.columns)))
-    yield "Cells: mean ± deviation (n − 1) [95 % interval] over n seeds."
-    yield (
-        f"Verdicts: against {escaped(plan.rows[0])}, {TESTS[plan.test]} over the same seeds and data; "
-        f"p after Holm's correction for all comparisons of the table; "
-        f"tie where p ≥ {ALPHA:g} or where mean and median of the differences disagree in sign."
-    )
-    if plan.claims:
-        yield f"Claimed figures: {escaped(plan.claims.place)}; not measured here."
-
-
-def listed(noun: str, values: Iterable[str]) -> str:
-    """`seed 0`, `seeds 0, 1`."""
-    first, *others = values
-    return f"{noun}{'s' if others else ''} {', '.join((first, *others))}"
-
-
-def described(table: Table, column: Column) -> str:
-    """A column's label and what it measures."""
-    measured = f"{column.measure} of {column.scene}" if column.scene else "mean quality of the scenes"
-    minus = f", minus that of {column.minus} with the same seed" if column.minus else ""
-    unit = "lower is better" if column.lower_is_better else "percent points"
-    place = f"{column.setting}; " if len(table.plan.settings) > 1 else ""
-    return escaped(f"{column.label}: {measured}{minus} ({place}{unit})")
 
 
 def labels(table: Table) -> Strip:

@@ -54,10 +54,8 @@ def grid(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> st
     if not lines:
         return ""
     heads = "".join(f'<th scope="col">{cell}</th>' for cell in head)
-    return (
-        '<div class="scroll" tabindex="0"><table>'
-        f"<caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
-    )
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
+    return figure(f'<div class="scroll" tabindex="0">{table}</div>', caption)
 
 
 def details(summary: str, body: str, *, shown: bool = False) -> str:
@@ -65,7 +63,8 @@ def details(summary: str, body: str, *, shown: bool = False) -> str:
 
 
 def figure(body: str, caption: str) -> str:
-    return f"<figure>{body}<figcaption>{caption}</figcaption></figure>"
+    said = f"<figcaption>{caption}</figcaption>" if caption else ""
+    return f"<figure>{said}{body}</figure>"
 
 
 def block(kind: str, body: str) -> str:

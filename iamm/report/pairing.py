@@ -55,8 +55,9 @@ def raw_values(column: Column, row: str, choices: Choices) -> dict[int, float]:
 
 
 def all_scenes(setting: str, choices: Choices) -> set[str]:
-    results = (result for place, choice in choices.items() if place[1] == setting for result in choice.results.values())
-    return {scene for result in results for scene in result["quality"]}
+    """Of any row; a row has the same ones with every seed."""
+    results = (next(iter(choice.results.values()), None) for place, choice in choices.items() if place[1] == setting)
+    return {scene for result in results if result is not None for scene in result["quality"]}
 
 
 def paired(column: Column, first: str, row: str, choices: Choices) -> dict[int, tuple[float, float]]:

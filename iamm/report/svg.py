@@ -55,16 +55,21 @@ class Axis(NamedTuple):
     def ticks(self, most: int) -> dict[float, str]:
         """Round values inside, as they are written: 1, 2 or 5 times a power of ten apart; or such values themselves."""
         if self.logarithmic:
-            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            values = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
-            inside = [value for value in values if self.low <= value <= self.high]
-            if len(inside) > most:
-                inside = [value for value in inside if f"{value:e}".startswith("1")]
-            return {value: f"{value:,g}" for value in inside}
+            return {value: f"{value:,g}" for value in self.powers(most)}
         step = round_step((self.high - self.low) / most)
         decimals = max(0, -math.floor(math.log10(step)))
         places = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
         return {place * step: f"{place * step:,.{decimals}f}" for place in places}
+
+    def powers(self, most: int) -> list[float]:
+        """The digits times powers of ten that lie inside; fewer digits where there would be too many."""
+        exponents = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        for digits in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1,)):
+            values = [float(f"{digit}e{exponent}") for exponent in exponents for digit in digits]
+            inside = [value for value in values if self.low <= value <= self.high]
+            if len(inside) <= most:
+                break
+        return inside
 
 
 def round_step(least: float) -> float:
@@ -74,10 +79,10 @@ def round_step(least: float) -> float:
 
 
 def value_axis(values: Iterable[float], start: float, end: float, *, ratios: bool = False) -> Axis:
-    """An axis around all values with some room; logarithmic where they are `ratios` that span a factor above 30."""
+    """An axis around all values with some room; logarithmic where they are `ratios` that span a factor above 5."""
     found = list(values)
     low, high = min(found), max(found)
-    if ratios and low > 0 and high / low > 30:
+    if ratios and low > 0 and high / low > 5:
         return Axis(low / 1.1, high * 1.1, start, end, logarithmic=True)
     room = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
     return Axis(low - room, high + room, start, end)
@@ -97,7 +102,7 @@ def curve_chart(
     values: Sequence[float] = (),
     ratios: bool = False,
 ) -> str:
-    """A drawing of the lines, each with its seeds (thin), its band, its mean and a dot where that ends.
+    """A drawing of the lines, each with its band, its seeds (thin), its mean and a dot where that ends.
 
     Args:
         lines: with at least one point; the last one lies on top.
@@ -113,7 +118,8 @@ def curve_chart(
     x = Axis(0, last, LEFT, width - RIGHT)
     y = value_axis([*values_of(lines), *values], height - BOTTOM, TOP, ratios=ratios)
     y_label += ", logarithmic" if y.logarithmic else ""
-    drawn = "".join((frame(x, y, x_label, y_label), *(drawn_line(line, x, y) for line in lines)))
+    layers = [layer(line, x, y) for layer in (drawn_band, drawn_seeds, drawn_mean) for line in lines]
+    drawn = frame(x, y, x_label, y_label) + "".join(layers)
     label = escape(name)
     return f'<svg class="curves" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{drawn}</svg>'
 
@@ -138,25 +144,46 @@ def frame(x: Axis, y: Axis, x_label: str, y_label: str) -> str:
     return f'{across}{along}<path class="axis" d="M{x.start:g} {y.start:g}H{x.end:g}"/>{labels}'
 
 
-def drawn_line(line: Line, x: Axis, y: Axis) -> str:
-    """Band below, seeds on it, mean on top; each tells its name where a pointer rests on it."""
-    parts = []
-    if len(line.finished) > 1 and line.band:
-        lows = [(step, low) for step, _, low, _ in line.band]
-        highs = [(step, high) for step, _, _, high in reversed(line.band)]
-        parts.append(f'<path class="band" d="{path([*lows, *highs], x, y)}Z"/>')
-    for seed, curve in line.seeds.items():
-        if curve:
-            kind = "seed" if seed in line.finished else "seed unfinished"
-            title = escape(f"{line.label}, {seed}")
-            parts.append(f'<path class="{kind}" d="{path(curve, x, y)}"><title>{title}</title></path>')
-    if line.band:
-        mean = [(step, value) for step, value, _, _ in line.band]
-        step, value = mean[-1]
-        title = f"<title>{escape(line.label)}, mean</title>"
-        parts.append(f'<path class="mean" d="{path(mean, x, y)}">{title}</path>')
-        parts.append(f'<circle class="end" cx="{x.at(step)}" cy="{y.at(value)}" r="3">{title}</circle>')
-    return f'<g class="line{line.style}">{"".join(parts)}</g>'
+def drawn_band(line: Line, x: Axis, y: Axis) -> str:
+    if len(line.finished) < 2 or not line.band:
+        return ""
+    lows = [(step, low) for step, _, low, _ in line.band]
+    highs = [(step, high) for step, _, _, high in reversed(line.band)]
+    return group(line, f'<path class="band" d="{path([*lows, *highs], x, y)}Z"/>')
+
+
+def drawn_seeds(line: Line, x: Axis, y: Axis) -> str:
+    """Each tells its name where a pointer rests on it."""
+    kinds = {seed: "seed" if seed in line.finished else "seed unfinished" for seed in line.seeds}
+    return group(
+        line,
+        *(
+            f'<path class="{kinds[seed]}" d="{path(curve, x, y)}">{named(line.label, seed)}</path>'
+            for seed, curve in line.seeds.items()
+            if curve
+        ),
+    )
+
+
+def drawn_mean(line: Line, x: Axis, y: Axis) -> str:
+    if not line.band:
+        return ""
+    mean = [(step, value) for step, value, _, _ in line.band]
+    step, value = mean[-1]
+    name = named(line.label, "mean")
+    return group(
+        line,
+        f'<path class="mean" d="{path(mean, x, y)}">{name}</path>',
+        f'<circle class="end" cx="{x.at(step)}" cy="{y.at(value)}" r="3">{name}</circle>',
+    )
+
+
+def group(line: Line, *parts: str) -> str:
+    return f'<g class="line{line.style}">{"".join(parts)}</g>' if parts else ""
+
+
+def named(label: str, part: str) -> str:
+    return f"<title>{escape(label)}, {escape(part)}</title>"
 
 
 def path(points: Curve, x: Axis, y: Axis) -> str:
@@ -170,13 +197,13 @@ def interval(cell: Cell, axis: Axis, reference: float | None) -> str:
     """
     parts = []
     if reference is not None:
-        parts.append(f'<path class="reference" d="M{axis.at(reference)} 0V14"/>')
+        parts.append(f'<path class="reference" d="M{axis.at(reference)} 0V15"/>')
     found = cell.estimate
     if found is not None and found.low is not None and found.high is not None:
-        parts.append(f'<path class="interval" d="M{axis.at(found.low)} 7H{axis.at(found.high)}"/>')
-    parts += [f'<circle class="dot" cx="{axis.at(value)}" cy="7" r="1.5"/>' for value in cell.values.values()]
+        parts.append(f'<path class="interval" d="M{axis.at(found.low)} 5H{axis.at(found.high)}"/>')
+    parts += [f'<circle class="dot" cx="{axis.at(value)}" cy="12" r="1.5"/>' for value in cell.values.values()]
     if found is not None:
-        parts.append(f'<circle class="point" cx="{axis.at(found.mean)}" cy="7" r="3"/>')
+        parts.append(f'<circle class="point" cx="{axis.at(found.mean)}" cy="5" r="3"/>')
     if cell.claim is not None:
-        parts.append(f'<path class="claim" d="M{axis.at(cell.claim)} 3l4 4l-4 4l-4 -4Z"/>')
-    return f'<svg class="cell" viewBox="0 0 {axis.start + axis.end:g} 14" aria-hidden="true">{"".join(parts)}</svg>'
+        parts.append(f'<path class="claim" d="M{axis.at(cell.claim)} 1l4 4l-4 4l-4 -4Z"/>')
+    return f'<svg class="cell" viewBox="0 0 {axis.start + axis.end:g} 15" aria-hidden="true">{"".join(parts)}</svg>'

@@ -210,7 +210,7 @@ def test_a_sweep(process, small, tmp_path):
     found = [result(path.parent) for path in (tmp_path / "outputs").glob("*/result.json")]
     assert sorted(one["choices"]["fusion"] for one in found) == ["none", "shared"]
     assert {one["threads"] for one in found} == {1}
-    assert answer.out.count("run folder") == 2
+    assert "[2/2] done    iamm-shapes-seed0-" in answer.out
 
 
 def test_unpaired_scenes_of_two_data_sets(command, small, tmp_path):

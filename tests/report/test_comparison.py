@@ -267,7 +267,7 @@ def opened(command: str, *options: str) -> Iterator[Any]:
 
             yield ask
         finally:
-            process.terminate()
+            process.kill()  # asked politely in mid-answer, it can miss it and go on
 
 
 @pytest.mark.parametrize("fast", ["true", "false"])

@@ -16,9 +16,7 @@ Pictures and sentences, made up.
 
 - Shared by all rows: epochs 3; seeds 0, 1, 2; learning rates 0.001, 0.002.
 - Learning rate: chosen for each row and setting on validation alone (most finished seeds, then the best mean quality).
-- Columns:
-  - accuracy: accuracy of a (percent points)
-  - BLEU: bleu of b (percent points)
+- Columns: accuracy: accuracy of a (percent points); BLEU: bleu of b (percent points).
 - Cells: mean ± deviation (n − 1) [95 % interval] over n seeds.
 - Verdicts: against ours, paired t test over the same seeds and data; p after Holm's correction for all comparisons of the table; tie where p ≥ 0.05 or where mean and median of the differences disagree in sign.
 - Claimed figures: D0 §5; not measured here.
@@ -173,8 +171,8 @@ def test_several_settings(make_table):
         "| rival | pictures |    1,111 † |    12.5 | 300 |",
     ]
     assert "seeds 0, 1, 2; learning rate 0.5.\n- Columns" in text  # there was no choice to speak of
-    assert "  - alone: accuracy of a (pictures; percent points)\n" in text
-    assert "gain: mean quality of the scenes, minus that of rival with the same seed (both; percent points)\n" in text
+    assert "; alone: accuracy of a in pictures (percent points); " in text
+    assert "; gain: mean quality of the scenes in both, minus that of rival with the same seed (percent poin" in text
     assert "- rival, pictures, learning rate 0.5 (chosen; validation 46.00): seeds [0](../rival-pictures-0.5-seed0)" in text  # fmt: skip  # noqa: E501
 
 

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from iamm.errors import BadDataError, BusyError, MissingDataError, OutputError
-from iamm.report.records import RunFolder, address, read_result, write_json, write_text
+from iamm.report.records import RunFolder, address, locked, read_result, write_json, write_text
 
 CONFIG = {
     "seed": 1,
@@ -92,6 +94,98 @@ def test_one_process_a_folder(tmp_path):
         other.kill()
     with folder.held():  # a dead process holds nothing
         assert folder.path.is_dir()
+
+
+def other_process(code, folder):
+    """Started, and heard from once."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", code, str(folder.path)], text=True, **pipes)
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+LOOK = """
+import fcntl, sys
+with open(sys.argv[1] + "/.lock") as lock:
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_busy_while_a_live_process_holds_the_folder(folder):
+    assert not folder.busy()  # never held
+    with other_process(HOLD, folder) as other:
+        assert folder.busy()
+        assert folder.state() == ("running", "in another process")
+        other.kill()
+        other.wait()
+        assert not folder.busy()  # the lock's file is still there
+    assert folder.state() == ("missing", "")
+
+
+def test_several_may_look_at_a_folder_at_once(folder):
+    """Neither takes the other for a live run."""
+    with folder.held():
+        pass
+    with other_process(LOOK, folder) as other:
+        assert not folder.busy()
+        other.kill()
+
+
+def test_a_run_waits_while_another_process_only_looks(folder):
+    with folder.held():
+        pass
+    with other_process(LOOK, folder) as other:
+        threading.Timer(0.3, other.kill).start()
+        begun = time.monotonic()
+        with folder.held():
+            assert 0.2 < time.monotonic() - begun < 1.9
+
+
+def test_a_lock_is_waited_for_no_longer_than_patience(folder):
+    with folder.held(), (folder.path / ".lock").open() as second:
+        for patience in (0.0, 0.2):
+            begun = time.monotonic()
+            assert not locked(second, patience=patience)
+            assert patience <= time.monotonic() - begun < patience + 1.0
+    with (folder.path / ".lock").open() as first, (folder.path / ".lock").open() as second:
+        assert locked(first, fcntl.LOCK_SH)
+        assert locked(second, fcntl.LOCK_SH)
+        assert not locked(second, fcntl.LOCK_EX, patience=0.0)
+
+
+@pytest.mark.parametrize(
+    ("files", "state"),
+    [
+        ({}, ("missing", "")),
+        ({"log.txt": "begun"}, ("missing", "")),
+        ({"status.json": '{"state": "running"}'}, ("interrupted", "")),
+        ({"status.json": '{"state": "interrupted", "error": ""}', "last.pt": ""}, ("interrupted", "")),
+        ({"last.pt": ""}, ("interrupted", "")),
+        ({"status.json": '{"state": "failed", "error": "loss is nan"}', "last.pt": ""}, ("failed", "loss is nan")),
+        ({"status.json": '{"state": "failed"}'}, ("failed", "")),
+        ({"status.json": '{"state": "finished"}'}, ("interrupted", "")),  # killed before its result was written
+        ({"status.json": '{"state": "finished"}', "result.json": "{}"}, ("finished", "")),
+        ({"status.json": '{"state": "failed", "error": "x"}', "result.json": "{}"}, ("finished", "")),
+        ({"result.json": "{}"}, ("finished", "")),
+        ({"status.json": '{"state": "fai'}, ("missing", "")),
+        ({"status.json": '{"state": "fai', "last.pt": ""}, ("interrupted", "")),
+        ({"status.json": "[]"}, ("missing", "")),
+        ({"status.json": "{}", "last.pt": ""}, ("interrupted", "")),
+    ],
+    ids=str,
+)
+def test_what_became_of_a_run(folder, files, state):
+    for name, text in files.items():
+        (folder.path / name).write_text(text)
+    assert folder.state() == state
+
+
+def test_a_folder_that_is_not_there_is_a_missing_run(tmp_path):
+    folder = RunFolder(tmp_path / "nowhere")
+    assert folder.state() == ("missing", "")
+    assert not folder.path.exists()  # looking makes nothing
 
 
 def test_a_folder_below_a_file_is_refused(tmp_path):
@@ -193,9 +287,16 @@ def test_a_missing_result(tmp_path):
         read_result(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", '{"test": {"a"', "[]", '{"test": {}}'])
+@pytest.mark.parametrize("text", ["", '{"test": {"a"', "[]", "3", '{"test": {}}'])
 def test_a_bad_result(folder, text):
     folder.result.write_text(text)
     with pytest.raises(BadDataError, match=r"A result must be whole and of a run\. Found .*rerun=true") as caught:
         read_result(folder.path)
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_result_lacks_is_named(folder):
+    write_json(folder.result, {"test": {}, "config": {}, "seed": 1})
+    assert read_result(folder.path, ("seed", "test"))["seed"] == 1
+    with pytest.raises(BadDataError, match=r"Found .*result\.json: no data, commit in it\. Run again"):
+        read_result(folder.path, ("data", "seed", "commit"))

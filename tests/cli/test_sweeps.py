@@ -1,0 +1,210 @@
+"""Sweeps side by side: what one run does leaves the others alone, and nothing that is finished is lost or repeated."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from iamm.cli.cells import Cell
+from iamm.cli.pool import Outcome, last_words, run_cells
+from iamm.report.records import RunFolder
+
+BAD = """
+import os, signal, sys, time
+
+from iamm.weighting.equal import EqualWeighting
+
+
+def raises(scenes):
+    raise RuntimeError("made to fail")
+
+
+def aborts(scenes):
+    os.abort()
+
+
+def killed(scenes):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leaves(scenes):
+    print("no words for it")
+    os._exit(7)
+
+
+def hangs(scenes):
+    time.sleep(1000)
+"""
+WAYS = ("raises", "aborts", "killed", "leaves", "hangs")
+
+
+@pytest.fixture
+def bad_ways(tmp_path, monkeypatch):
+    """`--config-dir` of weightings that end a run in every way a run can end."""
+    (tmp_path / "bad.py").write_text(BAD)
+    folder = tmp_path / "mine" / "weighting"
+    folder.mkdir(parents=True)
+    for way in WAYS:
+        (folder / f"{way}.yaml").write_text(f"# Ends a run.\n_target_: bad.{way}\n_partial_: true\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return "--config-dir=mine"
+
+
+def runs(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and path.name not in ("sweeps", "tables"))
+
+
+def state(run: Path) -> dict:
+    return json.loads((run / "status.json").read_text())
+
+
+def result(run: Path) -> dict:
+    return json.loads((run / "result.json").read_text())
+
+
+def records(run: Path) -> list:
+    """All that is recorded but times."""
+    lines = (run / "records.jsonl").read_text().splitlines()
+    return [(r["kind"], r["step"], r["values"]) for r in map(json.loads, lines)]
+
+
+def wait_for(true: Callable[[], bool], seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def alive(process: int) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_each_run_has_the_bits_of_a_run_by_itself(process, command, small, tmp_path):
+    answer = process("-m", *small, "seed=0,1", "fusion=none,shared")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("4 runs, ")
+    for seed in (0, 1):
+        for fusion in ("none", "shared"):
+            assert command(*small, f"seed={seed}", f"fusion={fusion}", "output_dir=alone").code == 0
+    pairs = list(zip(runs(tmp_path / "outputs"), runs(tmp_path / "alone"), strict=True))
+    assert len(pairs) == 4
+    for swept, alone in pairs:
+        assert swept.name == alone.name
+        assert result(swept)["test"] == result(alone)["test"]
+        assert records(swept) == records(alone)
+        assert "run folder" in (swept / "log.txt").read_text()
+
+
+def test_bad_runs_leave_the_others_alone(process, small, bad_ways, tmp_path):
+    answer = process("-m", *small, f"weighting={','.join(WAYS)},equal", "sweep.silence=15", bad_ways)
+    assert (answer.code, answer.err) == (3, "")
+    said = answer.out[answer.out.index("5 of 6 runs failed:") :]
+    reasons = {
+        "RuntimeError: made to fail",
+        "killed by SIGABRT",
+        "killed by SIGKILL",
+        "no words for it",
+        "stopped: no sign of life for 15 s",
+    }
+    assert all(reason in said for reason in reasons)
+    (whole,) = [run for run in runs(tmp_path / "outputs") if (run / "result.json").exists()]
+    assert result(whole)["choices"]["weighting"] == "equal"
+    assert {RunFolder(run).state() for run in runs(tmp_path / "outputs") if run != whole} == {
+        ("failed", reason) for reason in reasons
+    }
+    before = (whole / "result.json").stat().st_mtime_ns
+    assert process("-m", *small, "weighting=raises,equal", bad_ways).code == 3
+    assert (whole / "result.json").stat().st_mtime_ns == before
+
+
+def test_no_run_outlives_its_sweep(started, process, small, tmp_path):
+    """The driver is killed, with two runs on their way; the same command goes on and ends as if nothing had been."""
+    words = ("-m", *small, "epochs=12", "dataset.shapes.train=640", "seed=0,1,2", "sweep.jobs=2")
+    driver = started(*words)
+    wait_for(lambda: len(list((tmp_path / "outputs").glob("*/last.pt"))) == 2)
+    live = [state(run)["process"] for run in runs(tmp_path / "outputs")]
+    assert all(alive(one) for one in live)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    wait_for(lambda: not any(alive(one) for one in live), 30)
+    assert not list((tmp_path / "outputs").glob("*/result.json"))
+    assert {RunFolder(run).state()[0] for run in runs(tmp_path / "outputs")} == {"interrupted"}
+    answer = process(*words)
+    assert (answer.code, answer.err) == (0, "")
+    assert process(*words, "output_dir=whole").code == 0
+    for one, other in zip(runs(tmp_path / "outputs"), runs(tmp_path / "whole"), strict=True):
+        assert records(one) == records(other)
+        assert result(one)["test"] == result(other)["test"]
+
+
+def test_interrupted_from_the_keyboard(started, small, tmp_path):
+    driver = started("-m", *small, "epochs=200", "dataset.shapes.train=640", "seed=0,1,2,3", "sweep.jobs=2")
+    wait_for(lambda: len(list((tmp_path / "outputs").glob("*/last.pt"))) == 2)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(60) == 130
+    assert [state(run)["state"] for run in runs(tmp_path / "outputs")] == ["interrupted"] * 2
+
+
+def test_configurations_are_those_of_the_start(started, small, tmp_path):
+    """A YAML that is edited while a sweep runs changes nothing that is planned."""
+    own = tmp_path / "mine" / "schedule" / "mine.yaml"
+    own.parent.mkdir(parents=True)
+    shipped = Path(__file__).parents[2] / "configs" / "schedule" / "step.yaml"
+    own.write_text(shipped.read_text())
+    words = ("-m", "--config-dir=mine", *small, "schedule=mine", "seed=0,1", "sweep.jobs=1")
+    driver = started(*words)
+    wait_for(lambda: len(runs(tmp_path / "outputs")) == 1 if (tmp_path / "outputs").exists() else False)
+    own.write_text("# Broken.\n_target_: nowhere.Nothing\n")
+    assert driver.wait(120) == 0
+    assert len({json.dumps(result(run)["config"]["schedule"]) for run in runs(tmp_path / "outputs")}) == 1
+
+
+def test_the_same_cell_twice_is_run_once(tmp_path, monkeypatch):
+    """Finished already: told once, nothing started."""
+    values = {"seed": 1, "output_dir": str(tmp_path), "rerun": False}
+    cell = Cell(values, {"model": "iamm", "dataset": "shapes"})
+    cell.folder.path.mkdir()
+    cell.folder.result.write_text("{}")
+    told: list[Outcome] = []
+    assert run_cells([cell, cell], 2, 1.0, told.append) == []
+    assert told == [Outcome(cell, 0, "")]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    values = {"seed": 1, "output_dir": str(tmp_path / "file"), "rerun": False}
+    (outcome,) = run_cells([Cell(values, {"model": "iamm", "dataset": "shapes"})], 1, 1.0, lambda _: None)
+    assert outcome.code == 73
+    assert outcome.reason == "A run folder must be writable: Not a directory."
+
+
+def test_last_words(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.log.write_text("one\niamm-train: the reason\n\n")
+    assert last_words(folder, 2) == "the reason"
+    assert last_words(folder, -signal.SIGSEGV) == "killed by SIGSEGV"
+    folder.log.write_text("")
+    assert last_words(folder, 9) == "left with exit code 9"
+
+
+def test_cells_are_what_they_were(tmp_path):
+    from iamm.cli.cells import read_cell, write_cell
+
+    cell = Cell({"seed": 3, "output_dir": "out", "dim": 8}, {"model": "iamm", "dataset": "a+b"})
+    write_cell(tmp_path / "cell.json", cell)
+    again = read_cell(tmp_path / "cell.json")
+    assert again == cell
+    assert again.name == cell.name
+    assert again.folder.path == Path("out") / cell.name
+    assert cell.name.startswith("iamm-a+b-seed3-")
+    assert os.sep not in cell.name
