@@ -12,14 +12,15 @@ from rich.table import Table as Grid
 from iamm.cli.job import plain_console
 from iamm.report.aggregate import build_table
 from iamm.report.chart import draw_chart
-from iamm.report.comparison import compare_in_tensorboard, tensorboard_command
+from iamm.report.comparison import compare_in_tensorboard
 from iamm.report.export import csv_text, json_text
 from iamm.report.html import html_report
 from iamm.report.latex import latex
 from iamm.report.markdown import markdown
-from iamm.report.plan import Plan
+from iamm.report.plan import Column, Plan
 from iamm.report.records import write_text
-from iamm.report.table import Cell, Table
+from iamm.report.table import Row, Table
+from iamm.report.wording import digits, empty, number, verdict
 
 
 def build(plan: Plan, output_dir: Path, folder: Path, *, costs: bool) -> None:
@@ -44,38 +45,38 @@ def build(plan: Plan, output_dir: Path, folder: Path, *, costs: bool) -> None:
     for name, text in texts.items():
         write_text(folder / name, text)
     draw_chart(table, folder / "table.png")
-    compare_in_tensorboard(table, folder / "tensorboard", output_dir)
-    show(plain_console(), table, folder)
+    look = compare_in_tensorboard(table, folder / "tensorboard", output_dir)
+    show(plain_console(), table, folder, look)
 
 
-def show(console: Console, table: Table, folder: Path) -> None:
+def show(console: Console, table: Table, folder: Path, look: str) -> None:
     """Means and verdicts, claims, what to know, where all of it lies."""
     console.print(grid(table))
     for order in table.orders:
-        console.print(f"{order.column}: claimed {' > '.join(order.claimed)}; held: {order.held}", soft_wrap=True)
+        claimed, found = (" > ".join(rows) or "nothing" for rows in (order.claimed, order.found))
+        console.print(f"{order.column}: claimed {claimed}; found {found}; held: {order.held}", soft_wrap=True)
     for notice in table.notices:
         console.print(f"note: {notice}", soft_wrap=True)
     console.print(f"table       {folder / 'table.md'}, also .csv, .tex, .json, .png", soft_wrap=True)
     console.print(f"report      {folder / 'report.html'}", soft_wrap=True)
-    console.print(f"look at it  {tensorboard_command(folder / 'tensorboard')}", soft_wrap=True)
+    console.print(f"look at it  {look}", soft_wrap=True)
 
 
 def grid(table: Table) -> Grid:
     shown = Grid(title=table.plan.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     shown.add_column("", overflow="fold")
     for column in table.plan.columns:
-        shown.add_column(column.label, justify="right")
+        shown.add_column(column.label, justify="right", overflow="fold")
     for row in table.rows:
-        shown.add_row(row.label, *(short(row.cells[column.label]) for column in table.plan.columns))
+        shown.add_row(row.label, *(short(table, row, column) for column in table.plan.columns))
     return shown
 
 
-def short(cell: Cell) -> str:
-    """`87.20 ± 0.45 (n = 5) worse`."""
-    if not cell.applies:
-        return "–"
+def short(table: Table, row: Row, column: Column) -> str:
+    """`87.20 ± 0.45 (n = 5)  worse`."""
+    cell = row.cells[column.label]
     if cell.estimate is None:
-        return "failed" if cell.failed else "missing"
+        return empty(cell)
     mean, deviation, _, _, n = cell.estimate
-    spread = "" if deviation is None else f" ± {deviation:.2f}"
-    return f"{mean:.2f}{spread} (n = {n}){'  ' + cell.difference.verdict if cell.difference else ''}"
+    spread = "" if deviation is None else f" ± {number(deviation, digits(column))}"
+    return f"{number(mean, digits(column))}{spread} (n = {n})  {verdict(table, row, column)}".rstrip()

@@ -50,11 +50,11 @@ def write_cell(path: Path, cell: Cell) -> None:
 
 def read_cell(path: Path) -> Cell:
     """Raises:
-    BadDataError: no planned run lies there.
+    BadDataError: no planned run can be read there.
     """
     try:
         return cell_of(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError) as error:
         raise BadDataError(
-            f"`planned` must name a run that iamm-table has planned. Found {path}: {error}. Run iamm-table again."
+            f"Every machine of a sweep must see its run folders. Found {path}: {error}. Set output_dir=… where all do."
         ) from error

@@ -40,9 +40,9 @@ class Number:
 
     def words(self) -> str:
         kind = "a whole number" if self.whole else "a number"
-        low = f"above {self.low:.12g}" if self.above else f"at least {self.low:.12g}"
+        low = "" if self.low == -math.inf else f" {'above' if self.above else 'at least'} {self.low:.12g}"
         high = "" if self.high == math.inf else f" and {'below' if self.below else 'at most'} {self.high:.12g}"
-        return f"{kind} {low}{high}{', or null' if self.empty else ''}"
+        return f"{kind}{low}{high}{', or null' if self.empty else ''}"
 
 
 @dataclass(frozen=True)

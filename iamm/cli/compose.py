@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -13,11 +12,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from iamm.cli.cells import Cell, read_cell
+from iamm.cli.cells import Cell
 from iamm.cli.check import check
+from iamm.cli.launch import split
 from iamm.cli.mistakes import explained, refuse_dashes
 from iamm.cli.simplex import expanded
-from iamm.errors import FailedCellError, UserError
+from iamm.errors import ConfigError, FailedCellError, UserError
 
 
 @dataclass
@@ -33,10 +33,10 @@ class Jobs:
 def run_command_line() -> int:
     """Run the only job or every job of a sweep; the exit code.
 
-    A sweep is composed whole before its first run begins, then run side by side (`pool.py`), each run in a process of
-    its own. Another launcher or sweeper of Hydra's runs each job where and when it likes. A job that fails by a user's
-    mistake says so in one line at once and leaves the other jobs alone; errors are kept here rather than raised
-    through Hydra, which would print lines of its own.
+    A sweep is composed whole before its first run begins, then run side by side (`pool.py`) or by another launcher of
+    Hydra's (`launch.py`), each run in a process of its own. Only a search, another sweeper of Hydra's, composes and
+    runs one job after another. A job that fails by a user's mistake says so in one line at once and leaves the other
+    jobs alone; errors are kept here rather than raised through Hydra, which would print lines of its own.
     """
     jobs = Jobs()
 
@@ -45,13 +45,13 @@ def run_command_line() -> int:
         return run_job(config, jobs)
 
     refuse_dashes(sys.argv[1:])
-    sys.argv[1:] = map(expanded, sys.argv[1:])
+    sys.argv[1:], launcher = split([expanded(word) for word in sys.argv[1:]])
     with explained():
         job()
     if jobs.cells:
         from iamm.cli.sweep import sweep
 
-        jobs.failed += sweep(jobs.cells)
+        jobs.failed += sweep(jobs.cells, launcher)
     if jobs.defects:
         raise jobs.defects[0]
     if not jobs.failed:
@@ -60,13 +60,10 @@ def run_command_line() -> int:
 
 
 def run_job(config: DictConfig, jobs: Jobs) -> float | None:
-    """One composed configuration, run here and now unless it can wait for its sweep.
-
-    Raises:
-        FailedCellError: in a sweep that another launcher or sweeper runs: the process that composed it must hear.
-    """
+    """One composed configuration, run here and now unless it can wait for its sweep."""
     jobs.sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
-    elsewhere = jobs.sweeping and not plain_sweep()
+    if jobs.sweeping and not plain_sweep():
+        return quality(config)
     try:
         with explained():
             check(config)
@@ -74,20 +71,16 @@ def run_job(config: DictConfig, jobs: Jobs) -> float | None:
             evaluate(config)
             return None
         cell = planned_cell(config, jobs.sweeping)
-        if jobs.sweeping and not elsewhere:
+        if jobs.sweeping:
             jobs.cells.append(cell)
             return None
         from iamm.cli.job import train_job
 
-        return train_job(cell)
+        train_job(cell)
     except UserError as error:
         print(f"iamm-train: {error}", file=sys.stderr)
-        if elsewhere:
-            raise FailedCellError(str(error)) from None
         jobs.failed.append(error)
     except Exception as error:
-        if elsewhere:
-            raise
         jobs.defects.append(error)
     return None
 
@@ -96,6 +89,31 @@ def plain_sweep() -> bool:
     """Whether Hydra's own sweeper and launcher are chosen, whose jobs need not be run one after another."""
     parts = (HydraConfig.get().launcher, HydraConfig.get().sweeper)
     return all(part["_target_"].startswith("hydra._internal.core_plugins.basic_") for part in parts)
+
+
+def quality(config: DictConfig) -> float:
+    """Run a job of a search; what it reaches on validation.
+
+    Raises:
+        ConfigError: the search is not one for the best quality.
+        FailedCellError: the sweeper must hear.
+    """
+    direction = HydraConfig.get().sweeper.get("direction", "maximize")
+    if getattr(direction, "name", direction) != "maximize":
+        raise ConfigError(
+            "A search maximises the quality on validation. Found hydra.sweeper.direction=minimize: write "
+            "hydra.sweeper.direction=maximize."
+        )
+    if config.mode == "eval":
+        raise ConfigError("A search trains. Found mode=eval: leave it out.")
+    from iamm.cli.sweep import searched
+
+    try:
+        with explained():
+            check(config)
+        return searched(planned_cell(config, sweeping=True))
+    except UserError as error:
+        raise FailedCellError(str(error)) from None
 
 
 def evaluate(config: DictConfig) -> None:
@@ -107,8 +125,6 @@ def evaluate(config: DictConfig) -> None:
 
 def planned_cell(config: DictConfig, sweeping: bool) -> Cell:
     """The configuration, resolved; a sweep runs its jobs with one thread each, a single run with all cores."""
-    if config.planned is not None:
-        return read_cell(Path(config.planned))
     if config.threads is None:
         config.threads = 1 if sweeping else os.cpu_count() or 1
     values: Any = OmegaConf.to_container(config, resolve=True)

@@ -115,29 +115,36 @@ def heading(group: str) -> str:
     return f"{group}=" if is_preset(group) or group in dict(slots()) else f"{group}@attention.{group}="
 
 
+def listed(group: str) -> list[str]:
+    """A line for each choice."""
+    width = max(len(choice) for choice in choices(group))
+    return [
+        f"  {choice:<{width}}  {headline(configs_folder() / group / f'{choice}.yaml')}" for choice in choices(group)
+    ]
+
+
 def help_text() -> str:
     parts = [HEADER]
     for group in groups():
-        parts.append(heading(group))
-        width = max(len(choice) for choice in choices(group))
-        parts += [
-            f"  {choice:<{width}}  {headline(configs_folder() / group / f'{choice}.yaml')}" for choice in choices(group)
-        ]
-        parts.append("")
-    parts.append("Keys (see --cfg job for all, with their values):")
-    parts += [f"  {line}" for line in described_keys()]
-    return "\n".join(parts)
+        parts += [heading(group), *listed(group), ""]
+    return "\n".join([*parts, "Keys (see --cfg job for all, with their values):", *described_keys("train.yaml")])
 
 
 def table_help_text() -> str:
-    width = max(len(choice) for choice in choices("table"))
-    tables = [f"  {c:<{width}}  {headline(configs_folder() / 'table' / f'{c}.yaml')}" for c in choices("table")]
-    keys = [f"  {line}" for line in described_keys("table.yaml")]
-    return "\n".join([TABLE_HEADER, "table=", *tables, "", "Keys:", *keys])
+    from iamm.cli.check_table import KEYS
+
+    inside = [f"  {key:<9} {rule.words()}" for key, rule in KEYS.items()]
+    own = ["A table's YAML holds (docs/tables.md shows one):", *inside]
+    return "\n".join([TABLE_HEADER, "table=", *listed("table"), "", "Keys:", *described_keys("table.yaml"), "", *own])
 
 
-def described_keys(name: str = "train.yaml") -> list[str]:
-    """The keys of a command's YAML with the comment behind each."""
+def described_keys(name: str) -> list[str]:
+    """The keys of a command's YAML, those inside another among them, with the comment behind each."""
     lines = (configs_folder() / name).read_text(encoding="utf-8").splitlines()
-    found = [re.match(r"(\w+): ([^#]*)# (.*)", line) for line in lines]
-    return [f"{m[1] + '=' + m[2].strip():<27} {m[3]}" for m in found if m]
+    described, outer = [], ""
+    for found in filter(None, (re.match(r"(  )?(\w+):([^#]*)(?:# (.*))?", line) for line in lines)):
+        inside, key, value, said = found.groups()
+        outer = outer if inside else key
+        if said:
+            described.append(f"  {f'{outer}.' * bool(inside) + key + '=' + value.strip():<27} {said}")
+    return described

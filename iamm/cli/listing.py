@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import fmean
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from iamm.cli.job import plain_console
-from iamm.report.aggregate import observed
 from iamm.report.plan import Plan
+from iamm.report.selection import grouped, observed
 from iamm.report.table import Run
 
 STATES = ("finished", "running", "interrupted", "failed", "missing")
@@ -28,52 +28,49 @@ def show_listing(plan: Plan, output_dir: Path, jobs: int) -> None:
     """
     console = plain_console()
     runs = [observed(planned, output_dir) for planned in plan.runs]
+    places = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
+    costs = {place: cost(found, plan.seconds) for place, found in places.items()}
     table = Table(title=plan.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("row", "setting", *STATES, "one run", "to do"):
         table.add_column(name, justify="left" if name in ("row", "setting") else "right", overflow="fold")
-    for row in plan.rows:
-        for setting in plan.settings:
-            table.add_row(row, setting, *line(plan, runs, row, setting))
+    for place, found in places.items():
+        table.add_row(*place, *line(found, costs[place]))
     console.print(table)
     for run in runs:
         if run.state == "failed":
             console.print(f"failed  {output_dir / run.planned.folder}: {run.reason}", soft_wrap=True)
-    left = [cost(plan, runs, run) for run in runs if run.state != "finished"]
+    left = [costs[run.planned.row, run.planned.setting] for run in runs if run.state != "finished"]
     console.print(f"{len(runs) - len(left)} of {len(runs)} runs are finished. {outlook(left, jobs)}", soft_wrap=True)
 
 
-def line(plan: Plan, runs: Sequence[Run], row: str, setting: str) -> list[str]:
-    own = [run for run in runs if (run.planned.row, run.planned.setting) == (row, setting)]
-    counts = Counter(run.state for run in own)
-    left = [cost(plan, runs, run) for run in own if run.state != "finished"]
-    known = [seconds for seconds in left if seconds is not None]
-    one = cost(plan, runs, own[0])
-    return [
-        *(str(counts[state] or "–") for state in STATES),
-        duration(one) if one is not None else "?",
-        duration(sum(known)) if len(known) == len(left) else "?",
-    ]
+def cost(runs: Iterable[Run], expected: float | None) -> float | None:
+    """Seconds of one run: the mean of those that are finished, else what the table expects."""
+    seen = [run.result["seconds"] for run in runs if run.result is not None]
+    return fmean(seen) if seen else expected
 
 
-def cost(plan: Plan, runs: Iterable[Run], run: Run) -> float | None:
-    """Expected seconds of a run: the mean of the row's finished ones in the setting, else what the table says."""
-    place = (run.planned.row, run.planned.setting)
-    seen = [
-        other.result["seconds"]
-        for other in runs
-        if other.result is not None and (other.planned.row, other.planned.setting) == place
-    ]
-    return statistics.mean(seen) if seen else plan.seconds
+def line(runs: Sequence[Run], cost: float | None) -> list[str]:
+    """How many are in each state; what one costs, and all that are not finished."""
+    counts = Counter(run.state for run in runs)
+    left = len(runs) - counts["finished"]
+    costs = ["?", "?"] if cost is None else [duration(cost), duration(left * cost)]
+    return [*(str(counts[state] or "–") for state in STATES), *costs]
 
 
 def outlook(left: Sequence[float | None], jobs: int) -> str:
+    """What is to be done, by so many at once.
+
+    Args:
+        left: seconds of each run that is not finished.
+        jobs: runs at once.
+    """
     if not left:
         return "Nothing is left to run."
     known = [seconds for seconds in left if seconds is not None]
     if len(known) < len(left):
         return f"{len(left)} are left; what one takes is not known yet."
-    total = duration(sum(known) / min(jobs, len(left)))
-    return f"The other {len(left)} will take about {total}, {min(jobs, len(left))} at once."
+    jobs = min(jobs, len(left))
+    return f"{len(left)} are left and will take about {duration(sum(known) / jobs)}, {jobs} at once."
 
 
 def duration(seconds: float) -> str:

@@ -3,38 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from iamm.cli.help import choices, groups, known_keys, owners, slots
 from iamm.errors import ConfigError, UserError, nearest
 
+Rule = Callable[[str], "str | None"]
+"""A library's words → the line to be said, if they are of this kind of mistake."""
+PLUGINS = {
+    "launcher": {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray"},
+    "sweeper": {"optuna": "optuna"},
+}
+"""Hydra's launchers and sweepers, with the extra of the project's that each comes with."""
+
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn the errors of composing a configuration into `ConfigError`s; let all others through."""
+def explained(*own: Rule) -> Iterator[None]:
+    """Turn the errors of composing a configuration into `ConfigError`s; let all others through.
+
+    Args:
+        own: rules of one command, tried before those of both.
+    """
     try:
         yield
     except UserError:
         raise
     except Exception as error:
-        message = config_mistake(error)
+        message = config_mistake(error, own)
         if message is None:
             raise
         raise ConfigError(message) from error
 
 
-def config_mistake(error: Exception) -> str | None:
-    """The line for an error of Hydra or OmegaConf; None for any other error."""
+def config_mistake(error: Exception, own: Sequence[Rule] = ()) -> str | None:
+    """The line for an error of Hydra, OmegaConf or the YAML parser; None for any other error."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    if place := getattr(error, "problem_mark", None):
+        problem = getattr(error, "problem", None)
+        return f"A YAML file must be well formed. Found {place.name}, line {place.line + 1}: {problem}. Mend it there."
     if isinstance(error, ValueError) and str(error).startswith("Config group override"):
-        return "A group takes the name of a choice. Found null: see iamm-train --help for the choices."
+        return "A group takes the name of a choice. Found null or a number: see --help for the choices."
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     text = "\n".join(str(part) for part in chain(error))
-    rules = (unreadable, several_values, missing_choice, unknown_group, unknown_key, broken_reference)
+    rules = (
+        *own,
+        unreadable,
+        several_values,
+        missing_plugin,
+        missing_choice,
+        unknown_group,
+        unknown_key,
+        broken_reference,
+    )
     return next((message for rule in rules if (message := rule(text))), " ".join(str(error).split()))
 
 
@@ -44,11 +68,11 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def refuse_dashes(words: Sequence[str]) -> None:
-    """Options begin with dashes, keys do not."""
+def refuse_dashes(words: Sequence[str], known: Sequence[str] = ()) -> None:
+    """Options begin with dashes, keys (those of `iamm-train`, unless others are given) do not."""
     for word in words:
         key = word.lstrip("-").split("=")[0]
-        if word.startswith("-") and key in known_keys():
+        if word.startswith("-") and key in (known or known_keys()):
             raise ConfigError(f"A key stands without dashes. Found {word}: write {key}=….")
 
 
@@ -65,6 +89,17 @@ def several_values(text: str) -> str | None:
     return found and f"A key takes one value. Found {found[1]}: add -m to sweep over them, or write [a,b] for a list."
 
 
+def missing_plugin(text: str) -> str | None:
+    found = re.search(r"Could not (?:find|load) 'hydra/(launcher|sweeper)/([^']*)'", text)
+    if not found:
+        return None
+    part, name = found[1], found[2]
+    extra = PLUGINS[part].get(name)
+    if extra is None:
+        return f"`hydra/{part}` must be one of its choices. Found {name}. {nearest(name, ['basic', *PLUGINS[part]])}"
+    return f"`hydra/{part}` must be installed. Found {name}: install the extra {extra}, see docs/{extra}.md."
+
+
 def missing_choice(text: str) -> str | None:
     found = re.search(r"Could not (?:find|load) '(\w+)(?:@[\w.]+)?/([^']*)'", text)
     if not found:
@@ -72,21 +107,35 @@ def missing_choice(text: str) -> str | None:
     group, name = found[1], found[2].split("/")[-1]
     if group not in groups():
         return f"A group must be one of the project's. Found {group}. {nearest(group, groups())}"
-    return f"`{group}` must be one of its choices. Found {name or 'none'}. {nearest(name, choices(group))}"
+    known = available(text) or choices(group)
+    return f"`{group}` must be one of its choices. Found {name or 'none'}. {nearest(name, known)}"
+
+
+def available(text: str) -> list[str]:
+    """Choices as Hydra lists them, those of --config-dir among them."""
+    return re.findall(r"^\t(\w+)$", text, flags=re.MULTILINE)
 
 
 def unknown_group(text: str) -> str | None:
     found = re.search(r"Could not override '([\w@./]+)'\.\s+No match in the defaults list", text)
     if not found:
         return None
+    if found[1] == "table":
+        return "A comparison table is built by iamm-table. Found table=…: write iamm-table table=…."
     if found[1] in groups():
         return f"`{found[1]}` has no default to override. Found {found[1]}=…: write +{found[1]}=…."
     return f"A group must stand in the defaults list. Found {found[1]}. {nearest(found[1], groups())}"
 
 
 def unknown_key(text: str) -> str | None:
+    key = refused_key(text)
+    return key and unknown(key)
+
+
+def refused_key(text: str) -> str | None:
+    """The key that is not there."""
     found = re.search(r"Could not (?:override|delete from config\.) '([^']+)'|Key '([^']+)' is not in struct", text)
-    return found and unknown(found[1] or found[2])
+    return found and (found[1] or found[2])
 
 
 def listed(choices: Sequence[str], most: int = 3) -> str:
@@ -103,9 +152,14 @@ def unknown(key: str) -> str:
         return f"A key must belong to a chosen part. Found {key}, a key of {taken}: choose that, or leave the key out."
     if key in groups() and key not in dict(slots()):
         return f"A part of an attention has its place. Found {key}=…: write {key}@attention.{key}=…."
-    whole = [name for name in known_keys() if name.endswith(f".{key}")]
-    close = whole[:1] or re.findall('^Did you mean "(.+?)"', nearest(key, known_keys()))
-    hint = f'Did you mean "{close[0]}"?' if close else "See iamm-train --help."
+    return unlike_any(key, known_keys(), "iamm-train")
+
+
+def unlike_any(key: str, known: Sequence[str], command: str) -> str:
+    """The nearest of the known keys: first one that ends like it."""
+    whole = [name for name in known if name.endswith(f".{key}")]
+    close = whole[:1] or re.findall('^Did you mean "(.+?)"', nearest(key, known))
+    hint = f'Did you mean "{close[0]}"?' if close else f"See {command} --help."
     return f"A key must be known. Found {key}. {hint}"
 
 

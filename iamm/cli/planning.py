@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from iamm.cli.cells import Cell
-from iamm.cli.check import check
-from iamm.cli.check_table import check_table
+from iamm.cli.check import check, leaves
+from iamm.cli.check_table import check_shape, check_table
 from iamm.cli.compose import named_choices
-from iamm.errors import ConfigError
+from iamm.cli.help import groups
+from iamm.cli.mistakes import explained
+from iamm.errors import ConfigError, nearest
 from iamm.report.plan import Claims, Column, Plan, PlannedRun
-from iamm.report.records import drop_keys
 from iamm.report.transfer import BUDGET
 
 ONLY = "runs"
 """Name of the setting of a table that has but one."""
+PLACES = ("data_dir", "output_dir", "device", "sweep")
+"""Keys of a run that `iamm-table` sets."""
+
+SHOWN = ("epochs", "steps", "batch_size")
+"""What is said of the budget."""
+
+
+class Composed(NamedTuple):
+    """A row in a setting: its configuration, and what was chosen in each group."""
+
+    config: DictConfig
+    choices: dict[str, str]
+
+
+Rows = Mapping[tuple[str, str], Composed]
+"""By row and setting."""
 
 
 def plan_table(config: DictConfig, name: str) -> tuple[Plan, list[Cell]]:
-    """The plan, and a cell for each of its runs, in the same order: seeds outermost, so that a table grows row by row.
+    """The plan, and a cell for each of its runs, in the same order: seeds outermost, so that all rows grow together.
 
     Args:
         config: of `iamm-table`.
@@ -33,133 +51,152 @@ def plan_table(config: DictConfig, name: str) -> tuple[Plan, list[Cell]]:
         ConfigError: a key, a value or a combination that cannot be, in the table or in a run that it needs.
     """
     table: Any = OmegaConf.to_container(config.table, resolve=True)
+    check_shape(table)
     rows, shared = all_rows(table), settings(table)
     check_table(table, rows, shared)
-    places = {key: config[key] for key in ("data_dir", "output_dir", "device", "sweep")}
+    places = {key: config[key] for key in PLACES}
     composed = {
-        (row, setting): compose_row(row, [*words, *budget_words(table), *rows[row]], places)
+        (row, setting): compose_row(row, [*words, *budget_words(table["budget"]), *rows[row]], places)
         for row in rows
         for setting, words in shared.items()
     }
-    require_one_budget(composed, next(iter(rows)))
-    planned = {place: cells_of(table, *found) for place, found in composed.items()}
-    runs, cells = [], []
-    for number, seed in enumerate(table["seeds"]):
-        for (row, setting), found in planned.items():
-            for rate, cell in found[number]:
-                runs.append(PlannedRun(row, setting, rate, seed, cell.name))
-                cells.append(cell)
-    rates = tuple(sorted({run.rate for run in runs}))
-    return plan_of(table, name, tuple(rows), tuple(shared), rates, composed, tuple(runs)), cells
+    require_equal_terms(composed, next(iter(rows)))
+    columns = columns_of(table, next(iter(shared)))
+    require_scenes(columns, composed)
+    found = list(runs(table, composed))
+    return plan_of(table, name, columns, composed, [run for run, _ in found]), [cell for _, cell in found]
 
 
 def all_rows(table: Mapping[str, Any]) -> dict[str, list[str]]:
     """Label → overrides; behind the rows that are written out, one for each other choice of the group of `each`."""
-    rows = dict(table.get("rows") or {})
-    each = table.get("each")
-    if each:
-        group = each["group"]
-        choices = GlobalHydra.instance().config_loader().get_group_options(group)
-        others = [choice for choice in choices if choice not in rows and choice not in each.get("leave_out", [])]
-        rows |= {choice: [f"{group}={choice}"] for choice in others}
-    return rows
+    rows, each = dict(table.get("rows") or {}), table.get("each")
+    if not each:
+        return rows
+    group, left_out = each["group"], each.get("leave_out", [])
+    choices = GlobalHydra.instance().config_loader().get_group_options(group.split("@")[0])
+    if not choices:
+        raise ConfigError(f"`each.group` must be a group. Found {group}. {nearest(group, groups())}")
+    for choice in left_out:
+        if choice not in choices:
+            raise ConfigError(f"`each.leave_out` names choices. Found {choice}. {nearest(choice, choices)}")
+    others = [choice for choice in choices if choice not in {*rows, *left_out}]
+    return rows | {choice: [f"{group}={choice}"] for choice in others}
 
 
 def settings(table: Mapping[str, Any]) -> dict[str, list[str]]:
     """Name → overrides of all rows."""
     shared = table.get("shared") or []
-    return dict(shared) if isinstance(shared, Mapping) else {ONLY: list(shared)}
+    return dict(shared) if isinstance(shared, Mapping) else {ONLY: shared}
 
 
-def budget_words(table: Mapping[str, Any]) -> list[str]:
-    """What the budget says of a run, as overrides."""
-    return [f"{key}={value}" for key, value in budget_of(table).items()]
+def budget_words(budget: Mapping[str, Any]) -> list[str]:
+    """What the budget says of a run, as overrides; of several learning rates, the first."""
+    words = [f"{key}={json.dumps(budget[key])}" for key in ("epochs", "steps") if key in budget]
+    return [*words, *(f"optimizer.lr={rate}" for rate in budget.get("learning_rates", [])[:1])]
 
 
-def budget_of(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in table["budget"].items() if key not in ("learning_rates", "parameters")}
-
-
-def compose_row(row: str, words: Sequence[str], places: Mapping[str, Any]) -> tuple[DictConfig, dict[str, str]]:
-    """A row's configuration and what was chosen in each group."""
-    config = compose("train", overrides=list(words), return_hydra_config=True)
-    taken = OmegaConf.to_container(config.hydra.runtime.choices)
-    OmegaConf.set_struct(config, False)
-    del config["hydra"]
-    config.update(places)
-    config.threads = config.threads or 1
+def compose_row(row: str, words: Sequence[str], places: Mapping[str, Any]) -> Composed:
     try:
-        check(config)
+        with explained():
+            config = compose("train", overrides=list(words), return_hydra_config=True)
+            taken = OmegaConf.to_container(config.hydra.runtime.choices)
+            OmegaConf.set_struct(config, False)
+            del config["hydra"]
+            config.update(places)
+            config.threads = config.threads or 1
+            check(config)
     except ConfigError as error:
         raise ConfigError(f"In row {row}: {error}") from error
-    return config, named_choices(taken, config)
+    return Composed(config, named_choices(taken, config))
 
 
-def require_one_budget(composed: Mapping[tuple[str, str], tuple[DictConfig, Any]], first: str) -> None:
-    """Every row has the first row's budget and data, in each setting; what is compared is the rest."""
-    for (row, setting), (config, _) in composed.items():
-        ours, theirs = (shared_by_rows(found) for found in (composed[first, setting][0], config))
-        for key in ours:
+def require_equal_terms(composed: Rows, first: str) -> None:
+    """In each setting every row has the first row's budget, and its data but for views and data sets that it lacks."""
+    found = {place: terms(config) for place, (config, _) in composed.items()}
+    for (row, setting), theirs in found.items():
+        ours = found[first, setting]
+        both = [key for key in ours if key in theirs]
+        if not any(key.startswith("dataset.") for key in both):
+            raise ConfigError(
+                f"Rows of a table share data. Found no data set of row {first} in row {row}: name them under `shared`."
+            )
+        for key in both:
             if ours[key] != theirs[key]:
                 raise ConfigError(
-                    f"Rows of a table share budget and data. Found `{key}` {theirs[key]} in row {row}, {ours[key]} in "
+                    f"Rows of a table share budget and data. Found {key}={theirs[key]} in row {row}, {ours[key]} in "
                     f"row {first}: set it under `budget` or `shared`, for all rows."
                 )
 
 
-def shared_by_rows(config: DictConfig) -> dict[str, Any]:
-    """The keys of a budget, and the data sets but for which of their views are there."""
+def terms(config: DictConfig) -> dict[str, Any]:
+    """Dotted key → value of all that rows must share where both have it."""
     values: Any = OmegaConf.to_container(config, resolve=True)
-    budget = {key: values[key] for key in BUDGET}
-    data = drop_keys(values["dataset"], ("views",))
-    return {**budget, **{f"dataset.{name}": part for name, part in data.items()}, "dataset": sorted(data)}
+    data = {path: value for path, key, value in leaves(values["dataset"], "dataset.") if key != "views"}
+    return {**{key: values[key] for key in BUDGET}, "optimizer.lr": values["optimizer"]["lr"], **data}
 
 
-def cells_of(table: Mapping[str, Any], config: DictConfig, choices: dict[str, str]) -> list[list[tuple[float, Cell]]]:
-    """Per seed, for each learning rate, its cell. Only the first seed draws pictures: they are no part of a result."""
-    rates = table["budget"].get("learning_rates") or [config.optimizer.lr]
-    pictures = config.log.pictures
-    found = []
-    for number, seed in enumerate(table["seeds"]):
-        config.seed, config.log.pictures = seed, 0 if number else pictures
-        found.append([(rate, cell_at(config, rate, choices)) for rate in rates])
-    return found
+def columns_of(table: Mapping[str, Any], first: str) -> tuple[Column, ...]:
+    """In order; in the first setting, unless they say another."""
+    return tuple(
+        Column(label, column["measure"], column.get("scene"), column.get("setting", first), column.get("minus"))
+        for label, column in table["columns"].items()
+    )
 
 
-def cell_at(config: DictConfig, rate: float, choices: dict[str, str]) -> Cell:
-    config.optimizer.lr = rate
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    return Cell(values, choices)
+def require_scenes(columns: Sequence[Column], composed: Rows) -> None:
+    """A column's scene is one of its setting's, in one row at least.
+
+    Whether a head has the measure is known once it has measured: a table tells then of columns without a value.
+    """
+    for column in columns:
+        data = [config.dataset for (_, setting), (config, _) in composed.items() if setting == column.setting]
+        names = {scene for parts in data for name, part in parts.items() for scene in scenes(str(name), part)}
+        if column.scene is not None and not any(f"{column.scene}_".startswith(f"{name}_") for name in names):
+            raise ConfigError(
+                f"A column is of a scene that its setting has. Found {column.scene} in {column.label}. "
+                f"{nearest(column.scene, names)}"
+            )
+
+
+def scenes(name: str, part: Any) -> list[str]:
+    """Of a data set: its name or, where it says which views it has, that with each."""
+    views = part.get("views") if isinstance(part, DictConfig) else None
+    return [f"{name}_{view}" for view in views] if isinstance(views, ListConfig) else [name]
+
+
+def runs(table: Mapping[str, Any], composed: Rows) -> Iterator[tuple[PlannedRun, Cell]]:
+    """Only the first seed draws pictures: they are no part of a result."""
+    rates = table["budget"].get("learning_rates")
+    for seed in table["seeds"]:
+        for (row, setting), (config, choices) in composed.items():
+            config.seed = seed
+            for rate in rates or [config.optimizer.lr]:
+                config.optimizer.lr = rate
+                values: Any = OmegaConf.to_container(config, resolve=True)
+                cell = Cell(values, choices)
+                yield PlannedRun(row, setting, rate, seed, cell.name), cell
+            config.log.pictures = 0
 
 
 def plan_of(
-    table: Mapping[str, Any],
-    name: str,
-    rows: tuple[str, ...],
-    settings: tuple[str, ...],
-    rates: tuple[float, ...],
-    composed: Mapping[tuple[str, str], tuple[DictConfig, Any]],
-    runs: tuple[PlannedRun, ...],
+    table: Mapping[str, Any], name: str, columns: tuple[Column, ...], composed: Rows, runs: Sequence[PlannedRun]
 ) -> Plan:
+    rows, settings = (tuple(dict.fromkeys(place[part] for place in composed)) for part in (0, 1))
+    budget = {key: [composed[rows[0], setting].config[key] for setting in settings] for key in SHOWN}
     claims = table.get("claims")
-    first = [composed[rows[0], setting][0] for setting in settings]
-    shown = {key: [config[key] for config in first] for key in ("epochs", "steps", "batch_size")}
     return Plan(
         name=name,
         title=table["title"],
         about=table["about"],
         rows=rows,
-        columns=tuple(
-            Column(label, c["measure"], c.get("scene"), c.get("setting", settings[0]), c.get("minus"))
-            for label, c in table["columns"].items()
-        ),
+        columns=columns,
         settings=settings,
         seeds=tuple(table["seeds"]),
-        rates=rates,
-        budget={key: found[0] if len(set(found)) == 1 else found for key, found in shown.items()},
+        rates=tuple(sorted({run.rate for run in runs})),
+        budget={key: found[0] if len(set(found)) == 1 else found for key, found in budget.items()},
         tolerance=table["budget"].get("parameters"),
         test=table["test"],
         seconds=table.get("seconds"),
-        claims=Claims(claims["place"], claims["figures"]) if claims else None,
-        runs=runs,
+        claims=Claims(**claims) if claims else None,
+        runs=tuple(runs),
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from iamm.cli.cells import Cell
 from iamm.cli.job import plain_console
-from iamm.cli.pool import Outcome, run_cells
+from iamm.cli.launch import cleared, launched
+from iamm.cli.pool import GLANCE, Outcome, run_cells
 from iamm.errors import FailedCellError
 from iamm.report.records import read_result
 
@@ -21,20 +24,74 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def sweep(cells: Sequence[Cell]) -> list[FailedCellError]:
-    """Run all cells that are not finished; what became of those that failed."""
+def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCellError]:
+    """Run all cells that are not finished; what became of those that failed.
+
+    Args:
+        cells: planned.
+        launcher: the words that choose another launcher of Hydra's; none: side by side on this machine.
+    """
     console = plain_console()
-    options = cells[0].values["sweep"]
-    jobs = options["jobs"] or cores()
-    console.print(f"{len(cells)} runs, {jobs} at once, each with a log.txt in its folder", soft_wrap=True)
-    with SweepLine(console, len(cells)) as line:
-        failed = run_cells(cells, jobs, options["silence"], line.ended)
+    failed = run_by(launcher, cells, console) if launcher else run_here(cells, console)
     if failed:
         console.print(f"{len(failed)} of {len(cells)} runs failed:")
         for outcome in failed:
             console.print(f"  {outcome.cell.folder.path}: {outcome.reason}", soft_wrap=True)
         console.print("The same command goes on with what is not finished.")
     return [FailedCellError(outcome.reason) for outcome in failed]
+
+
+def run_here(cells: Sequence[Cell], console: Console) -> list[Outcome]:
+    options = cells[0].values["sweep"]
+    jobs = options["jobs"] or cores()
+    console.print(f"{len(cells)} runs, {jobs} at once, each with a log.txt in its folder", soft_wrap=True)
+    with SweepLine(console, len(cells)) as line:
+        return run_cells(cells, jobs, options["silence"], line.ended)
+
+
+def run_by(launcher: Sequence[str], cells: Sequence[Cell], console: Console) -> list[Outcome]:
+    console.print(f"{len(cells)} runs by {' '.join(launcher)}, each with a log.txt in its folder", soft_wrap=True)
+    begun = [cleared(cell) for cell in cells]
+    with SweepLine(console, len(cells)) as line, watched(begun, line.ended):
+        return launched(begun, launcher)
+
+
+@contextmanager
+def watched(cells: Sequence[Cell], tell: Callable[[Outcome], None]) -> Iterator[None]:
+    """Tells of each run as its result appears in its folder, wherever it was made."""
+    over = threading.Event()
+    watcher = threading.Thread(target=watch, args=(cells, tell, over))
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def watch(cells: Sequence[Cell], tell: Callable[[Outcome], None], over: threading.Event) -> None:
+    waiting = list(cells)
+    last = False
+    while waiting and not last:
+        last = over.wait(GLANCE)
+        finished = [cell for cell in waiting if cell.folder.finished()]
+        waiting = [cell for cell in waiting if cell not in finished]
+        for cell in finished:
+            tell(Outcome(cell, 0, ""))
+
+
+def searched(cell: Cell) -> float:
+    """Run a job of a search; the quality on validation.
+
+    Raises:
+        FailedCellError: with the run's last words.
+    """
+    console = plain_console()
+    silence = cell.values["sweep"]["silence"]
+    failed = run_cells([cell], 1, silence, lambda outcome: console.print(told(outcome), soft_wrap=True))
+    if failed:
+        raise FailedCellError(failed[0].reason)
+    return float(read_result(cell.folder.path)["validation_quality"])
 
 
 class SweepLine:

@@ -5,28 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from iamm.cli import compose
-from iamm.cli.cells import Cell, write_cell
-from iamm.cli.check_table import check_options
+from iamm import __version__
+from iamm.cli.cells import Cell, cell_of
 from iamm.cli.help import configs_folder
+from iamm.cli.launch import launcher_words
 from iamm.cli.mistakes import explained, refuse_dashes
+from iamm.cli.mistakes_table import EXPLAINED, check_options, known_keys, name_of, refuse_sweeps
 from iamm.cli.planning import plan_table
 from iamm.cli.sweep import cores, sweep
-from iamm.errors import ConfigError, FailedCellError
+from iamm.errors import FailedCellError, OutputError, UserError
 from iamm.report.plan import Plan, read_plan, write_plan
-from iamm.report.records import RunFolder
+from iamm.report.records import RunFolder, write_text
 
 ASIDE = ("run", "list", "costs", "device", "sweep")
-"""Keys that change nothing of what is planned."""
+"""Options that change nothing of what is planned."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,17 @@ class Work:
     """What a command line of `iamm-table` comes to.
 
     Args:
-        options: its configuration, plain.
+        options: of the command, plain.
         folder: of the table's own files.
         plan: of the table.
-        missing: its runs that are not finished.
-        launcher: overrides that choose another launcher of Hydra's; none: side by side on this machine.
+        kept: file of the planned runs, a line each.
+        launcher: words that choose another launcher of Hydra's; none: side by side on this machine.
     """
 
     options: dict[str, Any]
     folder: Path
     plan: Plan
-    missing: list[Cell]
+    kept: Path
     launcher: tuple[str, ...]
 
     @property
@@ -54,63 +57,84 @@ class Work:
 
 def run_command_line() -> int:
     """The exit code: 3 if a run of the table failed in this call."""
-    prepared: list[Work] = []
-
-    @hydra.main(version_base="1.3", config_path="pkg://iamm.configs", config_name="table")
-    def job(config: DictConfig) -> None:
-        prepared.append(prepare(config))
-
-    refuse_dashes(sys.argv[1:])
-    with explained():
-        job()
-    work = prepared[0]
+    work = prepared()
+    if work is None:
+        return 0
     if work.options["list"]:
         from iamm.cli.listing import show_listing
 
         show_listing(work.plan, work.output_dir, work.options["sweep"]["jobs"] or cores())
         return 0
-    failed = bool(work.options["run"] and work.missing) and run_missing(work)
+    cells = missing(work) if work.options["run"] else []
+    failed = sweep(cells, work.launcher) if cells else []
     from iamm.cli.building import build
 
-    build(work.plan, work.output_dir, work.folder, costs=work.options["costs"])
+    with writable():
+        build(work.plan, work.output_dir, work.folder, costs=work.options["costs"])
     return FailedCellError.exit_code if failed else 0
 
 
-def prepare(config: DictConfig) -> Work:
-    """Check everything and plan; nothing is run yet.
+def prepared() -> Work | None:
+    """The work, checked and planned whole; none where Hydra was only asked to show something.
 
     Raises:
-        ConfigError: a key, a value or a combination that cannot be.
+        UserError: of the command line, the table, or a run that it needs; kept here rather than raised through Hydra,
+            which would print lines of its own.
     """
-    hydra_config = HydraConfig.get()
-    if hydra_config.mode == RunMode.MULTIRUN:
-        raise ConfigError("`iamm-table` runs its runs side by side by itself. Found -m: leave it out.")
+    found: list[Work] = []
+    mistakes: list[UserError] = []
+
+    @hydra.main(version_base="1.3", config_path="pkg://iamm.configs", config_name="table")
+    def job(config: DictConfig) -> None:
+        try:
+            with explained(*EXPLAINED):
+                found.append(prepare(config))
+        except UserError as error:
+            mistakes.append(error)
+
+    refuse_dashes(sys.argv[1:], known_keys())
+    refuse_sweeps(get_args_parser().parse_args())
+    with explained(*EXPLAINED):
+        job()
+    if mistakes:
+        raise mistakes[0]
+    return found[0] if found else None
+
+
+def prepare(config: DictConfig) -> Work:
+    """Check everything and plan, or take the plan that is kept; nothing is run yet."""
     options: Any = OmegaConf.to_container(config, resolve=True)
     check_options(options)
-    name = str(hydra_config.runtime.choices["table"])
-    folder = Path(config.output_dir) / "tables" / name
-    launcher = () if compose.plain_sweep() else tuple(hydra_config.overrides.hydra)
-    kept = folder / f"plan-{fingerprint(options)}.json"
-    plan = read_plan(kept) if kept.exists() else None
-    if plan is None or (options["run"] and not options["list"] and unfinished(plan, config.output_dir)):
-        plan, cells = plan_table(config, name)
-        keep_plan(kept, plan)
-        return Work(options, folder, plan, [cell for cell in cells if not cell.folder.finished()], launcher)
-    return Work(options, folder, plan, [], launcher)
+    folder = Path(options["output_dir"]) / "tables" / name_of(HydraConfig.get().runtime.choices.get("table"))
+    mark = fingerprint(options)
+    plan_file, runs_file = folder / f"plan-{mark}.json", folder / f"runs-{mark}.jsonl"
+    if not (plan_file.exists() and runs_file.exists()):
+        plan, cells = plan_table(config, folder.name)
+        with writable():
+            keep(plan_file, plan, runs_file, cells)
+    return Work(options, folder, read_plan(plan_file), runs_file, launcher_words(sys.argv[1:]))
 
 
-def unfinished(plan: Plan, output_dir: str) -> bool:
-    return not all(RunFolder(Path(output_dir) / run.folder).finished() for run in plan.runs)
+def keep(plan_file: Path, plan: Plan, runs_file: Path, cells: Sequence[Cell]) -> None:
+    """Write both in place of those of other configurations."""
+    plan_file.parent.mkdir(parents=True, exist_ok=True)
+    for old in (*plan_file.parent.glob("plan-*.json"), *runs_file.parent.glob("runs-*.jsonl")):
+        old.unlink(missing_ok=True)
+    write_text(runs_file, "".join(cell.text() for cell in cells))
+    write_plan(plan_file, plan)
 
 
 def fingerprint(options: dict[str, Any]) -> str:
     """16 hex digits of SHA-256 over the table and every YAML that its runs may be composed of: while it stays the same,
     so does the plan, and nothing need be composed anew."""
-    digest = hashlib.sha256(json.dumps({k: v for k, v in options.items() if k not in ASIDE}).encode())
+    planned = {key: value for key, value in options.items() if key not in ASIDE}
+    digest = hashlib.sha256(json.dumps([__version__, planned], default=str).encode())
+    runs = Path(options["output_dir"]).resolve()  # each has a YAML of its own
     for source in HydraConfig.get().runtime.config_sources:
         for root in config_roots(source):
             for file in sorted(root.rglob("*.yaml")):
-                digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+                if runs not in file.resolve().parents:
+                    digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -121,26 +145,26 @@ def config_roots(source: Any) -> list[Path]:
     return [Path(source.path)] if source.schema == "file" else []
 
 
-def keep_plan(path: Path, plan: Plan) -> None:
-    """Beside it, plans of other configurations go."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_plan(path, plan)
-    for other in set(path.parent.glob("plan-*.json")) - {path}:
-        other.unlink()
+@contextmanager
+def writable() -> Iterator[None]:
+    """Raises:
+    OutputError: a file of the table, or its folder, cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"A table's folder must be writable. Found {error.filename}: {error.strerror}. Set output_dir=… elsewhere."
+        ) from error
 
 
-def run_missing(work: Work) -> bool:
-    """Whether any of the runs failed."""
-    if not work.launcher:
-        return bool(sweep(work.missing))
-    planned = work.folder / "planned"
-    planned.mkdir(exist_ok=True)
-    for cell in work.missing:
-        write_cell(planned / f"{cell.name}.json", cell)
-    files = ",".join(f"'{planned / cell.name}.json'" for cell in work.missing)
-    sys.argv[1:] = ["-m", *work.launcher, f"planned={files}"]
-    code = compose.run_command_line()
-    for file in planned.iterdir():
-        file.unlink()
-    planned.rmdir()
-    return bool(code)
+def missing(work: Work) -> list[Cell]:
+    """The planned runs that are not finished; where and how to run them is said by each call anew."""
+    lines = work.kept.read_text(encoding="utf-8").split("\n")[:-1]
+    places = {key: work.options[key] for key in ("device", "sweep")}
+    return [
+        Cell({**cell.values, **places}, cell.choices)
+        for run, line in zip(work.plan.runs, lines, strict=True)
+        if not RunFolder(work.output_dir / run.folder).finished()
+        for cell in [cell_of(line)]
+    ]

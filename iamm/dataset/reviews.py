@@ -6,7 +6,17 @@ import numpy as np
 import torch
 
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator, require_between, require_count
-from iamm.dataset.reviews_language import DAYS, PRODUCTS, asides, filler, introduction, joined, opinions, word_counts
+from iamm.dataset.reviews_language import (
+    DAYS,
+    PRODUCTS,
+    asides,
+    filler,
+    introduction,
+    joined,
+    opinions,
+    picked,
+    word_counts,
+)
 from iamm.dataset.vocabulary import WordVocabulary, padded
 
 CLASSES = ("negative", "positive")
@@ -14,22 +24,22 @@ SHARES = (0.7, 0.8)  # of all days: up to the first train's, up to the second va
 
 
 class ReviewsDataset(Dataset):
-    """Reviews of 10 to 40 words, whose opinions are to be told from all else that is said: negative or positive?
+    """Reviews of 10 to 30 words, whose opinions are to be told from all else that is said: negative or positive?
 
-    One to three opinions stand anywhere among clauses that judge nothing, or judge something else (a neighbour's view,
-    the courier, another product) and do not count. The majority decides. Some words are good for one product and bad
-    for another, and the product is told once, elsewhere. A review names a day, and each day of the year belongs to one
-    split: no text of one split occurs in another. Both classes are equally frequent.
+    One or two opinions, which agree, stand anywhere among clauses that judge nothing, or that judge something else (the
+    courier, another product, what a sister thinks) and do not count. Some words are good for one product and bad for
+    another; the opinion itself names the product in every second case only. Each review names a day, and each day
+    belongs to one split: no text of one split occurs in another. Both classes are equally frequent.
 
     Args:
         seed: of all that is random; each purpose draws from a generator of its own, so that a knob moves its own thing.
         batch_size: reviews a step.
         train, validation, test: numbers of reviews.
-        products: the first so many of phone, book, kettle and hotel; with one of them, no word changes its sense.
-        ambiguity: probability that a judging word is of those that are good for two of the four and bad for two.
+        products: the first so many of phone, book, kettle and hotel; with the phone alone no word changes its sense.
+        ambiguity: probability that a judging word is one of six that are good for two of the four and bad for two.
         negation: probability that it is the opposite word, with `not` before it.
-        noise: probability that a training label is wrong; those of validation and test are right, so that what is
-            measured is what could be learnt.
+        noise: probability that a training label is wrong. Those of validation and test are always right: they measure
+            what was learnt, not how the labels came about.
 
     Raises:
         ValueError: a number outside of its range.
@@ -94,7 +104,7 @@ def reviews(
     def draw(purpose: str, *shape: int) -> np.ndarray:
         return random_generator(seed, "reviews", split, purpose).random((count, *shape))
 
-    product = (draw("product") * products).astype(int)
+    product = picked(draw("product"), products)
     told = introduction(product, days, draw)
     said = opinions(product, classes(count), ambiguity, negation, draw)
     other = asides(product, ambiguity, negation, draw)

@@ -4,6 +4,7 @@
 
 The second clause is an opinion and counts, the third is an aside and does not; the first is filler, the last tells
 the product. Without it `small` says nothing: it is good for a phone or a book, bad for a kettle or a hotel.
+`reviews` is the one who draws: what is random comes as numbers from [0, 1).
 """
 
 from __future__ import annotations

@@ -46,8 +46,10 @@ def cell(plan: Plan, column: Column, row: str, choices: Choices, found: Differen
     places = [(label, column.setting) for label in (row, column.minus) if label is not None]
     failed = set().union(*(choices[place].failed() for place in places)) - values.keys()
     missing = set(plan.seeds) - values.keys() - failed
-    average = estimate(list(values.values())) if values else None
-    return Cell(values, average, found.get((row, bare(column))), claim, len(missing), len(failed))
+    if not values:
+        return Cell({}, None, None, claim, len(missing), len(failed))
+    average, difference = estimate(list(values.values())), found.get((row, bare(column)))
+    return Cell(values, average, difference, claim, len(missing), len(failed))
 
 
 def cost(plan: Plan, row: str, setting: str, choices: Choices) -> Cost:

@@ -13,6 +13,7 @@ from iamm.report.wording import empty, gaps, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 INK, SOFT, DOTS, CLAIM = "#1c1e21", "#6b727a", "#c4500a", "#b0307a"
@@ -32,22 +33,26 @@ def draw_chart(table: Table, path: Path) -> None:
         path: of the file.
     """
     import matplotlib
+
+    with matplotlib.rc_context({"text.parse_math": False}):  # a $ in a label is a $
+        chart(table).savefig(path, dpi=150, metadata={"Software": None})
+
+
+def chart(table: Table) -> Figure:
     from matplotlib.figure import Figure
 
     count, rows = len(table.plan.columns), table.rows
     size = (1.2 + 0.075 * max(len(row.label) for row in rows) + 3.1 * count, 1.5 + 0.3 * len(rows))
-    with matplotlib.rc_context({"text.parse_math": False}):
-        figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(1, count, squeeze=False, sharey=True)[0]
-        for panel, column in zip(panels, table.plan.columns, strict=True):
-            draw_panel(panel, table, column)
-        label_rows(panels[0], rows)
-        figure.suptitle(table.plan.title, fontsize=11, color=INK)
-        marks = legend(table.plan.claims.place if table.plan.claims else None)
-        figure.legend(
-            handles=marks, loc="outside lower center", ncols=len(marks) if count > 1 else 2, fontsize=8, frameon=False
-        )
-        figure.savefig(path, dpi=150, metadata={"Software": None})
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(1, count, squeeze=False, sharey=True)[0]
+    for panel, column in zip(panels, table.plan.columns, strict=True):
+        draw_panel(panel, table, column)
+    label_rows(panels[0], rows)
+    figure.suptitle(table.plan.title, fontsize=11, color=INK)
+    marks = legend(table.plan.claims.place if table.plan.claims else None)
+    across = len(marks) if count > 1 else 2
+    figure.legend(handles=marks, loc="outside lower center", ncols=across, fontsize=8, frameon=False)
+    return figure
 
 
 def draw_panel(panel: Axes, table: Table, column: Column) -> None:

@@ -45,14 +45,14 @@ def compare_in_tensorboard(table: Table, folder: Path, output_dir: Path) -> str:
     runs = dict(compared(table, output_dir))
     chosen = dict(zip(runs, choices(table.plan, runs.values()), strict=True))
     columns = experiment(chosen.values(), final_measures(table.plan, runs.values()))
-    charts = layout(table.plan)
     try:
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         for name, run in runs.items():
             link_events(output_dir.resolve() / run.planned.folder, folder / name)
-            write_events(folder / name / FIRST, session(chosen[name]), columns, charts)
+        sessions = {folder / name / FIRST: session(own) for name, own in chosen.items()}
+        write_events(sessions, columns, layout(table.plan))
     except OSError as error:
         return (
             f"A comparison in TensorBoard needs a folder that takes symbolic links. Found {folder}: {error.strerror}."
@@ -157,8 +157,8 @@ def training(column: Column) -> str:
     return "train/loss/" if column.scene is None else re.escape(tag("train", "loss", column.scene)) + "$"
 
 
-def write_events(path: Path, session: Json, columns: Json, charts: Json) -> None:
-    """One event file without date or host: the same bytes for the same content."""
+def write_events(sessions: Mapping[Path, Json], columns: Json, charts: Json) -> None:
+    """An event file for each session, without date or host: the same bytes for the same content."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of TensorBoard's own imports
         from google.protobuf.json_format import ParseDict
@@ -167,19 +167,20 @@ def write_events(path: Path, session: Json, columns: Json, charts: Json) -> None
         from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
         from tensorboard.summary.writer.record_writer import RecordWriter
 
-    def value(name: str, plugin: str, content: bytes = b"", **tensor: Json) -> Json:
-        return {"tag": name, "metadata": {"plugin_data": {"plugin_name": plugin, "content": content}}, **tensor}
-
     def encoded(content: Json, message: Any) -> bytes:
         return ParseDict(content, message).SerializeToString(deterministic=True)
 
+    def value(name: str, plugin: str, content: bytes = b"", **tensor: Json) -> Json:
+        return {"tag": name, "metadata": {"plugin_data": {"plugin_name": plugin, "content": content}}, **tensor}
+
+    def hparams(name: str, content: Json) -> Json:
+        return value(f"_hparams_/{name}", "hparams", encoded(content, HParamsPluginData()))
+
     text = {"dtype": "DT_STRING", "string_val": [encoded(charts, Layout())], "tensor_shape": {}}
-    values = [
-        value("_hparams_/experiment", "hparams", encoded(columns, HParamsPluginData())),
-        value("_hparams_/session_start_info", "hparams", encoded(session, HParamsPluginData())),
-        value("custom_scalars__config__", "custom_scalars", tensor=text),
-    ]
-    with path.open("wb") as file:
-        writer = RecordWriter(file)
-        for event in (Event(file_version="brain.Event:2"), Event(summary={"value": values})):
-            writer.write(event.SerializeToString(deterministic=True))
+    shared = [hparams("experiment", columns), value("custom_scalars__config__", "custom_scalars", tensor=text)]
+    for path, session in sessions.items():
+        values = [*shared, hparams("session_start_info", session)]
+        with path.open("wb") as file:
+            writer = RecordWriter(file)
+            for event in (Event(file_version="brain.Event:2"), Event(summary={"value": values})):
+                writer.write(event.SerializeToString(deterministic=True))

@@ -10,12 +10,13 @@ from iamm.report.curves import Curve, mean_band, read_curves
 from iamm.report.page import block, bullets, details, escaped, figure
 from iamm.report.plan import Column
 from iamm.report.recorder import tag
+from iamm.report.records import RunFolder
 from iamm.report.style import LINE_STYLES
-from iamm.report.svg import Line, curve_chart, values_of
+from iamm.report.svg import Line, curve_chart
 from iamm.report.table import Row, Run, Table
 
-PANEL = (240, 170)
-"""Size of one of many drawings."""
+WHOLE, PANEL = (440, 270), (240, 170)
+"""Sizes of a drawing for a column, and of one for a row; a curve has no more than a point every 4 units."""
 
 Curves = Mapping[str, Mapping[str, Curve]]
 """By folder and tag."""
@@ -38,21 +39,22 @@ def curves(table: Table, output_dir: Path) -> str:
     subjects = list(subjects_of(table))
     tags = [subject.tag for subject in subjects]
     folders = [run.planned.folder for row in table.rows for cost in row.costs.values() for run in cost.runs]
-    found = {folder: read_curves(output_dir / folder / "records.jsonl", tags) for folder in folders}
-    drawn = [(subject, lines_of(table, subject, found)) for subject in subjects]
+    most = (WHOLE if len(table.rows) <= LINE_STYLES else PANEL)[0] // 4
+    found = {folder: read_curves(RunFolder(output_dir / folder).records, tags, most) for folder in folders}
+    lines = {subject: lines_of(table, subject, found) for subject in subjects}
+    filled = {subject: own for subject, own in lines.items() if own}
+    if not filled:
+        return ""
     if len(table.rows) <= LINE_STYLES:
-        charts = block("drawings", "".join(together(subject, lines) for subject, lines in drawn if lines))
-        parts = [legend([row.label for row in table.rows]), charts] if charts else []
+        charts = "".join(together(subject, own) for subject, own in filled.items())
+        body = legend([row.label for row in table.rows]) + block("drawings", charts)
     else:
-        names = [
-            lines and apart(table, subject, lines, shown=number == 0) for number, (subject, lines) in enumerate(drawn)
-        ]
-        parts = [part for part in names if part]
-    said = (
+        first = table.rows[0].label
+        body = "".join(apart(first, *item, shown=number == 0) for number, item in enumerate(filled.items()))
+    return (
         "<p>On validation, at the chosen learning rate. Thin: each seed (dashed: its run is not finished); "
-        "thick: the mean of the finished seeds; shade: from the lowest to the highest of them.</p>"
+        f"thick: the mean of the finished seeds; shade: from the lowest to the highest of them.</p>{body}"
     )
-    return said + "".join(parts) if parts else ""
 
 
 def subjects_of(table: Table) -> Iterator[Subject]:
@@ -60,7 +62,7 @@ def subjects_of(table: Table) -> Iterator[Subject]:
     found: dict[tuple[str, str, str], list[Column]] = {}
     for column in table.plan.columns:
         measure = measure_of(table, column)
-        name = tag("val", "quality") if column.scene is None else tag("val", measure, column.scene)
+        name = tag("val", measure) if column.scene is None else tag("val", measure, column.scene)
         found.setdefault((column.setting, name, measure), []).append(column)
     for (_, name, measure), columns in found.items():
         yield Subject(name, measure, tuple(columns))
@@ -115,33 +117,32 @@ def title(subject: Subject) -> str:
 def together(subject: Subject, lines: Sequence[Line]) -> str:
     """All rows in one drawing; the first one on top."""
     name = f"{title(subject)}: curves of {', '.join(line.label for line in lines)}"
-    drawing = curve_chart(
-        lines[::-1], name, "training step", axis_label(subject), ratios=subject.column.lower_is_better
-    )
-    return figure(drawing, escaped(title(subject)))
+    return figure(drawing(subject, lines[::-1], corners(lines), name), escaped(title(subject)))
 
 
-def apart(table: Table, subject: Subject, lines: Sequence[Line], *, shown: bool) -> str:
-    """A drawing for each row, all on one scale, with the mean of the table's first row in each."""
-    first = table.rows[0].label
+def apart(first: str, subject: Subject, lines: Sequence[Line], *, shown: bool) -> str:
+    """A drawing for each row, all on the same axes, with the mean of the table's first row in each."""
     means = [line._replace(seeds={}, finished=frozenset()) for line in lines if line.label == first]
-    values = values_of(lines)
+    ends = corners(lines)
     panels = []
     for line in lines:
-        own = line if line.label == first else line._replace(style=1)
-        behind = [] if line.label == first else means
-        drawing = curve_chart(
-            [*behind, own],
-            f"{title(subject)}: {line.label}",
-            "training step",
-            axis_label(subject),
-            size=PANEL,
-            values=values,
-            ratios=subject.column.lower_is_better,
-        )
-        panels.append(figure(drawing, escaped(line.label)))
+        pair = [line] if line.label == first else [*means, line._replace(style=1)]
+        drawn = drawing(subject, pair, ends, f"{title(subject)}: {line.label}", PANEL)
+        panels.append(figure(drawn, escaped(line.label)))
     body = legend([first, "the row that is named above"]) + block("panels", "".join(panels))
     return details(f"<strong>{escaped(title(subject))}</strong>", body, shown=shown)
+
+
+def corners(lines: Sequence[Line]) -> Curve:
+    """The last step with the lowest and the highest value: where they fit in, all points do."""
+    steps, values = zip(*(point for line in lines for curve in line.seeds.values() for point in curve), strict=True)
+    return [(max(steps), min(values)), (max(steps), max(values))]
+
+
+def drawing(subject: Subject, lines: Sequence[Line], ends: Curve, name: str, size: tuple[int, int] = WHOLE) -> str:
+    """Some lines on axes that the ends fit in."""
+    ratios = subject.column.lower_is_better
+    return curve_chart(lines, ends, name, "training step", axis_label(subject), size=size, ratios=ratios)
 
 
 def legend(labels: Sequence[str]) -> str:

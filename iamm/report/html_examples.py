@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from iamm.report.html_results import places
 from iamm.report.page import block, details, escaped, figure, grid, link
 from iamm.report.records import RunFolder
-from iamm.report.table import Run, Table
+from iamm.report.table import Cost, Table
 
 MOST = 30 * 2**20
 """Bytes of pictures in a report."""
@@ -21,18 +20,11 @@ Pairs = dict[str, list[tuple[str, str]]]
 
 
 def examples(table: Table, output_dir: Path) -> str:
-    """Some sentences of test: what each row wrote, of its first finished seed that wrote any, below the reference."""
+    """Some sentences of test: what each row wrote, with its first finished seed, below the reference."""
     parts = []
     for setting in table.plan.settings:
-        written = {
-            row.label: pairs
-            for row in table.rows
-            if (
-                pairs := next(
-                    filter(None, (read_pairs(output_dir, run) for run in finished(row.costs[setting].runs))), None
-                )
-            )
-        }
+        folders = {row.label: first_finished(output_dir, row.costs[setting]) for row in table.rows}
+        written = {row: read_pairs(folder) for row, folder in folders.items() if folder}
         scenes = dict.fromkeys(scene for pairs in written.values() for scene in pairs)
         for scene in scenes:
             place = f"{scene}, {setting}" if len(table.plan.settings) > 1 else scene
@@ -40,12 +32,14 @@ def examples(table: Table, output_dir: Path) -> str:
     return "".join(parts)
 
 
-def finished(runs: tuple[Run, ...]) -> Iterator[Run]:
-    return (run for run in runs if run.state == "finished")
+def first_finished(output_dir: Path, cost: Cost) -> RunFolder | None:
+    """The folder of the first seed whose run is finished."""
+    found = next((run for run in cost.runs if run.state == "finished"), None)
+    return found and RunFolder(output_dir / found.planned.folder)
 
 
-def read_pairs(output_dir: Path, run: Run) -> Pairs:
-    path = RunFolder(output_dir / run.planned.folder).examples
+def read_pairs(folder: RunFolder) -> Pairs:
+    path = folder.examples
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
@@ -70,27 +64,19 @@ def sentences(rows: list[tuple[str, str]], reference: str) -> str:
 
 
 def pictures(table: Table, output_dir: Path, links: str) -> str:
-    """What each row looked at, of its first finished seed that drew any; links where they are too large."""
-    found = [
-        (shown, files)
-        for row, setting, shown in places(table)
-        if (files := first_pictures(output_dir, row.costs[setting].runs))
-    ]
-    share = MOST // len(found) if found else 0
+    """What each row looked at, with its first finished seed; links to what would make the file too large."""
+    folders = [(shown, first_finished(output_dir, row.costs[setting])) for row, setting, shown in places(table)]
+    albums = [(shown, sorted(folder.pictures.glob("*.png"), key=natural)) for shown, folder in folders if folder]
+    found = [(shown, files) for shown, files in albums if files]
+    share = MOST // max(1, len(found))
     return "".join(
-        details(f"{shown}: {len(files)} pictures", album(shown, files, share, links), shown=number == 0)
+        details(f"{shown} ({len(files)})", album(shown, files, share, links), shown=number == 0)
         for number, (shown, files) in enumerate(found)
     )
 
 
-def first_pictures(output_dir: Path, runs: tuple[Run, ...]) -> list[Path]:
-    """In the order of their names, 2 before 10."""
-    folders = (RunFolder(output_dir / run.planned.folder).pictures for run in finished(runs))
-    albums = (sorted(folder.glob("*.png"), key=natural) for folder in folders)
-    return next(filter(None, albums), [])
-
-
 def natural(path: Path) -> list[tuple[int, str]]:
+    """2 before 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 

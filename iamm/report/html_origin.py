@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from iamm.report.html_results import linked
 from iamm.report.page import bullets, details, escaped, grid, terms
 from iamm.report.records import PLACES, drop_keys
-from iamm.report.table import Cost, Table
+from iamm.report.table import Cost, Run, Table
 from iamm.report.transfer import Result
 from iamm.report.wording import number, run_groups
 
@@ -25,7 +25,7 @@ class Configuration(NamedTuple):
 def configurations(table: Table) -> str:
     """Each row's configuration in each setting, of its first finished seed, what is unlike the first row's on top."""
     found = {
-        (row.label, setting): Configuration(result["choices"], flat(result["config"]))
+        (row.label, setting): Configuration(result.get("choices", {}), flat(result["config"]))
         for row in table.rows
         for setting, cost in row.costs.items()
         if (result := a_result(cost)) is not None
@@ -128,7 +128,9 @@ def provenance(table: Table) -> str:
         ("build only", f"<code>iamm-table table={name} run=false</code>"),
     ]
     seeds = ("seeds", ", ".join(map(str, table.plan.seeds)))
-    return terms([*commands, seeds, *((escaped(key), counted(found)) for key, found in facts.items())]) + data(results)
+    return terms([*commands, seeds, *((escaped(key), counted(found)) for key, found in facts.items())]) + data(
+        table.runs
+    )
 
 
 def counted(values: list[str]) -> str:
@@ -139,14 +141,14 @@ def counted(values: list[str]) -> str:
     return ", ".join(f"<code>{escaped(value)}</code> ({count} runs)" for value, count in sorted(counts.items()))
 
 
-def data(results: list[Result]) -> str:
+def data(runs: Sequence[Run]) -> str:
     """Sums over the data that the runs saw, with the seeds that saw them."""
     found: dict[tuple[str, str], set[int]] = {}
-    for result in results:
-        for name, total in result["data"].items():
-            found.setdefault((name, str(total)), set()).add(result["seed"])
+    for run in runs:
+        for name, total in run.result["data"].items() if run.result is not None else ():
+            found.setdefault((name, str(total)), set()).add(run.planned.seed)
     rows = [
         [escaped(name), ", ".join(map(str, sorted(seeds))), f"<code>{escaped(total)}</code>"]
-        for (name, total), seeds in sorted(found.items(), key=lambda item: (item[0][0], min(item[1])))
+        for (name, total), seeds in sorted(found.items(), key=lambda item: (item[0][0], sorted(item[1])))
     ]
     return grid("SHA-256 of the data.", ["data set", "seeds", "sum"], rows)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
+from iamm.report.axis import Axis, value_axis
 from iamm.report.page import escaped, grid, link
 from iamm.report.plan import Column, Plan
-from iamm.report.svg import Axis, interval, value_axis
+from iamm.report.svg import interval
 from iamm.report.table import Cell, Cost, Difference, Row, Run, Table
 from iamm.report.wording import (
     NOTHING,

@@ -6,10 +6,11 @@ Colours and strokes are classes (`line0`, `line1`, …) that the page's style fi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
+from iamm.report.axis import Axis, value_axis
 from iamm.report.curves import Curve
 from iamm.report.table import Cell
 
@@ -38,85 +39,30 @@ class Line(NamedTuple):
     band: Band
 
 
-class Axis(NamedTuple):
-    """Values from `low` to `high` on pixels from `start` to `end`."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-    logarithmic: bool = False
-
-    def at(self, value: float) -> str:
-        """Where a value lies, to a tenth."""
-        low, high, value = (math.log(each) if self.logarithmic else each for each in (self.low, self.high, value))
-        return f"{self.start + (value - low) / (high - low) * (self.end - self.start):.1f}".removesuffix(".0")
-
-    def ticks(self, most: int) -> dict[float, str]:
-        """Round values inside, as they are written: 1, 2 or 5 times a power of ten apart; or such values themselves."""
-        if self.logarithmic:
-            return {value: f"{value:,g}" for value in self.powers(most)}
-        step = round_step((self.high - self.low) / most)
-        decimals = max(0, -math.floor(math.log10(step)))
-        places = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
-        return {place * step: f"{place * step:,.{decimals}f}" for place in places}
-
-    def powers(self, most: int) -> list[float]:
-        """The digits times powers of ten that lie inside; fewer digits where there would be too many."""
-        exponents = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        for digits in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1,)):
-            values = [float(f"{digit}e{exponent}") for exponent in exponents for digit in digits]
-            inside = [value for value in values if self.low <= value <= self.high]
-            if len(inside) <= most:
-                break
-        return inside
-
-
-def round_step(least: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is no less."""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
-
-
-def value_axis(values: Iterable[float], start: float, end: float, *, ratios: bool = False) -> Axis:
-    """An axis around all values with some room; logarithmic where they are `ratios` that span a factor above 5."""
-    found = list(values)
-    low, high = min(found), max(found)
-    if ratios and low > 0 and high / low > 5:
-        return Axis(low / 1.1, high * 1.1, start, end, logarithmic=True)
-    room = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
-    return Axis(low - room, high + room, start, end)
-
-
-def values_of(lines: Iterable[Line]) -> list[float]:
-    return [value for line in lines for curve in line.seeds.values() for _, value in curve]
-
-
 def curve_chart(
     lines: Sequence[Line],
+    points: Curve,
     name: str,
     x_label: str,
     y_label: str,
     *,
-    size: tuple[int, int] = (440, 270),
-    values: Sequence[float] = (),
+    size: tuple[int, int],
     ratios: bool = False,
 ) -> str:
     """A drawing of the lines, each with its band, its seeds (thin), its mean and a dot where that ends.
 
     Args:
-        lines: with at least one point; the last one lies on top.
+        lines: the last one lies on top.
+        points: that have to fit in; drawings with the same ones have the same axes.
         name: of the whole drawing, for those who cannot see it.
         x_label: below.
         y_label: on the left.
         size: width and height, in the drawing's units.
-        values: that the vertical axis must hold too, as where several drawings share one.
         ratios: whether the values may need a logarithmic axis.
     """
     width, height = size
-    last = max(step for line in lines for curve in line.seeds.values() for step, _ in curve)
-    x = Axis(0, last, LEFT, width - RIGHT)
-    y = value_axis([*values_of(lines), *values], height - BOTTOM, TOP, ratios=ratios)
+    x = Axis(0, max(1, *(step for step, _ in points)), LEFT, width - RIGHT)
+    y = value_axis((value for _, value in points), height - BOTTOM, TOP, ratios=ratios)
     y_label += ", logarithmic" if y.logarithmic else ""
     layers = [layer(line, x, y) for layer in (drawn_band, drawn_seeds, drawn_mean) for line in lines]
     drawn = frame(x, y, x_label, y_label) + "".join(layers)
@@ -193,16 +139,16 @@ def path(points: Curve, x: Axis, y: Axis) -> str:
 def interval(cell: Cell, axis: Axis, reference: float | None) -> str:
     """The interval of a mean, its seeds (dots) and the claim (hollow), on its column's axis; and the first row's mean.
 
-    What it shows stands beside it as text, so that it is hidden from those who have that read to them.
+    What it shows stands beside it as text, so that it is hidden from those who have that read to them. What is not
+    finite is left out.
     """
-    parts = []
-    if reference is not None:
-        parts.append(f'<path class="reference" d="M{axis.at(reference)} 0V15"/>')
     found = cell.estimate
-    if found is not None and found.low is not None and found.high is not None:
+    parts = [] if reference is None else [f'<path class="reference" d="M{axis.at(reference)} 0V15"/>']
+    if found is not None and found.low is not None and found.high is not None and math.isfinite(found.mean):
         parts.append(f'<path class="interval" d="M{axis.at(found.low)} 5H{axis.at(found.high)}"/>')
-    parts += [f'<circle class="dot" cx="{axis.at(value)}" cy="12" r="1.5"/>' for value in cell.values.values()]
-    if found is not None:
+    seeds = [value for value in cell.values.values() if math.isfinite(value)]
+    parts += [f'<circle class="dot" cx="{axis.at(value)}" cy="12" r="1.5"/>' for value in seeds]
+    if found is not None and math.isfinite(found.mean):
         parts.append(f'<circle class="point" cx="{axis.at(found.mean)}" cy="5" r="3"/>')
     if cell.claim is not None:
         parts.append(f'<path class="claim" d="M{axis.at(cell.claim)} 1l4 4l-4 4l-4 -4Z"/>')

@@ -39,12 +39,24 @@ def empty_directory(tmp_path, monkeypatch):
 
 @pytest.fixture
 def command(monkeypatch, capfd):
-    """Words of a command line → its answer, in this process."""
+    """Words of a command line → the answer of `iamm-train`, in this process."""
     from iamm.cli.train import main
 
+    return in_process("iamm-train", main, monkeypatch, capfd)
+
+
+@pytest.fixture
+def table_command(monkeypatch, capfd):
+    """Words of a command line → the answer of `iamm-table`, in this process."""
+    from iamm.cli.table import main
+
+    return in_process("iamm-table", main, monkeypatch, capfd)
+
+
+def in_process(name, main, monkeypatch, capfd):
     def run(*words: str) -> Answer:
         GlobalHydra.instance().clear()
-        monkeypatch.setattr(sys, "argv", ["iamm-train", *words])
+        monkeypatch.setattr(sys, "argv", [name, *words])
         capfd.readouterr()
         try:
             main()
@@ -62,10 +74,19 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def process(tmp_path):
-    """Words of a command line → the answer of a real process."""
+    """Words of a command line → the answer of `iamm-train`, a real process."""
+    return by_itself("iamm.cli.train", tmp_path)
 
+
+@pytest.fixture
+def table_process(tmp_path):
+    """Words of a command line → the answer of `iamm-table`, a real process."""
+    return by_itself("iamm.cli.table", tmp_path)
+
+
+def by_itself(module, tmp_path):
     def run(*words: str) -> Answer:
-        call = [sys.executable, "-m", "iamm.cli.train", *words]
+        call = [sys.executable, "-m", module, *words]
         done = subprocess.run(call, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300)
         return Answer(done.returncode, done.stdout, done.stderr)
 

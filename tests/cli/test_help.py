@@ -24,7 +24,11 @@ def shown(command):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
 def test_every_choice_has_its_line_under_its_group(path, shown):
     group = path.parent.name
-    heads = {"experiment": "+experiment=", **{part: f"{part}@attention.{part}=" for part in PARTS}}
+    heads = {
+        "experiment": "+experiment=",
+        "table": "iamm-table table=",
+        **{part: f"{part}@attention.{part}=" for part in PARTS},
+    }
     head = heads.get(group, f"{group}=")
     section = re.search(rf"^{re.escape(head)}\n((?:  .+\n)+)", shown, flags=re.MULTILINE)[1]
     line = next(line for line in section.splitlines() if line.split()[0] == path.stem)
@@ -55,7 +59,11 @@ def test_keys_stand_where_an_override_finds_them():
 def test_help_cut_short_by_its_reader_is_no_mistake():
     """A pipe holds some 64 KiB; closed before anything is read, even a short help meets a broken one."""
     child = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(0.5); from iamm.cli.train import print_help; print_help()"],
+        [
+            sys.executable,
+            "-c",
+            "import time; time.sleep(0.5); from iamm.cli.command import print_help; print_help('help')",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -162,6 +162,14 @@ def test_a_value_without_the_one_to_subtract(make, becomes, counted):
     assert gaps(cells(table, "accuracy")["ours"]) == (0, 0)
 
 
+def test_no_value_no_verdict(make):
+    """Where nothing can be subtracted, the rows' difference is not shown either."""
+    table = make(but(*product(["alone"], range(3)), becomes="out of memory"))
+    rival = cells(table, "transfer")["rival"]
+    assert (rival.values, rival.estimate, rival.difference, gaps(rival)) == ({}, None, None, (0, 3))
+    assert cells(table, "accuracy")["rival"].difference is not None
+
+
 def test_an_interrupted_run_is_missing_and_not_failed(make, tmp_path):
     table = make(but(("ours", 1)))
     folder = RunFolder(tmp_path / next(run.planned.folder for run in table.runs if run.state == "missing"))

@@ -239,7 +239,7 @@ def test_the_layout_draws_each_columns_curves(make_plan, column, validation, tra
 def test_torch_is_not_needed(tmp_path):
     code = (
         "import sys; from pathlib import Path; from iamm.report.comparison import write_events;"
-        f"write_events(Path({str(tmp_path / 'events')!r}), *3 * ({{}},));"
+        f"write_events({{Path({str(tmp_path / 'events')!r}): {{}}}}, {{}}, {{}});"
         "assert 'tensorboard' in sys.modules and 'torch' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-W", "error", "-c", code]).returncode == 0

@@ -1,0 +1,60 @@
+"""A drawing's axis: where values lie on it, and which round values are written along it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Axis(NamedTuple):
+    """Values from `low` to `high` on pixels from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    logarithmic: bool = False
+
+    def at(self, value: float) -> str:
+        """Where a value lies, to a tenth."""
+        if self.logarithmic:
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return f"{self.start + share * (self.end - self.start):.1f}".removesuffix(".0")
+
+    def ticks(self, most: int) -> dict[float, str]:
+        """Round values inside, as they are written: 1, 2 or 5 times a power of ten apart; or such values themselves."""
+        if self.logarithmic:
+            return {value: f"{value:,g}" for value in self.powers(most)}
+        step = round_step((self.high - self.low) / most)
+        decimals = max(0, -math.floor(math.log10(step)))
+        places = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
+        return {place * step: f"{place * step:,.{decimals}f}" for place in places}
+
+    def powers(self, most: int) -> list[float]:
+        """The digits times powers of ten that lie inside; fewer digits where there would be too many."""
+        exponents = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        for digits in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1,)):
+            values = [float(f"{digit}e{exponent}") for exponent in exponents for digit in digits]
+            inside = [value for value in values if self.low <= value <= self.high]
+            if len(inside) <= most:
+                break
+        return inside
+
+
+def round_step(least: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is no less."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
+
+
+def value_axis(values: Iterable[float], start: float, end: float, *, ratios: bool = False) -> Axis:
+    """An axis around all values with some room; logarithmic where they are `ratios` that span a factor above 5."""
+    found = list(values)
+    low, high = min(found), max(found)
+    if ratios and low > 0 and high / low > 5:
+        return Axis(low / 1.1, high * 1.1, start, end, logarithmic=True)
+    room = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
+    return Axis(low - room, high + room, start, end)

@@ -1,0 +1,118 @@
+"""What `list=true` says: which runs are there, why others are not, and what is left to pay."""
+
+from __future__ import annotations
+
+import pytest
+
+from iamm.cli.listing import cost, duration, outlook, show_listing
+from iamm.report.plan import Column, Plan, PlannedRun
+from iamm.report.records import RunFolder, write_json
+from iamm.report.selection import NEEDED
+from iamm.report.table import Run
+
+ROWS, SETTINGS, SEEDS = ("ours", "[rival]"), ("pictures", "text"), (0, 1, 2)
+PLAN = Plan(
+    name="small",
+    title="A small table",
+    about="Made up.",
+    rows=ROWS,
+    columns=(Column("accuracy", "accuracy", "a", "pictures"),),
+    settings=SETTINGS,
+    seeds=SEEDS,
+    rates=(0.1,),
+    budget={},
+    tolerance=None,
+    test="t",
+    seconds=200.0,
+    claims=None,
+    runs=tuple(
+        PlannedRun(row, setting, 0.1, seed, f"{row}-{setting}-{seed}")
+        for seed in SEEDS
+        for row in ROWS
+        for setting in SETTINGS
+    ),
+)
+
+
+@pytest.fixture
+def become(tmp_path):
+    """A run's name and what became of it → its folder."""
+
+    def make(name: str, state: str, **more) -> RunFolder:
+        folder = RunFolder(tmp_path / name)
+        folder.path.mkdir()
+        folder.write_status(state, **more)
+        return folder
+
+    return make
+
+
+def lines(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines() if line.strip()]
+
+
+def test_every_state_is_counted_and_told(become, tmp_path, capsys):
+    for seed, seconds in ((0, 10.0), (1, 30.0)):
+        folder = become(f"ours-pictures-{seed}", "finished")
+        write_json(folder.result, {**dict.fromkeys(NEEDED), "seconds": seconds})
+    become("ours-pictures-2", "failed", error="a weight that is no number")
+    become("ours-text-0", "interrupted")
+    with become("[rival]-text-2", "running").held():
+        show_listing(PLAN, tmp_path, jobs=2)
+    found = lines(capsys.readouterr().out)
+    assert found[0] == ["A", "small", "table"]
+    assert found[1] == [*"row setting finished running interrupted failed missing".split(), *"one run to do".split()]
+    assert found[3:7] == [
+        ["ours", "pictures", "2", "–", "–", "1", "–", "20", "s", "20", "s"],
+        ["ours", "text", "–", "–", "1", "–", "2", "3", "min", "10", "min"],
+        ["[rival]", "pictures", "–", "–", "–", "–", "3", "3", "min", "10", "min"],
+        ["[rival]", "text", "–", "1", "–", "–", "2", "3", "min", "10", "min"],
+    ]
+    assert " ".join(found[7]) == f"failed {tmp_path / 'ours-pictures-2'}: a weight that is no number"
+    assert " ".join(found[8]) == (
+        "2 of 12 runs are finished. 10 are left and will take about 15 min, 2 at once."  # (20 + 9 · 200) / 2 = 910 s
+    )
+    assert len(found) == 9
+
+
+def test_looking_writes_nothing(tmp_path):
+    show_listing(PLAN, tmp_path / "outputs", jobs=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_costs_what_those_like_it_did():
+    def run(seconds):
+        return Run(PLAN.runs[0], "", "", None if seconds is None else {"seconds": seconds})
+
+    assert cost([run(1.0), run(None), run(4.0)], 7.0) == 2.5
+    assert cost([run(None)], 7.0) == 7.0
+    assert cost([run(None)], None) is None
+
+
+@pytest.mark.parametrize(
+    ("left", "jobs", "said"),
+    [
+        ([], 2, "Nothing is left to run."),
+        ([30.0], 4, "1 are left and will take about 30 s, 1 at once."),
+        ([30.0, 31.0, 32.0], 2, "3 are left and will take about 46 s, 2 at once."),
+        ([30.0, None], 2, "2 are left; what one takes is not known yet."),
+    ],
+)
+def test_the_outlook(left, jobs, said):
+    assert outlook(left, jobs) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (0.4, "0 s"),
+        (99.4, "99 s"),
+        (100, "2 min"),
+        (5999, "100 min"),
+        (6000, "1.7 h"),
+        (360_000, "100.0 h"),
+    ],
+)
+def test_durations(seconds, said):
+    assert duration(seconds) == said

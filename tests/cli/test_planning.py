@@ -1,0 +1,322 @@
+"""A table's YAML → its plan, and the very runs that `iamm-train` would start by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from iamm.cli.cells import Cell, cell_of
+from iamm.report.plan import Claims, Column, Plan, PlannedRun, read_plan
+from iamm.report.records import PLACES, drop_keys
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+TABLES = sorted(path.stem for path in (CONFIGS / "table").glob("*.yaml"))
+
+TABLE = """
+# A table of one's own.
+title: Mine
+about: Made up.
+shared: [dim=8, 'dataset.shapes.train=64', 'encoder.image.channels=[8,8]']
+rows:
+  ours: [weighting=mine]
+  rival: [fusion=shared, weighting.power=2, weighting=mine]
+columns:
+  accuracy: {scene: shapes_image, measure: accuracy}
+  mean: {measure: quality}
+seeds: [3, 1]
+budget: {epochs: 2, learning_rates: [1.0e-2, 0.001], parameters: 0.1}
+test: t
+"""
+MINE = "# A weighting of one's own.\n_target_: mine.weighting\n_partial_: true\npower: 1\n"
+
+
+class Planned(NamedTuple):
+    plan: Plan
+    cells: list[Cell]
+
+    def values(self, key: str) -> dict[tuple[str, str], Any]:
+        """(row, setting) → a value of its runs, which all have it."""
+        found: dict[tuple[str, str], Any] = {}
+        for run, cell in zip(self.plan.runs, self.cells, strict=True):
+            value: Any = cell.values
+            for part in key.split("."):
+                value = value[part]
+            assert found.setdefault((run.row, run.setting), value) == value
+        return found
+
+
+def write(files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = Path("my_configs", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def kept(name: str, output_dir: str = "outputs") -> Planned:
+    folder = Path(output_dir, "tables", name)
+    (plan,), (runs,) = folder.glob("plan-*.json"), folder.glob("runs-*.jsonl")
+    return Planned(read_plan(plan), [cell_of(line) for line in runs.read_text(encoding="utf-8").split("\n")[:-1]])
+
+
+@pytest.fixture
+def planned(table_command):
+    """The text of a table of one's own, and other files, by name → what is planned; nothing is run."""
+
+    def make(text: str = TABLE, *words: str, **files: str) -> Planned:
+        write({"table/mine.yaml": text, "weighting/mine.yaml": MINE, **files})
+        answer = table_command("--config-dir=my_configs", "table=mine", "list=true", *words)
+        assert (answer.code, answer.err) == (0, "")
+        return kept("mine")
+
+    return make
+
+
+@pytest.fixture
+def refused(table_command):
+    """The text of a table of one's own → the line that says why it cannot be; nothing is written."""
+
+    def make(text: str, *words: str) -> str:
+        write({"table/mine.yaml": text, "weighting/mine.yaml": MINE})
+        answer = table_command("--config-dir=my_configs", "table=mine", *words)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.count("\n") == 1
+        assert [path.name for path in Path.cwd().iterdir()] == ["my_configs"]
+        return answer.err.removeprefix("iamm-table: ").rstrip("\n")
+
+    return make
+
+
+def test_the_plan(planned):
+    found = planned(
+        TABLE + "seconds: 5\nclaims: {place: D0 §5, figures: {rival: {accuracy: 82.5}}}\n", "device=cpu", "sweep.jobs=7"
+    )
+    order = [
+        (row, "runs", rate, seed) for seed in (3, 1) for row in ("ours", "rival") for rate in (0.01, 0.001)
+    ]  # every row of a seed before the next seed
+    assert found.plan == Plan(
+        name="mine",
+        title="Mine",
+        about="Made up.",
+        rows=("ours", "rival"),
+        columns=(
+            Column("accuracy", "accuracy", "shapes_image", "runs"),
+            Column("mean", "quality", None, "runs"),
+        ),
+        settings=("runs",),
+        seeds=(3, 1),
+        rates=(0.001, 0.01),
+        budget={"epochs": 2, "steps": None, "batch_size": 64},
+        tolerance=0.1,
+        test="t",
+        seconds=5,
+        claims=Claims("D0 §5", {"rival": {"accuracy": 82.5}}),
+        runs=tuple(PlannedRun(*run, cell.name) for run, cell in zip(order, found.cells, strict=True)),
+    )
+    assert len({cell.name for cell in found.cells}) == 8
+    assert all(cell.name.startswith(f"iamm-shapes-seed{run[3]}-") for run, cell in zip(order, found.cells, strict=True))
+    assert [(cell.values["optimizer"]["lr"], cell.values["seed"]) for cell in found.cells] == [run[2:] for run in order]
+    assert [cell.values["dataset"]["shapes"]["seed"] for cell in found.cells] == [3, 3, 3, 3, 1, 1, 1, 1]
+    assert found.values("weighting.power") == {("ours", "runs"): 1, ("rival", "runs"): 2}
+    assert set(found.values("threads").values()) == {1}
+    assert set(found.values("device").values()) == {"cpu"}
+    assert found.cells[0].values["sweep"] == {"jobs": 7, "silence": 3600}
+
+
+def test_the_runs_are_those_of_a_start_by_hand(planned, command, monkeypatch):
+    """The same folder, the same configuration, the same choices: tables share runs among them and with `iamm-train`."""
+    by_hand: list[Cell] = []
+    monkeypatch.setattr("iamm.cli.job.train_job", by_hand.append)
+    text = TABLE.replace("dim=8, ", "dim=8, +experiment=generation, 'augment=[text]', ").replace(
+        "shapes_image", "shapes_text"
+    )
+    found = planned(text)
+    words = ("--config-dir=my_configs", "dim=8", "+experiment=generation", "augment=[text]", "dataset.shapes.train=64")
+    more = ("encoder.image.channels=[8,8]", "fusion=shared", "weighting.power=2", "weighting=mine")
+    assert command(*words, *more, "epochs=2", "optimizer.lr=0.001", "seed=1").code == 0
+    (cell,) = by_hand
+    assert cell.name == found.plan.runs[-1].folder
+    assert cell.choices == found.cells[-1].choices
+    assert drop_keys(cell.values, PLACES) == drop_keys(found.cells[-1].values, PLACES)
+    assert {key for key in cell.values if cell.values[key] != found.cells[-1].values[key]} == {"threads", "log"}
+
+
+def test_pictures_are_drawn_by_the_first_seed_alone(planned):
+    """They are no part of a result: a run that draws has the address of one that does not."""
+    few, many = planned(TABLE), planned(TABLE.replace("shared: [", "shared: [log.pictures=2, "))
+    assert [cell.values["log"]["pictures"] for cell in few.cells] == [6, 6, 6, 6, 0, 0, 0, 0]
+    assert [cell.values["log"]["pictures"] for cell in many.cells] == [2, 2, 2, 2, 0, 0, 0, 0]
+    assert few.plan == many.plan
+
+
+def test_places_are_no_part_of_the_plan(planned):
+    here = planned(TABLE).plan
+    assert planned(TABLE, "device=cuda", "sweep.jobs=1").plan == here
+    assert planned(TABLE, "data_dir=elsewhere").plan == here
+
+
+def test_a_row_for_each_choice_of_a_group(planned):
+    each = "each: {group: weighting, leave_out: [fixed, random]}\n"
+    text = TABLE.replace("rival: [fusion=shared, weighting.power=2, weighting=mine]", "equal: [weighting=equal]")
+    found = planned(text + each)
+    others = {path.stem for path in (CONFIGS / "weighting").glob("*.yaml")} - {"fixed", "random", "equal"}
+    assert found.plan.rows == ("ours", "equal", *sorted({*others, "mine"}))
+    assert {row: choices["weighting"] for (row, _), choices in by_place(found).items()} == {
+        row: "mine" if row == "ours" else row for row in found.plan.rows
+    }
+
+
+def test_a_row_for_each_choice_of_a_part(planned):
+    text = TABLE.replace("rows:", "dropped:").replace("budget: {", "budget: {steps: null, ")
+    text = "\n".join(line for line in text.splitlines() if not line.startswith(("dropped", "  ours", "  rival")))
+    found = planned(text + "\neach: {group: encoder@encoder.text, leave_out: [convolutional]}\n")
+    assert found.plan.rows == ("recurrent", "transformer")
+    assert [part["_target_"].split(".")[2] for part in found.values("encoder.text").values()] == list(found.plan.rows)
+    assert set(found.values("steps").values()) == {None}
+
+
+def by_place(found: Planned) -> dict[tuple[str, str], Any]:
+    return {(run.row, run.setting): cell.choices for run, cell in zip(found.plan.runs, found.cells, strict=True)}
+
+
+SETTINGS = """
+title: Settings
+about: Made up.
+shared:
+  pictures: [dataset=digits, dim=8, epochs=3]
+  both: [dim=16]
+rows:
+  ours: []
+  alone: ['fusion=none']
+columns:
+  digits: {setting: pictures, scene: digits, measure: loss}
+  gain: {setting: both, measure: quality, minus: alone}
+seeds: [0]
+budget: {parameters: null}
+test: wilcoxon
+"""
+
+
+def test_settings_and_differences(planned):
+    found = planned(SETTINGS)
+    places = [(row, setting) for row in ("ours", "alone") for setting in ("pictures", "both")]
+    assert [(run.row, run.setting) for run in found.plan.runs] == places
+    assert list(found.values("dim").values()) == [8, 16, 8, 16]
+    assert found.plan.columns == (
+        Column("digits", "loss", "digits", "pictures"),
+        Column("gain", "quality", None, "both", minus="alone"),
+    )
+    assert found.plan.budget == {"epochs": [3, 10], "steps": None, "batch_size": 64}
+    assert (found.plan.rates, found.plan.tolerance, found.plan.test) == ((0.001,), None, "wilcoxon")
+
+
+def test_a_row_may_leave_scenes_out(planned):
+    """As a rival that learns a scene alone; what both have must be the same."""
+    shared = "shared: ['dataset=[shapes,digits]']"
+    text = SETTINGS.replace("  pictures: [dataset=digits, dim=8, epochs=3]\n  both: [dim=16]\n", "").replace(
+        "shared:", shared
+    )
+    text = text.replace("setting: pictures, ", "").replace("setting: both, ", "")
+    views = planned(text.replace("'fusion=none'", "'dataset.shapes.views=[text]'"))
+    assert [len(part) for part in views.values("dataset.shapes.views").values()] == [2, 1]
+    sets = planned(text.replace("'fusion=none'", "'dataset=[digits]'"))
+    assert [list(data) for data in sets.values("dataset").values()] == [["shapes", "digits"], ["digits"]]
+
+
+REFUSED = [  # what is replaced, by what, what is said
+    ("fusion=shared", "epochs=3", "share budget and data. Found epochs=3 in row rival, 2 in row ours: set it under"),
+    ("fusion=shared", "patience=3", "share budget and data. Found patience=3 in row rival, None in row ours: set it"),
+    ("fusion=shared", "dataset.shapes.train=32", "Found dataset.shapes.train=32 in row rival, 64 in row ours: set it"),
+    ("fusion=shared", "dataset.shapes.batch_size=3", "Found dataset.shapes.batch_size=3 in row rival, 64 in row ours"),
+    (
+        "fusion=shared",
+        "dataset=[digits]",
+        "In row rival: A key must belong to a chosen part. Found dataset.shapes.train",
+    ),
+    (
+        "fusion=shared",
+        "fusoin=shared",
+        "In row rival: A group must stand in the defaults list. Found fusoin. Did you mean",
+    ),
+    ("fusion=shared", "dmi=3", 'In row rival: A key must be known. Found dmi. Did you mean "dim"?'),
+    ("fusion=shared", "+dmi=3", 'In row rival: A key must be known. Found dmi. Did you mean "dim"?'),
+    ("fusion=shared", "fusion=shard", "In row rival: `fusion` must be one of its choices. Found shard. Did you mean"),
+    ("weighting=mine]\n  r", "weighting=mne]\n  r", 'must be one of its choices. Found mne. Did you mean "mine"?'),
+    ("fusion=shared", "clip=0", "In row rival: `clip` must be a number above 0, or null. Found 0."),
+    ("fusion=shared", "attention.heads=3", "In row rival: `attention.heads` must divide `dim`. Found dim=8, heads=3"),
+    ("fusion=shared", "clip", "In row rival: An override must read key=value. Found clip"),
+    ("fusion=shared", "'clip=1,2'", "In row rival: A key takes one value. Found clip=1,2"),
+    ("dim=8", "+experiment=nowhere", "In row ours: `experiment` must be one of its choices. Found nowhere."),
+    ("title: Mine", "title: ${nowhere}", "`table.title` must refer to a key that is there. Found ${nowhere}: set it"),
+    (
+        "title: Mine",
+        "title: [a",
+        "/my_configs/table/mine.yaml, line 4: expected ',' or ']', but got ':'. Mend it there.",
+    ),
+    ("title: Mine", "title: a\ntitle: b", "/my_configs/table/mine.yaml, line 4: found duplicate key title. Mend it"),
+    ("title: Mine", "title: a\neach: {group: weightin}", "`each.group` must be a group. Found weightin. Did you mean"),
+    ("title: Mine", "title: a\neach: {group: fusion, leave_out: [non]}", "`each.leave_out` names choices. Found non."),
+    (
+        "shapes_image",
+        "shapes_imge",
+        'Found shapes_imge in accuracy. Did you mean "shapes_image"? Choices: shapes_image, s',
+    ),
+    ("shapes_image", "shapes", "A column is of a scene that its setting has. Found shapes in accuracy. Did you mean"),
+    (
+        "shapes_image",
+        "digits",
+        "A column is of a scene that its setting has. Found digits in accuracy. Choices: shapes",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), REFUSED, ids=[new for _, new, _ in REFUSED])
+def test_what_cannot_be_planned(old, new, said, refused):
+    assert TABLE.count(old) == 1
+    assert said in refused(TABLE.replace(old, new))
+
+
+def test_rows_without_data_in_common(refused):
+    text = SETTINGS.replace("'fusion=none'", "dataset=shapes")
+    assert refused(text) == (
+        "Rows of a table share data. Found no data set of row ours in row alone: name them under `shared`."
+    )
+
+
+def test_learning_rates_are_the_same_for_all_rows(refused, planned):
+    """A row's own would be no fair choice; another optimizer tries the table's as well."""
+    text = SETTINGS.replace("'fusion=none'", "optimizer=sgd")
+    assert "Found optimizer.lr=0.1 in row alone, 0.001 in row ours: set it under" in refused(text)
+    found = planned(text.replace("budget: {", "budget: {learning_rates: [1.0e-1, 1.0e-3], "))
+    assert found.plan.rates == (0.001, 0.1)
+    assert {run.rate for run in found.plan.runs if run.row == "alone"} == {0.001, 0.1}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_of_the_project_can_be_planned(name, table_command):
+    answer = table_command(f"table={name}", "list=true")
+    assert (answer.code, answer.err) == (0, "")
+    plan, cells = kept(name)
+    assert len(plan.runs) == len({run.folder for run in plan.runs}) == len(cells)
+    assert len(plan.runs) == len(plan.rows) * len(plan.settings) * len(plan.rates) * len(plan.seeds)
+    assert len(plan.seeds) >= 3
+    assert plan.seconds is not None
+    assert (plan.tolerance is None) == (name in ("attention", "weighting"))
+    assert {column.setting for column in plan.columns} == set(plan.settings)
+    first = (CONFIGS / "table" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("# ")
+    assert first.endswith(".")
+    if plan.claims is not None:
+        assert plan.claims.place in first
+        assert list(plan.claims.figures) == list(plan.rows)
+
+
+@pytest.mark.parametrize("group", ["attention", "weighting"])
+def test_a_table_over_all_variants_has_them_all(group):
+    """Whoever adds a variant need not edit the table."""
+    from omegaconf import OmegaConf
+
+    table: Any = OmegaConf.load(CONFIGS / "table" / f"{group}.yaml")
+    assert table.each.group == group
+    assert set(table.each.get("leave_out", [])) <= {"fixed"}  # needs values of one's own
