@@ -40,7 +40,7 @@ def show_listing(plan: Plan, output_dir: Path, jobs: int) -> None:
         if run.state == "failed":
             console.print(f"failed  {output_dir / run.planned.folder}: {run.reason}", soft_wrap=True)
     left = [costs[run.planned.row, run.planned.setting] for run in runs if run.state != "finished"]
-    console.print(f"{len(runs) - len(left)} of {len(runs)} runs are finished. {outlook(left, jobs)}", soft_wrap=True)
+    console.print(f"{len(runs) - len(left)} of {len(runs)} runs are finished; {outlook(left, jobs)}.", soft_wrap=True)
 
 
 def cost(runs: Iterable[Run], expected: float | None) -> float | None:
@@ -65,12 +65,12 @@ def outlook(left: Sequence[float | None], jobs: int) -> str:
         jobs: runs at once.
     """
     if not left:
-        return "Nothing is left to run."
+        return "nothing is left to run"
     known = [seconds for seconds in left if seconds is not None]
     if len(known) < len(left):
-        return f"{len(left)} are left; what one takes is not known yet."
+        return "what is left takes a time that is not known yet"
     jobs = min(jobs, len(left))
-    return f"{len(left)} are left and will take about {duration(sum(known) / jobs)}, {jobs} at once."
+    return f"what is left takes about {duration(sum(known) / jobs)}, {jobs} at once"
 
 
 def duration(seconds: float) -> str:

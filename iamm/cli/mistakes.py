@@ -156,9 +156,10 @@ def unknown(key: str) -> str:
 
 
 def unlike_any(key: str, known: Sequence[str], command: str) -> str:
-    """The nearest of the known keys: first one that ends like it."""
+    """The nearest of the known keys, by their whole or last names: first one that ends like it."""
+    names = {**{name.split(".")[-1]: name for name in reversed(known)}, **{name: name for name in known}}
     whole = [name for name in known if name.endswith(f".{key}")]
-    close = whole[:1] or re.findall('^Did you mean "(.+?)"', nearest(key, known))
+    close = whole[:1] or [names[name] for name in re.findall('^Did you mean "(.+?)"', nearest(key, names))]
     hint = f'Did you mean "{close[0]}"?' if close else f"See {command} --help."
     return f"A key must be known. Found {key}. {hint}"
 

@@ -39,7 +39,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: the first that is not as it must be.
     """
-    found = {path for path, *_ in leaves({**options, "table": None})}
+    found = {path for path, *_ in leaves(options) if not path.startswith("table.")}
     for key in sorted({*option_keys(), "table"} - {*found, *options}):
         raise ConfigError(f"`iamm-table` needs every key. Found no {key}: leave out what removes it.")
     for key in sorted(found - {*option_keys(), "table"}):

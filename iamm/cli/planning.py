@@ -18,7 +18,7 @@ from iamm.cli.help import groups
 from iamm.cli.mistakes import explained
 from iamm.errors import ConfigError, nearest
 from iamm.report.plan import Claims, Column, Plan, PlannedRun
-from iamm.report.transfer import BUDGET
+from iamm.report.records import BUDGET
 
 ONLY = "runs"
 """Name of the setting of a table that has but one."""

@@ -13,8 +13,8 @@ from iamm.errors import BadDataError
 
 VALIDATION = b'{"kind": "val"'
 """How the record of a validation begins."""
-NUMBER = re.compile(rb"[^,}\n]*")
-"""In a record, from where a number begins."""
+END = re.compile(rb"[,}]")
+"""Of a number in a record."""
 
 Curve = Sequence[tuple[int, float]]
 """Steps and values."""
@@ -35,10 +35,10 @@ def read_curves(records: Path, tags: Collection[str], most: int = 100) -> dict[s
         BadDataError: a record that cannot be read.
     """
     content = records.read_bytes() if records.exists() else b""
+    lines = [content[start : content.find(b"\n", start)] for start in thinned(validations(content), most)]
     try:
-        lines = [(start, content.find(b"\n", start)) for start in thinned(validations(content), most)]
-        steps = [int(number(content, "step", *line)) for line in lines]
-        values = {tag: [number(content, tag, *line) for line in lines] for tag in tags}
+        steps = [int(step) for step in numbers(lines, "step")]
+        values = {tag: numbers(lines, tag) for tag in tags}
     except ValueError as error:
         raise BadDataError(
             f"Records must be lines of JSON. Found {records}: {error}. Run again with rerun=true."
@@ -49,11 +49,11 @@ def read_curves(records: Path, tags: Collection[str], most: int = 100) -> dict[s
     }
 
 
-def number(content: bytes, key: str, start: int, end: int) -> float:
-    """What stands behind a key between two places; nan where the key does not."""
+def numbers(lines: Sequence[bytes], key: str) -> list[float]:
+    """What stands behind a key in each line; nan where the key does not."""
     name = json.dumps(key, ensure_ascii=False).encode() + b": "
-    place = content.find(name, start, end)
-    return float(NUMBER.match(content, place + len(name)).group()) if place >= 0 else math.nan  # type: ignore[union-attr]
+    parts = [line.partition(name) for line in lines]
+    return [float(END.split(behind, 1)[0]) if found else math.nan for _, found, behind in parts]
 
 
 def validations(content: bytes) -> list[int]:

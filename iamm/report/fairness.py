@@ -7,9 +7,9 @@ from typing import Any
 
 from iamm.report.pairing import same_examples
 from iamm.report.plan import Plan
+from iamm.report.records import BUDGET, Result
 from iamm.report.selection import grouped
 from iamm.report.table import Cost, Row, Run
-from iamm.report.transfer import BUDGET, Result
 
 
 def outnumbered(rows: Sequence[Row], runs: Iterable[Run]) -> Iterator[str]:

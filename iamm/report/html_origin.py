@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 from iamm.report.html_results import linked
 from iamm.report.page import bullets, details, escaped, grid, terms
-from iamm.report.records import PLACES, drop_keys
+from iamm.report.records import PLACES, Result, drop_keys
 from iamm.report.table import Cost, Run, Table
-from iamm.report.transfer import Result
 from iamm.report.wording import number, run_groups
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from iamm.report.fairness import other_budgets, other_examples, other_sizes, outnumbered
 from iamm.report.pairing import ALPHA, bare
 from iamm.report.plan import Plan
+from iamm.report.records import Result
 from iamm.report.statistics import smallest_p
 from iamm.report.table import Row, Run
-from iamm.report.transfer import Result
 
 
 def noticed(plan: Plan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[str, ...]:

@@ -8,11 +8,10 @@ from dataclasses import replace
 from statistics import fmean, median
 
 from iamm.report.plan import Column, Plan
-from iamm.report.records import PLACES, drop_keys
+from iamm.report.records import PLACES, Result, drop_keys
 from iamm.report.selection import Choices
 from iamm.report.statistics import PAIRED_TESTS, estimate, holm
 from iamm.report.table import Difference
-from iamm.report.transfer import Result
 
 ALPHA = 0.05
 """Level of the tests, after Holm's correction."""

@@ -26,8 +26,14 @@ from typing import IO, Any
 
 from iamm.errors import BadDataError, BusyError, MissingDataError, OutputError
 
-PLACES = ("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun", "log", "planned", "sweep")
+PLACES = ("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun", "log", "sweep")
 """Keys that say where and how, not what is computed; left out of a run's address."""
+
+BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
+"""Keys that say how long a run may train, and on what batches."""
+
+Result = Mapping[str, Any]
+"""The content of a `result.json`."""
 
 
 def address(config: Mapping[str, Any], names: Sequence[str]) -> str:

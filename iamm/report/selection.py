@@ -9,9 +9,8 @@ from statistics import fmean
 from typing import NamedTuple, TypeVar
 
 from iamm.report.plan import Plan, PlannedRun
-from iamm.report.records import RunFolder, read_result
+from iamm.report.records import Result, RunFolder, read_result
 from iamm.report.table import Run
-from iamm.report.transfer import Result
 
 NEEDED = (
     *("test", "quality", "validation_quality", "config", "data", "steps", "parameters", "seconds", "peak_memory_mib"),

@@ -69,7 +69,8 @@ svg .reference { stroke: var(--soft); stroke-dasharray: 1 2; } svg .interval { s
 svg .dot { fill: var(--color1); } svg .point { fill: var(--ink); }
 svg .claim { stroke: var(--color3); stroke-width: 1.3; }
 @media (max-width: 40rem) {
-  dl { grid-template-columns: 1fr; } dd { margin-bottom: .5rem; } tr th:first-child { max-width: 8rem; }
+  dl { grid-template-columns: 1fr; } dd { margin-bottom: .5rem; }
+  tr th:first-child { max-width: 8rem; font-size: .8rem; }
 }
 @media print {
   :root { color-scheme: light; }

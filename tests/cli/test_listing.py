@@ -61,7 +61,7 @@ def test_every_state_is_counted_and_told(become, tmp_path, capsys):
         show_listing(PLAN, tmp_path, jobs=2)
     found = lines(capsys.readouterr().out)
     assert found[0] == ["A", "small", "table"]
-    assert found[1] == [*"row setting finished running interrupted failed missing".split(), *"one run to do".split()]
+    assert " ".join(found[1]) == "row setting finished running interrupted failed missing one run to do"
     assert found[3:7] == [
         ["ours", "pictures", "2", "–", "–", "1", "–", "20", "s", "20", "s"],
         ["ours", "text", "–", "–", "1", "–", "2", "3", "min", "10", "min"],
@@ -70,7 +70,7 @@ def test_every_state_is_counted_and_told(become, tmp_path, capsys):
     ]
     assert " ".join(found[7]) == f"failed {tmp_path / 'ours-pictures-2'}: a weight that is no number"
     assert " ".join(found[8]) == (
-        "2 of 12 runs are finished. 10 are left and will take about 15 min, 2 at once."  # (20 + 9 · 200) / 2 = 910 s
+        "2 of 12 runs are finished; what is left takes about 15 min, 2 at once."  # (20 + 9 · 200) / 2 = 910 s
     )
     assert len(found) == 9
 
@@ -92,10 +92,10 @@ def test_a_run_costs_what_those_like_it_did():
 @pytest.mark.parametrize(
     ("left", "jobs", "said"),
     [
-        ([], 2, "Nothing is left to run."),
-        ([30.0], 4, "1 are left and will take about 30 s, 1 at once."),
-        ([30.0, 31.0, 32.0], 2, "3 are left and will take about 46 s, 2 at once."),
-        ([30.0, None], 2, "2 are left; what one takes is not known yet."),
+        ([], 2, "nothing is left to run"),
+        ([30.0], 4, "what is left takes about 30 s, 1 at once"),
+        ([30.0, 31.0, 32.0], 2, "what is left takes about 46 s, 2 at once"),
+        ([30.0, None], 2, "what is left takes a time that is not known yet"),
     ],
 )
 def test_the_outlook(left, jobs, said):

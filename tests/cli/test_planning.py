@@ -152,19 +152,18 @@ def test_pictures_are_drawn_by_the_first_seed_alone(planned):
 
 def test_places_are_no_part_of_the_plan(planned):
     here = planned(TABLE).plan
-    assert planned(TABLE, "device=cuda", "sweep.jobs=1").plan == here
-    assert planned(TABLE, "data_dir=elsewhere").plan == here
+    assert planned(TABLE, "device=cuda", "sweep.jobs=1", "data_dir=elsewhere").plan == here
 
 
 def test_a_row_for_each_choice_of_a_group(planned):
-    each = "each: {group: weighting, leave_out: [fixed, random]}\n"
-    text = TABLE.replace("rival: [fusion=shared, weighting.power=2, weighting=mine]", "equal: [weighting=equal]")
-    found = planned(text + each)
-    others = {path.stem for path in (CONFIGS / "weighting").glob("*.yaml")} - {"fixed", "random", "equal"}
-    assert found.plan.rows == ("ours", "equal", *sorted({*others, "mine"}))
-    assert {row: choices["weighting"] for (row, _), choices in by_place(found).items()} == {
-        row: "mine" if row == "ours" else row for row in found.plan.rows
-    }
+    each = "each: {group: fusion, leave_out: [none]}\n"
+    text = TABLE.replace("  rival: [fusion=shared, weighting.power=2, weighting=mine]\n", "")
+    found = planned(text + each, **{"fusion/mine.yaml": MINE})
+    others = {path.stem for path in (CONFIGS / "fusion").glob("*.yaml")} - {"none"}
+    assert found.plan.rows == ("ours", *sorted({*others, "mine"}))
+    taken = {run.row: cell.choices["fusion"] for run, cell in zip(found.plan.runs, found.cells, strict=True)}
+    assert taken == {row: "interest_guidance" if row == "ours" else row for row in found.plan.rows}
+    assert found.values("fusion._target_")["mine", "runs"] == "mine.weighting"
 
 
 def test_a_row_for_each_choice_of_a_part(planned):
@@ -174,10 +173,6 @@ def test_a_row_for_each_choice_of_a_part(planned):
     assert found.plan.rows == ("recurrent", "transformer")
     assert [part["_target_"].split(".")[2] for part in found.values("encoder.text").values()] == list(found.plan.rows)
     assert set(found.values("steps").values()) == {None}
-
-
-def by_place(found: Planned) -> dict[tuple[str, str], Any]:
-    return {(run.row, run.setting): cell.choices for run, cell in zip(found.plan.runs, found.cells, strict=True)}
 
 
 SETTINGS = """
@@ -237,7 +232,7 @@ REFUSED = [  # what is replaced, by what, what is said
     (
         "fusion=shared",
         "fusoin=shared",
-        "In row rival: A group must stand in the defaults list. Found fusoin. Did you mean",
+        'In row rival: A key must be known. Found fusoin. Did you mean "fusion"?',
     ),
     ("fusion=shared", "dmi=3", 'In row rival: A key must be known. Found dmi. Did you mean "dim"?'),
     ("fusion=shared", "+dmi=3", 'In row rival: A key must be known. Found dmi. Did you mean "dim"?'),
@@ -287,7 +282,7 @@ def test_rows_without_data_in_common(refused):
 def test_learning_rates_are_the_same_for_all_rows(refused, planned):
     """A row's own would be no fair choice; another optimizer tries the table's as well."""
     text = SETTINGS.replace("'fusion=none'", "optimizer=sgd")
-    assert "Found optimizer.lr=0.1 in row alone, 0.001 in row ours: set it under" in refused(text)
+    assert "Found optimizer.lr=0.05 in row alone, 0.001 in row ours: set it under" in refused(text)
     found = planned(text.replace("budget: {", "budget: {learning_rates: [1.0e-1, 1.0e-3], "))
     assert found.plan.rates == (0.001, 0.1)
     assert {run.rate for run in found.plan.runs if run.row == "alone"} == {0.001, 0.1}

@@ -162,6 +162,14 @@ def test_a_value_without_the_one_to_subtract(make, becomes, counted):
     assert gaps(cells(table, "accuracy")["ours"]) == (0, 0)
 
 
+def test_what_the_first_row_is_subtracted_from_is_tested_against_zero(make):
+    """Then the values are the differences, and the test is of these."""
+    rival = cells(make(columns=(Column("gain", "accuracy", "a", "both", minus="ours"),)), "gain")["rival"]
+    assert rival.values == pytest.approx({0: -10, 1: -10, 2: -15})
+    assert rival.estimate == rival.difference.estimate
+    assert rival.difference.p == pytest.approx(stats.ttest_1samp([-10, -10, -15], 0).pvalue)
+
+
 def test_no_value_no_verdict(make):
     """Where nothing can be subtracted, the rows' difference is not shown either."""
     table = make(but(*product(["alone"], range(3)), becomes="out of memory"))

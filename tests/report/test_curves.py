@@ -115,3 +115,29 @@ def test_mean_and_range_over_the_steps_that_all_have():
     assert mean_band(curves[:1]) == [(1, 9.0, 9.0, 9.0), (2, 1.0, 1.0, 1.0), (4, 2.0, 2.0, 2.0)]
     assert mean_band([]) == []
     assert mean_band([[(1, 2.0)], []]) == []
+
+
+@given(st.lists(st.tuples(st.floats(), st.integers(-5, 5), st.booleans()), max_size=20))
+def test_numbers_are_those_that_json_reads(tmp_path_factory, rows):
+    """Whatever stands beside them, and whatever the tags are called."""
+    tags = ['val/f1/ä "b", }', "val/loss/ä", "val/quality"]
+    lines = [
+        json.dumps(
+            {
+                "kind": "val",
+                "step": step,
+                "epoch": 1,
+                "values": dict(zip(tags[whole:], (value, count), strict=False)),
+                "time": {},
+            },
+            ensure_ascii=False,
+        )
+        for step, (value, count, whole) in enumerate(rows)
+    ]
+    path = tmp_path_factory.mktemp("run") / "records.jsonl"
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    records = [json.loads(line) for line in lines]
+    assert read_curves(path, tags) == {
+        tag: [(r["step"], r["values"][tag]) for r in records if math.isfinite(r["values"].get(tag, math.nan))]
+        for tag in tags
+    }

@@ -188,7 +188,7 @@ def test_curves_of_runs_that_are_not_finished(make_table, tmp_path):
 
 def test_broken_records_are_told(make_table, tmp_path):
     table = make_table()
-    (tmp_path / "ours-both-0.001-seed0" / "records.jsonl").write_text('{"kind": "val"; "step": 10}\n')
+    (tmp_path / "ours-both-0.001-seed0" / "records.jsonl").write_text('{"kind": "val", "step": ten}\n')
     with pytest.raises(BadDataError, match="Records must be lines of JSON"):
         html_report(table, tmp_path, "..")
 

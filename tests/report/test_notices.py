@@ -106,6 +106,12 @@ def test_only_what_is_compared_counts(make_plan):
     assert len(list(weak(plan, [ours, Row("rival", {**rival, "BLEU": cell()}, {})]))) == 1
 
 
+def test_the_first_row_may_be_what_is_subtracted(make_plan):
+    """It has no value in that column then, but the others are compared with it."""
+    plan = make_plan(columns=(Column("gain", "accuracy", "a", "both", minus="ours"),), seeds=(0,), claims=None)
+    assert len(list(weak(plan, [Row("ours", {"gain": cell(False)}, {}), Row("rival", {"gain": cell()}, {})]))) == 1
+
+
 def test_equal_runs_are_not_mixed():
     assert list(mixed(results({}, {}))) == []
     assert list(mixed([])) == []
