@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from omegaconf import OmegaConf
 
 from iamm.cli.cells import Cell, cell_of
 from iamm.report.plan import Claims, Column, Plan, PlannedRun, read_plan
@@ -13,6 +14,8 @@ from iamm.report.records import PLACES, drop_keys
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TABLES = sorted(path.stem for path in (CONFIGS / "table").glob("*.yaml"))
+EMBEDDED = ("image", "multiscene", "text_classification", "text_generation")
+"""Those whose data are at hand everywhere."""
 
 TABLE = """
 # A table of one's own.
@@ -226,7 +229,7 @@ REFUSED = [  # what is replaced, by what, what is said
     ("fusion=shared", "dataset.shapes.batch_size=3", "Found dataset.shapes.batch_size=3 in row rival, 64 in row ours"),
     (
         "fusion=shared",
-        "dataset=[digits]",
+        "'dataset=[digits]'",
         "In row rival: A key must belong to a chosen part. Found dataset.shapes.train",
     ),
     (
@@ -305,13 +308,25 @@ def test_every_table_of_the_project_can_be_planned(name, table_command):
     if plan.claims is not None:
         assert plan.claims.place in first
         assert list(plan.claims.figures) == list(plan.rows)
+    if name in EMBEDDED:
+        for cell in cells[: len(plan.rows) * len(plan.rates)]:
+            can_be_built(cell)
+
+
+def can_be_built(cell: Cell) -> None:
+    """Every part of the run takes its arguments; on few examples, for speed."""
+    from iamm.cli.build import build, build_datasets
+
+    config: Any = OmegaConf.create(dict(cell.values))
+    for part in config.dataset.values():
+        part.update({key: 32 for key in ("train", "validation", "test") if isinstance(part.get(key), int)})
+    parts = build(config, build_datasets(config))
+    assert parts.optimizer.param_groups[0]["lr"] == cell.values["optimizer"]["lr"]
 
 
 @pytest.mark.parametrize("group", ["attention", "weighting"])
 def test_a_table_over_all_variants_has_them_all(group):
     """Whoever adds a variant need not edit the table."""
-    from omegaconf import OmegaConf
-
     table: Any = OmegaConf.load(CONFIGS / "table" / f"{group}.yaml")
     assert table.each.group == group
     assert set(table.each.get("leave_out", [])) <= {"fixed"}  # needs values of one's own

@@ -87,7 +87,7 @@ def planned(folder: Path) -> tuple[Plan, list[Cell]]:
 
 def pretend(run: PlannedRun, cell: Cell, output_dir: Path = Path("outputs")) -> None:
     """The folder of a planned run as if it were finished."""
-    accuracy, loss = (value + run.seed / 64 for value in WORTH[run.row])
+    accuracy, loss = (value + run.seed / (64 if run.row == "IAMM" else 16) for value in WORTH[run.row])
     result: dict[str, Any] = {
         "test": {"shapes_image": {"accuracy": accuracy, "loss": 1.0}, "shapes_text": {"bleu": 0.5, "loss": loss}},
         "quality": {"shapes_image": accuracy, "shapes_text": 0.5},
@@ -164,7 +164,7 @@ def test_only_what_is_missing_is_run(table_command, small_table, swept, folder):
     answer = table_command(*MINE)
     assert len(swept) == 1
     assert "IAMM" in answer.out
-    assert "accuracy: claimed IAMM > alone; found IAMM > alone; held: yes" in answer.out
+    assert "accuracy: claimed IAMM > alone; found IAMM > alone; held: in the means only" in answer.out
     assert "not finished" not in answer.out
 
 
