@@ -19,6 +19,7 @@ from iamm.cli.pool import Outcome, run_cells
 from iamm.errors import ConfigError, FailedCellError, OutputError
 
 PLANNED = "planned.json"
+SEARCH, DIRECTION = "hydra/sweeper=optuna", "hydra.sweeper.direction="
 LAUNCHER = re.compile(r"\+{0,2}hydra[/.]launcher\b")
 
 
@@ -31,8 +32,10 @@ def launcher_words(words: Sequence[str]) -> tuple[str, ...]:
 
 def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     """The words that plan a sweep, and those that choose its launcher; all and none where nothing can be planned
-    ahead: a search chooses each run by those before it."""
+    ahead: a search chooses each run by those before it, and for the best quality unless it says otherwise."""
     said = get_args_parser().parse_args(words)
+    if SEARCH in said.overrides and not any(word.startswith(DIRECTION) for word in said.overrides):
+        return [*words, f"{DIRECTION}maximize"], ()
     search = any(word.startswith("hydra/sweeper=") for word in said.overrides)
     if search or not said.multirun or said.cfg or said.info:
         return list(words), ()

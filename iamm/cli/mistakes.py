@@ -44,22 +44,14 @@ def config_mistake(error: Exception, own: Sequence[Rule] = ()) -> str | None:
     if place := getattr(error, "problem_mark", None):
         problem = getattr(error, "problem", None)
         return f"A YAML file must be well formed. Found {place.name}, line {place.line + 1}: {problem}. Mend it there."
+    if type(error).__name__ in ("UnicodeDecodeError", "ReaderError"):
+        return f"A YAML file must be plain text in UTF-8. Found one that is not: {' '.join(str(error).split())}."
     if isinstance(error, ValueError) and str(error).startswith("Config group override"):
         return "A group takes the name of a choice. Found null or a number: see --help for the choices."
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     text = "\n".join(str(part) for part in chain(error))
-    rules = (
-        *own,
-        unreadable,
-        several_values,
-        missing_plugin,
-        missing_choice,
-        unknown_group,
-        unknown_key,
-        broken_reference,
-    )
-    return next((message for rule in rules if (message := rule(text))), " ".join(str(error).split()))
+    return next((message for rule in (*own, *RULES) if (message := rule(text))), " ".join(str(error).split()))
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -82,6 +74,11 @@ def unreadable(text: str) -> str | None:
     found = re.search(r"(?:override|input) '(.+?)'(?:\n|$)|Exception: (.+)", text)
     place = (found[1] or found[2]) if found else text.splitlines()[0]
     return f"An override must read key=value. Found {place}: put quotes around signs and spaces, 'key=\"a b\"'."
+
+
+def missing_folder(text: str) -> str | None:
+    found = re.search(r"Additional config directory '(.+)' not found", text)
+    return found and f"`--config-dir` must name a folder. Found none at {found[1]}: make it, or name another."
 
 
 def several_values(text: str) -> str | None:
@@ -167,3 +164,10 @@ def unlike_any(key: str, known: Sequence[str], command: str) -> str:
 def broken_reference(text: str) -> str | None:
     found = re.search(r"Interpolation key '(.+?)' not found\s+full_key: (\S+)", text)
     return found and f"`{found[2]}` must refer to a key that is there. Found ${{{found[1]}}}: set it, or write a value."
+
+
+RULES: tuple[Rule, ...] = (
+    *(unreadable, missing_folder, several_values, missing_plugin, missing_choice),
+    *(unknown_group, unknown_key, broken_reference),
+)
+"""The first that knows an error explains it."""

@@ -253,6 +253,11 @@ REFUSED = [  # what is replaced, by what, what is said
         "/my_configs/table/mine.yaml, line 4: expected ',' or ']', but got ':'. Mend it there.",
     ),
     ("title: Mine", "title: a\ntitle: b", "/my_configs/table/mine.yaml, line 4: found duplicate key title. Mend it"),
+    (
+        "title: Mine",
+        "title: \x01",
+        "A YAML file must be plain text in UTF-8. Found one that is not: unacceptable chara",
+    ),
     ("title: Mine", "title: a\neach: {group: weightin}", "`each.group` must be a group. Found weightin. Did you mean"),
     ("title: Mine", "title: a\neach: {group: fusion, leave_out: [non]}", "`each.leave_out` names choices. Found non."),
     (

@@ -270,7 +270,7 @@ MISTAKES = [  # the words, what is said, the exit code
     ("table=image table.seeds=[1,1]", "`seeds` must be a list of different values, each of it a whole number at least"),
     ("table=image table.budget.learning_rates=[0]", "each of it a number above 0. Found [0]."),
     ("table=image 'table", "An override must read key=value. Found 'table"),
-    ("--config-dir=nowhere table=image", "Additional config directory '"),
+    ("--config-dir=nowhere table=image", "/nowhere: make it, or name another."),
 ]  # fmt: skip
 
 
