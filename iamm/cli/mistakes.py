@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -153,10 +154,11 @@ def unknown(key: str) -> str:
 
 
 def unlike_any(key: str, known: Sequence[str], command: str) -> str:
-    """The nearest of the known keys, by their whole or last names: first one that ends like it."""
-    names = {**{name.split(".")[-1]: name for name in reversed(known)}, **{name: name for name in known}}
+    """The nearest of the known keys: one that ends like it, or nearly so, else the one most like it."""
+    ends = {name.split(".")[-1]: name for name in reversed(known)}
     whole = [name for name in known if name.endswith(f".{key}")]
-    close = whole[:1] or [names[name] for name in re.findall('^Did you mean "(.+?)"', nearest(key, names))]
+    alike = [ends[end] for end in difflib.get_close_matches(key, ends, n=1, cutoff=0.8)]
+    close = whole or alike or re.findall('^Did you mean "(.+?)"', nearest(key, known))
     hint = f'Did you mean "{close[0]}"?' if close else f"See {command} --help."
     return f"A key must be known. Found {key}. {hint}"
 
