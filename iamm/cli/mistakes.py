@@ -155,8 +155,8 @@ def unknown(key: str) -> str:
 
 def unlike_any(key: str, known: Sequence[str], command: str) -> str:
     """The nearest of the known keys: one that ends like it, or nearly so, else the one most like it."""
-    ends = {name.split(".")[-1]: name for name in reversed(known)}
     whole = [name for name in known if name.endswith(f".{key}")]
+    ends = {name.split(".")[-1]: name for name in reversed(known) if "." not in key}
     alike = [ends[end] for end in difflib.get_close_matches(key, ends, n=1, cutoff=0.8)]
     close = whole or alike or re.findall('^Did you mean "(.+?)"', nearest(key, known))
     hint = f'Did you mean "{close[0]}"?' if close else f"See {command} --help."
