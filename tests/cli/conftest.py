@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,7 +103,8 @@ def started(tmp_path):
     def start(*words: str) -> subprocess.Popen:
         call = [sys.executable, "-m", "iamm.cli.train", *words]
         nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        running.append(subprocess.Popen(call, cwd=tmp_path, env=environment(), **nowhere))
+        heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests in the background are deaf to it
+        running.append(subprocess.Popen(call, cwd=tmp_path, env=environment(), preexec_fn=heard, **nowhere))
         return running[-1]
 
     yield start

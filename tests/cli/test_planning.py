@@ -224,6 +224,15 @@ def test_a_row_may_leave_scenes_out(planned):
     assert [list(data) for data in sets.values("dataset").values()] == [["shapes", "digits"], ["digits"]]
 
 
+def test_the_table_of_the_documentation(planned):
+    text = (CONFIGS.parent / "docs" / "tables.md").read_text(encoding="utf-8")
+    found = planned(text.split("```yaml\n")[1].split("```")[0])
+    assert found.plan.rows == ("IAMM", "shared layers", "mine", "pictures alone")
+    assert len(found.plan.runs) == 4 * 2 * 5
+    assert found.values("epochs")["mine", "runs"] == 6
+    assert found.values("weighting._target_")["mine", "runs"] == "mine.weighting"
+
+
 REFUSED = [  # what is replaced, by what, what is said
     ("fusion=shared", "epochs=3", "share budget and data. Found epochs=3 in row rival, 2 in row ours: set it under"),
     ("fusion=shared", "patience=3", "share budget and data. Found patience=3 in row rival, None in row ours: set it"),
