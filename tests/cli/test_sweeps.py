@@ -106,7 +106,7 @@ def test_each_run_has_the_bits_of_a_run_by_itself(process, command, small, tmp_p
 
 
 def test_bad_runs_leave_the_others_alone(process, small, bad_ways, tmp_path):
-    answer = process("-m", *small, f"weighting={','.join(WAYS)},equal", "sweep.silence=15", bad_ways)
+    answer = process("-m", *small, f"weighting={','.join(WAYS)},equal", "sweep.silence=40", bad_ways)
     assert (answer.code, answer.err) == (3, "")
     said = answer.out[answer.out.index("5 of 6 runs failed:") :]
     reasons = {
@@ -114,7 +114,7 @@ def test_bad_runs_leave_the_others_alone(process, small, bad_ways, tmp_path):
         "killed by SIGABRT",
         "killed by SIGKILL",
         "no words for it",
-        "stopped: no sign of life for 15 s",
+        "stopped: no sign of life for 40 s",
     }
     assert all(reason in said for reason in reasons)
     (whole,) = [run for run in runs(tmp_path / "outputs") if (run / "result.json").exists()]
