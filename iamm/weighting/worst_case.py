@@ -142,7 +142,8 @@ def face(problem: Problem, scenes: list[int]) -> tuple[Point, np.ndarray]:
     if room <= 0:
         return Point(scenes, shortest, tilt, -math.inf), tilt
     angle = math.sqrt(square / room)
-    pull = shortest / angle - tilt
+    share = 1 / angle
     if square < 1.01 * smallest:
-        pull -= shortest * (pull / shortest)[shortest > 0].min()
+        share = (tilt / shortest)[shortest > 0].max()
+    pull = share * shortest - tilt
     return Point(scenes, shortest - angle * tilt, pull, square / angle + float(solved[-1, 1])), tilt

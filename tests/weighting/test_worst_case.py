@@ -109,6 +109,15 @@ def test_lengths_that_differ(radius, decades):
         assert_best(drawn(count, seed) * spread(count, seed, decades), radius)
 
 
+@pytest.mark.parametrize("radius", [0.45, 0.5, 0.8])
+@pytest.mark.parametrize("short", [1e-5, 1e-2, 1.0])
+def test_opposite_gradients_of_very_different_lengths(radius, short):
+    """(1, 0) and (−1, 0) cancel within reach, whatever their lengths, and bar the first axis to d."""
+    gradients = np.array([[0.0, -637.0], [0.0, -1000.0], [short, 0.0], [-752.0, 0.0]])
+    assert_best(gradients, radius, rtol=1e-9)
+    np.testing.assert_allclose(step(gradients, radius), [0.0, -409.25], rtol=1e-13, atol=1e-10)
+
+
 @pytest.mark.parametrize("radius", RADII)
 @pytest.mark.parametrize("seed", range(4))
 def test_gradients_that_depend_on_each_other(radius, seed):
