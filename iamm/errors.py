@@ -48,10 +48,22 @@ class MissingDataError(UserError):
     exit_code = 66
 
 
+class MissingPackageError(UserError):
+    """An optional package that is not installed."""
+
+    exit_code = 69
+
+
 class OutputError(UserError):
     """A run folder that cannot be written."""
 
     exit_code = 73
+
+
+class FullDiskError(UserError):
+    """A file that could not be written to its end: disk full, quota or an error of the device."""
+
+    exit_code = 74
 
 
 class BusyError(UserError):

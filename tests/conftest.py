@@ -6,12 +6,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from hypothesis import settings
 from torch import Tensor
 
 from iamm.attention.single import SingleAttention
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.pattern.full import FullPattern
 from iamm.score.scaled_dot_product import ScaledDotProductScore
+
+settings.register_profile("same", derandomize=True)  # the same examples each time; others: --hypothesis-profile=default
+settings.load_profile("same")
 
 
 @pytest.fixture
