@@ -169,12 +169,17 @@ RULES: Mapping[str, Number | Numbers | OneOf | Switch] = {
 
 
 def check(config: DictConfig) -> None:
-    """Hold every value against its rule, then the values against each other.
+    """`check_values` of a configuration as it is composed."""
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    check_values(values)
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Hold every value of a resolved configuration against its rule, then the values against each other.
 
     Raises:
         ConfigError: the first value that breaks a rule.
     """
-    values: Any = OmegaConf.to_container(config, resolve=True)
     check_keys(values)
     check_rules(values)
     check_device(values["device"])

@@ -118,6 +118,12 @@ def test_opposite_gradients_of_very_different_lengths(radius, short):
     np.testing.assert_allclose(step(gradients, radius), [0.0, -409.25], rtol=1e-13, atol=1e-10)
 
 
+@pytest.mark.parametrize("angle", np.logspace(-9, -1, 9))
+def test_nearly_opposite_gradients(angle):
+    for radius in (*RADII, 0.97):
+        assert_best(np.array([[0.0, 0.0, 308.0], [0.0, 297.0, 0.0], [0.0, angle, -1.0]]), radius)
+
+
 @pytest.mark.parametrize("radius", RADII)
 @pytest.mark.parametrize("seed", range(4))
 def test_gradients_that_depend_on_each_other(radius, seed):
