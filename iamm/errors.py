@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+
+from iamm.spelling import closest
 
 
 class UserError(Exception):
@@ -25,9 +26,31 @@ class FailedCellError(UserError):
 
 
 class DivergedError(UserError):
-    """A loss or gradient that is not a finite number."""
+    """A loss or gradient that is not a finite number.
+
+    Args:
+        message: one line.
+        batch: data set → the numbers of its rows in the step.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, batch: Mapping[str, Sequence[int]] | None = None) -> None:
+        super().__init__(message)
+        self.batch = batch or {}
+
+
+class NonFiniteError(ArithmeticError):
+    """A step that must not be applied; the loop skips it or tells of it.
+
+    Args:
+        what: loss or gradient.
+        scenes: the numbers of those concerned, where they are known.
+    """
+
+    def __init__(self, what: str, scenes: Sequence[int] = ()) -> None:
+        super().__init__(f"a {what} is not finite")
+        self.what, self.scenes = what, tuple(scenes)
 
 
 class NoSolutionError(UserError):
@@ -48,8 +71,14 @@ class MissingDataError(UserError):
     exit_code = 66
 
 
+class UnreachableError(UserError):
+    """A server that does not answer, or not with what it was asked for."""
+
+    exit_code = 68
+
+
 class MissingPackageError(UserError):
-    """An optional package that is not installed."""
+    """A package that is not installed, or broken."""
 
     exit_code = 69
 
@@ -75,6 +104,25 @@ class BusyError(UserError):
 def nearest(name: str, choices: Iterable[str]) -> str:
     """`Did you mean "x"? Choices: …`, the nearest right name first; without a near one only the choices."""
     known = sorted(choices)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f'Did you mean "{close[0]}"? ' if close else ""
+    close = closest(name, known)
+    hint = f'Did you mean "{close}"? ' if close else ""
     return f"{hint}Choices: {', '.join(known)}."
+
+
+DEPENDENCIES = {
+    **{name: name for name in ("torch", "numpy", "omegaconf", "tensorboard", "sacrebleu", "sentencepiece", "scipy")},
+    **{"matplotlib": "matplotlib", "rich": "rich", "hydra": "hydra-core", "sklearn": "scikit-learn"},
+}
+"""Packages that the project imports, as they are imported, with their names for pip."""
+
+
+def missing_package(error: BaseException | None) -> MissingPackageError | None:
+    """What to install where an import of a dependency failed; None for any other error."""
+    while error is not None and not isinstance(error, ImportError):
+        error = error.__cause__ or error.__context__
+    package = DEPENDENCIES.get(str(getattr(error, "name", "")).split(".")[0])
+    if package is None:
+        return None
+    again = "" if isinstance(error, ModuleNotFoundError) else "--force-reinstall "
+    found = " ".join(str(error).split()).rstrip(".")
+    return MissingPackageError(f"`iamm` needs {package}. Found: {found}. Install it with: pip install {again}{package}")

@@ -18,9 +18,9 @@ from iamm.report.html import html_report
 from iamm.report.latex import latex
 from iamm.report.markdown import markdown
 from iamm.report.plan import Column, Plan
-from iamm.report.records import write_text
 from iamm.report.table import Row, Table
 from iamm.report.wording import digits, empty, number, verdict
+from iamm.files import write_text
 
 
 def build(plan: Plan, output_dir: Path, folder: Path, *, costs: bool) -> None:

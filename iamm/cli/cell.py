@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+from iamm.cli import interruption
 from iamm.cli.cells import Cell
 from iamm.errors import UserError
 
@@ -22,7 +23,7 @@ def run_alone(cell: Cell) -> None:
     A process group of its own: Ctrl-C reaches the sweep alone, which passes it on.
     """
     os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs would ignore it
+    interruption.listen()
     log = os.open(cell.folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -35,8 +36,8 @@ def run_alone(cell: Cell) -> None:
         print(f"iamm-train: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("iamm-train: interrupted; the same command goes on from the last epoch.", file=sys.stderr)
-        sys.exit(130)
+        print(f"iamm-train: left by {interruption.name()}; the same command goes on.", file=sys.stderr)
+        sys.exit(interruption.exit_code())
 
 
 def leave_with_parent() -> None:

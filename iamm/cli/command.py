@@ -11,27 +11,28 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # a short spin: twice as fast o
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # mistakes reach `command`, which says them in one line
 
 
-def command(name: str, help_text: Callable[[], str], run: Callable[[], int], interrupted: str) -> None:
+def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> None:
     """Run the command line; exit with 0, or with the code of the user's mistake.
 
     Args:
         name: stands before a mistake.
         help_text: for -h and --help.
         run: does the work; gives the exit code.
-        interrupted: what to do after Ctrl-C.
     """
     if {"-h", "--help"} & set(sys.argv[1:]):
         return print_help(help_text())
+    from iamm.cli import interruption
     from iamm.errors import UserError
 
+    interruption.listen()
     try:
         sys.exit(run())
     except UserError as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print(f"{name}: interrupted; {interrupted}", file=sys.stderr)
-        sys.exit(130)
+        print(interruption.said(name), file=sys.stderr)
+        sys.exit(interruption.exit_code())
 
 
 def print_help(text: str) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from iamm.cli.cell import run_alone
 from iamm.cli.cells import Cell
+from iamm.cli.interruption import SIGNALS
 from iamm.errors import BusyError, OutputError
 from iamm.report.records import RunFolder
 
@@ -23,6 +24,8 @@ GLANCE = 0.5
 """Seconds between two looks at runs that do not end."""
 PATIENCE = 15.0
 """Seconds that a run has to stop before it is killed."""
+UNTOLD = (BusyError.exit_code, *(128 + number for number in SIGNALS))
+"""Exit codes of runs whose status is another's to write, or says already that they were asked to leave."""
 
 
 class Outcome(NamedTuple):
@@ -144,7 +147,7 @@ def ended(live: Live, reason: str) -> Outcome:
     if folder.finished():
         return Outcome(live.cell, 0, "")
     reason = reason or last_words(folder, code)
-    if code != BusyError.exit_code and folder.state()[0] != "failed":
+    if code not in UNTOLD and folder.state()[0] != "failed":
         folder.write_status("failed", error=reason)
     return Outcome(live.cell, code or 1, reason)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from iamm.cli.command import command
 
 
@@ -12,13 +14,21 @@ def help_text() -> str:
 
 
 def run() -> int:
+    if sys.argv[1:] and sys.argv[1].startswith("--complet"):
+        from iamm.cli.completion import answer
+
+        return answer(sys.argv[1:])
+    from iamm.cli.words import in_order, refuse_rerun
+
+    refuse_rerun(sys.argv[1:])
+    sys.argv[1:] = in_order(sys.argv[1:])
     from iamm.cli.tables import run_command_line
 
     return run_command_line()
 
 
 def main() -> None:
-    command("iamm-table", help_text, run, "the same command goes on with what is not finished.")
+    command("iamm-table", help_text, run)
 
 
 if __name__ == "__main__":

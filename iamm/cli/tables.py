@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from iamm import __version__
 from iamm.cli.cells import Cell, cell_of
+from iamm.cli.guard import guarded
 from iamm.cli.help import configs_folder
 from iamm.cli.launch import launcher_words
 from iamm.cli.mistakes import explained, refuse_dashes
@@ -25,8 +26,9 @@ from iamm.cli.mistakes_table import EXPLAINED, check_options, known_keys, name_o
 from iamm.cli.planning import plan_table
 from iamm.cli.sweep import cores, sweep
 from iamm.errors import FailedCellError, OutputError, UserError
+from iamm.files import write_text
 from iamm.report.plan import Plan, read_plan, write_plan
-from iamm.report.records import RunFolder, write_text
+from iamm.report.records import RunFolder
 
 ASIDE = ("run", "list", "costs", "device", "sweep")
 """Options that change nothing of what is planned."""
@@ -94,7 +96,7 @@ def prepared() -> Work | None:
 
     refuse_dashes(sys.argv[1:], known_keys())
     refuse_sweeps(get_args_parser().parse_args())
-    with explained(*EXPLAINED):
+    with explained(*EXPLAINED), guarded():
         job()
     if mistakes:
         raise mistakes[0]

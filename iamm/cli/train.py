@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from iamm.cli.command import command
 
 
@@ -12,13 +14,17 @@ def help_text() -> str:
 
 
 def run() -> int:
+    if sys.argv[1:] and sys.argv[1].startswith("--complet"):
+        from iamm.cli.completion import answer
+
+        return answer(sys.argv[1:])
     from iamm.cli.compose import run_command_line
 
     return run_command_line()
 
 
 def main() -> None:
-    command("iamm-train", help_text, run, "the same command goes on from the last epoch.")
+    command("iamm-train", help_text, run)
 
 
 if __name__ == "__main__":

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from iamm.cli import interruption
 from iamm.cli.build import Parts, build, build_datasets, build_model, chosen_device
 from iamm.cli.cells import Cell
+from iamm.cli.conditions import Conditions, instructions
 from iamm.cli.memory import forget_peak, peak_memory_mib
 from iamm.cli.pictures import draw
 from iamm.cli.progress import ProgressLine
 from iamm.cli.provenance import commit, slow_precision, versions
 from iamm.dataset.base import Dataset
-from iamm.engine.checkpoint import load_checkpoint, load_model, save_checkpoint, save_model
+from iamm.engine.checkpoint import load_model
 from iamm.engine.evaluate import Evaluation, evaluate
 from iamm.engine.fit import fit
+from iamm.engine.keeper import FileKeeper
 from iamm.engine.plan import RunState
-from iamm.errors import MissingDataError
+from iamm.errors import BadDataError, DivergedError, MissingDataError, UserError
+from iamm.files import writable, write_text
 from iamm.report.recorder import Recorder
-from iamm.report.records import RunFolder, write_json, write_text
+from iamm.report.records import RunFolder
+from iamm.report.seal import write_sealed
 
 
 def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
@@ -41,27 +47,41 @@ def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
     with folder.held():
         try:
-            result = run(config, cell, console, datasets, parts)
+            return run(config, cell, console, datasets, parts)
         except BaseException as error:
-            folder.write_status("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error=str(error))
+            with suppress(UserError):  # a disk that takes nothing at all
+                folder.write_status(**last_words(error, folder))
             raise
-    return result
+
+
+def last_words(error: BaseException, folder: RunFolder) -> dict[str, Any]:
+    """How a run ended that did not finish."""
+    if isinstance(error, KeyboardInterrupt):
+        return {"state": "interrupted", "error": "", "signal": interruption.name()}
+    if isinstance(error, DivergedError):
+        kept = str(folder.last) if folder.last.exists() else None
+        return {"state": "diverged", "error": str(error), "batch": error.batch, "checkpoint": kept}
+    return {"state": "failed", "error": str(error) or type(error).__name__}
 
 
 def run(config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset], parts: Parts) -> dict[str, Any]:
     folder = cell.folder
-    state = begin(config, folder, parts)
+    if config.rerun:
+        folder.clear()
+    recorder = Recorder(folder)
+    data = {dataset.name: dataset.checksum() for dataset in datasets}
+    conditions = Conditions(config.threads, str(parts.device), data)
+    keeper = keeper_of(config, folder, parts, conditions, recorder)
+    state, warning = keeper.take_up()
+    if not folder.kept():
+        folder.clear()
+    for notice in (warning, *conditions.notices):
+        if notice:
+            console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     folder.write_status("running", step=state.step)
     write_text(folder.config, OmegaConf.to_yaml(config))
-    recorder = Recorder(folder, state.step)
-
-    def keep(now: RunState, best: bool) -> None:
-        if best:
-            save_model(folder.best, parts.model)
-        save_checkpoint(folder.last, now, saved(parts))
-
     forget_peak(parts.device)
-    with ProgressLine(console, config.epochs) as line:
+    with ProgressLine(console, config.epochs) as line, writable(folder.path), interruption.deferred():
         state = fit(
             parts.model,
             datasets,
@@ -74,9 +94,44 @@ def run(config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset
             augment=parts.augment,
             observers=(recorder, line),
             state=state,
-            keep=keep,
+            keeper=keeper,
         )
-    load_model(folder.best, parts.model)
+    with writable(folder.path):
+        return finish(config, cell, datasets, parts, recorder, conditions, state)
+
+
+def keeper_of(
+    config: DictConfig, folder: RunFolder, parts: Parts, conditions: Conditions, recorder: Recorder
+) -> FileKeeper:
+    return FileKeeper(
+        folder.last,
+        folder.previous,
+        folder.best,
+        parts.model,
+        {
+            "conditions": conditions,
+            "model": parts.model,
+            "optimizer": parts.optimizer,
+            "weighting": parts.weighting,
+            "recorder": recorder,
+        },
+        **config.checkpoint,
+        asked=interruption.asked,
+    )
+
+
+def finish(
+    config: DictConfig,
+    cell: Cell,
+    datasets: list[Dataset],
+    parts: Parts,
+    recorder: Recorder,
+    conditions: Conditions,
+    state: RunState,
+) -> dict[str, Any]:
+    """Test the chosen model, draw, write the result."""
+    folder = cell.folder
+    choose(folder, parts, state)
     tested = evaluate(parts.model, datasets, "test", parts.device)
     recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
     recorder.write_texts("test", tested, state.step)
@@ -94,22 +149,28 @@ def run(config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset
     recorder.hparams(hparam_choices(config, cell.choices), tested.measures)
     recorder.close()
     result = result_values(config, cell, datasets, parts, state, tested)
-    result["notices"] += notes
+    result["notices"] += [*conditions.notices, *skipped(state), *notes]
+    write_sealed(folder.result, result)
     folder.write_status("finished", step=state.step)
-    write_json(folder.result, result)
     return result
 
 
-def begin(config: DictConfig, folder: RunFolder, parts: Parts) -> RunState:
-    """Where an interrupted run of the same folder stood, else a clean start."""
-    if folder.last.exists() and not config.rerun:
-        return load_checkpoint(folder.last, saved(parts))
-    folder.clear()
-    return RunState()
+def choose(folder: RunFolder, parts: Parts, state: RunState) -> None:
+    """Put the model back that validation chose.
+
+    Raises:
+        BadDataError: the file holds another.
+    """
+    epoch = load_model(folder.best, parts.model)
+    if epoch != state.best_epoch:
+        raise BadDataError(
+            f"The chosen model must be that of epoch {state.best_epoch}. Found {folder.best} of epoch {epoch}: "
+            "start anew with rerun=true."
+        )
 
 
-def saved(parts: Parts) -> dict[str, Any]:
-    return {"model": parts.model, "optimizer": parts.optimizer, "weighting": parts.weighting}
+def skipped(state: RunState) -> list[str]:
+    return [f"{state.skipped} of {state.step} steps were left out, not being finite."] if state.skipped else []
 
 
 def hparam_choices(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,6 +203,7 @@ def result_values(
         "peak_memory_mib": peak_memory_mib(parts.device),
         "seed": config.seed,
         "threads": config.threads,
+        "instructions": instructions(),
         "device": str(parts.device),
         "choices": dict(cell.choices),
         "notices": [notice for dataset in datasets for notice in dataset.notices],

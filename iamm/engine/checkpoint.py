@@ -1,35 +1,44 @@
-"""What a run needs to go on, written whole or not at all."""
+"""What a run needs to go on: written whole or not at all, believed only if every byte is as it was written.
+
+A checkpoint is a file of `torch.save`, so `torch.load` reads it too. It is a zip archive whose comment is the SHA-256
+of all bytes before it. Nothing of a file is parsed before that sum is found right.
+"""
 
 from __future__ import annotations
 
-import os
+import hashlib
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
 import torch
 from torch import nn
 
 from iamm.engine.plan import RunState
-from iamm.errors import BadDataError
+from iamm.errors import BadDataError, UserError
+from iamm.files import write_bytes
+
+MARK = b"sha256:"
+COMMENT = len(MARK) + 64
 
 
-def save_checkpoint(path: Path, state: RunState, parts: Mapping[str, Any]) -> None:
+def save_checkpoint(path: Path, state: RunState, parts: Mapping[str, Any], *, previous: Path | None = None) -> None:
     """State dicts of all parts, the run state and the global random streams; plain containers and tensors only.
 
     Args:
-        path: replaced in one step: a temporary file in the same folder, flushed to disk, then renamed.
+        path: replaced in one step.
         state: where the run stands.
         parts: name → module, optimizer or whatever has a `state_dict`.
+        previous: where the checkpoint that is replaced is kept.
     """
     content: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
     content["state"] = asdict(state)
     content["random"] = torch.get_rng_state()
-    content["gpu_random"] = torch.cuda.get_rng_state_all()
-    write_whole(path, content)
+    content["gpu_random"] = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    write_bytes(path, packed(content), previous=previous)
 
 
 def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
@@ -39,7 +48,7 @@ def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
         BadDataError: a file that cannot be read as a checkpoint of these parts.
     """
     with readable(path):
-        content = read_whole(path)
+        content = unpacked(path.read_bytes())
         for name, part in parts.items():
             part.load_state_dict(content[name])
         torch.set_rng_state(content["random"])
@@ -48,35 +57,56 @@ def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
         return RunState(**content["state"])
 
 
-def save_model(path: Path, model: nn.Module) -> None:
-    write_whole(path, {"model": model.state_dict()})
+def whole(path: Path) -> bool:
+    """Whether the file's SHA-256 is right; False where there is no file."""
+    try:
+        return sealed(path.read_bytes())
+    except OSError:
+        return False
 
 
-def load_model(path: Path, model: nn.Module) -> None:
-    """Raises:
-    BadDataError: a file that cannot be read as this model's.
+def save_model(path: Path, model: nn.Module, epoch: int) -> None:
+    """The model as it was after so many epochs."""
+    write_bytes(path, packed({"model": model.state_dict(), "epoch": epoch}))
+
+
+def load_model(path: Path, model: nn.Module) -> int:
+    """Put the model back; the epoch after which it was saved.
+
+    Raises:
+        BadDataError: a file that cannot be read as this model's.
     """
     with readable(path):
-        model.load_state_dict(read_whole(path)["model"])
+        content = unpacked(path.read_bytes())
+        model.load_state_dict(content["model"])
+        return int(content["epoch"])
 
 
-def write_whole(path: Path, content: Mapping[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        torch.save(dict(content), file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def packed(content: Mapping[str, Any]) -> memoryview:
+    """A file of `torch.save`, with its SHA-256 as the archive's comment."""
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    with buffer.getbuffer() as archive:
+        archive[-2:] = COMMENT.to_bytes(2, "little")  # the length of the comment ends the archive's last record
+        mark = comment(archive)
+    buffer.seek(0, io.SEEK_END)
+    buffer.write(mark)
+    return buffer.getbuffer()
 
 
-def read_whole(path: Path) -> dict[str, Any]:
-    """The content, if every byte is as it was written: torch itself does not look at the file's check sums."""
-    with ZipFile(path) as file:
-        damaged = file.testzip()
-    if damaged:
-        raise BadZipFile(f"{damaged} is damaged")
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+def unpacked(file: bytes) -> dict[str, Any]:
+    if not sealed(file):
+        raise ValueError("its SHA-256 is not right")
+    content: dict[str, Any] = torch.load(io.BytesIO(file), map_location="cpu", weights_only=True)
     return content
+
+
+def sealed(file: bytes) -> bool:
+    return file[-COMMENT:] == comment(memoryview(file)[:-COMMENT])
+
+
+def comment(archive: memoryview) -> bytes:
+    return MARK + hashlib.sha256(archive).hexdigest().encode()
 
 
 @contextmanager
@@ -84,6 +114,8 @@ def readable(path: Path) -> Iterator[None]:
     """A damaged or foreign file can fail in any way while it is read; it is one and the same mistake."""
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split()).split(". ")[0].rstrip(".:")[:120] or type(error).__name__
         raise BadDataError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,7 +64,13 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(model: Network, datasets: Sequence[Dataset], split: str, device: torch.device) -> Evaluation:
+def evaluate(
+    model: Network,
+    datasets: Sequence[Dataset],
+    split: str,
+    device: torch.device,
+    rest: Callable[[], None] = lambda: None,
+) -> Evaluation:
     """All examples of a split, in float32, without dropout or augmentation; uses no random numbers.
 
     Args:
@@ -72,6 +78,7 @@ def evaluate(model: Network, datasets: Sequence[Dataset], split: str, device: to
         datasets: whose scenes it knows.
         split: validation or test.
         device: of the model.
+        rest: is called before each batch, where the run may be left; nothing has changed since the evaluation began.
     """
     training = model.training
     model.train(False)
@@ -79,6 +86,7 @@ def evaluate(model: Network, datasets: Sequence[Dataset], split: str, device: to
     seen: dict[str, list[torch.Tensor]] = defaultdict(list)
     for dataset in datasets:
         for rows in evaluation_batches(dataset, split):
+            rest()
             noted, weights = model.observe(collate(dataset, split, rows, device))
             for name, part in noted.items():
                 evidence[name].append(part)

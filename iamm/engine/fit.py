@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from iamm import processes
 from iamm.dataset.base import Dataset
 from iamm.engine.collate import Augment, collate
-from iamm.engine.evaluate import Network, evaluate
+from iamm.engine.evaluate import Evaluation, Network, evaluate
+from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
+from iamm.engine.keeper import Keeper
 from iamm.engine.observer import Observer, Part, Stepped, Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.engine.sampler import Sampler
-from iamm.errors import DivergedError
+from iamm.errors import NonFiniteError
 from iamm.weighting.base import Paths, Weighting, scene_gram
 
 
@@ -34,7 +36,7 @@ def fit(
     augment: Mapping[str, Augment] | None = None,
     observers: Sequence[Observer] = (),
     state: RunState | None = None,
-    keep: Callable[[RunState, bool], None] = lambda state, best: None,
+    keeper: Keeper | None = None,
 ) -> RunState:
     """Train until the plan's end or until validation stops improving.
 
@@ -50,34 +52,26 @@ def fit(
         augment: per kind of input.
         observers: are told of intervals and validations.
         state: where an interrupted run stood; None begins.
-        keep: called after each epoch with the state and whether it is the best so far; saves checkpoints.
+        keeper: is asked after each step whether to keep the state; None keeps nothing.
 
     Returns:
         the state at the end.
 
     Raises:
-        DivergedError: a loss or gradient became infinite or not a number.
+        DivergedError: a loss or gradient became infinite or not a number; the step was not applied.
     """
-    state = state or RunState()
+    state, keeper = state or RunState(), keeper or Keeper()
     samplers = [Sampler(dataset, seed) for dataset in datasets]
     for sampler, saved in zip(samplers, state.samplers, strict=False):
         sampler.load_state_dict(saved)
-    loop = Loop(model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
+    parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device)
+    loop = Loop(*parts, augment or {}, observers, keeper)
+    loop.go_on(state)
     while state.epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
-        started = time.perf_counter()
         loop.run_epoch(state)
-        found = evaluate(model, datasets, "validation", device)
-        weighting.end_validation(torch.tensor([found.qualities[name] for name in loop.order], device=device))
-        better = found.quality > state.best_quality
-        state.epoch += 1
-        state.waited = 0 if better else state.waited + 1
-        if better:
-            state.best_quality, state.best_epoch = found.quality, state.epoch
-        state.samplers = [sampler.state_dict() for sampler in samplers]
-        state.seconds += time.perf_counter() - started
-        for observer in observers:
-            observer.validated(state, found)
-        keep(state, better)
+        found = evaluate(model, datasets, "validation", device, partial(loop.rest, state))
+        loop.end_epoch(state, found)
+    loop.keep(state)
     return state
 
 
@@ -96,6 +90,7 @@ class Loop:
     device: torch.device
     augment: Mapping[str, Augment]
     observers: Sequence[Observer]
+    keeper: Keeper
 
     def __post_init__(self) -> None:
         self.total = self.plan.total_steps(self.samplers)
@@ -107,21 +102,66 @@ class Loop:
         several = set(self.shared)
         self.private = [parameter for parameter in self.model.trunk_parameters() if parameter not in several]
 
+    def go_on(self, state: RunState) -> None:
+        """Take up what an interrupted epoch had summed up; its time begins anew."""
+        self.started = time.perf_counter()
+        self.interval, self.whole = self.nothing(), self.nothing()
+        for totals, saved in zip((self.interval, self.whole), state.totals, strict=False):
+            totals.load_state_dict(saved)
+
+    def nothing(self) -> Totals:
+        return Totals(self.order, self.device)
+
     def run_epoch(self, state: RunState) -> None:
+        """The steps that are left of the epoch."""
         self.model.train()
-        interval, whole = Totals(self.order, self.device), Totals(self.order, self.device)
         steps = self.plan.epoch_steps(state.epoch, self.samplers)
-        for number in range(1, steps + 1):
+        while state.done < steps:
             rate = self.set_rate(state.step)
-            telling = (state.step + 1) % self.plan.log_every == 0 or number == steps
-            done = self.step(state.epoch, conflict=telling and self.plan.conflict)
-            interval.add(done)
-            whole.add(done)
+            telling = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
+            done = self.try_step(state, conflict=telling and self.plan.conflict)
             state.step += 1
-            if telling:
-                self.tell(state, interval, rate)
-                interval = Totals(self.order, self.device)
-        self.weighting.end_epoch(whole.mean_losses())
+            state.done += 1
+            if done is not None:
+                self.interval.add(done)
+                self.whole.add(done)
+            if telling and self.interval.steps:
+                self.tell(state, rate)
+            self.rest(state)
+
+    def end_epoch(self, state: RunState, found: Evaluation) -> None:
+        """What validation says of it; a run that is left during validation has changed nothing yet."""
+        self.weighting.end_epoch(self.whole.mean_losses())
+        self.weighting.end_validation(torch.tensor([found.qualities[name] for name in self.order], device=self.device))
+        better = found.quality > state.best_quality
+        state.epoch, state.done = state.epoch + 1, 0
+        state.waited = 0 if better else state.waited + 1
+        if better:
+            state.best_quality, state.best_epoch = found.quality, state.epoch
+        self.interval, self.whole = self.nothing(), self.nothing()
+        self.note(state)
+        for observer in self.observers:
+            observer.validated(state, found)
+        if better:
+            self.keeper.keep_best(state)
+        self.rest(state)
+
+    def rest(self, state: RunState) -> None:
+        """Between two steps, or two batches of validation: where a run can be kept, and left."""
+        if self.keeper.due(state):
+            self.keep(state)
+
+    def keep(self, state: RunState) -> None:
+        self.note(state)
+        self.keeper.keep(state)
+
+    def note(self, state: RunState) -> None:
+        """Complete the state by what changes in every step."""
+        now = time.perf_counter()
+        state.seconds += now - self.started
+        self.started = now
+        state.samplers = [sampler.state_dict() for sampler in self.samplers]
+        state.totals = [self.interval.state_dict(), self.whole.state_dict()]
 
     def set_rate(self, step: int) -> float:
         factor = self.schedule(step, self.total)
@@ -129,14 +169,32 @@ class Loop:
             group["lr"] = base * factor
         return self.optimizer.param_groups[0]["lr"]
 
+    def try_step(self, state: RunState, *, conflict: bool) -> Stepped | None:
+        """A step; None where it was left out.
+
+        Raises:
+            DivergedError: it is not finite, and such steps are not to be left out.
+        """
+        self.rows: list[tuple[str, Tensor]] = []
+        try:
+            with unchanged(self.weighting, self.plan.nonfinite == "skip"):
+                return self.step(state.epoch, conflict=conflict)
+        except NonFiniteError as error:
+            if self.plan.nonfinite != "skip":
+                raise diverged(error, self.order, state.step + 1, self.rows) from error
+            state.skipped += 1
+            return None
+
     def step(self, epoch: int, *, conflict: bool = False) -> Stepped:
         """One optimizer step, from the gradients of `accumulate` batches of every data set."""
         self.optimizer.zero_grad(set_to_none=True)
         last = self.plan.accumulate - 1
         parts = [self.add_gradients(epoch, conflict=conflict and part == last) for part in range(last + 1)]
         weights = self.weighting.finish()
-        processes.average_gradients((*self.parameters, *self.weighting.parameters()))
+        learnt = list(self.weighting.parameters())
+        processes.average_gradients((*self.parameters, *learnt))
         norm = self.shape_gradients()
+        finite_norm(learnt)
         self.optimizer.step()
         return Stepped.joined(parts, weights, norm)
 
@@ -150,6 +208,7 @@ class Loop:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
             for dataset, sampler in zip(self.datasets, self.samplers, strict=True):
                 rows = sampler.next(self.plan.growth_at(epoch))
+                self.rows.append((dataset.name, rows))
                 batch = collate(
                     dataset, "train", rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited
                 )
@@ -160,6 +219,7 @@ class Loop:
                 observed += [part.present.any() for part in batch.values()]
                 seen += [] if outcome.scene_weights is None else outcome.scene_weights.values()
         losses, here = [loss.float() for loss in losses], torch.stack(observed)
+        finite_losses(losses)
         attended = torch.stack(seen).float() if seen else None
         products = scene_gram(losses, here, self.shared) if conflict else None
         self.weighting.backward(
@@ -172,22 +232,22 @@ class Loop:
         return Part(torch.stack(losses).detach(), here, attended, products)
 
     def shape_gradients(self) -> Tensor:
-        """Regularise, then clip; return the norm of all gradients before clipping (0 where there is no clipping)."""
+        """Regularise, then clip; the norm of all gradients before clipping.  # ()
+
+        Raises:
+            NonFiniteError: it is not finite.
+        """
         with torch.no_grad():
             for parameter in self.parameters if self.plan.l1 or self.plan.l2 else ():
                 if parameter.grad is not None:
                     parameter.grad.add_(parameter, alpha=self.plan.l2).add_(parameter.sign(), alpha=self.plan.l1)
-        if self.plan.clip is None:
-            return torch.zeros((), device=self.device)
-        return nn.utils.clip_grad_norm_(self.parameters, self.plan.clip)
+        norm = finite_norm(self.parameters)
+        if self.plan.clip is not None:
+            nn.utils.clip_grads_with_norm_(self.parameters, self.plan.clip, norm)
+        return norm
 
-    def tell(self, state: RunState, totals: Totals, rate: float) -> None:
-        told = totals.interval(state, self.total, rate)
-        for name, number in {**told.losses, "the gradients": told.gradient_norm}.items():
-            if not math.isfinite(number):
-                raise DivergedError(
-                    f"Losses and gradients must stay finite. Found {number} in {name} by step {state.step}: "
-                    "lower optimizer.lr, set clip=1, or use precision=fp32."
-                )
+    def tell(self, state: RunState, rate: float) -> None:
+        told = self.interval.interval(state, self.total, rate)
+        self.interval = self.nothing()
         for observer in self.observers:
             observer.trained(told)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -98,6 +98,10 @@ class Stepped(NamedTuple):
         return Stepped(seen.losses, seen.observed, seen.scene_weights, parts[-1].gram, weights, norm)
 
 
+SUMS = ("losses", "weights", "observed", "seen", "norm")
+"""What `Totals` adds up."""
+
+
 class Totals:
     """Sums over steps; kept as tensors, so that no step waits for a number.
 
@@ -114,10 +118,20 @@ class Totals:
         self.observed = torch.zeros(scenes, dtype=torch.int64, device=device)
         self.seen = torch.zeros(scenes, scenes, device=device)
         self.norm = torch.zeros((), device=device)
-        self.steps = 0
+        self.steps = self.before = 0
         self.attended = False
         self.last: Stepped | None = None
         self.started = time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**{name: getattr(self, name).clone() for name in SUMS}, "steps": self.steps, "attended": self.attended}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The time of an earlier process does not count for the steps a second."""
+        for name in SUMS:
+            getattr(self, name).copy_(state[name])
+        self.steps, self.attended = int(state["steps"]), bool(state["attended"])
+        self.before = self.steps
 
     def add(self, done: Stepped) -> None:
         self.losses += done.losses
@@ -138,17 +152,18 @@ class Totals:
         def named(values: Tensor) -> dict[str, float]:
             return dict(zip(self.names, values.tolist(), strict=True))
 
-        rows = zip(self.names, self.seen / self.steps, strict=True)
+        steps = max(self.steps, 1)
+        rows = zip(self.names, self.seen / steps, strict=True)
         return Interval(
             step=state.step,
             total=total,
             epoch=state.epoch + 1,
             losses=named(self.mean_losses()),
-            weights=named(self.weights / self.steps),
+            weights=named(self.weights / steps),
             scene_weights={name: named(row) for name, row in rows} if self.attended else {},
             rate=rate,
-            gradient_norm=float(self.norm) / self.steps,
-            steps_per_second=self.steps / max(time.perf_counter() - self.started, 1e-9),
+            gradient_norm=float(self.norm) / steps,
+            steps_per_second=(self.steps - self.before) / max(time.perf_counter() - self.started, 1e-9),
             conflict=self.conflict(),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from iamm.engine.sampler import Sampler
 
@@ -23,6 +24,7 @@ class Plan:
         l1: λ of λ Σ|w|, added to the gradient as λ sign(w).
         l2: λ of ½ λ Σw², added to the gradient as λ w.
         patience: validations without a better quality before stopping; None means never.
+        nonfinite: `stop` raises at a loss or gradient that is not finite, `skip` leaves such a step out.
         precision: `fp32`, or `bf16` for the forward pass of training; evaluation always is fp32.
         log_every: steps between two records.
         conflict: whether each record tells norms and angles of the scenes' gradients of its last step.
@@ -37,6 +39,7 @@ class Plan:
     l1: float = 0.0
     l2: float = 0.0
     patience: int | None = None
+    nonfinite: str = "stop"
     precision: str = "fp32"
     log_every: int = 50
     conflict: bool = False
@@ -57,12 +60,28 @@ class Plan:
 
 @dataclass
 class RunState:
-    """Where a run stands between two epochs; with the state dicts, all that a checkpoint holds."""
+    """Where a run stands between two steps; with the state dicts, all that a checkpoint holds.
+
+    Args:
+        step: optimizer steps taken.
+        epoch: epochs that are over, their validation too.
+        done: steps of the epoch that is not over.
+        best_quality: the best on validation.
+        best_epoch: the epoch that reached it.
+        waited: validations since then.
+        skipped: steps left out because they were not finite.
+        seconds: of training and validation.
+        samplers: where each data set's sampler stands.
+        totals: what the epoch, and the interval since the last record, have summed up.
+    """
 
     step: int = 0
     epoch: int = 0
+    done: int = 0
     best_quality: float = -math.inf
     best_epoch: int = 0
     waited: int = 0
+    skipped: int = 0
     seconds: float = 0.0
     samplers: list[dict[str, float]] = field(default_factory=list)
+    totals: list[dict[str, Any]] = field(default_factory=list)

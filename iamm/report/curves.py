@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 from iamm.errors import BadDataError
+from iamm.report.records import RunFolder
 
 VALIDATION = b'{"kind": "val"'
 """How the record of a validation begins."""
@@ -32,9 +33,9 @@ def read_curves(records: Path, tags: Collection[str], most: int = 100) -> dict[s
         most: points of a curve, 2 at least.
 
     Raises:
-        BadDataError: a record that cannot be read.
+        BadDataError: a record that cannot be read, or a finished run's that are not as they were written.
     """
-    content = records.read_bytes() if records.exists() else b""
+    content = RunFolder(records.parent).read_records()
     lines = [content[start : content.find(b"\n", start)] for start in thinned(validations(content), most)]
     try:
         steps = [int(step) for step in numbers(lines, "step")]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from iamm.report.records import RunFolder, write_json, write_text
+from iamm.files import write_text
+from iamm.report.records import RunFolder, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from torch.utils.tensorboard.writer import SummaryWriter
 
     from iamm.engine.evaluate import Evaluation
     from iamm.engine.observer import Conflict, Interval
@@ -25,28 +29,55 @@ def tag(phase: str, measure: str, *scene: str) -> str:
 class Recorder:
     """An observer of `fit` that writes each interval and each evaluation to TensorBoard and to records.jsonl.
 
+    A part of each checkpoint: what was written after it is cut off when the run goes on from there.
+
     Args:
         folder: of the run.
-        step: where an interrupted run goes on; later points of its earlier life are hidden.
     """
 
-    def __init__(self, folder: RunFolder, step: int = 0) -> None:
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.step = 0
+
+    @cached_property
+    def writer(self) -> SummaryWriter:
+        """Begins a file of its own; a TensorBoard that looks on drops what it has seen of later steps."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of TensorBoard's own imports
             from torch.utils.tensorboard.writer import SummaryWriter
 
-            self.writer = SummaryWriter(str(folder.path), purge_step=step + 1 if step else None)
-        self.folder = folder
-        folder.cut_records(step)
+            return SummaryWriter(str(self.folder.path), purge_step=self.step + 1 if self.step else None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Sizes of all files, and the SHA-256 of the records."""
+        self.writer.flush()
+        sizes = {path.name: path.stat().st_size for path in self.folder.events()}
+        return {"step": self.step, "events": sizes, "records": self.folder.records_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Cut all files to what they were; remove those that were begun later.
+
+        Raises:
+            BadDataError: the records are not as they were written.
+        """
+        self.folder.cut_records(**state["records"])
+        for path in self.folder.events():
+            if path.name not in state["events"]:
+                path.unlink()
+            elif path.stat().st_size > state["events"][path.name]:
+                os.truncate(path, state["events"][path.name])
+        self.step = int(state["step"])
 
     def close(self) -> None:
         self.writer.close()
+        self.folder.seal_records()
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
 
     def trained(self, told: Interval) -> None:
+        self.step = told.step
         values = {tag("train", "loss", scene): value for scene, value in told.losses.items()}
         values |= {tag("train", "weight", scene): value for scene, value in told.weights.items()}
         values |= scene_weight_values("train", told.scene_weights)

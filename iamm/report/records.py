@@ -1,14 +1,17 @@
 """The run folder and its files: the one owner of the record format.
 
 config.yaml      the resolved configuration
-status.json      running, finished or failed; always written whole
-records.jsonl    one line a record: intervals of training, validations
+status.json      running, finished, interrupted, diverged or failed
+records.jsonl    one line a record: intervals of training, validations; a finished run's last line seals it
 result.json      the final measures with everything needed to trust them; written last, its presence means finished
-last.pt, best.pt where training goes on from; the model that validation chose
+last.pt          where training goes on from; previous.pt the checkpoint before it
+best.pt          the model that validation chose
 events.out.*     TensorBoard
 examples.json    some sentences of test beside their references, where any were written
 pictures/        what was looked at; attention.json, where asked for, holds its numbers
 log.txt          what the run printed, where a sweep started it
+
+Status and result are sealed: their last key is the SHA-256 of all before it.
 """
 
 from __future__ import annotations
@@ -18,15 +21,20 @@ import hashlib
 import json
 import os
 import socket
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from iamm.errors import BadDataError, BusyError, MissingDataError, OutputError
+from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError
+from iamm.files import sweep_leftovers, writable, write_text
+from iamm.report.lock import locked
+from iamm.report.seal import sealed, unsealed
 
-PLACES = ("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun", "log", "sweep")
+PLACES = (
+    *("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun"),
+    *("log", "sweep", "checkpoint", "nonfinite", "allow"),
+)
 """Keys that say where and how, not what is computed; left out of a run's address."""
 
 BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
@@ -71,6 +79,7 @@ class RunFolder:
         self.records = path / "records.jsonl"
         self.result = path / "result.json"
         self.last = path / "last.pt"
+        self.previous = path / "previous.pt"
         self.best = path / "best.pt"
         self.examples = path / "examples.json"
         self.pictures = path / "pictures"
@@ -85,17 +94,24 @@ class RunFolder:
         return self.result.exists()
 
     def state(self) -> tuple[str, str]:
-        """What became of the run, and why: finished, running, failed, interrupted (to be gone on with) or missing."""
+        """What became of the run, and why: finished, running, failed, interrupted (to be gone on with) or missing.
+
+        A run that diverged has failed. One that was killed could not say so: its status says running still.
+        """
         if self.finished():
             return "finished", ""
         if self.busy():
             return "running", "in another process"
         try:
-            status = json.loads(self.status.read_text(encoding="utf-8"))
-            failed, reason = status["state"] == "failed", str(status.get("error", ""))
+            status = unsealed(self.status.read_bytes())
+            failed, reason = status["state"] in ("failed", "diverged"), str(status.get("error", ""))
         except (OSError, ValueError, LookupError, TypeError):
-            return ("interrupted" if self.last.exists() else "missing"), ""
+            return ("interrupted" if self.kept() else "missing"), ""
         return ("failed", reason) if failed else ("interrupted", "")
+
+    def kept(self) -> bool:
+        """Whether there is a checkpoint, whole or not."""
+        return self.last.exists() or self.previous.exists()
 
     def busy(self) -> bool:
         """True while a live process holds the folder. Several may look at once: looking takes a shared lock."""
@@ -107,77 +123,89 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """The folder, made and locked: no second process writes it meanwhile.
+        """The folder, made and locked: no second process writes it meanwhile. What a killed one had begun is swept.
 
         Raises:
             OutputError: the folder cannot be made or written.
+            FullDiskError: there is no room in it.
             BusyError: another live process holds it.
         """
-        try:
+        with writable(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise OutputError(
-                f"A run folder must be writable. Found {self.path}: {error.strerror}. Set output_dir=… elsewhere."
-            ) from error
         with lock:
             if not locked(lock):
                 raise BusyError(f"One process a run folder. Found {self.path} in use by a live run: wait for it.")
+            sweep_leftovers(self.path)
             yield
 
     def clear(self) -> None:
         """Forget everything an earlier run left here."""
-        plain = (self.result, self.status, self.records, self.last, self.best, self.config, self.examples)
-        for file in (*plain, self.attention):
+        kept = (self.last, self.previous, self.best)
+        for file in (self.result, self.status, self.records, *kept, self.config, self.examples, self.attention):
             file.unlink(missing_ok=True)
-        for file in (*self.path.glob("events.out.*"), *self.pictures.glob("*.png")):
+        for file in (*self.events(), *self.pictures.glob("*.png")):
             file.unlink()
 
     def write_status(self, state: str, **more: Any) -> None:
-        write_json(self.status, {"state": state, "process": os.getpid(), "host": socket.gethostname(), **more})
+        """Also where the disk is full: then in place, where the old status stood."""
+        text = sealed({"state": state, "process": os.getpid(), "host": socket.gethostname(), **more})
+        try:
+            write_text(self.status, text)
+        except FullDiskError:
+            with self.status.open("r+" if self.status.exists() else "w", encoding="utf-8") as file:
+                file.write(text)
+                file.truncate()
 
     def append(self, record: Mapping[str, Any]) -> None:
-        with self.records.open("a", encoding="utf-8") as file:
+        with writable(self.records), self.records.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
-    def cut_records(self, step: int) -> None:
-        """Drop what an interrupted run recorded after its checkpoint, or of a test, and a line it did not finish."""
-        if not self.records.exists():
-            return
-        records = {line: json.loads(line) for line in whole_lines(self.records)}
-        kept = [line for line, record in records.items() if record["step"] <= step and record["kind"] != "test"]
-        write_text(self.records, "".join(kept))
+    def seal_records(self) -> None:
+        """The last line of a finished run's records: the SHA-256 of those before it."""
+        content = self.records.read_bytes() if self.records.exists() else b""
+        self.append({"kind": "end", "sha256": hashlib.sha256(content).hexdigest()})
+
+    def records_state(self) -> dict[str, Any]:
+        """How long the records are, and their SHA-256."""
+        content = self.records.read_bytes() if self.records.exists() else b""
+        return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    def cut_records(self, size: int, sha256: str) -> None:
+        """Drop what came after the first `size` bytes.
+
+        Raises:
+            BadDataError: these are not as they were written.
+        """
+        content = self.records.read_bytes()[:size] if self.records.exists() else b""
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise BadDataError(damaged(self.records))
+        if self.records.exists():
+            os.truncate(self.records, size)
+
+    def events(self) -> list[Path]:
+        """TensorBoard's files."""
+        return sorted(self.path.glob("events.out.*"))
+
+    def read_records(self) -> bytes:
+        """All records so far.
+
+        Raises:
+            BadDataError: those of a finished run are not as they were written.
+        """
+        content = self.records.read_bytes() if self.records.exists() else b""
+        lines, _, end = content[:-1].rpartition(b"\n")
+        seal = {"kind": "end", "sha256": hashlib.sha256(lines + b"\n" * bool(lines)).hexdigest()}
+        if self.finished() and end != json.dumps(seal).encode():
+            raise BadDataError(damaged(self.records))
+        return content
 
 
-def locked(lock: IO[str], kind: int = fcntl.LOCK_EX, patience: float = 2.0) -> bool:
-    """Take the lock of an open file; False if another process still holds it after so many seconds.
-
-    A look at the lock by a third process, or the end of a process that was killed, lasts a moment.
-    """
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-            return True
-        except OSError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.05)
-
-
-def whole_lines(path: Path) -> list[str]:
-    with path.open(encoding="utf-8") as file:
-        return [line for line in file if line.endswith("\n")]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def damaged(records: Path) -> str:
+    return (
+        f"Records must be as they were written. Found {records} damaged: its SHA-256 is not right. "
+        "Run again with rerun=true."
+    )
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -202,8 +230,8 @@ def read_result(folder: Path, keys: Collection[str] = ("test", "config")) -> dic
             "look at the end of the training's output for the folder."
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        lacking = [key for key in keys if not isinstance(content, dict) or key not in content]
+        content = unsealed(path.read_bytes())
+        lacking = [key for key in keys if key not in content]
         if lacking:
             raise ValueError(f"no {', '.join(lacking)} in it")
         return content

@@ -167,10 +167,14 @@ class Weighting(nn.Module):
     def told(self) -> Tensor:
         """The weights applied in this step; nothing of it is left behind."""
         applied = self.applied[0] if len(self.applied) == 1 else torch.stack(self.applied).mean(dim=0)
+        self.forget()
+        return applied
+
+    def forget(self) -> None:
+        """Leave the step as if it had not begun; what is in buffers is the caller's to put back."""
         self.parts.clear()
         self.applied.clear()
         self.kept.clear()
-        return applied
 
     def keep(self, losses: Sequence[Tensor], observed: Tensor, paths: Paths, share: float) -> None:
         """Each observed scene's gradients, apart, of all parameters."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm import processes
-from iamm.errors import DivergedError
+from iamm.errors import NonFiniteError
 from iamm.weighting.base import Paths, Seen, Weighting
 from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gram
 
@@ -42,7 +42,7 @@ class GradientWeighting(Weighting):
 
     Raises:
         ValueError: an unknown `at`; `every` below 1.
-        DivergedError: a gradient that is not finite.
+        NonFiniteError: a gradient that is not finite.
     """
 
     def __init__(self, scenes: int, *, at: str = "parameters", every: int = 1) -> None:
@@ -166,10 +166,8 @@ class GradientWeighting(Weighting):
         seen = Seen.joined(self.parts)
         numbers, losses, share = (part.cpu().numpy() for part in (products, seen.losses.double(), seen.share))
         if not np.isfinite(numbers).all():
-            raise DivergedError(
-                "Gradients must stay finite. Found one that is not, of a scene: "
-                "lower optimizer.lr, set clip=1, or use precision=fp32."
-            )
+            lost = [scene for scene, norm in enumerate(numbers.diagonal()) if not np.isfinite(norm)]
+            raise NonFiniteError("gradient", lost)
         weights = torch.from_numpy(self.shared_weights(numbers, losses, share > 0)).to(self.found)
         self.found.copy_(torch.where(seen.observed, weights, self.found))
         return weights
@@ -178,7 +176,10 @@ class GradientWeighting(Weighting):
         if not self.applied:
             weights = self.find(gram(self.rows.whole()))
             self.rows.write(self.shared, weights)
-            self.rows.clear()
             self.applied.append(weights * Seen.joined(self.parts).share)
         self.steps += 1
         return self.told()
+
+    def forget(self) -> None:
+        super().forget()
+        self.rows.clear()

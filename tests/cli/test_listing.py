@@ -6,7 +6,8 @@ import pytest
 
 from iamm.cli.listing import cost, duration, outlook, show_listing
 from iamm.report.plan import Column, Plan, PlannedRun
-from iamm.report.records import RunFolder, write_json
+from iamm.report.records import RunFolder
+from iamm.report.seal import write_sealed
 from iamm.report.selection import NEEDED
 from iamm.report.table import Run
 
@@ -54,7 +55,7 @@ def lines(text: str) -> list[list[str]]:
 def test_every_state_is_counted_and_told(become, tmp_path, capsys):
     for seed, seconds in ((0, 10.0), (1, 30.0)):
         folder = become(f"ours-pictures-{seed}", "finished")
-        write_json(folder.result, {**dict.fromkeys(NEEDED), "seconds": seconds})
+        write_sealed(folder.result, {**dict.fromkeys(NEEDED), "seconds": seconds})
     become("ours-pictures-2", "failed", error="a weight that is no number")
     become("ours-text-0", "interrupted")
     with become("[rival]-text-2", "running").held():

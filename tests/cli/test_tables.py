@@ -13,8 +13,10 @@ import pytest
 
 from iamm.cli.cells import Cell, cell_of
 from iamm.errors import FailedCellError
+from iamm.files import write_text
 from iamm.report.plan import Plan, PlannedRun, read_plan, write_plan
-from iamm.report.records import write_text
+from iamm.report.records import RunFolder
+from iamm.report.seal import write_sealed
 
 TABLE = """# A small table of one's own.
 title: Small
@@ -112,7 +114,8 @@ def pretend(run: PlannedRun, cell: Cell, output_dir: Path = Path("outputs")) -> 
     place = output_dir / run.folder
     place.mkdir(parents=True)
     (place / "config.yaml").write_text("seed: 0\n", encoding="utf-8")
-    (place / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    RunFolder(place).seal_records()
+    write_sealed(place / "result.json", result)
 
 
 def files(folder: Path) -> dict[str, bytes]:

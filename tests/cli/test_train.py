@@ -12,6 +12,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from iamm.report.seal import unsealed, write_sealed
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 SCENES = ("shapes_image", "shapes_text")
 
@@ -166,9 +168,10 @@ def test_a_damaged_checkpoint_is_said(command, small, tmp_path):
     run = only_run(tmp_path / "outputs")
     (run / "result.json").unlink()
     (run / "last.pt").write_bytes((run / "last.pt").read_bytes()[:-100])
+    (run / "previous.pt").unlink(missing_ok=True)
     broken = command(*small)
     assert broken.code == 65
-    assert broken.err.startswith("iamm-train: A checkpoint must be whole and of this model. Found outputs/")
+    assert broken.err.startswith("iamm-train: A checkpoint must be as it was written. Found outputs/")
     assert broken.err.count("\n") == 1
     assert json.loads((run / "status.json").read_text())["state"] == "failed"
     assert command(*small, "rerun=true").code == 0
@@ -186,9 +189,9 @@ def test_a_run_without_its_model(command, small, tmp_path):
 def test_other_numbers_are_shown(command, small, tmp_path):
     assert command(*small).code == 0
     run = only_run(tmp_path / "outputs")
-    found = result(run)
+    found = unsealed((run / "result.json").read_bytes())
     found["test"]["shapes_image"]["loss"] += 2**-40
-    (run / "result.json").write_text(json.dumps(found))
+    write_sealed(run / "result.json", found)
     answer = command("mode=eval", f"run={run}", "device=cpu")
     assert "The run's own numbers differ:" in answer.out
 
@@ -199,7 +202,9 @@ def test_divergence(command, small, tmp_path):
     assert answer.err.startswith("iamm-train: Losses and gradients must stay finite. Found ")
     assert answer.err.count("\n") == 1
     run = only_run(tmp_path / "outputs")
-    assert json.loads((run / "status.json").read_text())["state"] == "failed"
+    status = json.loads((run / "status.json").read_text())
+    assert status["state"] == "diverged"
+    assert len(status["batch"]["shapes"]) == 64
     assert not (run / "result.json").exists()
 
 

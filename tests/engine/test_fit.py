@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from iamm.dataset.base import SceneBatch
-from iamm.engine.checkpoint import load_checkpoint, load_model, save_checkpoint, save_model
+from iamm.engine.checkpoint import load_model
 from iamm.engine.collate import trimmed
-from iamm.engine.fit import DivergedError, fit
+from iamm.engine.fit import fit
+from iamm.engine.keeper import FileKeeper, Keeper
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed
+from iamm.errors import DivergedError
 from iamm.weighting.base import Weighting
 
 CPU = torch.device("cpu")
@@ -123,30 +125,42 @@ def test_unobserved_the_same(golden, begin, datasets):
     torch.testing.assert_close(model.state_dict(), golden[1], rtol=0, atol=0)
 
 
-class Killed(Exception):
-    pass
-
-
-@pytest.mark.parametrize("after", [1, 2])
-def test_resumed_the_same(after, golden, begin, datasets, listener, tmp_path):
-    path, weighting = tmp_path / "last.pt", Given(0.7, 0.2)
+@pytest.mark.parametrize("where", ["step 1", "step 4", "step 6", "validation 1", "validation 2", "step 7", "step 17"])
+def test_left_and_resumed_the_same(where, golden, begin, datasets, listener, tmp_path):
+    """Wherever a run is asked to leave, it goes on from there: the same records, and the same bits at the end."""
+    kind, number = where.split()
+    calls = {"step": 0, "validation": 0}
     model, optimizer = begin()
 
-    def keep(state, best):
-        save_checkpoint(path, state, {"model": model, "optimizer": optimizer, "weighting": weighting})
-        if state.epoch == after:
-            raise Killed
+    def keeper(model, optimizer, weighting, asked):
+        parts = {"model": model, "optimizer": optimizer, "weighting": weighting}
+        files = [tmp_path / f"{name}.pt" for name in ("last", "previous", "best")]
+        return FileKeeper(*files, model, parts, epochs=99, asked=asked)
 
-    with pytest.raises(Killed):
-        trained(model, optimizer, datasets, weighting=weighting, observers=[listener], keep=keep)
+    def asked() -> bool:
+        calls["step" if model.training else "validation"] += 1  # before each batch of validation
+        return calls[kind] >= int(number)
+
+    first, plan = Given(0.7, 0.2), Plan(EPOCHS, log_every=4)
+    keeping = keeper(model, optimizer, first, asked)
+    with pytest.raises(KeyboardInterrupt):
+        trained(model, optimizer, datasets, weighting=first, plan=plan, observers=[listener], keeper=keeping)
     torch.rand(5)
     model, optimizer = begin(seed=8)
     torch.manual_seed(1)
-    state = load_checkpoint(path, {"model": model, "optimizer": optimizer, "weighting": weighting})
-    assert (state.epoch, state.step) == (after, 6 * after)
-    trained(model, optimizer, datasets, weighting=weighting, observers=[listener], state=state)
-    assert listener.losses == golden[0]
+    second = Given(0.7, 0.2)
+    keeping = keeper(model, optimizer, second, lambda: False)
+    state, warning = keeping.take_up()
+    assert 0 < state.step < 18
+    assert warning == ""
+    options = {"weighting": second, "observers": [listener], "state": state, "keeper": keeping}
+    trained(model, optimizer, datasets, plan=plan, **options)
     torch.testing.assert_close(model.state_dict(), golden[1], rtol=0, atol=0)
+    means = [np.mean([loss["texts"] for loss in golden[0][a:b]]) for a, b in ((0, 4), (4, 6), (6, 8), (8, 12))]
+    assert [record.step for record in listener.told] == [4, 6, 8, 12, 16, 18]
+    np.testing.assert_allclose([record.losses["texts"] for record in listener.told[:4]], means, rtol=1e-6)
+    whole = [[np.mean([loss[name] for loss in golden[0][6 * e : 6 * e + 6]]) for name in NAMES] for e in range(3)]
+    np.testing.assert_allclose(first.epochs + second.epochs, whole, rtol=1e-6)
 
 
 def test_what_is_told(golden, begin, datasets, listener):
@@ -301,23 +315,34 @@ def test_the_weighting_is_told_each_validation(begin, datasets, listener):
     assert any(one != other for one, other in found)
 
 
+class Told(Keeper):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.kept: list[int] = []
+        self.best: list[int] = []
+
+    def keep(self, state):
+        self.kept.append(state.epoch)
+
+    def keep_best(self, state):
+        self.best.append(state.epoch)
+
+
 QUALITIES = (0.1, 0.5, 0.4, 0.5, 0.9)
 
 
 @pytest.mark.parametrize(
-    ("patience", "epochs", "best", "flags"),
-    [(2, 4, 2, [True, True, False, False]), (3, 5, 5, [True, True, False, False, True]), (None, 5, 5, None)],
+    ("patience", "epochs", "best", "better"), [(2, 4, 2, [1, 2]), (3, 5, 5, [1, 2, 5]), (None, 5, 5, [1, 2, 5])]
 )
-def test_early_stopping(patience, epochs, best, flags, slopes, pictures):
+def test_early_stopping(patience, epochs, best, better, slopes, pictures):
     model = slopes({"pictures": (1.0,)}, (0.0,), QUALITIES)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    kept = []
-    plan = Plan(5, steps=1, patience=patience)
-    options = {"weighting": Given(1.0), "keep": lambda state, better: kept.append((state.epoch, better))}
-    state = trained(model, optimizer, [pictures()], plan=plan, **options)
+    keeper, plan = Told(), Plan(5, steps=1, patience=patience)
+    state = trained(model, optimizer, [pictures()], plan=plan, weighting=Given(1.0), keeper=keeper)
     assert (state.epoch, state.best_epoch, state.best_quality) == (epochs, best, QUALITIES[best - 1])
-    assert [epoch for epoch, _ in kept] == list(range(1, epochs + 1))
-    assert flags is None or [better for _, better in kept] == flags
+    assert keeper.best == better
+    assert keeper.kept == [epochs]  # at the end in any case
     again = trained(model, optimizer, [pictures()], plan=plan, weighting=Given(1.0), state=state)
     assert again.epoch == epochs  # what has stopped stays stopped
 
@@ -327,14 +352,11 @@ def test_the_best_model_is_kept(slopes, pictures, tmp_path):
     model = slopes({"pictures": (1.0,)}, (0.0,), (0.1, 0.5, 0.4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
-    def keep(state, best):
-        if best:
-            save_model(tmp_path / "best.pt", model)
-
-    plan = Plan(3, steps=1)
-    trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=plan, schedule=constant, keep=keep)
+    files = [tmp_path / f"{name}.pt" for name in ("last", "previous", "best")]
+    options = {"plan": Plan(3, steps=1), "schedule": constant, "keeper": FileKeeper(*files, model, {"model": model})}
+    trained(model, optimizer, [pictures()], weighting=Given(1.0), **options)
     torch.testing.assert_close(model.w.detach(), torch.tensor([-0.3]))
-    load_model(tmp_path / "best.pt", model)
+    assert load_model(tmp_path / "best.pt", model) == 2
     torch.testing.assert_close(model.w.detach(), torch.tensor([-0.2]))
 
 
@@ -365,23 +387,65 @@ def test_augmentation_is_told_seed_and_pass(network, pictures, texts):
 
 
 @pytest.mark.parametrize("rate", [math.inf, 1e38])
-def test_divergence_is_said(rate, slopes, pictures, listener):
+def test_a_loss_that_diverges_is_said(rate, slopes, pictures, listener):
+    """w is −inf after the first step, or in the limit of float32 after some: the next loss is not finite."""
     model = slopes({"pictures": (3.0, 4.0)}, (0.0, 0.0))
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)
     plan = Plan(1, steps=4, log_every=4)
     with pytest.raises(DivergedError) as caught:
         trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=plan, observers=[listener])
+    rows = caught.value.batch["pictures"]
+    shown = ", ".join(map(str, rows))
     assert str(caught.value).startswith(
-        "Losses and gradients must stay finite. Found -inf in pictures by step 4: lower"
+        f"Losses and gradients must stay finite. Found a loss of pictures that is not, in step 2, rows pictures {shown}"
+        ". The step was not applied: lower"
     )
+    assert len(rows) == 7
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 4
     assert listener.told == []
 
 
-def test_a_gradient_that_diverges_in_the_last_step_is_said(slopes, pictures):
-    model = slopes({"pictures": (3.0, 4.0)}, (1.0, 1.0))
-    model.w.register_hook(lambda gradient: gradient * math.nan)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with pytest.raises(DivergedError, match="Found nan in the gradients by step 1"):
-        trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=Plan(1, steps=1, clip=1.0))
+class Steps(Given):
+    """Remembers, in a buffer, how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+        self.register_buffer("asked", torch.zeros(()))
+
+    def weights(self, seen):
+        self.asked += 1
+        return super().weights(seen)
+
+
+@pytest.fixture
+def spoilt(slopes, pictures):
+    """A training of 5 steps, of which the gradients of the third are not finite; → parameters, state, weighting."""
+
+    def train(**plan):
+        model, weighting = slopes({"pictures": (3.0, 4.0)}, (1.0, 1.0)), Steps()
+        calls = []
+        model.w.register_hook(lambda gradient: gradient * (math.nan if calls.append(0) or len(calls) == 3 else 1.0))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        options = {"weighting": weighting, "schedule": constant, "plan": Plan(1, steps=5, log_every=5, **plan)}
+        try:
+            return model, trained(model, optimizer, [pictures()], **options), weighting
+        except DivergedError as error:
+            return model, error, weighting
+
+    return train
+
+
+@pytest.mark.parametrize("clip", [None, 1e9])
+def test_a_gradient_that_diverges_is_not_applied(clip, spoilt):
+    model, error, _ = spoilt(clip=clip)
+    assert "Found a gradient that is not, in step 3, rows pictures" in str(error)
+    torch.testing.assert_close(model.w.detach(), torch.tensor([1 - 2 * 0.3, 1 - 2 * 0.4]))
+
+
+def test_a_step_that_is_not_finite_is_left_out(spoilt):
+    """Four of five steps are taken, and the weighting has seen four."""
+    model, state, weighting = spoilt(nonfinite="skip")
+    torch.testing.assert_close(model.w.detach(), torch.tensor([1 - 4 * 0.3, 1 - 4 * 0.4]))
+    assert (state.step, state.skipped) == (5, 1)
+    assert weighting.asked == 4

@@ -12,7 +12,8 @@ from iamm.engine.evaluate import Evaluation
 from iamm.engine.observer import Conflict, Interval
 from iamm.report.aggregate import build_table
 from iamm.report.plan import Claims, Column, Plan, PlannedRun
-from iamm.report.records import RunFolder, write_json
+from iamm.report.records import RunFolder
+from iamm.report.seal import write_sealed
 from iamm.report.table import Table
 
 CONFLICT = Conflict({"a": 5.0, "b": 0.125}, {("a", "b"): -0.5})
@@ -124,7 +125,8 @@ def finish():
             }
             values["val/quality"] = content["validation_quality"] * step / 30
             folder.append({"kind": "val", "step": step, "epoch": step // 10, "values": values, "time": {}})
-        write_json(folder.result, content)
+        folder.seal_records()
+        write_sealed(folder.result, content)
         return folder
 
     return write

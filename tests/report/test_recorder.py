@@ -53,7 +53,7 @@ def test_intervals_and_validations_are_in_both_places(folder, interval, evaluati
     assert points(events, "val/scene_weight/a/b") == [(4, 0.75)]
     assert points(events, "val/quality") == [(4, 0.3125)]
     assert points(events, "time/seconds") == [(4, 2.5)]
-    records = [json.loads(line) for line in folder.records.read_text().splitlines()]
+    *records, _ = [json.loads(line) for line in folder.records.read_text().splitlines()]
     assert [(record["kind"], record["step"], record["epoch"]) for record in records] == [
         ("train", 2, 1),
         ("train", 4, 1),
@@ -113,30 +113,37 @@ def test_hparams_stand_in_the_runs_own_folder(folder, evaluation, read):
 
 
 def test_a_resumed_run_shows_no_doubled_points(folder, interval, evaluation, read):
-    """Checkpoint at step 4; killed after step 8; then 6 and 8 again."""
+    """Checkpoints at steps 4 and 8; killed after steps 8 and 10; each time 6 and 8 come again; a test comes twice."""
     first = Recorder(folder)
     for step in (2, 4):
         first.trained(interval(step))
     first.validated(RunState(step=4, epoch=1), evaluation)
+    kept = first.state_dict()
+    first.trained(interval(6))
+    first.state_dict()
+    first.trained(interval(8))
+    first.writer.close()
+    for _ in range(2):
+        again = Recorder(folder)
+        again.load_state_dict(kept)
+        for step in (6, 8, 10):
+            again.trained(interval(step))
+        again.evaluated("test", 10, 1, evaluation, seconds=3.0)
+        again.writer.close()
+    assert len(folder.events()) == 2  # the second life's file is gone
+    last = Recorder(folder)
+    last.load_state_dict(kept)
     for step in (6, 8):
-        first.trained(interval(step))
-    first.close()
-    second = Recorder(folder, 4)
-    for step in (6, 8, 10):
-        second.trained(interval(step))
-    second.close()
+        last.trained(interval(step))
+    last.close()
     events = read(folder.path)
-    assert [step for step, _ in points(events, "train/loss/a")] == [2, 4, 6, 8, 10]
+    assert [step for step, _ in points(events, "train/loss/a")] == [2, 4, 6, 8]
     assert points(events, "val/quality") == [(4, 0.3125)]
-    records = [json.loads(line) for line in folder.records.read_text().splitlines()]
-    assert [(record["kind"][0], record["step"]) for record in records] == [
-        ("t", 2),
-        ("t", 4),
-        ("v", 4),
-        ("t", 6),
-        ("t", 8),
-        ("t", 10),
-    ]
+    assert "test/quality" not in events.Tags()["scalars"]
+    lines = [json.loads(line) for line in folder.records.read_text().splitlines()]
+    told = [(line["kind"], line["step"]) for line in lines[:-1]]
+    assert told == [("train", 2), ("train", 4), ("val", 4), ("train", 6), ("train", 8)]
+    assert lines[-1]["kind"] == "end"
 
 
 def test_a_picture_is_in_both_places(folder, read):

@@ -4,15 +4,20 @@ import fcntl
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from iamm.errors import BadDataError, BusyError, MissingDataError, OutputError
-from iamm.report.records import RunFolder, address, locked, read_result, write_json, write_text
+from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError, OutputError
+from iamm.files import write_text
+from iamm.report.lock import locked
+from iamm.report.records import RunFolder, address, read_result, write_json
+from iamm.report.seal import sealed, unsealed, write_sealed
 
 CONFIG = {
     "seed": 1,
@@ -160,12 +165,15 @@ def test_a_lock_is_waited_for_no_longer_than_patience(folder):
     [
         ({}, ("missing", "")),
         ({"log.txt": "begun"}, ("missing", "")),
-        ({"status.json": '{"state": "running"}'}, ("interrupted", "")),
-        ({"status.json": '{"state": "interrupted", "error": ""}', "last.pt": ""}, ("interrupted", "")),
+        ({"status.json": {"state": "running"}}, ("interrupted", "")),
+        ({"status.json": {"state": "interrupted", "error": ""}, "last.pt": ""}, ("interrupted", "")),
         ({"last.pt": ""}, ("interrupted", "")),
-        ({"status.json": '{"state": "failed", "error": "loss is nan"}', "last.pt": ""}, ("failed", "loss is nan")),
-        ({"status.json": '{"state": "failed"}'}, ("failed", "")),
-        ({"status.json": '{"state": "finished"}'}, ("interrupted", "")),  # killed before its result was written
+        ({"previous.pt": ""}, ("interrupted", "")),
+        ({"status.json": {"state": "failed", "error": "loss is nan"}, "last.pt": ""}, ("failed", "loss is nan")),
+        ({"status.json": {"state": "failed"}}, ("failed", "")),
+        ({"status.json": {"state": "diverged", "error": "nan"}, "last.pt": ""}, ("failed", "nan")),
+        ({"status.json": '{"state": "failed"}'}, ("missing", "")),  # not as it was written
+        ({"status.json": {"state": "finished"}}, ("interrupted", "")),  # killed before its result was written
         ({"status.json": '{"state": "finished"}', "result.json": "{}"}, ("finished", "")),
         ({"status.json": '{"state": "failed", "error": "x"}', "result.json": "{}"}, ("finished", "")),
         ({"result.json": "{}"}, ("finished", "")),
@@ -177,8 +185,8 @@ def test_a_lock_is_waited_for_no_longer_than_patience(folder):
     ids=str,
 )
 def test_what_became_of_a_run(folder, files, state):
-    for name, text in files.items():
-        (folder.path / name).write_text(text)
+    for name, content in files.items():
+        (folder.path / name).write_text(content if isinstance(content, str) else sealed(content))
     assert folder.state() == state
 
 
@@ -198,22 +206,48 @@ def test_a_folder_below_a_file_is_refused(tmp_path):
 
 
 def test_cut_records(folder):
-    kinds = [("train", 3), ("val", 3), ("train", 6), ("val", 6), ("train", 8), ("test", 6)]
-    for kind, step in kinds:
-        folder.append({"kind": kind, "step": step, "values": {"é": step / 7}})
+    """To what they were when a checkpoint was made: the same bytes, whatever came after."""
+    folder.append({"kind": "train", "step": 3, "values": {"é": 3 / 7}})
+    kept, before = folder.records_state(), folder.records.read_bytes()
+    folder.append({"kind": "train", "step": 6})
     with folder.records.open("a") as file:
         file.write('{"kind": "train", "step"')
-    folder.cut_records(6)
-    records = [json.loads(line) for line in folder.records.read_text(encoding="utf-8").splitlines()]
-    assert [(record["kind"], record["step"]) for record in records] == kinds[:4]
-    assert records[0]["values"] == {"é": 3 / 7}
-    folder.cut_records(0)
-    assert folder.records.read_text() == ""
+    folder.cut_records(**kept)
+    assert folder.records.read_bytes() == before
 
 
 def test_nothing_to_cut(folder):
-    folder.cut_records(6)
+    nothing = folder.records_state()
+    folder.cut_records(**nothing)
     assert not folder.records.exists()
+    folder.append({"kind": "train", "step": 6})
+    folder.cut_records(**nothing)
+    assert folder.records.read_bytes() == b""
+
+
+def spoil(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(bytes(content))
+
+
+def test_records_that_are_not_as_they_were_are_refused(folder):
+    folder.append({"kind": "train", "step": 3})
+    kept = folder.records_state()
+    spoil(folder.records, 12)
+    with pytest.raises(BadDataError, match=r"Records must be as they were written\. Found .* damaged"):
+        folder.cut_records(**kept)
+
+
+@pytest.mark.parametrize("place", [0, 20, 27, -3, -30])
+def test_records_of_a_finished_run_are_sealed(folder, place):
+    folder.append({"kind": "train", "step": 3})
+    folder.seal_records()
+    write_sealed(folder.result, {})
+    assert folder.read_records().startswith(b'{"kind": "train", "step": 3}\n{"kind": "end", "sha256": "')
+    spoil(folder.records, place)
+    with pytest.raises(BadDataError, match=r"Records must be as they were written\. Found .* damaged"):
+        folder.read_records()
 
 
 def test_clear_forgets_all_but_the_lock(folder):
@@ -232,12 +266,20 @@ def test_clear_forgets_all_but_the_lock(folder):
 
 def test_status(folder):
     folder.write_status("running", step=5)
-    assert json.loads(folder.status.read_text()) | {"host": ""} == {
-        "state": "running",
-        "process": os.getpid(),
-        "host": "",
-        "step": 5,
-    }
+    found = unsealed(folder.status.read_bytes())
+    assert found == {"state": "running", "process": os.getpid(), "host": socket.gethostname(), "step": 5}
+
+
+def test_a_status_fits_where_the_old_one_stood(folder, monkeypatch):
+    """The disk is full: nothing new can be written, but the old file can be written over."""
+    folder.write_status("running", step=123456, error="x" * 500)
+
+    def full(*_: object) -> None:
+        raise FullDiskError("no room")
+
+    monkeypatch.setattr("iamm.report.records.write_text", full)
+    folder.write_status("failed", error="no room")
+    assert folder.state() == ("failed", "no room")
 
 
 def test_readers_never_see_half_a_file(folder):
@@ -268,8 +310,8 @@ def test_a_failed_write_leaves_the_old_file(folder, monkeypatch):
     def broken(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("iamm.report.records.os.fsync", broken)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr("iamm.files.os.fsync", broken)
+    with pytest.raises(FullDiskError, match="No space"):
         write_text(folder.config, "new")
     assert folder.config.read_text() == "old"
 
@@ -277,7 +319,7 @@ def test_a_failed_write_leaves_the_old_file(folder, monkeypatch):
 def test_finished_once_the_result_is_there(folder):
     assert not folder.finished()
     result = {"test": {"a": {"accuracy": 1 / 3}}, "config": {"seed": 1}}
-    write_json(folder.result, result)
+    write_sealed(folder.result, result)
     assert folder.finished()
     assert read_result(folder.path) == result  # to the last digit
 
@@ -296,7 +338,7 @@ def test_a_bad_result(folder, text):
 
 
 def test_what_a_result_lacks_is_named(folder):
-    write_json(folder.result, {"test": {}, "config": {}, "seed": 1})
+    write_sealed(folder.result, {"test": {}, "config": {}, "seed": 1})
     assert read_result(folder.path, ("seed", "test"))["seed"] == 1
     with pytest.raises(BadDataError, match=r"Found .*result\.json: no data, commit in it\. Run again"):
         read_result(folder.path, ("data", "seed", "commit"))

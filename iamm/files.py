@@ -1,0 +1,103 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from iamm.errors import FullDiskError, OutputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+LEFTOVER = ".tmp"
+"""How a temporary file's name ends."""
+
+
+def write_bytes(path: Path, content: bytes | memoryview, *, previous: Path | None = None) -> None:
+    """A temporary file in the same folder, flushed to disk, then renamed; the folder flushed too.
+
+    Args:
+        path: replaced in one step.
+        content: of the whole file.
+        previous: where the file that is replaced is kept.
+
+    Raises:
+        FullDiskError: there is no room; what was there still is.
+        OutputError: the folder cannot be written.
+    """
+    temporary = path.with_name(path.name + LEFTOVER)
+    with writable(path, len(content)):
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if previous is not None and path.exists():
+                path.replace(previous)
+            temporary.replace(path)
+            flush_folder(path.parent)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """As `write_bytes`, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def flush_folder(folder: Path) -> None:
+    """Renames reach the disk too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed had begun to write."""
+    for file in folder.rglob(f"*{LEFTOVER}"):
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
+def writable(path: Path, needed: int | None = None) -> Iterator[None]:
+    """What the system says of a disk that takes no more, or of a folder that takes nothing, in a line.
+
+    Args:
+        path: of the file that is written, or its folder.
+        needed: bytes, where they are known.
+
+    Raises:
+        FullDiskError: there is no room.
+        OutputError: it must not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"{error.strerror}"
+        if error.errno in FULL:
+            raise FullDiskError(
+                f"A run folder must have room. Found {path}: {message}{room(path, needed)}. Make room, then give the "
+                "same command again."
+            ) from error
+        if error.errno in FORBIDDEN:
+            raise OutputError(
+                f"A run folder must be writable. Found {path}: {message}. Set output_dir=… elsewhere."
+            ) from error
+        raise
+
+
+def room(path: Path, needed: int | None) -> str:
+    """`; needed 5.2 MB, 1.1 MB are free`, as far as that is known."""
+    said = [] if needed is None else [f"needed {needed / 1e6:.3f} MB"]
+    with suppress(OSError):
+        folder = path if path.is_dir() else path.parent
+        said.append(f"{shutil.disk_usage(folder).free / 1e6:.3f} MB are free")
+    return "".join(f"; {part}" if number == 0 else f", {part}" for number, part in enumerate(said))

@@ -1,0 +1,38 @@
+"""JSON that tells whether it is as it was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from iamm.files import write_text
+
+SEAL = 64 + len('"\n}\n')
+"""Bytes of the sum and what closes the JSON behind it."""
+
+
+def sealed(content: Mapping[str, Any]) -> str:
+    """JSON whose last key is the SHA-256 of what stands before it."""
+    text = json.dumps({**content, "sha256": ""}, indent=2, ensure_ascii=False)[: -len('"\n}')]
+    return f'{text}{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'
+
+
+def unsealed(file: bytes) -> dict[str, Any]:
+    """What was sealed; nothing is parsed before the sum is found right.
+
+    Raises:
+        ValueError: it is not as it was written.
+    """
+    text, end = file[:-SEAL], file[-SEAL:]
+    if end != f'{hashlib.sha256(text).hexdigest()}"\n}}\n'.encode():
+        raise ValueError("its SHA-256 is not right")
+    content: dict[str, Any] = json.loads(file)
+    del content["sha256"]
+    return content
+
+
+def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
+    write_text(path, sealed(content))
