@@ -59,6 +59,12 @@ class NoSolutionError(UserError):
     exit_code = 5
 
 
+class DifferentError(UserError):
+    """A repeated run that is not the same to the last bit."""
+
+    exit_code = 6
+
+
 class BadDataError(UserError):
     """A data file that is there, but truncated or malformed."""
 

@@ -8,10 +8,11 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 
 from iamm.cli import interruption
 from iamm.cli.cells import Cell
-from iamm.errors import UserError
+from iamm.cli.command import code_of
 
 LAST_WORDS = 10.0
 """Seconds that an interrupted run has to leave by itself."""
@@ -28,16 +29,18 @@ def run_alone(cell: Cell) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     threading.Thread(target=leave_with_parent, daemon=True).start()
-    try:
-        from iamm.cli.job import train_job
+    sys.exit(code_of(partial(trained, cell), "iamm-train", left))
 
-        train_job(cell)
-    except UserError as error:
-        print(f"iamm-train: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print(f"iamm-train: left by {interruption.name()}; the same command goes on.", file=sys.stderr)
-        sys.exit(interruption.exit_code())
+
+def trained(cell: Cell) -> int:
+    from iamm.cli.job import train_job
+
+    train_job(cell)
+    return 0
+
+
+def left(name: str) -> str:
+    return f"{name}: left by {interruption.name()}; the same command goes on."
 
 
 def leave_with_parent() -> None:

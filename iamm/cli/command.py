@@ -22,17 +22,33 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
     if {"-h", "--help"} & set(sys.argv[1:]):
         return print_help(help_text())
     from iamm.cli import interruption
-    from iamm.errors import UserError
 
     interruption.listen()
+    sys.exit(code_of(run, name, interruption.said))
+
+
+def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> int:
+    """The exit code of a run; a mistake, or what was heard, is said in one line. A defect goes through.
+
+    Args:
+        run: what is done.
+        name: stands before a mistake.
+        left: what is said where a signal asked to leave.
+    """
+    from iamm.cli import interruption
+    from iamm.errors import UserError, missing_package
+
     try:
-        sys.exit(run())
-    except UserError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        return run()
     except KeyboardInterrupt:
-        print(interruption.said(name), file=sys.stderr)
-        sys.exit(interruption.exit_code())
+        print(left(name), file=sys.stderr)
+        return interruption.exit_code()
+    except Exception as error:
+        mistake = error if isinstance(error, UserError) else missing_package(error)
+        if mistake is None:
+            raise
+        print(f"{name}: {mistake}", file=sys.stderr)
+        return mistake.exit_code
 
 
 def print_help(text: str) -> None:

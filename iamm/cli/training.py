@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
     with folder.held():
         try:
-            return run(config, cell, console, datasets, parts)
+            with writable(folder.path), closing(Recorder(folder)) as recorder:
+                return run(config, cell, console, datasets, parts, recorder)
         except BaseException as error:
             with suppress(UserError):  # a disk that takes nothing at all
                 folder.write_status(**last_words(error, folder))
@@ -64,24 +65,25 @@ def last_words(error: BaseException, folder: RunFolder) -> dict[str, Any]:
     return {"state": "failed", "error": str(error) or type(error).__name__}
 
 
-def run(config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset], parts: Parts) -> dict[str, Any]:
+def run(
+    config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset], parts: Parts, recorder: Recorder
+) -> dict[str, Any]:
+    """From where the run stands to its end."""
     folder = cell.folder
     if config.rerun:
         folder.clear()
-    recorder = Recorder(folder)
     data = {dataset.name: dataset.checksum() for dataset in datasets}
     conditions = Conditions(config.threads, str(parts.device), data)
     keeper = keeper_of(config, folder, parts, conditions, recorder)
     state, warning = keeper.take_up()
     if not folder.kept():
         folder.clear()
-    for notice in (warning, *conditions.notices):
-        if notice:
-            console.print(f"note: {notice}", soft_wrap=True, highlight=False)
+    for notice in filter(None, (warning, *conditions.notices)):
+        console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     folder.write_status("running", step=state.step)
     write_text(folder.config, OmegaConf.to_yaml(config))
     forget_peak(parts.device)
-    with ProgressLine(console, config.epochs) as line, writable(folder.path), interruption.deferred():
+    with ProgressLine(console, config.epochs) as line, interruption.deferred():
         state = fit(
             parts.model,
             datasets,
@@ -96,8 +98,7 @@ def run(config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset
             state=state,
             keeper=keeper,
         )
-    with writable(folder.path):
-        return finish(config, cell, datasets, parts, recorder, conditions, state)
+    return finish(config, cell, datasets, parts, recorder, conditions, state)
 
 
 def keeper_of(
@@ -147,9 +148,10 @@ def finish(
         heads=config.log.attention,
     )
     recorder.hparams(hparam_choices(config, cell.choices), tested.measures)
-    recorder.close()
-    result = result_values(config, cell, datasets, parts, state, tested)
-    result["notices"] += [*conditions.notices, *skipped(state), *notes]
+    recorder.finish()
+    notices = [notice for dataset in datasets for notice in dataset.notices]
+    notices += [*conditions.notices, *skipped(state), *notes]
+    result = {**result_values(config, cell, parts, state, tested), "notices": notices, "data": conditions.data}
     write_sealed(folder.result, result)
     folder.write_status("finished", step=state.step)
     return result
@@ -182,7 +184,6 @@ def hparam_choices(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, 
 def result_values(
     config: DictConfig,
     cell: Cell,
-    datasets: list[Dataset],
     parts: Parts,
     state: RunState,
     tested: Evaluation,
@@ -203,13 +204,11 @@ def result_values(
         "peak_memory_mib": peak_memory_mib(parts.device),
         "seed": config.seed,
         "threads": config.threads,
-        "instructions": instructions(),
         "device": str(parts.device),
         "choices": dict(cell.choices),
-        "notices": [notice for dataset in datasets for notice in dataset.notices],
-        "data": {dataset.name: dataset.checksum() for dataset in datasets},
         "bleu_signature": bleu(["a"], ["a"])[1],
         "versions": versions(),
+        "instructions": instructions(),
         "commit": commit(Path(__file__).parent),
         "config": dict(cell.values),
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,11 @@ from iamm.report.records import RunFolder, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from torch.utils.tensorboard.writer import SummaryWriter
 
     from iamm.engine.evaluate import Evaluation
     from iamm.engine.observer import Conflict, Interval
     from iamm.engine.plan import RunState
+    from iamm.report.events import Events
 
 
 def tag(phase: str, measure: str, *scene: str) -> str:
@@ -40,17 +40,15 @@ class Recorder:
         self.step = 0
 
     @cached_property
-    def writer(self) -> SummaryWriter:
-        """Begins a file of its own; a TensorBoard that looks on drops what it has seen of later steps."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of TensorBoard's own imports
-            from torch.utils.tensorboard.writer import SummaryWriter
+    def events(self) -> Events:
+        """Begins a file of its own."""
+        from iamm.report.events import Events
 
-            return SummaryWriter(str(self.folder.path), purge_step=self.step + 1 if self.step else None)
+        return Events(self.folder, self.step)
 
     def state_dict(self) -> dict[str, Any]:
         """Sizes of all files, and the SHA-256 of the records."""
-        self.writer.flush()
+        self.events.flush()
         sizes = {path.name: path.stat().st_size for path in self.folder.events()}
         return {"step": self.step, "events": sizes, "records": self.folder.records_state()}
 
@@ -68,13 +66,19 @@ class Recorder:
                 os.truncate(path, state["events"][path.name])
         self.step = int(state["step"])
 
-    def close(self) -> None:
-        self.writer.close()
+    def finish(self) -> None:
+        """Everything is told."""
+        self.events.flush()
         self.folder.seal_records()
 
+    def close(self) -> None:
+        """However the run ended; what could not be written was said before."""
+        if "events" in vars(self):
+            with suppress(OSError):
+                self.events.close()
+
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        for name, value in values.items():
-            self.writer.add_scalar(name, value, step)
+        self.events.scalars(values, step)
 
     def trained(self, told: Interval) -> None:
         self.step = told.step
@@ -103,7 +107,7 @@ class Recorder:
     def write_texts(self, phase: str, evaluation: Evaluation, step: int) -> None:
         """Some written sentences beside their references, as a table."""
         for scene, pairs in written_texts(evaluation).items():
-            self.writer.add_text(tag(phase, "written", scene), text_table(pairs), step)
+            self.events.text(tag(phase, "written", scene), text_table(pairs), step)
 
     def examples(self, evaluation: Evaluation) -> None:
         """The same sentences as a file, for reports."""
@@ -114,8 +118,9 @@ class Recorder:
     def picture(self, name: str, figure: Figure, step: int) -> None:
         """A figure into TensorBoard, and as a PNG into the run folder."""
         self.folder.pictures.mkdir(exist_ok=True)
-        figure.savefig(self.folder.pictures / f"{name.replace('/', '-')}.png", dpi=110)
-        self.writer.add_figure(name, figure, step)
+        path = self.folder.pictures / f"{name.replace('/', '-')}.png"
+        figure.savefig(path, dpi=110)
+        self.events.picture(name, path.read_bytes(), step)
 
     def attention(self, content: Mapping[str, Any]) -> None:
         """The numbers behind the pictures, on one line: a program reads them."""
@@ -123,12 +128,12 @@ class Recorder:
         write_text(self.folder.attention, json.dumps(content, ensure_ascii=False) + "\n")
 
     def hparams(self, choices: Mapping[str, Any], measures: Mapping[str, Mapping[str, float]]) -> None:
-        """The hparams tab, in this run's own folder (the writer's own method would make another run)."""
+        """The hparams tab, in this run's own folder."""
         from torch.utils.tensorboard.summary import hparams
 
         plain = {key: value if isinstance(value, (bool, int, float)) else str(value) for key, value in choices.items()}
         for summary in hparams(plain, measure_values("test", measures)):
-            self.writer._get_file_writer().add_summary(summary)
+            self.events.add(summary)
 
 
 def measure_values(phase: str, measures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

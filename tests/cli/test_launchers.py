@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 
 from iamm.cli.cells import Cell, write_cell
 from iamm.cli.launch import PLANNED, cleared, launcher_words, planned_file, reason, split
 from iamm.cli.mistakes import missing_plugin
 from iamm.cli.sweep import watch
-from iamm.errors import BadDataError, OutputError
+from iamm.errors import BadDataError, MissingPackageError, OutputError
 from iamm.report.records import RunFolder
 
 LAUNCHERS = {
@@ -59,6 +62,7 @@ def mine(tmp_path, monkeypatch):
     for name in ("aborts", "tells"):
         (folder / f"{name}.yaml").write_text(f"# Of a test.\n_target_: bad.{name}\n_partial_: true\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("IAMM_ALLOW", "bad")
     return tmp_path / "mine"
 
 
@@ -78,7 +82,7 @@ def result(run: Path) -> dict:
 def records(run: Path) -> list:
     """All that is recorded but times."""
     lines = (run / "records.jsonl").read_text().splitlines()
-    return [(r["kind"], r["step"], r["values"]) for r in map(json.loads, lines)]
+    return [(r["kind"], r["step"], r["values"]) for r in map(json.loads, lines[:-1])]  # the last one seals
 
 
 def a_cell(tmp_path: Path, **more: object) -> Cell:
@@ -209,9 +213,12 @@ def test_words():
 
 
 def test_a_part_that_is_not_installed():
-    found = missing_plugin("In 'config': Could not find 'hydra/launcher/submitit_slurm'\n")
-    assert found == (
-        "`hydra/launcher` must be installed. Found submitit_slurm: install the extra submitit, see docs/submitit.md."
+    with pytest.raises(MissingPackageError) as error:
+        missing_plugin("In 'config': Could not find 'hydra/launcher/submitit_slurm'\n")
+    assert error.value.exit_code == 69
+    assert str(error.value) == (
+        "`hydra/launcher=submitit_slurm` needs an optional package. Found no hydra-submitit-launcher: "
+        "install it with: pip install 'iamm[submitit]' (docs/submitit.md tells more)."
     )
     assert missing_plugin("Could not find 'hydra/sweeper/optunna'") == (
         '`hydra/sweeper` must be one of its choices. Found optunna. Did you mean "optuna"? Choices: basic, optuna.'
@@ -219,6 +226,38 @@ def test_a_part_that_is_not_installed():
     assert missing_plugin("Could not find 'fusion/mine'") is None
     for part in ("joblib", "submitit", "ray", "optuna"):
         assert (Path(__file__).parents[2] / "docs" / f"{part}.md").exists()
+
+
+EXTRAS = [
+    ("hydra/launcher=joblib", "hydra-joblib-launcher", "joblib"),
+    ("hydra/launcher=submitit_local", "hydra-submitit-launcher", "submitit"),
+    ("hydra/launcher=submitit_slurm", "hydra-submitit-launcher", "submitit"),
+    ("hydra/launcher=ray", "hydra-ray-launcher", "ray"),
+    ("hydra/sweeper=optuna", "hydra-optuna-sweeper", "optuna"),
+]
+
+
+@pytest.mark.parametrize(("word", "package", "extra"), EXTRAS)
+def test_a_part_that_is_not_installed_says_what_to_install(word, package, extra, command, monkeypatch, tmp_path):
+    """As where the package is not there, whose plugin would have told Hydra of its configuration."""
+    group, name = word.removeprefix("hydra/").split("=")
+    Plugins.instance()
+    monkeypatch.delitem(ConfigStore.instance().repo["hydra"].get(group, {}), f"{name}.yaml", raising=False)
+    answer = command("-m", word, "seed=0,1")
+    assert answer.code == 69
+    assert answer.err == (
+        f"iamm-train: `{word}` needs an optional package. Found no {package}: "
+        f"install it with: pip install 'iamm[{extra}]' (docs/{extra}.md tells more).\n"
+    )
+    assert not list(tmp_path.glob("outputs/*/log.txt"))
+
+
+def test_extras_are_those_of_the_project():
+    """Each has a package of the name that is told."""
+    told = {extra: package for _, package, extra in EXTRAS}
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    for extra, package in told.items():
+        assert re.search(rf'^{extra} = \[\s*"{package}>=', project, flags=re.MULTILINE)
 
 
 def test_a_run_that_starts_anew_is_cleared_once(tmp_path):

@@ -39,6 +39,7 @@ def test_intervals_and_validations_are_in_both_places(folder, interval, evaluati
     recorder.trained(interval(2))
     recorder.trained(interval(4))
     recorder.validated(RunState(step=4, epoch=1, seconds=2.5), evaluation)
+    recorder.finish()
     recorder.close()
     events = read(folder.path)
     assert points(events, "train/loss/a") == [(2, 0.5), (4, 0.25)]
@@ -67,6 +68,7 @@ def test_intervals_and_validations_are_in_both_places(folder, interval, evaluati
 def test_sentences_beside_their_references(folder, evaluation, read):
     recorder = Recorder(folder)
     recorder.write_texts("val", evaluation, 4)
+    recorder.finish()
     recorder.close()
     events = read(folder.path)
     assert events.Tags()["tensors"] == ["val/written/b/text_summary"]
@@ -85,6 +87,7 @@ def test_hparams_stand_in_the_runs_own_folder(folder, evaluation, read):
     recorder = Recorder(folder)
     recorder.evaluated("test", 6, 2, evaluation, seconds=3.0)
     recorder.hparams({"model": "iamm", "lr": 0.5, "clip": None, "fused": True}, evaluation.measures)
+    recorder.finish()
     recorder.close()
     events = read(folder.path)
     assert points(events, "test/accuracy/a") == [(6, 0.5)]
@@ -122,19 +125,20 @@ def test_a_resumed_run_shows_no_doubled_points(folder, interval, evaluation, rea
     first.trained(interval(6))
     first.state_dict()
     first.trained(interval(8))
-    first.writer.close()
+    first.events.close()
     for _ in range(2):
         again = Recorder(folder)
         again.load_state_dict(kept)
         for step in (6, 8, 10):
             again.trained(interval(step))
         again.evaluated("test", 10, 1, evaluation, seconds=3.0)
-        again.writer.close()
+        again.events.close()
     assert len(folder.events()) == 2  # the second life's file is gone
     last = Recorder(folder)
     last.load_state_dict(kept)
     for step in (6, 8):
         last.trained(interval(step))
+    last.finish()
     last.close()
     events = read(folder.path)
     assert [step for step, _ in points(events, "train/loss/a")] == [2, 4, 6, 8]
@@ -149,6 +153,7 @@ def test_a_resumed_run_shows_no_doubled_points(folder, interval, evaluation, rea
 def test_a_picture_is_in_both_places(folder, read):
     recorder = Recorder(folder)
     recorder.picture("val/attention/a", words_figure(torch.rand(2, 3), ["x", "y"], ["a", "b", "c"]), 7)
+    recorder.finish()
     recorder.close()
     assert (folder.pictures / "val-attention-a.png").read_bytes().startswith(b"\x89PNG")
     events = read(folder.path)
@@ -159,6 +164,7 @@ def test_a_picture_is_in_both_places(folder, read):
 def test_the_numbers_of_pictures_lie_beside_them(folder):
     recorder = Recorder(folder)
     recorder.attention({"é": [{"head": [[0.25]]}]})
+    recorder.finish()
     recorder.close()
     text = (folder.pictures / "attention.json").read_text(encoding="utf-8")
     assert text == '{"é": [{"head": [[0.25]]}]}\n'
