@@ -2,33 +2,136 @@
 
 from __future__ import annotations
 
-import gzip
+import errno
+import os
+import re
+import stat
 import zlib
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from iamm.errors import BadDataError, MissingDataError
 
+LARGEST, LARGEST_TEXT = 1 << 26, 1 << 24
+"""Bytes of an unpacked file: the largest published ones have 47 MB (pictures) and 2 MB (texts)."""
+MOST_LINES, LONGEST_LINE = 100_000, 2_000
+"""Of a text, in lines and characters: the published ones have 29,000 and 908."""
+NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ufffd]")
+"""Signs that no text has: control characters, a byte order mark, and what stands for bytes that were lost."""
+NO_FILE = (errno.EISDIR, errno.ELOOP, errno.ENXIO)
+"""Something is there, but a folder, links in a circle or a socket."""
 
-def read_gzip(data_dir: str | None, name: str) -> bytearray:
-    """The unpacked content of `data_dir/name`.
+
+def read_gzip(data_dir: str | None, name: str, limit: int = LARGEST) -> bytearray:
+    """The unpacked content of `data_dir/name`, which may have `limit` bytes.
 
     Raises:
         MissingDataError: no such file, or none that may be read.
-        BadDataError: not gzip, cut short, or damaged.
+        BadDataError: no plain file, not gzip, cut short, damaged, too large, or with more behind its end.
     """
-    content = bytearray()
-    try:
-        with gzip.open(Path(data_dir or "") / name) as file:
-            while part := file.read1(1 << 20):
-                content += part
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        place = f"byte {len(content):,}, line {content.count(10) + 1:,}"
-        raise BadDataError(f"{name} must be a whole gzip file. Found at {place}: {error} Get it again.") from error
-    except OSError as error:
-        raise MissingDataError(missing(data_dir, name, error)) from error
+    content, fault = unpacked(data_dir, name, limit)
+    if fault:
+        raise BadDataError(f"{name} must be a whole gzip file. Found at byte {len(content) + 1:,}: {fault}.")
     return content
+
+
+def read_lines(data_dir: str | None, name: str) -> list[str]:
+    r"""The lines of a packed text in UTF-8; `\n` or `\r\n` alone ends one, and none is empty.
+
+    Raises:
+        MissingDataError, BadDataError: as `read_gzip`; and what is no text, with its line and column, both from 1 on.
+    """
+    content, fault = unpacked(data_dir, name, LARGEST_TEXT)
+    if fault:
+        last = content[content.rfind(b"\n") + 1 :].decode(errors="replace")
+        raise bad_text(name, "be a whole gzip file", fault, content.count(b"\n") + 1, len(last) + 1)
+    lines = content.removesuffix(b"\n").split(b"\n", MOST_LINES)
+    if len(lines) > MOST_LINES:
+        raise bad_text(name, f"have at most {MOST_LINES:,} lines", "one more", MOST_LINES + 1, 1)
+    return [text_of(name, line, number) for number, line in enumerate(lines, start=1)]
+
+
+def text_of(name: str, line: bytearray, number: int) -> str:
+    """One line, checked."""
+    try:
+        text = line.decode().removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise bad_text(name, "be UTF-8", error.reason, number, len(line[: error.start].decode()) + 1) from error
+    if sign := NO_TEXT.search(text):
+        found = f"U+{ord(sign[0]):04X}"
+        raise bad_text(name, "be text, without control characters", found, number, sign.start() + 1)
+    if len(text) > LONGEST_LINE:
+        rule = f"have at most {LONGEST_LINE:,} characters in a line"
+        raise bad_text(name, rule, f"{len(text):,}", number, LONGEST_LINE + 1)
+    if not text.strip():
+        raise bad_text(name, "have a text in each line", "none", number, 1)
+    return text
+
+
+def bad_text(name: str, rule: str, found: str, line: int, column: int) -> BadDataError:
+    """Where a text is not what it must be."""
+    return BadDataError(f"{name} must {rule}. Found {found} in line {line:,}, column {column:,}: get it again.")
+
+
+def unpacked(data_dir: str | None, name: str, limit: int) -> tuple[bytearray, str]:
+    """What can be unpacked, and what is wrong with what follows, if anything is."""
+    with opened(data_dir, name) as file:
+        if os.fstat(file.fileno()).st_size > 2 * limit:
+            return bytearray(), f"a file of more than {2 * limit:,} bytes"
+        return unpack(file, limit)
+
+
+def unpack(file: BinaryIO, limit: int) -> tuple[bytearray, str]:
+    """The same for an open file of one gzip member, as all published ones are."""
+    content, member = bytearray(), zlib.decompressobj(wbits=31)  # 31: a gzip header, and its checksum at the end
+    try:
+        while not member.eof and len(content) <= limit and (part := file.read(1 << 13)):
+            before = member.copy()
+            content += member.decompress(part, limit + 1 - len(content))
+        more = member.unused_data or file.read(1)
+    except zlib.error as error:
+        return content + up_to_fault(before, part), str(error)
+    except OSError as error:
+        return content, str(error)
+    faults = {
+        f"more than {limit:,} bytes, unpacked": len(content) > limit,
+        "an early end": not member.eof,
+        "more behind its end": more,
+        "nothing in it": not content,
+    }
+    return content, next((fault for fault, found in faults.items() if found), "")
+
+
+def up_to_fault(member: zlib._Decompress, part: bytes) -> bytearray:
+    """What can be unpacked of a damaged part, byte by byte."""
+    content = bytearray()
+    with suppress(zlib.error):
+        for index in range(len(part)):
+            content += member.decompress(part[index : index + 1])
+    return content
+
+
+def opened(data_dir: str | None, name: str) -> BinaryIO:
+    """The file, a plain one: from a pipe or a device there is no end of reading."""
+    try:
+        file = open(Path(data_dir or "") / name, "rb", opener=without_waiting)  # noqa: SIM115  # handed on, open
+    except OSError as error:
+        if error.errno in NO_FILE:
+            raise BadDataError(f"{name} must be a file. Found: {error.strerror}. Get it again.") from error
+        raise MissingDataError(missing(data_dir, name, error)) from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise BadDataError(f"{name} must be a file. Found a pipe or a device: get it again.")
+    return file
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """Opening a pipe waits for a writer, unless told not to."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def missing(data_dir: str | None, name: str, error: OSError) -> str:
     where = f"Looked in {Path(data_dir).absolute()} ({error.strerror})" if data_dir else "`data_dir` is not set"
-    return f"This data set needs {name}. {where}: set data_dir=… or IAMM_DATA_DIR to the folder that holds it."
+    told = "set data_dir=… or IAMM_DATA_DIR to the folder that holds it, or get it with iamm-data"
+    return f"This data set needs {name}. {where}: {told}."

@@ -35,11 +35,13 @@ def idx_scene(
         ValueError: more examples wanted than there are.
     """
     pictures, labels = read_pair(data_dir, f"{folder}/{FILES['train']}", len(classes))
+    tests = read_pair(data_dir, f"{folder}/{FILES['test']}", len(classes))
+    require_one_size(folder, pictures, tests[0])
     held_out, rest = hold_out(len(labels), random_generator(seed, folder, "validation"), validation, train)
     splits = {
         "train": picture_split(pictures[rest], labels[rest]),
         "validation": picture_split(pictures[held_out], labels[held_out]),
-        "test": picture_split(*read_pair(data_dir, f"{folder}/{FILES['test']}", len(classes))),
+        "test": picture_split(*tests),
     }
     return Scene(name, "image", "classification", splits, classes=classes)
 
@@ -72,11 +74,22 @@ def read_pair(data_dir: str | None, stem: str, classes: int) -> tuple[np.ndarray
             f"{label_file} must have a label for each picture of {picture_file}. "
             f"Found {len(labels):,} labels, {len(pictures):,} pictures: get both again."
         )
-    if labels.max(initial=0) >= classes:
+    if labels.max() >= classes:
+        first = int((labels >= classes).argmax())
         raise BadDataError(
-            f"{label_file} must have labels from 0 to {classes - 1}. Found {labels.max()}: get it again."
+            f"{label_file} must have labels from 0 to {classes - 1}. "
+            f"Found {labels[first]} as label {first + 1:,}: get it again."
         )
     return pictures, labels
+
+
+def require_one_size(folder: str, train: np.ndarray, test: np.ndarray) -> None:
+    """All pictures (N, height, width) have the height and width of the others."""
+    if train.shape[1:] != test.shape[1:]:
+        raise BadDataError(
+            f"{folder} must have pictures of one size. "
+            f"Found {train.shape[1:]} in train, {test.shape[1:]} in test: get all four files again."
+        )
 
 
 def read_idx(data_dir: str | None, name: str, dimensions: int) -> np.ndarray:
@@ -89,6 +102,8 @@ def read_idx(data_dir: str | None, name: str, dimensions: int) -> np.ndarray:
         raise BadDataError(f"{name} must have a header of {start} bytes. Found {len(content)}: get it again.")
     shape = tuple(np.frombuffer(content, ">u4", dimensions, offset=4).tolist())
     size = start + math.prod(shape)
+    if 0 in shape:
+        raise BadDataError(f"{name} must have sizes of at least 1. Found {shape}: get it again.")
     if len(content) != size:
         raise BadDataError(f"{name} must have {size:,} bytes for {shape}. Found {len(content):,}: get it again.")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

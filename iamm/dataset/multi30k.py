@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from iamm.dataset.base import Dataset, Scene, Split, require_count, shared_notices
-from iamm.dataset.files import read_gzip
+from iamm.dataset.files import read_lines
 from iamm.dataset.vocabulary import (
     UNKNOWN,
     SubwordVocabulary,
@@ -23,6 +23,8 @@ from iamm.errors import BadDataError, nearest
 
 LANGUAGES = ("en", "de", "fr", "cs")
 FOLDER = "multi30k/task1/raw"
+Row = tuple[list[int], list[int]]
+"""The ids of a source text and of its translation."""
 
 
 class Pairs(NamedTuple):
@@ -82,8 +84,9 @@ class Multi30kDataset(Dataset):
         texts["train"] = Pairs(*(side[:train] for side in texts["train"]))
         texts = {split: tidied(pairs, lowercase, words=subwords is None) for split, pairs in texts.items()}
         vocabularies = learnt(texts["train"], subwords, min_count)
-        splits = {split: encoded(pairs, vocabularies) for split, pairs in texts.items()}
-        splits["train"], notices = without_long(splits["train"], max_length, name)
+        ids = {split: encoded(pairs, vocabularies) for split, pairs in texts.items()}
+        ids["train"], notices = without_long(ids["train"], max_length, name)
+        splits = {split: pair_split(rows) for split, rows in ids.items()}
         scene = Scene(name, "text", "generation", splits, source=vocabularies[0], target=vocabularies[1])
         notices += (*sentence_notices(name, texts), *unknown_notices(name, splits))
         super().__init__(name, (scene,), batch_size, batch_tokens, notices)
@@ -112,21 +115,6 @@ def read_pairs(data_dir: str | None, stem: str, source: str, target: str) -> Pai
     return pairs
 
 
-def read_lines(data_dir: str | None, name: str) -> list[str]:
-    r"""The lines; `\n` alone ends one."""
-    content = read_gzip(data_dir, name)
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BadDataError(f"{name} must be UTF-8. Found {error.reason} in line {line:,}: get it again.") from error
-    lines = text.removesuffix("\n").split("\n")
-    for index, text in enumerate(lines):
-        if not text.strip():
-            raise BadDataError(f"{name} must have a text in each line. Found none in line {index + 1:,}: mend it.")
-    return lines
-
-
 def tidied(pairs: Pairs, lowercase: bool, *, words: bool) -> Pairs:
     """Both sides normalised; with `words`, punctuation stands apart."""
     sides = ([normalised(text, lowercase=lowercase) for text in side] for side in pairs)
@@ -142,22 +130,25 @@ def learnt(train: Pairs, subwords: int | None, min_count: int) -> tuple[Vocabula
     return joint, joint
 
 
-def encoded(pairs: Pairs, vocabularies: tuple[Vocabulary, Vocabulary]) -> Split:
-    source, target = (vocabulary.encode_all(side) for vocabulary, side in zip(vocabularies, pairs, strict=True))
-    return Split(padded(source), framed(target), torch.ones(len(source), dtype=torch.bool))
+def encoded(pairs: Pairs, vocabularies: tuple[Vocabulary, Vocabulary]) -> list[Row]:
+    sides = (vocabulary.encode_all(side) for vocabulary, side in zip(vocabularies, pairs, strict=True))
+    return list(zip(*sides, strict=True))
 
 
-def without_long(split: Split, max_length: int, name: str) -> tuple[Split, tuple[str, ...]]:
-    """The pairs of at most `max_length` tokens on both sides, BOS and EOS not counted, and a notice of the others."""
-    source, target = (split.inputs > 0).sum(1), (split.targets > 0).sum(1) - 2  # (N,)
-    short = (source <= max_length) & (target <= max_length)  # (N,)
-    if short.all():
-        return split, ()
-    rows = short.nonzero().squeeze(1)
-    left_out = f"{len(split) - len(rows):,} of {len(split):,} train pairs"
+def without_long(rows: list[Row], max_length: int, name: str) -> tuple[list[Row], tuple[str, ...]]:
+    """The pairs of at most `max_length` tokens on both sides, and a notice of the others."""
+    short = [row for row in rows if max(map(len, row)) <= max_length]
+    if not short:
+        least = min(max(map(len, row)) for row in rows)
+        raise ValueError(f"`max_length` must leave a train pair: {least} at least. Found {max_length}.")
+    left_out = f"{len(rows) - len(short):,} of {len(rows):,} train pairs"
     notice = f"{name}: {left_out} are left out: longer than {max_length} tokens."
-    inputs, targets = split.inputs[rows, :max_length], split.targets[rows, : max_length + 2]
-    return Split(inputs, targets, split.present[rows]), (notice,)
+    return short, (notice,) if len(short) < len(rows) else ()
+
+
+def pair_split(rows: list[Row]) -> Split:
+    source, target = zip(*rows, strict=True)
+    return Split(padded(source), framed(target), torch.ones(len(rows), dtype=torch.bool))
 
 
 def sentence_notices(name: str, texts: Mapping[str, Pairs]) -> list[str]:

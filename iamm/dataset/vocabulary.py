@@ -16,6 +16,7 @@ from torch import Tensor
 
 PAD, BOS, EOS, UNKNOWN = 0, 1, 2, 3
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
+LONGEST_TEXT = 1 << 20  # bytes: no text is left out, as sentencepiece does with those of more than 4,192
 UNKNOWN_SURFACE = "⁇"  # what UNKNOWN is decoded to: one token for BLEU, and in no text
 
 
@@ -107,6 +108,7 @@ class SubwordVocabulary(Vocabulary):
             model_writer=model,
             model_type="bpe",
             vocab_size=size,
+            max_sentence_length=LONGEST_TEXT,
             hard_vocab_limit=False,
             character_coverage=1.0,
             normalization_rule_name="identity",

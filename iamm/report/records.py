@@ -153,7 +153,8 @@ class RunFolder:
         try:
             write_text(self.status, text)
         except FullDiskError:
-            with self.status.open("r+" if self.status.exists() else "w", encoding="utf-8") as file:
+            mode = "r+" if self.status.exists() else "w"
+            with writable(self.status), self.status.open(mode, encoding="utf-8") as file:
                 file.write(text)
                 file.truncate()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from omegaconf import DictConfig
 from iamm.cli.build import build, build_datasets
 from iamm.cli.check import check
 from iamm.engine.fit import fit
-from iamm.errors import ConfigError
+from iamm.engine.keeper import FileKeeper
+from iamm.engine.plan import RunState
+from iamm.errors import ConfigError, MissingDataError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 OTHER_DECODER = ["+attention@mine=multi_head", "head.generation.own=${mine}"]  # one that can be causal
@@ -68,6 +71,57 @@ def trained(config: DictConfig) -> None:
 def test_a_choice_trains_a_step(choice):
     warm = ["schedule.warmup=5"] if choice == "schedule=inverse_square_root" else []
     trained(composed(choice, *warm))
+
+
+LONGER = ["epochs=2", "steps=3"]
+ALIKE = re.compile("multi30k_(?!de_en$)")  # other languages of one data set
+LISTS = {"augment": "[{}]", "dataset": "[shapes,{}]"}
+EVERY = [
+    f"{group}={LISTS.get(group, '{}').format(name)}"
+    for group in ("attention", "augment", "dataset", "fusion", "optimizer", "schedule", "weighting")
+    for name in names(group)
+    if not ALIKE.match(name) and (group, name) != ("dataset", "shapes")
+]
+
+
+class LeftAfterFour(FileKeeper):
+    """Is asked to leave in the second epoch."""
+
+    def due(self, state: RunState) -> bool:
+        return state.step == 4
+
+
+@pytest.mark.parametrize("choice", EVERY)
+def test_a_choice_goes_on_to_the_same_bits(choice, tmp_path):
+    """Left after the fourth of six steps, and taken up by parts that are built anew."""
+    warm = ["schedule.warmup=5"] if choice == "schedule=inverse_square_root" else []
+    config = composed(choice, *LONGER, *warm)
+    try:
+        datasets = build_datasets(config) if "dataset" in choice else shapes()
+    except MissingDataError as error:
+        pytest.skip(str(error))
+    files = [tmp_path / f"{name}.pt" for name in ("last", "previous", "best")]
+
+    def train(kind: type[FileKeeper]) -> tuple[dict, RunState]:
+        parts = build(config, datasets)
+        kept = {"model": parts.model, "optimizer": parts.optimizer, "weighting": parts.weighting}
+        keeper = kind(*files, parts.model, kept, asked=lambda: kind is LeftAfterFour)
+        options = {"seed": 0, "device": parts.device, "augment": parts.augment, "keeper": keeper}
+        options["state"] = keeper.take_up()[0]
+        try:
+            state = fit(parts.model, datasets, parts.weighting, parts.optimizer, parts.schedule, parts.plan, **options)
+        except KeyboardInterrupt:
+            return {}, keeper.take_up()[0]
+        return {name: part.state_dict() for name, part in kept.items()}, state
+
+    whole, end = train(FileKeeper)
+    for file in files:
+        file.unlink(missing_ok=True)
+    left = train(LeftAfterFour)[1]
+    assert (left.step, left.epoch, left.done) == (4, 1, 1)
+    again, late = train(FileKeeper)
+    assert (late.step, late.best_epoch, late.best_quality) == (end.step, end.best_epoch, end.best_quality)
+    torch.testing.assert_close(again, whole, rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("model", names("model"))

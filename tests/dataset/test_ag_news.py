@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from iamm.dataset.ag_news import CLASSES, FILE, AgNewsDataset, Story, read_stories, split_rows, tidied, words_of
+from iamm.dataset.ag_news import (
+    CLASSES,
+    FILE,
+    AgNewsDataset,
+    Story,
+    fields_of,
+    read_stories,
+    split_rows,
+    tidied,
+    words_of,
+)
 from iamm.dataset.base import SPLITS
 from iamm.dataset.vocabulary import UNKNOWN, SubwordVocabulary, WordVocabulary
 from iamm.errors import BadDataError, MissingDataError
@@ -61,6 +71,11 @@ def test_rows_become_classes_and_texts(folder):
     assert texts(made(folder, lowercase=False), "test")[0].endswith(
         f". A {TOPICS[rows['test'][0] % 4]} of number {rows['test'][0]}"
     )
+
+
+def test_fields_with_quotes_and_without():
+    assert fields_of('1,"say ""hi"", all",plain, \'', 7) == [(1, "1"), (3, 'say "hi", all'), (21, "plain"), (27, " '")]
+    assert fields_of('"",', 7) == [(1, ""), (4, "")]
 
 
 def test_each_row_stands_in_one_split_and_each_class_in_equal_parts():
@@ -152,19 +167,21 @@ def test_texts_that_are_the_same_when_cut_are_told(folder):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b'"1","a","b"\n"2","c"\n', r"have a class from 1 to 4, .* Found 2 fields in line 2: "),
-        (b'"1","a","b"\n"0","c","d"\n', r"have a class from 1 to 4, .* Found class '0', .* in line 2: "),
-        (b'"one","c","d"\n', r"have a class from 1 to 4, .* Found class 'one', .* in line 1: "),
-        (b'"1","a","b"\n"3","  ","dog"\n', r"have a class .* Found class '3', texts of 0 and 3 characters in line 2: "),
-        (b'"1","a","b"\n\n', r"have a class from 1 to 4, .* Found 0 fields in line 2: "),
-        (b'"1","a","b"\n"2","a" b,"c"\n', r"be comma-separated, texts in quotes\. Found in line 2: "),
-        (
-            b'"1","a","b"\n"2","c","d\n',
-            r"be comma-separated, texts in quotes\. Found in line 2: unexpected end of data",
-        ),
-        (b'"1","a","b"\n"2","c","d\xff"\n', r"be UTF-8\. Found invalid start byte in line 2: "),
+        (b'"1","a","b"\n"2","c"\n', r"have a class from 1 to 4, .* Found 2 fields in line 2, column 8: "),
+        (b'"1","a","b"\n"2","c","d","e"\n', r"have a class .* Found 4 fields in line 2, column 13: "),
+        (b'"1","a","b"\n"0","c","d"\n', r"have a class from 1 to 4, .* Found class '0' in line 2, column 1: "),
+        (b'"one","c","d"\n', r"have a class from 1 to 4, .* Found class 'one' in line 1, column 1: "),
+        ('"1","a","b"\n"٣","c","d"\n'.encode(), r"have a class .* Found class '٣' in line 2, column 1: "),
+        (b'"1","a","b"\n"3","  ","dog"\n', r"have a class .* Found an empty text in line 2, column 5: "),
+        (b'"1","a","b"\n\n', r"have a text in each line\. Found none in line 2, column 1: "),
+        (b'"1","a","b"\n"2","a" b,"c"\n', r"be comma-separated, .* Found '\"a\" b,\"c\"' in line 2, column 5: "),
+        ('"1","ä","b"\n"2","ö","d\n'.encode(), r"be comma-separated, .*\. Found '\"d' in line 2, column 9: "),
+        (b'"1","a","b"\n"2","c\n', r"be comma-separated, .* Found '\"c' in line 2, column 5: "),
+        (b'"1","a","b"\n=cmd|\' /C calc\'!A0,"c","d"\n', r"have a class .* Found class .* in line 2, column 1: "),
+        ('"1","a","b"\n"2","ö","d'.encode() + b'\xff"\n', r"be UTF-8\. .* byte in line 2, column 11: "),
+        (b'"1","a","b"\n"2","c","d\0"\n', r"be text, .* Found U\+0000 in line 2, column 11: "),
         (b'"1","a","b"\n', r"have more than 1,600 stories\. Found 1: "),
-        (b"", r"have more than 1,600 stories\. Found 0: "),
+        (b"", r"be a whole gzip file\. Found nothing in it in line 1, column 1: "),
     ],
 )
 def test_bad_rows_are_named(folder, content, found):
@@ -176,7 +193,9 @@ def test_bad_rows_are_named(folder, content, found):
 def test_cut_and_missing_files_are_named(folder, tmp_path):
     path = folder / FILE
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(BadDataError, match=rf"^{FILE} must be a whole gzip file. Found at .*line \d"):
+    with pytest.raises(
+        BadDataError, match=rf"^{FILE} must be a whole gzip file. Found an early end in line 1,704, column 1: "
+    ):
         made(folder)
     with pytest.raises(MissingDataError, match=rf"needs {FILE}\. Looked in .*: set data_dir=… or IAMM_DATA_DIR"):
         made(tmp_path / "elsewhere")

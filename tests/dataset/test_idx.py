@@ -75,13 +75,15 @@ GOOD = HEADER + bytes(30)
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", r"must begin with 00 00 08 03. Found : "),
         (GOOD[:2], r"must begin with 00 00 08 03. Found 00 00: "),
         (b"\0\0\x0d\3" + GOOD[4:], r"must begin with 00 00 08 03. Found 00 00 0d 03: "),
         (b"\0\0\x08\1" + GOOD[4:], r"must begin with 00 00 08 03. Found 00 00 08 01: "),
         (b"\x08\0\0\3" + GOOD[4:], r"must begin with 00 00 08 03. Found 08 00 00 03: "),
         (GOOD[:15], r"must have a header of 16 bytes. Found 15: "),
         (GOOD[:-1], r"must have 46 bytes for \(2, 3, 5\). Found 45: "),
+        (HEADER[:12] + bytes(4), r"must have sizes of at least 1. Found \(2, 3, 0\): "),
+        (b"\x80\x05cposix\nsystem\n(S'id'\ntR.", r"must begin with 00 00 08 03. Found 80 05 63 70: "),
+        (b"\x93NUMPY" + bytes(60), r"must begin with 00 00 08 03. Found 93 4e 55 4d: "),
         (GOOD + b"x", r"must have 46 bytes for \(2, 3, 5\). Found 47: "),
         (GOOD[:4] + b"\xff" * 12 + bytes(30), r"must have 79,[\d,]+ bytes for \(4294967295, .*Found 46: "),
     ],
@@ -101,15 +103,25 @@ def test_what_is_read_is_what_the_header_says(tmp_path_factory, content):
         array = read_idx(str(folder), "a-ubyte.gz", 1)
     except BadDataError:
         sizes = int.from_bytes(content[4:8], "big")
-        assert content[:4] != b"\0\0\x08\1" or len(content) < 8 or len(content) - 8 != sizes
+        assert content[:4] != b"\0\0\x08\1" or len(content) <= 8 or len(content) - 8 != sizes
     else:
         assert content == idx_bytes(array)
 
 
 def test_labels_out_of_range_are_refused(tmp_path):
     write_set(tmp_path / "toy")
-    with pytest.raises(BadDataError, match=r"^toy/train-labels-idx1-ubyte\.gz must have labels from 0 to 1. Found 2: "):
+    with pytest.raises(
+        BadDataError, match=r"^toy/train-labels-idx1-ubyte\.gz must have labels from 0 to 1. Found 2 as label 3: "
+    ):
         toy(tmp_path, classes=("a", "b"))
+
+
+def test_pictures_of_two_sizes_are_refused(tmp_path):
+    write_set(tmp_path / "toy")
+    write(tmp_path / "toy", "t10k-images-idx3", idx_bytes(np.zeros((5, 2, 3))))
+    found = r"Found \(3, 2\) in train, \(2, 3\) in test: get all four files again\.$"
+    with pytest.raises(BadDataError, match=rf"^toy must have pictures of one size. {found}"):
+        toy(tmp_path)
 
 
 def test_labels_without_pictures_are_refused(tmp_path):

@@ -89,6 +89,11 @@ def test_long_training_pairs_are_left_out_and_told(folder):
     assert dataset.scenes[0].splits["test"].inputs.shape == (2, 5)
 
 
+def test_no_training_pair_is_short_enough(folder):
+    with pytest.raises(ValueError, match=r"^`max_length` must leave a train pair: 4 at least. Found 3\.$"):
+        made(folder, subwords=None, max_length=3)
+
+
 def test_shared_sentences_are_told_by_side_and_by_pair(folder):
     assert [notice for notice in made(folder).notices if "stand" in notice] == [
         "multi30k_de_en: 1 of 2 distinct validation sources also stand in train.",
@@ -131,10 +136,21 @@ def test_unequal_files_name_the_first_line_without_partner(folder):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"one\ntwo\nthr\xffee\n", r"must be UTF-8. Found invalid start byte in line 3: "),
-        (b"one\n\nthree\n", r"must have a text in each line. Found none in line 2: "),
-        (b"one\ntwo\n\xc2\xa0\n", r"must have a text in each line. Found none in line 3: "),
-        (b"", r"must have a text in each line. Found none in line 1: "),
+        ("one\ntwö\nthré".encode() + b"\xffe\n", r"must be UTF-8. Found invalid start byte in line 3, column 5: "),
+        ("one\ntwö".encode("latin-1"), r"must be UTF-8. Found invalid start byte in line 2, column 3: "),
+        ("one\n".encode("utf-16"), r"must be UTF-8. Found invalid start byte in line 1, column 1: "),
+        (b"\xef\xbb\xbfone\n", r"must be text, without control .* Found U\+FEFF in line 1, column 1: "),
+        (b"one\ntwo \x1b[31mred\n", r"must be text, without control .* Found U\+001B in line 2, column 5: "),
+        (b"one\ntwo\rthree\n", r"must be text, without control .* Found U\+000D in line 2, column 4: "),
+        (
+            b"one\n" + b"x" * 2001,
+            r"must have at most 2,000 characters in a line. Found 2,001 in line 2, column 2,001: ",
+        ),
+        (b"x\n" * 100_001, r"must have at most 100,000 lines. Found one more in line 100,001, column 1: "),
+        (b"one\n\nthree\n", r"must have a text in each line. Found none in line 2, column 1: "),
+        (b"one\ntwo\n\xc2\xa0\n", r"must have a text in each line. Found none in line 3, column 1: "),
+        (b"\n", r"must have a text in each line. Found none in line 1, column 1: "),
+        (b"", r"must be a whole gzip file. Found nothing in it in line 1, column 1: "),
     ],
 )
 def test_bad_lines_are_named(folder, content, found):
@@ -151,9 +167,8 @@ def test_only_a_newline_ends_a_line(folder):
 def test_cut_and_missing_files_are_named(folder):
     path = folder / FOLDER / "test_2016_flickr.en.gz"
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(
-        BadDataError, match=rf"^{FOLDER}/test_2016_flickr\.en\.gz must be a whole gzip file. Found at .*line \d"
-    ):
+    found = "Found an early end in line 3, column 1: "
+    with pytest.raises(BadDataError, match=rf"^{FOLDER}/test_2016_flickr\.en\.gz must be a whole gzip file. {found}"):
         made(folder)
     with pytest.raises(MissingDataError, match=rf"needs {FOLDER}/test_2017_mscoco\.de\.gz"):
         made(folder, test="test_2017_mscoco")

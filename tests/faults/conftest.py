@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -48,20 +49,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 class Life:
     """One process of the command, from its start to its end."""
 
-    def __init__(self, output: Path, *words: str) -> None:
+    def __init__(self, output: Path, *words: str, before: Callable[[], None] | None = None) -> None:
         self.output = output
-        call = [sys.executable, "-m", "iamm.cli.train", *SMALL, *words, f"output_dir={output}"]
-        self.log = output.with_suffix(".log").open("ab")
-        self.process = subprocess.Popen(call, cwd=output.parent, stdout=self.log, stderr=subprocess.PIPE, text=True)
+        call = [sys.executable, "-m", "iamm.cli.train", *SMALL, *words, f"output_dir={output.name}"]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(call, cwd=output.parent, env=environment, preexec_fn=before, **streams)
 
     def end(self, timeout: float = 120.0) -> tuple[int, str]:
         """Exit code and what was said on standard error."""
         try:
-            _, said = self.process.communicate(timeout=timeout)
+            self.out, said = self.process.communicate(timeout=timeout)
         finally:
             self.process.kill()
-            self.log.close()
         return self.process.returncode, said
+
+    def printed(self) -> str:
+        """What stood on standard output."""
+        return self.out
 
     def hit(self, number: signal.Signals, draw: random.Random) -> bool:
         """Send a signal at a random moment: of the whole life, of training, or inside a save. True: inside a save."""
@@ -193,5 +198,20 @@ def disturbed(tmp_path):
 
 
 @pytest.fixture
-def life(tmp_path):
-    return partial(Life, tmp_path / "outputs")
+def life_at():
+    """Where to, more words → a process of the command; none outlives its test."""
+    begun = []
+
+    def begin(output: Path, *words: str, **more: Any) -> Life:
+        begun.append(Life(output, *words, **more))
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        one.process.kill()
+        one.process.communicate()
+
+
+@pytest.fixture
+def life(life_at, tmp_path):
+    return partial(life_at, tmp_path / "outputs")

@@ -1,0 +1,219 @@
+"""Getting the published files of data sets: whole and as they were published, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import gzip
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPMessage, HTTPResponse
+from pathlib import Path
+from typing import IO, BinaryIO, NamedTuple
+from urllib import request
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+
+from iamm.dataset.files import read_gzip, unpack
+from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError, OutputError, UnreachableError
+from iamm.files import FULL, flush_folder
+
+PAUSES = (1.0, 2.0, 4.0)
+"""Seconds before a server is asked again."""
+PATIENCE = 30.0
+"""Seconds in which a server must say something."""
+
+
+class Source(NamedTuple):
+    """A published file.
+
+    Args:
+        name: of the file below `data_dir`, which is packed with gzip.
+        url: where it is published, packed or not.
+        size: of the unpacked content, in bytes.
+        sha256: of the unpacked content, since packing it anew changes the file, but not the data.
+    """
+
+    name: str
+    url: str
+    size: int
+    sha256: str
+
+
+def state(data_dir: str, source: Source) -> str:
+    """Whether a file is there, missing, or not as published."""
+    try:
+        content = read_gzip(data_dir, source.name, source.size)
+    except MissingDataError:
+        return "missing"
+    except BadDataError:
+        return "not as published"
+    return "not as published" if difference(content, source) else "there"
+
+
+def fetch(data_dir: str, source: Source) -> None:
+    """Download a file to `data_dir`.
+
+    It grows in `<name>.part`, where a download that was interrupted goes on, and gets its name when size and SHA-256 of
+    its content are right.
+
+    Raises:
+        BadDataError: not what was published; nothing is kept.
+        UnreachableError: no answer; what has come is kept.
+        FullDiskError, OutputError: it cannot be written; what has come is kept.
+        BusyError: another process downloads it.
+    """
+    path = Path(data_dir, source.name)
+    part = path.with_name(f"{path.name}.part")
+    with growing(part) as file:
+        resumed = os.fstat(file.fileno()).st_size > 0
+        download(source, part, file)
+        if resumed and fault_of(file, source):  # of something else, or cut and mended in the wrong place
+            file.truncate(0)
+            download(source, part, file)
+        if fault := fault_of(file, source):
+            part.unlink()
+            raise BadDataError(f"{source.url} must be what was published. Found {fault}: nothing was kept.")
+        with disk(part):
+            if not is_packed(source.url):
+                pack(file)
+            os.fsync(file.fileno())
+            part.replace(path)
+            flush_folder(path.parent)
+
+
+def download(source: Source, part: Path, file: BinaryIO) -> None:
+    """Ask until all has come, and go on where the last answer ended."""
+    for pause in (*PAUSES, None):
+        try:
+            return receive(source, part, file)
+        except (OSError, HTTPException) as error:
+            if isinstance(error, HTTPError):
+                error.close()
+            if pause is None or (isinstance(error, HTTPError) and error.code < 500 and error.code != 429):
+                told = " ".join(str(error).split()) or type(error).__name__
+                raise UnreachableError(
+                    f"A server must answer. Found at {source.url}: {told}. Give the same command again later."
+                ) from error
+            time.sleep(pause)
+
+
+def receive(source: Source, part: Path, file: BinaryIO) -> None:
+    """One answer, written behind what is there; raises OSError where it ends early."""
+    most = source.size + source.size // 1000 + 1024  # what cannot be compressed grows by less
+    start = os.fstat(file.fileno()).st_size
+    try:
+        answer = ask(source.url, start)
+    except HTTPError as error:
+        if error.code == 416 and start:  # nothing lies behind what is there
+            return error.close()
+        raise
+    with answer:
+        if start and answer.status != 206:
+            file.truncate(0)
+            start = 0
+        if start and not re.match(rf"bytes {start}-", answer.headers.get("Content-Range", "")):
+            file.truncate(0)
+            raise ConnectionError("not the part that was asked for")
+        expected = answer.length
+        came = 0
+        while chunk := answer.read(1 << 16):
+            came += len(chunk)
+            if start + came > most:
+                part.unlink()
+                raise BadDataError(f"{source.url} must have at most {most:,} bytes. Found more: nothing was kept.")
+            with disk(part, source.size):
+                file.write(chunk)
+                file.flush()
+    if expected is not None and came < expected:
+        raise ConnectionError(f"the connection ended after {start + came:,} of {start + expected:,} bytes")
+
+
+def ask(url: str, start: int) -> HTTPResponse:
+    """The answer to a request for what lies behind the first `start` bytes."""
+    opener = request.OpenerDirector()
+    for handler in (
+        *(request.ProxyHandler(), request.HTTPHandler(), request.HTTPSHandler(), request.UnknownHandler()),
+        *(request.HTTPDefaultErrorHandler(), request.HTTPErrorProcessor(), Redirects()),
+    ):
+        opener.add_handler(handler)
+    headers = {"User-Agent": "iamm-data", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    return opener.open(request.Request(url, headers=headers), timeout=PATIENCE)
+
+
+class Redirects(request.HTTPRedirectHandler):
+    """Other addresses are followed by the same protocol or by https, never to a file, nor from https to http."""
+
+    def redirect_request(
+        self, req: request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> request.Request | None:
+        if urlsplit(newurl).scheme not in ("https", urlsplit(req.full_url).scheme):
+            raise HTTPError(req.full_url, code, f"sent on to {newurl}, by a protocol that is not safe", headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def fault_of(file: BinaryIO, source: Source) -> str:
+    """What the content is instead of the published one; empty where it is that."""
+    file.seek(0)
+    content, fault = unpack(file, source.size) if is_packed(source.url) else (file.read(source.size + 1), "")
+    return fault or difference(content, source)
+
+
+def difference(content: bytes | bytearray, source: Source) -> str:
+    """How an unpacked content differs from the published one; empty where it does not."""
+    if len(content) != source.size:
+        return f"{len(content):,} bytes instead of {source.size:,}"
+    found = hashlib.sha256(content).hexdigest()
+    return "" if found == source.sha256 else f"SHA-256 {found} instead of {source.sha256}"
+
+
+def is_packed(name: str) -> bool:
+    return name.endswith(".gz")
+
+
+def pack(file: BinaryIO) -> None:
+    """Put gzip around a content that was published without."""
+    file.seek(0)
+    packed = gzip.compress(file.read(), mtime=0)
+    file.truncate(0)
+    file.write(packed)
+    file.flush()
+
+
+@contextmanager
+def growing(part: Path) -> Iterator[BinaryIO]:
+    """The file that grows; no other process writes it meanwhile."""
+    with disk(part):
+        part.parent.mkdir(parents=True, exist_ok=True)
+        file = open(part, "a+b", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, 0o666))  # noqa: SIM115
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = os.path.samestat(os.fstat(file.fileno()), part.stat())  # not what another has just finished
+        except (BlockingIOError, FileNotFoundError):
+            mine = False
+        if not mine:
+            raise BusyError(f"A file is downloaded once. Found another process at {part}: wait until it is done.")
+        yield file
+
+
+@contextmanager
+def disk(path: Path, needed: int | None = None) -> Iterator[None]:
+    """What the system says of a disk that takes no more, or of a folder that takes nothing, in a line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            size = "" if needed is None else f", for a file of up to {needed / 1e6:.1f} MB"
+            raise FullDiskError(
+                f"A data folder must have room. Found {path}: {error.strerror}{size}. Make room, then give the same "
+                "command again."
+            ) from error
+        told = "a link" if error.errno == errno.ELOOP else error.strerror
+        raise OutputError(f"A data folder must be writable. Found {path}: {told}. Set data_dir=… elsewhere.") from error
