@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from iamm.cli.cells import Cell
@@ -35,28 +35,38 @@ def train_job(cell: Cell) -> float:
     return float(result["validation_quality"])
 
 
-def evaluate_job(config: DictConfig, *, moved: bool) -> None:
+def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     """Evaluate a finished run again, on the same data and threads, and say whether the numbers are the same.
 
     Args:
-        config: gives `run` and `device`.
-        moved: whether the data now lie in the `data_dir` of `config`, not where the run found them.
+        values: give `run` and `device`.
+        moved: whether the data now lie in the `data_dir` of `values`, not where the run found them.
+
+    Raises:
+        BadDataError: the data are not those of the run.
     """
-    console = plain_console()
-    folder = RunFolder(Path(config.run))
-    recorded = read_result(folder.path)
-    trained = OmegaConf.create({**recorded["config"], "device": config.device})
-    for part in trained.dataset.values() if moved else ():
-        if "data_dir" in part:
-            part.data_dir = config.data_dir
     from iamm.cli.training import evaluate_again
 
-    measures = evaluate_again(trained, folder)
+    console = plain_console()
+    folder = RunFolder(Path(values["run"]))
+    recorded = read_result(folder.path, ("test", "config", "data"))
+    trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
+    measures = evaluate_again(OmegaConf.create(trained), folder, recorded["data"])
     show_measures(console, measures)
     same = measures == recorded["test"]
     console.print("The run's own numbers: the same to the last digit." if same else "The run's own numbers differ:")
     if not same:
         show_measures(console, recorded["test"])
+
+
+def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]:
+    """A run's configuration, its data in another place; None: where it found them."""
+    if data_dir is None:
+        return dict(config)
+    datasets = {
+        name: {**part, "data_dir": data_dir} if "data_dir" in part else part for name, part in config["dataset"].items()
+    }
+    return {**config, "dataset": datasets}
 
 
 def plain_console() -> Console:

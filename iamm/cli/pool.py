@@ -146,8 +146,8 @@ def ended(live: Live, reason: str) -> Outcome:
     folder = live.cell.folder
     if folder.finished():
         return Outcome(live.cell, 0, "")
-    reason = reason or last_words(folder, code)
-    if code not in UNTOLD and folder.state()[0] != "failed":
+    stopped, reason = bool(reason), reason or last_words(folder, code)
+    if stopped or (code not in UNTOLD and folder.state()[0] != "failed"):
         folder.write_status("failed", error=reason)
     return Outcome(live.cell, code or 1, reason)
 

@@ -214,14 +214,25 @@ def result_values(
     }
 
 
-def evaluate_again(config: DictConfig, folder: RunFolder) -> dict[str, dict[str, float]]:
+def evaluate_again(config: DictConfig, folder: RunFolder, data: Mapping[str, str]) -> dict[str, dict[str, float]]:
     """The test measures of a finished run's chosen model.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        data: checksums of the data sets that it was made with.
 
     Raises:
         MissingDataError: the folder holds no model.
-        BadDataError: the model's file cannot be read.
+        BadDataError: the model's file cannot be read, or the data are others.
     """
     datasets = build_datasets(config)
+    changed = [dataset.name for dataset in datasets if dataset.checksum() != data[dataset.name]]
+    if changed:
+        raise BadDataError(
+            f"A run is measured again on its own data. Found {', '.join(changed)} changed: bring the data back, or "
+            "train again with rerun=true."
+        )
     scenes = [scene for dataset in datasets for scene in dataset.scenes]
     device = chosen_device(config.device)
     model = build_model(config, scenes).to(device)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from omegaconf import OmegaConf
+
 from iamm.cli.cells import Cell
+from iamm.cli.job import plain_console, with_data
+from iamm.cli.training import train
 from iamm.errors import DifferentError
 from iamm.report.records import RunFolder, read_result
 
@@ -20,41 +25,38 @@ KEYS = (
 SHOWN = 5
 
 
-def verify_job(run: Path, changes: Mapping[str, Any]) -> None:
-    """Repeat the run in its own folder's `verify/` and say whether it matched; that folder stays only where it did not.
+def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
+    """Repeat a run in its own folder's `verify/` and say whether it matched; that folder stays only where it did not.
 
     Args:
-        run: folder of a finished run.
-        changes: what is to be set anew for the repetition, such as where the data lie now.
+        values: give `run`.
+        moved: whether the data now lie in the `data_dir` of `values`, not where the run found them.
 
     Raises:
-        DifferentError: it did not, or was made by other versions and did not.
+        DifferentError: it did not match.
     """
-    from omegaconf import OmegaConf
-
-    from iamm.cli.job import plain_console
-    from iamm.cli.training import train
-
-    console = plain_console()
+    run = Path(values["run"])
     recorded = read_result(run, ("choices", "config", "device", "versions", "instructions", *KEYS))
-    values = {**recorded["config"], "device": recorded["device"], "output_dir": str(run / "verify"), **changes}
-    cell = Cell(values, recorded["choices"])
-    again = cell.folder
-    if again.finished():
-        again.clear()
-    repeated = train(OmegaConf.create(values), cell, console)
-    found = list(differences(RunFolder(run), again, recorded, repeated))
-    before, now = machine(recorded), machine(repeated)
-    if not found:
-        shutil.rmtree(run / "verify")
-        console.print(f"The run was repeated and matched, to the last bit: {run}", soft_wrap=True)
-        return
+    config = with_data(recorded["config"], values["data_dir"] if moved else None)
+    config |= {"device": recorded["device"], "output_dir": str(run / "verify"), "rerun": False}
+    cell, console = Cell(config, recorded["choices"]), plain_console()
+    if cell.folder.finished():
+        cell.folder.clear()
+    repeated = train(OmegaConf.create(config), cell, console)
+    found = list(differences(RunFolder(run), cell.folder, recorded, repeated))
+    if found:
+        raise DifferentError(told(found, machine(recorded), machine(repeated), run, cell.folder.path))
+    shutil.rmtree(run / "verify")
+    console.print(f"The run was repeated and matched, to the last bit: {run}", soft_wrap=True)
+
+
+def told(found: Sequence[str], then: Mapping[str, str], now: Mapping[str, str], run: Path, again: Path) -> str:
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    other = [f"{key} {before.get(key)} then, {now[key]} now" for key in now if before.get(key) != now[key]]
+    other = [f"{key} {then.get(key)} then, {now[key]} now" for key in now if then.get(key) != now[key]]
     why = f" Made under other conditions: {'; '.join(other)}." if other else ""
-    raise DifferentError(
+    return (
         f"A repeated run must be the same to the last bit. Found {', '.join(found[:SHOWN])}{more} to differ.{why} "
-        f"Compare {run} with {again.path}."
+        f"Compare {run} with {again}."
     )
 
 
@@ -67,8 +69,6 @@ def differences(
     one: RunFolder, other: RunFolder, result: Mapping[str, Any], repeated: Mapping[str, Any]
 ) -> Iterator[str]:
     """Names of what is not the same."""
-    import torch
-
     yield from (key for key in KEYS if json.dumps(result[key]) != json.dumps(repeated[key]))
     if values(one) != values(other):
         yield "records"

@@ -64,14 +64,15 @@ def fit(
     samplers = [Sampler(dataset, seed) for dataset in datasets]
     for sampler, saved in zip(samplers, state.samplers, strict=False):
         sampler.load_state_dict(saved)
-    parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device)
-    loop = Loop(*parts, augment or {}, observers, keeper)
+    parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
+    loop = Loop(*parts, keeper)
     loop.go_on(state)
     while state.epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
         loop.run_epoch(state)
         found = evaluate(model, datasets, "validation", device, partial(loop.rest, state))
         loop.end_epoch(state, found)
-    loop.keep(state)
+    loop.note(state)
+    keeper.keep(state)
     return state
 
 
@@ -105,12 +106,12 @@ class Loop:
     def go_on(self, state: RunState) -> None:
         """Take up what an interrupted epoch had summed up; its time begins anew."""
         self.started = time.perf_counter()
-        self.interval, self.whole = self.nothing(), self.nothing()
+        self.begin_totals()
         for totals, saved in zip((self.interval, self.whole), state.totals, strict=False):
             totals.load_state_dict(saved)
 
-    def nothing(self) -> Totals:
-        return Totals(self.order, self.device)
+    def begin_totals(self) -> None:
+        self.interval, self.whole = Totals(self.order, self.device), Totals(self.order, self.device)
 
     def run_epoch(self, state: RunState) -> None:
         """The steps that are left of the epoch."""
@@ -138,7 +139,7 @@ class Loop:
         state.waited = 0 if better else state.waited + 1
         if better:
             state.best_quality, state.best_epoch = found.quality, state.epoch
-        self.interval, self.whole = self.nothing(), self.nothing()
+        self.begin_totals()
         self.note(state)
         for observer in self.observers:
             observer.validated(state, found)
@@ -149,17 +150,13 @@ class Loop:
     def rest(self, state: RunState) -> None:
         """Between two steps, or two batches of validation: where a run can be kept, and left."""
         if self.keeper.due(state):
-            self.keep(state)
-
-    def keep(self, state: RunState) -> None:
-        self.note(state)
-        self.keeper.keep(state)
+            self.note(state)
+            self.keeper.keep(state)
 
     def note(self, state: RunState) -> None:
         """Complete the state by what changes in every step."""
-        now = time.perf_counter()
-        state.seconds += now - self.started
-        self.started = now
+        before, self.started = self.started, time.perf_counter()
+        state.seconds += self.started - before
         state.samplers = [sampler.state_dict() for sampler in self.samplers]
         state.totals = [self.interval.state_dict(), self.whole.state_dict()]
 
@@ -248,6 +245,6 @@ class Loop:
 
     def tell(self, state: RunState, rate: float) -> None:
         told = self.interval.interval(state, self.total, rate)
-        self.interval = self.nothing()
+        self.interval = Totals(self.order, self.device)
         for observer in self.observers:
             observer.trained(told)

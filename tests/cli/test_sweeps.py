@@ -53,6 +53,7 @@ def bad_ways(tmp_path, monkeypatch):
     for way in WAYS:
         (folder / f"{way}.yaml").write_text(f"# Ends a run.\n_target_: bad.{way}\n_partial_: true\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("IAMM_ALLOW", "bad")
     return "--config-dir=mine"
 
 
@@ -147,11 +148,12 @@ def test_no_run_outlives_its_sweep(started, process, small, tmp_path):
         assert result(one)["test"] == result(other)["test"]
 
 
-def test_interrupted_from_the_keyboard(started, small, tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_sweep_that_is_asked_to_leave(number, code, started, small, tmp_path):
     driver = started("-m", *small, "epochs=200", "dataset.shapes.train=640", "seed=0,1,2,3", "sweep.jobs=2")
     wait_for(lambda: len(list((tmp_path / "outputs").glob("*/last.pt"))) == 2)
-    driver.send_signal(signal.SIGINT)
-    assert driver.wait(60) == 130
+    driver.send_signal(number)
+    assert driver.wait(60) == code
     assert [state(run)["state"] for run in runs(tmp_path / "outputs")] == ["interrupted"] * 2
 
 

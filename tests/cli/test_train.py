@@ -261,3 +261,35 @@ def test_every_experiment_runs_a_step(experiment, command, tmp_path):
         pytest.skip(answer.err.strip())
     assert (answer.code, answer.err) == (0, "")
     assert result(only_run(tmp_path / "outputs"))["steps"] == 1
+
+
+def test_a_run_is_verified(command, small, tmp_path):
+    assert command(*small, "dropout=0.2").code == 0
+    run = only_run(tmp_path / "outputs")
+    before = sorted(path.name for path in run.iterdir())
+    answer = command("mode=verify", f"run={run}")
+    assert (answer.code, answer.err) == (0, "")
+    assert f"The run was repeated and matched, to the last bit: {run}" in answer.out
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
+def test_a_run_that_is_not_what_it_says_is_found_out(command, small, tmp_path):
+    """Its author made the result a little better, and sealed it."""
+    assert command(*small).code == 0
+    run = only_run(tmp_path / "outputs")
+    better = unsealed((run / "result.json").read_bytes())
+    better["test"]["shapes_image"]["accuracy"] += 0.01
+    better["versions"]["torch"] = "2.0"
+    write_sealed(run / "result.json", better)
+    answer = command("mode=verify", f"run={run}")
+    assert answer.code == 6
+    assert answer.err.startswith(
+        "iamm-train: A repeated run must be the same to the last bit. Found test to differ. "
+        f"Made under other conditions: torch 2.0 then, {torch.__version__} now. Compare {run} with {run}/verify/"
+    )
+
+
+def test_steps_that_are_not_finite_are_left_out_on_request(command, small):
+    answer = command(*small, "optimizer=sgd", "optimizer.lr=1e30", "clip=null", "epochs=2", "nonfinite=skip")
+    assert answer.code == 0
+    assert "note: 1 of 2 steps were left out, not being finite." in answer.out
