@@ -1,6 +1,6 @@
 """What it costs to keep a run: milliseconds a checkpoint, and the share of training time with one every 30 s.
 
-    python benchmarks/checkpoint.py
+python benchmarks/checkpoint.py
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dis
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,9 +11,12 @@ from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from omegaconf import DictConfig
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
 
+from iamm.cli.check import check_plain
+from iamm.cli.check_targets import check_targets, is_allowed
+from iamm.cli.parts import Part, named, parts
 from iamm.dataset.base import Dataset, Scene
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, settle
@@ -35,18 +40,62 @@ class Parts:
 
 @contextmanager
 def own_mistakes() -> Iterator[None]:
-    """A part that refuses its arguments is the user's mistake: its one line, without a traceback."""
+    """What a part refuses on purpose is the user's mistake: its one line, without a traceback. Any other error is a
+    defect, and shows as one."""
     try:
         yield
-    except InstantiationException as error:
-        cause = error.__cause__ or error
+    except Exception as error:
+        cause: BaseException = error
+        while isinstance(cause, InstantiationException) and cause.__cause__:
+            cause = cause.__cause__
         if isinstance(cause, UserError):
             raise cause from error
-        raise ConfigError(one_line(cause)) from error
-    except ValueError as error:
-        raise ConfigError(one_line(error)) from error
+        if isinstance(cause, ValueError) and refused_on_purpose(cause):
+            raise ConfigError(one_line(cause)) from error
+        raise
+
+
+def refused_on_purpose(error: BaseException) -> bool:
+    """Whether a `raise` of the project, or of a package that the user allows, is where it comes from: `int("a")` in the
+    same place, or an error from deep inside a library, is not."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return False
+    module = str(trace.tb_frame.f_globals.get("__name__", ""))
+    said = dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
+    return said and (module.startswith("iamm.") or is_allowed(module))
+
+
+def held(config: DictConfig) -> None:
+    """Nothing is called but what may be, whatever way the configuration came: a run's folder may be anybody's.
+
+    Raises:
+        ConfigError: a class that is not allowed; a key that one of the user's own does not know.
+    """
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    check_plain(values)
+    found = list(parts(values))
+    check_targets(found)
+    for part in found:
+        if not named(part.values):
+            require_own(part)
+
+
+def require_own(part: Part) -> None:
+    """A class from outside the project lies in the package that was allowed, not only in that package's sight."""
+    target = part.values["_target_"]
+    with own_mistakes():
+        found = get_object(target)
+    home = str(getattr(found, "__module__", ""))
+    if not callable(found) or not is_allowed(home):
+        raise ConfigError(f"`{part.path}._target_` must be of an allowed package. Found {target}, of {home or 'none'}.")
+    given = {str(key): value for key, value in part.values.items() if not str(key).startswith("_")}
+    try:
+        inspect.signature(found).bind_partial(**given)
     except TypeError as error:
-        raise ConfigError(f"A part must know its keys and their values. Found: {one_line(error)}.") from error
+        raise ConfigError(f"A part must know its keys. Found {target}: {one_line(error)}.") from error
 
 
 def one_line(error: BaseException) -> str:
@@ -55,6 +104,7 @@ def one_line(error: BaseException) -> str:
 
 def build_datasets(config: DictConfig) -> list[Dataset]:
     """Every data set of `dataset=`, in order; names of scenes must differ."""
+    held(config)
     with own_mistakes():
         datasets = [instantiate(part) for part in config.dataset.values()]
     names = [scene.name for dataset in datasets for scene in dataset.scenes]
@@ -70,6 +120,7 @@ def parts_of(node: DictConfig) -> dict[str, Any]:
 
 def build_model(config: DictConfig, scenes: list[Scene]) -> SceneNetwork:
     """The network, initialised from the seed alone."""
+    held(config)
     settle(derived_seed(config.seed, "initialisation"), config.threads)
     with own_mistakes():
         encoder, head = parts_of(config.encoder), parts_of(config.head)
@@ -137,5 +188,6 @@ def chosen_device(name: str) -> torch.device:
 
 
 def plan(config: DictConfig) -> Plan:
-    keys = ("epochs", "steps", "accumulate", "growth", "growth_every", "clip", "l1", "l2", "patience", "precision")
-    return Plan(**{key: config[key] for key in keys}, log_every=config.log.every, conflict=config.log.conflict)
+    keys = ("epochs", "steps", "accumulate", "growth", "growth_every", "clip", "l1", "l2", "patience")
+    more = {key: config[key] for key in ("nonfinite", "precision")}
+    return Plan(**{key: config[key] for key in keys}, **more, log_every=config.log.every, conflict=config.log.conflict)

@@ -1,171 +1,38 @@
 """What a configuration's values must be, checked before torch is imported or anything is written.
 
-A name means one thing in the whole project, so one rule a name is enough, wherever in the tree it stands; but for
-`log.attention`, a switch, which is not the part `attention`.
+First what may be called at all, then each key and its value by itself, then the values against each other.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from iamm.cli.check_attention import check_attentions
+from iamm.cli.check_scenes import check_languages, check_scenes, check_sums, groups_of
+from iamm.cli.check_targets import check_targets
+from iamm.cli.check_weighting import check_weighting
 from iamm.cli.help import configs_folder, slots
+from iamm.cli.kinds import OneOf, meant
+from iamm.cli.mistake import Mistake
 from iamm.cli.mistakes import unknown
+from iamm.cli.origin import COMMAND, origins
+from iamm.cli.parts import Part, known_targets, named, parts
+from iamm.cli.rules import leaves, rule_for
 from iamm.errors import ConfigError
 
-
-@dataclass(frozen=True)
-class Number:
-    """A number from `low` to `high`; `whole` if no fraction is allowed, `empty` if null is."""
-
-    low: float = 0.0
-    high: float = math.inf
-    whole: bool = False
-    empty: bool = False
-    below: bool = False
-    above: bool = False
-
-    def holds(self, value: Any) -> bool:
-        if value is None:
-            return self.empty
-        if isinstance(value, bool) or not isinstance(value, int if self.whole else (int, float)):
-            return False
-        inside = self.low <= value <= self.high and math.isfinite(value)
-        return inside and not (self.below and value == self.high) and not (self.above and value == self.low)
-
-    def words(self) -> str:
-        kind = "a whole number" if self.whole else "a number"
-        low = "" if self.low == -math.inf else f" {'above' if self.above else 'at least'} {self.low:.12g}"
-        high = "" if self.high == math.inf else f" and {'below' if self.below else 'at most'} {self.high:.12g}"
-        return f"{kind}{low}{high}{', or null' if self.empty else ''}"
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """One of some words."""
-
-    choices: tuple[str, ...]
-
-    def holds(self, value: Any) -> bool:
-        return value in self.choices
-
-    def words(self) -> str:
-        return "one of " + ", ".join(self.choices)
-
-
-@dataclass(frozen=True)
-class Switch:
-    """true or false."""
-
-    def holds(self, value: Any) -> bool:
-        return isinstance(value, bool)
-
-    def words(self) -> str:
-        return "true or false"
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """A list of numbers, each as a `Number` of its own."""
-
-    each: Number
-    empty: bool = False
-
-    def holds(self, value: Any) -> bool:
-        if value is None:
-            return self.empty
-        return isinstance(value, list) and all(self.each.holds(number) for number in value)
-
-    def words(self) -> str:
-        return f"a list, each of it {self.each.words()}{', or null' if self.empty else ''}"
-
-
-COUNT = Number(1, whole=True)
-COUNT_OR_NULL = Number(1, whole=True, empty=True)
-SHARE = Number(0, 1)
-SHARE_BELOW_1 = Number(0, 1, below=True)
-NOT_NEGATIVE = Number(0)
-
-RULES: Mapping[str, Number | Numbers | OneOf | Switch] = {
-    "mode": OneOf(("train", "eval")),
-    "precision": OneOf(("fp32", "bf16")),
-    "seed": Number(0, 2**32 - 1, whole=True),
-    "epochs": COUNT,
-    "steps": COUNT_OR_NULL,
-    "batch_size": COUNT,
-    "batch_tokens": COUNT_OR_NULL,
-    "accumulate": COUNT,
-    "growth": Number(1),
-    "growth_every": COUNT,
-    "dim": COUNT,
-    "heads": COUNT,
-    "layers": COUNT,
-    "feed_forward": COUNT,
-    "slots": COUNT,
-    "hidden": COUNT_OR_NULL,
-    "radius": COUNT,
-    "tokens": COUNT,
-    "rank": COUNT,
-    "length": COUNT,
-    "limit": COUNT,
-    "ramp": COUNT,
-    "reach": COUNT,
-    "places": COUNT,
-    "scenes": COUNT,
-    "k": COUNT,
-    "start": SHARE,
-    "penalty": NOT_NEGATIVE,
-    "scale": Number(0, above=True),
-    "threshold": Number(0, 1, above=True),
-    "open": Number(-math.inf),
-    "beams": COUNT,
-    "max_length": COUNT_OR_NULL,
-    "length_penalty": NOT_NEGATIVE,
-    "dropout": SHARE_BELOW_1,
-    "label_smoothing": SHARE_BELOW_1,
-    "clip": Number(0, empty=True, above=True),
-    "l1": NOT_NEGATIVE,
-    "l2": NOT_NEGATIVE,
-    "lr": Number(0, above=True),
-    "weight_decay": NOT_NEGATIVE,
-    "patience": COUNT_OR_NULL,
-    "warmup": Number(0, whole=True),
-    "threads": COUNT_OR_NULL,
-    "every": COUNT,
-    "jobs": COUNT_OR_NULL,
-    "silence": Number(0, above=True),
-    "pictures": Number(0, whole=True),
-    "log.attention": Switch(),
-    "log.conflict": Switch(),
-    "at": OneOf(("parameters", "representation")),
-    "alpha": NOT_NEGATIVE,
-    "balance_losses": Switch(),
-    "focus": NOT_NEGATIVE,
-    "rate": Number(0, above=True),
-    "decay": NOT_NEGATIVE,
-    "smoothing": Number(0, above=True),
-    "temperature": Number(0, above=True),
-    "weighting.conflict": SHARE_BELOW_1,
-    "weighting.values": Numbers(NOT_NEGATIVE),
-    "weighting.reference": Numbers(Number(-math.inf), empty=True),
-    "weighting.memory": SHARE_BELOW_1,
-    "relatedness": SHARE,
-    "occlusion": SHARE,
-    "word_drop": SHARE,
-    "word_ambiguity": SHARE,
-    "missing": SHARE,
-    "pixel_noise": NOT_NEGATIVE,
-    "products": COUNT,
-    "ambiguity": SHARE,
-    "negation": SHARE,
-    "noise": SHARE,
-    "train": COUNT_OR_NULL,
+SINGLE = ("attention", "fusion", "weighting", "optimizer", "schedule")
+SEVERAL = ("encoder", "head", "dataset", "augment")
+"""Keys of a run that hold a part of the room of this name, or one for each of several names."""
+INNER = {
+    **dict.fromkeys(("attention", "pool", "inner", "own", "other", "word", "sentence"), "attention"),
+    **dict.fromkeys(("score", "pattern", "normaliser")),
 }
+"""Keys of a part that hold another, of this room; None: of the room that is called like the key."""
 
 
 def check(config: DictConfig) -> None:
@@ -174,77 +41,172 @@ def check(config: DictConfig) -> None:
     check_values(values)
 
 
-def check_values(values: Mapping[str, Any]) -> None:
-    """Hold every value of a resolved configuration against its rule, then the values against each other.
+def check_composed(
+    values: Mapping[str, Any], taken: Mapping[str, Any], given: Collection[str], said: str = COMMAND
+) -> None:
+    """`check_values`; a mistake tells where its values come from.
+
+    Args:
+        values: resolved, plain containers.
+        taken: group, or group@place → what was chosen there.
+        given: keys and groups that overrides set.
+        said: where these overrides stand.
 
     Raises:
         ConfigError: the first value that breaks a rule.
     """
+    try:
+        check_values(values)
+    except Mistake as mistake:
+        raise ConfigError(f"{mistake}{origins(mistake.keys, given, taken, said)}") from None
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Hold every value of a resolved configuration against its rule, then the values against each other.
+
+    Raises:
+        Mistake: the first value that breaks a rule; it knows its keys.
+    """
+    check_plain(values)
+    found = list(parts(values))
+    check_targets(found)
     check_keys(values)
+    check_own_keys(found)
+    check_places(values, found)
     check_rules(values)
     check_device(values["device"])
-    check_heads(values)
     check_mode(values)
     check_log(values)
+    check_optimizer(values["optimizer"])
+    check_attentions(found, values["dim"])
+    check_sums(found)
+    check_languages(values)
+    groups = groups_of(values)
+    if groups is not None:
+        check_scenes(values, [scene for group in groups for scene in group])
+        check_weighting(values, groups)
+
+
+def check_plain(values: Mapping[str, Any]) -> None:
+    """What is resolved once refers to nothing any more: it means the same wherever it is read again."""
+    for path, _, value in leaves(values):
+        if value == "???":
+            raise Mistake(f"`{path}` must be given, it has no default. Found none: add {path}=….", path)
+        if "${" in str(value):
+            raise Mistake(f"`{path}` must be a plain value in the end. Found {value!r}: write it out.", path)
+
+
+@cache
+def run_keys() -> frozenset[str]:
+    """Those of a run itself, none of a part's."""
+    own: Any = OmegaConf.to_container(OmegaConf.load(configs_folder() / "train.yaml"))
+    return frozenset(path for path, *_ in leaves(own) if not re.match(r"(defaults|hydra)\b", path))
+
+
+@cache
+def places() -> frozenset[str]:
+    return frozenset(place.split(".")[0] for _, place in slots())
+
+
+def check_keys(values: Mapping[str, Any]) -> None:
+    """Every key of a run is there and known, and one scene at least; of a part (it has a `_target_`) its own tell."""
+    if not values.get("dataset"):
+        raise Mistake("A run needs a scene. Found an empty `dataset`: name one, such as dataset=[shapes].", "dataset")
+    found = {path for path, *_ in leaves(values, stop="_target_")}
+    for key in sorted({*run_keys(), *places()} - {*found, *values}):
+        raise Mistake(f"A run needs every key. Found no {key}: leave out what removes or replaces it.", key)
+    for key in sorted(found - run_keys()):
+        if key.split(".")[0] not in (*SINGLE, *SEVERAL):
+            raise Mistake(unknown(key), key)
+
+
+def check_own_keys(found: Iterable[Part]) -> None:
+    for part in found:
+        if named(part.values):
+            known = known_targets()[part.values["_target_"]]
+            for key in part.values:
+                if key not in known and not str(key).startswith("_"):
+                    raise Mistake(unknown(f"{part.path}.{key}"), f"{part.path}.{key}")
+
+
+def check_places(values: Mapping[str, Any], found: Iterable[Part]) -> None:
+    """Where a part is meant there is one, of the right room."""
+    for room in SINGLE:
+        check_place(room, values[room], room)
+    for room in SEVERAL:
+        if not isinstance(values[room], Mapping):
+            raise Mistake(f"`{room}` must hold parts by name. Found {values[room]!r}.", room)
+        for name, value in values[room].items():
+            check_place(f"{room}.{name}", value, room, empty=room in ("encoder", "head"))
+    for part in found:
+        name = named(part.values)
+        for key in part.values if name else ():
+            if key in INNER:
+                empty = name is not None and name.room != "attention"
+                check_place(f"{part.path}.{key}", part.values[key], INNER[key] or key, empty=empty)
+
+
+def check_place(path: str, value: Any, room: str, *, empty: bool = False) -> None:
+    if value is None and empty:
+        return
+    if not isinstance(value, Mapping) or "_target_" not in value:
+        raise Mistake(f"`{path}` must be a part, chosen by name ({room}=…). Found {value!r}: see --help.", path)
+    name = named(value)
+    if name is not None and name.room != room:
+        raise Mistake(f"`{path}` must be of {room}. Found one of {name.room}: see --help for the choices.", path)
 
 
 def check_rules(values: Mapping[str, Any]) -> None:
     """Every value against the rule of its name."""
-    for path, key, value in leaves(values):
-        if value == "???":
-            raise ConfigError(f"`{path}` must be given, it has no default. Found none: add {path}=….")
-        rule = RULES.get(path, RULES.get(key))
+    for path, room, variant, key, value in owned(values):
+        rule = rule_for(room, variant, key)
         if rule is not None and not rule.holds(value):
-            raise ConfigError(f"`{path}` must be {rule.words()}. Found {value!r}.")
+            raise Mistake(f"`{path}` must be {rule.words()}. Found {value!r}.{meant(rule, value)}", path)
 
 
-def leaves(values: Mapping[str, Any], path: str = "", stop: str | None = None) -> Iterator[tuple[str, str, Any]]:
-    """Every value that is no mapping, with its dotted path and its own key; without mappings that hold a key `stop`."""
+def owned(
+    values: Mapping[str, Any], path: str = "", room: str = "", variant: str = ""
+) -> Iterator[tuple[str, str, str, str, Any]]:
+    """Every value that is no part, with its path, the room and variant of the part it is in, and its key. What is in a
+    part that is not the project's own is that part's to check."""
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from () if stop in value else leaves(value, f"{path}{key}.", stop)
-        else:
-            yield f"{path}{key}", str(key), value
-
-
-def check_keys(values: Mapping[str, Any]) -> None:
-    """Every key of a run is there and known, and one scene at least; a part (it has a `_target_`) knows its own."""
-    if not values.get("dataset"):
-        raise ConfigError("A run needs a scene. Found an empty `dataset`: name one, such as dataset=[shapes].")
-    own: Any = OmegaConf.to_container(OmegaConf.load(configs_folder() / "train.yaml"))
-    known = {path for path, *_ in leaves(own, stop="_target_") if not re.match(r"(defaults|hydra)\b", path)}
-    found = {path for path, *_ in leaves(values, stop="_target_")}
-    for key in sorted({*known, *(place.split(".")[0] for _, place in slots())} - {*found, *values}):
-        raise ConfigError(f"A run needs every key. Found no {key}: leave out what removes or replaces it.")
-    for key in sorted(found - known):
-        raise ConfigError(unknown(key))
+        name = named(value)
+        if name:
+            yield from owned(value, f"{path}{key}.", *name)
+        elif isinstance(value, Mapping) and ("_target_" in value or not variant):
+            yield from () if "_target_" in value else owned(value, f"{path}{key}.", str(key))
+        elif not (variant and key in INNER) and not str(key).startswith("_"):
+            yield f"{path}{key}", room, variant, str(key), value
 
 
 def check_device(device: Any) -> None:
     if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise ConfigError(f"`device` must be auto, cpu, cuda or cuda:<number>. Found {device!r}.")
-
-
-def check_heads(values: Mapping[str, Any]) -> None:
-    """Heads split the width of the features evenly."""
-    for path, key, heads in leaves(values):
-        if key == "heads" and values["dim"] % heads:
-            raise ConfigError(
-                f"`{path}` must divide `dim`. Found dim={values['dim']}, heads={heads}: "
-                f"choose one of {', '.join(str(n) for n in range(1, values['dim'] + 1) if values['dim'] % n == 0)}."
-            )
+        hint = meant(OneOf(("auto", "cpu", "cuda")), device)
+        raise Mistake(f"`device` must be auto, cpu, cuda or cuda:<number>. Found {device!r}.{hint}", "device")
 
 
 def check_mode(values: Mapping[str, Any]) -> None:
-    if values["mode"] == "eval" and not values["run"]:
-        raise ConfigError("`mode=eval` needs the folder of a finished run. Found none: add run=<run folder>.")
-    if values["mode"] == "train" and values["run"]:
-        raise ConfigError("`run` goes with mode=eval. Found mode=train: add mode=eval, or leave run out.")
+    mode = values["mode"]
+    if mode != "train" and not values["run"]:
+        raise Mistake(f"`mode={mode}` needs the folder of a finished run. Found none: add run=<run folder>.", "mode")
+    if mode == "train" and values["run"]:
+        raise Mistake("`run` goes with mode=eval or mode=verify. Found mode=train: add one, or leave run out.", "run")
 
 
 def check_log(values: Mapping[str, Any]) -> None:
     if values["log"]["attention"] and not values["log"]["pictures"]:
-        raise ConfigError(
+        raise Mistake(
             "`log.attention` draws the examples of `log.pictures`. Found log.pictures=0: give it some, or leave "
-            "log.attention out."
+            "log.attention out.",
+            *("log.attention", "log.pictures"),
+        )
+
+
+def check_optimizer(optimizer: Mapping[str, Any]) -> None:
+    """Nesterov's step looks ahead along a momentum that does not fade."""
+    if optimizer.get("nesterov") and (not optimizer.get("momentum") or optimizer.get("dampening")):
+        raise Mistake(
+            f"`optimizer.nesterov` needs a momentum and no dampening. Found momentum={optimizer.get('momentum')}, "
+            f"dampening={optimizer.get('dampening', 0)}: set optimizer.nesterov=false, or mend these.",
+            *("optimizer.nesterov", "optimizer.momentum"),
         )

@@ -6,18 +6,11 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from iamm.cli.check import COUNT, COUNT_OR_NULL, Number, OneOf
+from iamm.cli.kinds import Number, OneOf, Rule
+from iamm.cli.rules import COUNT, COUNT_OR_NULL
 from iamm.errors import ConfigError, nearest
-
-
-class Rule(Protocol):
-    """What a value must be, and that in words."""
-
-    def holds(self, value: Any) -> bool: ...
-
-    def words(self) -> str: ...
 
 
 @dataclass(frozen=True)

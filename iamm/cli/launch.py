@@ -14,9 +14,11 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from iamm.cli.cells import Cell, read_cell, write_cell
+from iamm.cli.guard import guarded
 from iamm.cli.mistakes import explained
 from iamm.cli.pool import Outcome, run_cells
-from iamm.errors import ConfigError, FailedCellError, OutputError
+from iamm.cli.words import in_order
+from iamm.errors import ConfigError, FailedCellError, MissingPackageError, OutputError
 
 PLANNED = "planned.json"
 SEARCH, DIRECTION = "hydra/sweeper=optuna", "hydra.sweeper.direction="
@@ -25,7 +27,7 @@ LAUNCHER = re.compile(r"\+{0,2}hydra[/.]launcher\b")
 
 def launcher_words(words: Sequence[str]) -> tuple[str, ...]:
     """Those of a command line that choose another launcher, and the folder of YAML files where it may be described."""
-    said = get_args_parser().parse_args(words)
+    said = get_args_parser().parse_args(in_order(words))
     chosen = tuple(word for word in said.overrides if LAUNCHER.match(word))
     return (f"--config-dir={said.config_dir}", *chosen) if chosen and said.config_dir else chosen
 
@@ -33,7 +35,7 @@ def launcher_words(words: Sequence[str]) -> tuple[str, ...]:
 def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     """The words that plan a sweep, and those that choose its launcher; all and none where nothing can be planned
     ahead: a search chooses each run by those before it, and for the best quality unless it says otherwise."""
-    said = get_args_parser().parse_args(words)
+    said = get_args_parser().parse_args(in_order(words))
     if SEARCH in said.overrides and not any(word.startswith(DIRECTION) for word in said.overrides):
         return [*words, f"{DIRECTION}maximize"], ()
     search = any(word.startswith("hydra/sweeper=") for word in said.overrides)
@@ -87,14 +89,15 @@ def launch(files: Sequence[Path], launcher: Sequence[str]) -> str:
 
     Raises:
         ConfigError: the launcher's own keys are not as they must be.
+        MissingPackageError: it is not installed.
     """
     places = {"planned": files, "working_dir": [Path.cwd()], "output_dir": [files[0].parents[1]]}
     words = [f"{key}={','.join(quoted(path) for path in paths)}" for key, paths in places.items()]
     sys.argv[1:] = ["-m", *launcher, *words]
     try:
-        with explained():
+        with explained(), guarded():
             hydra.main(version_base="1.3", config_path="pkg://iamm.configs", config_name="planned")(planned_job)()
-    except ConfigError:
+    except (ConfigError, MissingPackageError):
         raise
     except Exception as error:  # a launcher's own: no cluster, a worker that was killed, …
         return f"{type(error).__name__}: {error}".splitlines()[0]

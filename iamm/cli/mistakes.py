@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from iamm.cli.guard import hold_files
 from iamm.cli.help import choices, groups, known_keys, owners, slots
-from iamm.errors import ConfigError, UserError, nearest
+from iamm.errors import ConfigError, MissingPackageError, UserError, nearest
+from iamm.spelling import closest
 
 Rule = Callable[[str], "str | None"]
 """A library's words → the line to be said, if they are of this kind of mistake."""
@@ -27,6 +28,7 @@ def explained(*own: Rule) -> Iterator[None]:
         own: rules of one command, tried before those of both.
     """
     try:
+        hold_files()
         yield
     except UserError:
         raise
@@ -49,6 +51,10 @@ def config_mistake(error: Exception, own: Sequence[Rule] = ()) -> str | None:
         return f"A YAML file must be plain text in UTF-8. Found one that is not: {' '.join(str(error).split())}."
     if isinstance(error, ValueError) and str(error).startswith("Config group override"):
         return "A group takes the name of a choice. Found null or a number: see --help for the choices."
+    if isinstance(error, ValueError) and str(error).startswith("Exceeds the limit"):
+        return "A number must be short enough to be read. Found one of more than 4,300 digits: write another."
+    if isinstance(error, RecursionError):
+        return "A configuration must end somewhere. Found one that nests too deep: take out a level, or a circle."
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     text = "\n".join(str(part) for part in chain(error))
@@ -95,7 +101,10 @@ def missing_plugin(text: str) -> str | None:
     extra = PLUGINS[part].get(name)
     if extra is None:
         return f"`hydra/{part}` must be one of its choices. Found {name}. {nearest(name, ['basic', *PLUGINS[part]])}"
-    return f"`hydra/{part}` must be installed. Found {name}: install the extra {extra}, see docs/{extra}.md."
+    raise MissingPackageError(
+        f"`hydra/{part}={name}` needs an optional package. Found no hydra-{extra}-{part}: install it with: "
+        f"pip install 'iamm[{extra}]' (docs/{extra}.md tells more)."
+    )
 
 
 def missing_choice(text: str) -> str | None:
@@ -154,13 +163,19 @@ def unknown(key: str) -> str:
 
 
 def unlike_any(key: str, known: Sequence[str], command: str) -> str:
-    """The nearest of the known keys: one that ends like it, or nearly so, else the one most like it."""
-    whole = [name for name in known if name.endswith(f".{key}")]
-    ends = {name.split(".")[-1]: name for name in reversed(known) if "." not in key}
-    alike = [ends[end] for end in difflib.get_close_matches(key, ends, n=1, cutoff=0.8)]
-    close = whole or alike or re.findall('^Did you mean "(.+?)"', nearest(key, known))
-    hint = f'Did you mean "{close[0]}"?' if close else f"See {command} --help."
+    """The nearest of the known keys, be it by its end alone (`lr` of optimizer.lr); of equals the shortest."""
+    ends = {ending(name, depth(key)): name for name in sorted(known, key=depth, reverse=True)}
+    close = closest(key, sorted(ends, key=lambda end: depth(ends[end])))
+    hint = f'Did you mean "{ends[close]}"?' if close else f"See {command} --help."
     return f"A key must be known. Found {key}. {hint}"
+
+
+def ending(name: str, parts: int) -> str:
+    return ".".join(name.split(".")[-parts:])
+
+
+def depth(name: str) -> int:
+    return name.count(".") + 1
 
 
 def broken_reference(text: str) -> str | None:

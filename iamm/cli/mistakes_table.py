@@ -7,10 +7,12 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
-from iamm.cli.check import RULES, Switch, check_device, leaves
+from iamm.cli.check import check_device
 from iamm.cli.check_table import BUDGET, KEYS, require
 from iamm.cli.help import configs_folder, dotted_keys
+from iamm.cli.kinds import Switch
 from iamm.cli.mistakes import Rule, available, refused_key, unlike_any
+from iamm.cli.rules import RULES, leaves
 from iamm.errors import ConfigError
 
 
@@ -46,8 +48,8 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise ConfigError(unknown(key))
     for key in ("run", "list", "costs"):
         require(key, options[key], Switch())
-    require("sweep.jobs", options["sweep"]["jobs"], RULES["jobs"])
-    require("sweep.silence", options["sweep"]["silence"], RULES["silence"])
+    require("sweep.jobs", options["sweep"]["jobs"], RULES["sweep.jobs"])
+    require("sweep.silence", options["sweep"]["silence"], RULES["sweep.silence"])
     check_device(options["device"])
 
 

@@ -11,11 +11,12 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from iamm.cli.cells import Cell
-from iamm.cli.check import check, leaves
+from iamm.cli.check import check_composed
 from iamm.cli.check_table import check_shape, check_table
-from iamm.cli.compose import named_choices
+from iamm.cli.compose import keys, named_choices
 from iamm.cli.help import groups
 from iamm.cli.mistakes import explained
+from iamm.cli.rules import leaves
 from iamm.errors import ConfigError, nearest
 from iamm.report.plan import Claims, Column, Plan, PlannedRun
 from iamm.report.records import BUDGET
@@ -99,12 +100,13 @@ def compose_row(row: str, words: Sequence[str], places: Mapping[str, Any]) -> Co
     try:
         with explained():
             config = compose("train", overrides=list(words), return_hydra_config=True)
-            taken = OmegaConf.to_container(config.hydra.runtime.choices)
+            taken: Any = OmegaConf.to_container(config.hydra.runtime.choices)
             OmegaConf.set_struct(config, False)
             del config["hydra"]
             config.update(places)
             config.threads = config.threads or 1
-            check(config)
+            values: Any = OmegaConf.to_container(config, resolve=True)
+            check_composed(values, taken, keys(words), "the table")
     except ConfigError as error:
         raise ConfigError(f"In row {row}: {error}") from error
     return Composed(config, named_choices(taken, config))

@@ -33,7 +33,7 @@ from iamm.report.seal import sealed, unsealed
 
 PLACES = (
     *("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun"),
-    *("log", "sweep", "checkpoint", "nonfinite", "allow"),
+    *("log", "sweep", "checkpoint", "nonfinite"),
 )
 """Keys that say where and how, not what is computed; left out of a run's address."""
 

@@ -26,7 +26,7 @@ MISTAKES = [  # the words, what the line must hold
     ("attention=local attention.pattern.radus=2", "Found attention.pattern.radus.", '"attention.pattern.radius"?'),
     (
         "attention=local attention.pattern.radius=0",
-        "`attention.pattern.radius` must be a whole number at least 1.",
+        "`attention.pattern.radius` must be a whole number at least 1 and at most 65536.",
         "0",
     ),
     ("dataset.digits.test=0.1", "Found dataset.digits.test,", "a key of dataset=digits: choose that"),
@@ -85,7 +85,7 @@ MISTAKES = [  # the words, what the line must hold
         "Found log.pictures=0",
     ),
     ("mode=eval", "`mode=eval` needs the folder of a finished run. Found none", "add run=<run folder>"),
-    ("run=outputs/x", "`run` goes with mode=eval. Found mode=train", "add mode=eval"),
+    ("run=outputs/x", "`run` goes with mode=eval or mode=verify. Found mode=train", "leave run out"),
     ("+unknown=1", "A key must be known. Found unknown.", "--help"),
     ("+log.evry=1", "A key must be known. Found log.evry.", 'Did you mean "log.every"?'),
     ("+model.dim=7", "A key must be known. Found model.dim.", ""),
@@ -101,18 +101,92 @@ MISTAKES = [  # the words, what the line must hold
     ("--epochs 3", "A key stands without dashes. Found --epochs", "write epochs=…"),
 ]
 
-BUILT = [  # found by the parts themselves, hence after torch is imported
-    ("weighting=scene_attention fusion=shared", "Found fusion SharedFusion: choose fusion=interest_guidance", CONFIG),
-    ("weighting=fixed weighting.values=[1]", "`values` must hold one weight per scene. Found 1 for 2", CONFIG),
-    ("weighting=nash fusion=none", "Found 2 scene(s) and fusion NoneFusion: choose another weighting", CONFIG),
-    ("log.conflict=true fusion=none", "Found 2 scene(s) and fusion NoneFusion: choose another weighting", CONFIG),
-    ("weighting=aligned dataset.shapes.views=[text]", "Found 1 scene(s) and fusion InterestGuidanceFusion", CONFIG),
-    ("weighting=aligned weighting.at=representation fusion=shared", "Found 1 data set(s), fusion SharedFusion", CONFIG),
-    ("weighting=aligned weighting.at=representation accumulate=2", "Found accumulate=2: take weighting.at=par", CONFIG),
-    ("weighting=fair weighting.alpha=0", "`alpha` must be positive and finite. Found 0.", CONFIG),
-    ("schedule.final=2", "`final` must lie in [0, 1]. Found 2.", CONFIG),
-    ("+optimizer.lrr=1", "A part must know its keys and their values. Found: ", CONFIG),
-    ("optimizer.betas=3", "A part must know its keys and their values. Found: ", CONFIG),
+TOGETHER = [  # values that are right each by itself
+    ("weighting=scene_attention fusion=shared", "Found fusion=shared: choose fusion=interest_guidance"),
+    ("weighting=fixed weighting.values=[1]", "`weighting.values` must hold one number for each scene. Found 1 for 2"),
+    ("weighting=fixed weighting.values=[0,0]", "`weighting.values` must have one above 0. Found [0, 0]."),
+    (
+        "weighting=smooth_tchebycheff weighting.reference=[1]",
+        "`weighting.reference` must hold one number for each scene.",
+    ),
+    ("weighting=nash fusion=none", "Found 2 scene(s) and fusion=none: choose another weighting"),
+    ("log.conflict=true fusion=none", "Found 2 scene(s) and fusion=none: choose another weighting"),
+    ("weighting=aligned dataset.shapes.views=[text]", "Found 1 scene(s) and fusion=interest_guidance"),
+    (
+        "weighting=aligned weighting.at=representation fusion=shared",
+        "Found 1 data set(s), fusion=shared: take weighting.at",
+    ),
+    ("weighting=aligned weighting.at=representation accumulate=2", "Found accumulate=2: take weighting.at=parameters"),
+    ("weighting=aligned weighting.at=representation dataset=[digits,shapes]", "Found 2 data set(s), fusion=interest_g"),
+    ("weighting=fair weighting.alpha=0", "`weighting.alpha` must be a number above 0. Found 0."),
+    ("schedule.final=2", "`schedule.final` must be a number at least 0 and at most 1. Found 2."),
+    ("schedule=exponential schedule.final=0", "`schedule.final` must be a number above 0 and at most 1. Found 0."),
+    (
+        "schedule=step schedule.milestones=[0.5,2]",
+        "`schedule.milestones` must be a list, each of it a number at least 0",
+    ),
+    ("+optimizer.lrr=1", 'A key must be known. Found optimizer.lrr. Did you mean "optimizer.lr"?'),
+    (
+        "optimizer.betas=3",
+        "`optimizer.betas` must be a list of 2, each of it a number at least 0 and below 1. Found 3.",
+    ),
+    ("optimizer=sgd optimizer.momentum=0", "`optimizer.nesterov` needs a momentum and no dampening. Found momentum=0"),
+    ("optimizer=3", "A group takes the name of a choice. Found null or a number"),
+    ("dim=7 attention.heads=1", "`dim` must be even for encoder.text=transformer. Found dim=7: take 8."),
+    ("attention=low_rank", "`head.generation.own`, with which a decoder reads what it has written, must be causal."),
+    ("head.generation.attention=null", "`head.generation=generator` needs an attention. Found null"),
+    (
+        "encoder.image.channels=[32,60]",
+        "`encoder.image.groups` must divide each of `encoder.image.channels`. Found groups=8",
+    ),
+    ("encoder.image.channels=[]", "`encoder.image.channels` must be a list, each of it a whole number at least 1"),
+    (
+        "dataset=[digits] encoder.image.channels=[8,8,8,8]",
+        "Each stage halves a picture. Found 8 pixels in digits and 4",
+    ),
+    (
+        "dataset.shapes.views=[text,text]",
+        "`dataset.shapes.views` must be a list without repeats, each of it one of image, text.",
+    ),
+    (
+        "dataset.shapes.views=[sound]",
+        "`dataset.shapes.views` must be a list without repeats, each of it one of image, text.",
+    ),
+    (
+        "dataset=[multi30k_de_en,multi30k_en_de] dataset.multi30k_en_de.source=de dataset.multi30k_en_de.target=en",
+        "once.",
+    ),
+    (
+        "dataset=[multi30k_de_en] dataset.multi30k_de_en.source=en",
+        "`dataset.multi30k_de_en.target` must differ. Found en",
+    ),
+    ("dataset=[multi30k_de_cs] dataset.multi30k_de_cs.test=test_2017_flickr", "The test files of 2017 have no Czech."),
+    ("dataset.shapes.word_drop=0.7 dataset.shapes.word_ambiguity=0.4", "must be at most 1. Found 1.1: lower one."),
+    ("dataset=[digits] dataset.digits.test=0.9 dataset.digits.validation=0.2", "must be at most 0.99. Found 1.1"),
+    ("dataset=[mnist] dataset.mnist.train=60000", "must be at most 60,000. Found 65,000: lower one."),
+    ("augment=[text] augment.text.delete=0.9 augment.text.mask=0.2", "must be at most 1. Found 1.15: lower one."),
+    (
+        "augment=[image] dataset.shapes.views=[text]",
+        "`augment.image` must have a scene of its kind. Found scenes of text",
+    ),
+    ("normaliser@attention.normaliser=sum", "`attention.normaliser` needs scores that are never below zero."),
+    ("pattern@attention.pattern=linear", "`attention.pattern` needs a positive inner product and its plain sum."),
+    ("attention=linear attention.dropout=0.1", "`attention.pattern` never forms the weights that would be dropped."),
+    ("attention=linear pattern@attention.pattern=predicted_window", "`attention.pattern` lowers scores below zero."),
+    ("attention=mixed attention@attention.own=multi_head", "must have the same number of heads. Found 4 and 1"),
+    ("attention=hierarchical attention@attention.word=multi_head", "must have one head each. Found 4 and 1"),
+    ("encoder@encoder.image=recurrent ~encoder.text", "A scene needs an encoder of its kind. Found shapes_text"),
+    (
+        "~head.generation",
+        "A scene needs a head of its task. Found shapes_text (text, generation), heads: classification.",
+    ),
+    ("encoder.text.attention=3", "`encoder.text.attention` must be a part, chosen by name (attention=…). Found 3"),
+    ("output_dir=3", "`output_dir` must be text. Found 3."),
+    ("rerun=maybe", "`rerun` must be true or false. Found 'maybe'."),
+    ("dim=100000000000", "`dim` must be a whole number at least 1 and at most 65536."),
+]
+
+BUILT = [  # known only where torch or the data are
     ("device=cuda:97", "`device` must be there. Found cuda:97", CONFIG),
     ("mode=eval run=nowhere", "`run` must name the folder of a finished run. Found no result.json in nowhere", MISSING),
     ("dataset=fashion_mnist data_dir=/nowhere", "train-images-idx3-ubyte.gz. Looked in /nowhere", MISSING),
@@ -138,6 +212,13 @@ def test_of_the_configuration(words, found, hint, command, tmp_path):
     assert hint in answer.err
     assert answer.out == ""
     assert written(tmp_path) == []
+
+
+@pytest.mark.parametrize(("words", "found"), TOGETHER, ids=[words for words, _ in TOGETHER])
+def test_of_values_together(words, found, command, tmp_path):
+    answer = command(*words.split(" "))
+    assert found in one_line(answer.err)
+    assert (answer.code, answer.out, written(tmp_path)) == (CONFIG, "", [])
 
 
 @pytest.mark.parametrize(("words", "found", "code"), BUILT, ids=[words for words, *_ in BUILT])

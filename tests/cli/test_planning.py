@@ -65,6 +65,12 @@ def kept(name: str, output_dir: str = "outputs") -> Planned:
     return Planned(read_plan(plan), [cell_of(line) for line in runs.read_text(encoding="utf-8").split("\n")[:-1]])
 
 
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch):
+    """The weighting of one's own may be named."""
+    monkeypatch.setenv("IAMM_ALLOW", "mine")
+
+
 @pytest.fixture
 def planned(table_command):
     """The text of a table of one's own, and other files, by name → what is planned; nothing is run."""

@@ -1,0 +1,168 @@
+"""Completion for shells: what the word at the cursor can become, read from the YAML files without Hydra.
+
+`eval "$(iamm-train --completion=bash)"` defines a function that asks `iamm-train --complete` at each TAB.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from iamm.cli.help import choices, configs_folder, dotted_keys, groups, heading, keys_of, known_keys, slots
+from iamm.cli.kinds import Switch
+from iamm.cli.rules import rule_for
+from iamm.errors import ConfigError, nearest
+
+OPTIONS = ("--help", "--multirun", "--cfg", "--config-dir", "--resolve", "--package", "--info", "--completion=")
+AFTER = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all")}
+TABLE = "iamm-table"
+BASH = """_iamm_complete() {
+    local line=${COMP_LINE:0:COMP_POINT} word found
+    word=${line##*[[:blank:]]}
+    local cut=${word%"${word##*["$COMP_WORDBREAKS"]}"}
+    COMPREPLY=()
+    while IFS= read -r found; do
+        COMPREPLY+=("${found#"$cut"}")
+    done < <("$1" --complete "$line" 2>/dev/null)
+    [[ ${#COMPREPLY[@]} -gt 0 && ${COMPREPLY[0]} == *[=.,/] || $word == *[[,]* ]] && compopt -o nospace
+    return 0
+}
+complete -F _iamm_complete iamm-train iamm-table"""
+ZSH = """_iamm_complete() {
+    local -a before=(${(Q)words[1,CURRENT-1]})
+    local -a found=("${(@f)$($words[1] --complete "$before ${(Q)PREFIX}" 2>/dev/null)}")
+    compadd -U -S '' -- ${found:#}
+}
+compdef _iamm_complete iamm-train iamm-table"""
+SCRIPTS = {"bash": BASH, "zsh": ZSH}
+
+
+def answer(words: Sequence[str]) -> int:
+    """What a shell asked for, printed; the exit code.
+
+    Args:
+        words: `--complete LINE`, LINE up to the cursor, or `--completion=SHELL`.
+
+    Raises:
+        ConfigError: another shell.
+    """
+    option, _, shell = words[0].partition("=")
+    if option == "--complete":
+        print("".join(f"{each}\n" for each in completed(words[1] if len(words) > 1 else "")), end="")
+        return 0
+    shell = shell or (words[1] if len(words) > 1 else "")
+    if shell not in SCRIPTS:
+        raise ConfigError(f"`--completion` knows some shells. Found {shell or 'none'}. {nearest(shell, SCRIPTS)}")
+    print(SCRIPTS[shell])
+    return 0
+
+
+def completed(line: str) -> list[str]:
+    """What the last word of a command line can become, whole words, in alphabetical order.
+
+    Args:
+        line: up to the cursor.
+    """
+    before, word = line.split(), ""
+    if before and not line[-1].isspace():
+        word = before.pop()
+    table = bool(before) and Path(before[0]).name == TABLE
+    if before and before[-1] in AFTER:
+        found: Iterable[str] = AFTER[before[-1]]
+    elif before and before[-1] in ("--config-dir", "-cd"):
+        found = folders(word)
+    elif "=" in word and not word.startswith("--"):
+        found = with_value(word, before)
+    elif word.startswith("-"):
+        found = OPTIONS
+    else:
+        found = table_keys() if table else keys(word, before)
+    return sorted({each for each in found if each.startswith(word)})
+
+
+def folders(word: str) -> list[str]:
+    above = Path(word).parent if word and not word.endswith("/") else Path(word or ".")
+    try:
+        inside = [path.name for path in above.iterdir() if path.is_dir()]
+    except OSError:
+        return []
+    stem = word[: len(word) - len(os.path.basename(word))]
+    return [f"{stem}{name}/" for name in inside]
+
+
+def own(before: Sequence[str]) -> Path | None:
+    """The folder that `--config-dir` names."""
+    for word, following in zip(before, [*before[1:], ""], strict=True):
+        if word in ("--config-dir", "-cd"):
+            return Path(following)
+        if word.startswith("--config-dir="):
+            return Path(word.partition("=")[2])
+    return None
+
+
+def names(group: str, before: Sequence[str]) -> tuple[str, ...]:
+    """All choices of a group, the user's own among them."""
+    folder = own(before)
+    mine = [file.stem for file in (folder / group).glob("*.yaml")] if folder else []
+    return (*(choices(group) if group in groups() else ()), *mine)
+
+
+def keys(word: str, before: Sequence[str]) -> list[str]:
+    """All that an override may begin with: groups and keys, those inside another only when that is written."""
+    sign = word[: len(word) - len(word.lstrip("+~"))]
+    if sign == "+":
+        return [heading("experiment")]
+    inside = [key for key in known_keys() if "." in key and is_at_hand(key, before)]
+    single = [key for key in dotted_keys(configs_folder() / "train.yaml") if "." not in key]
+    outer = {key.split(".")[0] for key in inside}
+    places = [group if group == place else f"{group}@{place}" for group, place in slots()]
+    parts = [heading(group).rstrip("=") for group in groups() if "@" in heading(group)]
+    groups_and_keys = [f"{key}=" for key in {*single, *places, *parts, "model"} - (outer - {*places})]
+    return [sign + each for each in (*groups_and_keys, *(shortened(key, len(word)) for key in inside))]
+
+
+def shortened(key: str, written: int) -> str:
+    """Up to the next dot behind what is written, or whole."""
+    dot = key.find(".", written)
+    return f"{key}=" if dot < 0 else key[: dot + 1]
+
+
+def is_at_hand(key: str, before: Sequence[str]) -> bool:
+    """Whether the key is one of the choices that stand before it, where its group's is among them."""
+    chosen = dict(word.lstrip("+").split("=", 1) for word in before if "=" in word and not word.startswith("-"))
+    for group, place in slots():
+        taken = chosen.get(group if group == place else f"{group}@{place}")
+        if key.startswith(f"{place}.") and taken in choices(group):
+            return key.removeprefix(f"{place}.") in keys_of(group, taken)
+    return True
+
+
+def table_keys() -> list[str]:
+    return [f"{key}=" for key in ("table", *dotted_keys(configs_folder() / "table.yaml"))]
+
+
+def with_value(word: str, before: Sequence[str]) -> list[str]:
+    """The word with each value that its key can take; behind a comma or in a list, with one more."""
+    key, _, value = word.partition("=")
+    begun = value[: max(value.rfind(","), value.rfind("[")) + 1]
+    there = begun.replace("[", ",").split(",")
+    return [f"{key}={begun}{name}" for name in values_of(key.lstrip("+"), before) if name not in there]
+
+
+def values_of(key: str, before: Sequence[str]) -> Iterable[str]:
+    """The choices of a group; the words that a key's rule allows."""
+    if found := names(key.split("@")[0], before):
+        return found
+    *place, last = key.split(".")
+    rule: Any = rule_for(place[0] if place else "", place[1] if len(place) > 1 else "", last)
+    rule = getattr(rule, "each", rule)
+    return ("true", "false") if isinstance(rule, Switch) or is_switch(key) else getattr(rule, "choices", ())
+
+
+def is_switch(key: str) -> bool:
+    """Whether a command's own YAML has a switch of this name."""
+    texts = [(configs_folder() / name).read_text(encoding="utf-8") for name in ("train.yaml", "table.yaml")]
+    return any(re.search(rf"^{re.escape(key)}: (true|false)\b", text, flags=re.MULTILINE) for text in texts)
