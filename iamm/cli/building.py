@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from iamm.cli.job import plain_console
+from iamm.files import write_text
 from iamm.report.aggregate import build_table
 from iamm.report.chart import draw_chart
 from iamm.report.comparison import compare_in_tensorboard
@@ -20,7 +21,6 @@ from iamm.report.markdown import markdown
 from iamm.report.plan import Column, Plan
 from iamm.report.table import Row, Table
 from iamm.report.wording import digits, empty, number, verdict
-from iamm.files import write_text
 
 
 def build(plan: Plan, output_dir: Path, folder: Path, *, costs: bool) -> None:
