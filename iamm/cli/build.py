@@ -15,7 +15,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from iamm.cli.check import check_plain
-from iamm.cli.check_targets import check_targets, is_allowed
+from iamm.cli.check_targets import OPTIMIZER, check_targets, is_allowed
 from iamm.cli.parts import Part, named, parts
 from iamm.dataset.base import Dataset, Scene
 from iamm.engine.plan import Plan
@@ -89,7 +89,8 @@ def require_own(part: Part) -> None:
     with own_mistakes():
         found = get_object(target)
     home = str(getattr(found, "__module__", ""))
-    if not callable(found) or not is_allowed(home):
+    of_torch = OPTIMIZER.fullmatch(target) and home.startswith("torch.optim.")
+    if not callable(found) or not (of_torch or is_allowed(home)):
         raise ConfigError(f"`{part.path}._target_` must be of an allowed package. Found {target}, of {home or 'none'}.")
     given = {str(key): value for key, value in part.values.items() if not str(key).startswith("_")}
     try:

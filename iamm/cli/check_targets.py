@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from iamm.spelling import closest
 ALLOW = "IAMM_ALLOW"
 """Environment variable: packages of the user's own, separated by commas. No YAML file can set it, and so none can allow
 itself what it names."""
+OPTIMIZER = re.compile(r"torch\.optim\.[A-Z]\w*")
 WAYS = ("_target_", "_convert_", "_partial_", "_recursive_")
 CONVERSIONS = ("none", "partial", "object", "all")
 
@@ -45,19 +47,23 @@ def check_targets(found: Iterable[Part]) -> None:
 def check_target(path: str, target: Any) -> None:
     if not isinstance(target, str) or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", target):
         raise Mistake(f"`{path}` must be the dotted name of a class. Found {target!r}.", path)
-    if target in known_targets() or is_allowed(target):
+    if target in known_targets() or OPTIMIZER.fullmatch(target) or is_allowed(target):
         return
-    package = target.split(".")[0]
-    close = closest(target, known_targets())
-    advice = (
-        f'Did you mean "{close}"?'
-        if close and close.split(".")[0] == package
-        else f"If you trust it, allow its package by name: {ALLOW}={package} in the environment."
-    )
     raise Mistake(
-        f"`{path}` must be a class that a YAML file of the project names, or allowed by name. Found {target}. {advice}",
+        f"`{path}` must be a class that a YAML file of the project names, or allowed by name. Found {target}. "
+        f"{advice(target)}",
         path,
     )
+
+
+def advice(target: str) -> str:
+    """What to do instead; nobody is led to allow what can run any program."""
+    package, close = target.split(".")[0], closest(target, known_targets())
+    if close and close.split(".")[0] == package:
+        return f'Did you mean "{close}"?'
+    if package in sys.stdlib_module_names:
+        return "Leave it out: it can do anything to this machine."
+    return f"If you trust it, allow its package by name: {ALLOW}={package} in the environment."
 
 
 def check_ways(part: Part) -> None:

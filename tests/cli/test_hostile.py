@@ -108,10 +108,16 @@ def test_of_a_folder_like_a_file(command):
 
 def test_nothing_allows_itself(command):
     """Only the environment of the command does."""
-    written("weighting", "_target_: os.system\ncommand: touch harmed\n")
-    answer = command("--config-dir=mine", "weighting=mine", "+allow=[os]")
-    assert "IAMM_ALLOW=os in the environment. From: weighting._target_, mine/weighting/mine.yaml, line 1." in answer.err
+    written("weighting", "_target_: mine_own.Thing\n")
+    answer = command("--config-dir=mine", "weighting=mine", "+allow=[mine_own]")
+    said = "allow its package by name: IAMM_ALLOW=mine_own in the environment. From: weighting._target_, "
+    assert f"{said}mine/weighting/mine.yaml, line 1." in one_line(answer.err)
     assert answer.code == 2
+
+
+def test_nobody_is_led_to_allow_everything(command):
+    written("weighting", "_target_: os.system\ncommand: touch harmed\n")
+    assert "Found os.system. Leave it out: it can do anything" in command("--config-dir=mine", "weighting=mine").err
 
 
 def test_what_is_allowed_by_name_must_lie_there(command, monkeypatch, tmp_path):
@@ -125,3 +131,10 @@ def test_what_is_allowed_by_name_must_lie_there(command, monkeypatch, tmp_path):
     assert not Path("harmed").exists()
     (Path("mine") / "weighting" / "mine.yaml").write_text("_target_: mine_own.weighting\n_partial_: true\n")
     assert command("--config-dir=mine", "weighting=mine", *small).err == "iamm-train: Mine.\n"
+
+
+def test_optimizers_of_torch_are_welcome(command, small):
+    words = ("optimizer=adamw", "optimizer._target_=torch.optim.RAdam", "~optimizer.fused")
+    assert command(*small, *words).code == 0
+    answer = command(*small, "optimizer._target_=torch.optim.lr_scheduler.os.system")
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
