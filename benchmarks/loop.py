@@ -25,6 +25,7 @@ from iamm.cli.build import build, build_datasets
 from iamm.cli.progress import ProgressLine
 from iamm.dataset.base import Dataset, SceneBatch
 from iamm.engine.fit import Loop
+from iamm.engine.keeper import Keeper
 from iamm.engine.plan import RunState
 from iamm.engine.sampler import Sampler
 from iamm.report.recorder import Recorder
@@ -75,12 +76,14 @@ def main() -> None:
         recorder = Recorder(RunFolder(Path(folder)))
         loop = Loop(
             ours.model, datasets, mine, ours.weighting, ours.optimizer, ours.schedule, ours.plan, 0, ours.device,
-            ours.augment, (recorder, line),
+            ours.augment, (recorder, line), Keeper(),
         )  # fmt: skip
         state, ratios, seconds = RunState(), [], []
+        loop.go_on(state)
         bare.model.train()
         for number in range(ROUNDS + 1):
             mine_took = cpu_seconds(lambda: loop.run_epoch(state))
+            state.epoch, state.done = state.epoch + 1, 0
             bare_took = cpu_seconds(lambda: bare_steps(bare, datasets, theirs))
             if number:  # the first round warms up
                 ratios.append(mine_took / bare_took)

@@ -65,8 +65,7 @@ def fit(
     for sampler, saved in zip(samplers, state.samplers, strict=False):
         sampler.load_state_dict(saved)
     parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
-    loop = Loop(*parts, keeper)
-    loop.go_on(state)
+    (loop := Loop(*parts, keeper)).go_on(state)
     while state.epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
         loop.run_epoch(state)
         found = evaluate(model, datasets, "validation", device, partial(loop.rest, state))
@@ -94,6 +93,7 @@ class Loop:
     keeper: Keeper
 
     def __post_init__(self) -> None:
+        self.rows: list[tuple[str, Tensor]] = []  # of the step's batches
         self.total = self.plan.total_steps(self.samplers)
         self.base_rates = [group.setdefault("base_lr", group["lr"]) for group in self.optimizer.param_groups]
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
@@ -172,7 +172,6 @@ class Loop:
         Raises:
             DivergedError: it is not finite, and such steps are not to be left out.
         """
-        self.rows: list[tuple[str, Tensor]] = []
         try:
             with unchanged(self.weighting, self.plan.nonfinite == "skip"):
                 return self.step(state.epoch, conflict=conflict)
@@ -184,6 +183,7 @@ class Loop:
 
     def step(self, epoch: int, *, conflict: bool = False) -> Stepped:
         """One optimizer step, from the gradients of `accumulate` batches of every data set."""
+        self.rows.clear()
         self.optimizer.zero_grad(set_to_none=True)
         last = self.plan.accumulate - 1
         parts = [self.add_gradients(epoch, conflict=conflict and part == last) for part in range(last + 1)]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from iamm.cli.build import Parts, build, build_datasets
 from iamm.dataset.base import Dataset
 from iamm.engine.fit import Loop
+from iamm.engine.keeper import Keeper
 from iamm.engine.sampler import Sampler
 from iamm.weighting.gradient import GradientWeighting
 
@@ -48,8 +49,8 @@ def loaded(words: tuple[str, ...]) -> list[Dataset]:
 
 def looped(parts: Parts, datasets: list[Dataset]) -> Loop:
     samplers = [Sampler(dataset, 0) for dataset in datasets]
-    model, weighting, optimizer, schedule = parts.model.train(), parts.weighting, parts.optimizer, parts.schedule
-    return Loop(model, datasets, samplers, weighting, optimizer, schedule, parts.plan, 0, parts.device, {}, ())
+    built = (parts.model.train(), datasets, samplers, parts.weighting, parts.optimizer, parts.schedule, parts.plan)
+    return Loop(*built, 0, parts.device, {}, (), Keeper())
 
 
 def slopes(loss: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:

@@ -18,10 +18,9 @@ EXPERIMENTS = (
 KINDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
-@pytest.mark.parametrize("name", ["interest guidance", "gradient norm", "nash"])
-def test_some_interruptions(name, undisturbed, disturbed, same_end):
-    found, _ = disturbed(name, random.Random(name).sample(KINDS, 4), seed=len(name))
-    same_end(undisturbed(name), found)
+def test_some_interruptions(undisturbed, disturbed, same_end):
+    found, _ = disturbed("gradient norm", random.Random(0).sample(KINDS, 4), seed=0)
+    same_end(undisturbed("gradient norm"), found)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
