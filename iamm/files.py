@@ -67,12 +67,13 @@ def sweep_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def writable(path: Path, needed: int | None = None) -> Iterator[None]:
+def writable(path: Path, needed: int | None = None, what: str = "A run folder") -> Iterator[None]:
     """What the system says of a disk that takes no more, or of a folder that takes nothing, in a line.
 
     Args:
         path: of the file that is written, or its folder.
-        needed: bytes, where they are known.
+        needed: bytes of the file, where they are known.
+        what: is written.
 
     Raises:
         FullDiskError: there is no room.
@@ -81,15 +82,15 @@ def writable(path: Path, needed: int | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = f"{error.strerror}"
+        place = path if needed is not None else error.filename or path
         if error.errno in FULL:
             raise FullDiskError(
-                f"A run folder must have room. Found {path}: {message}{room(path, needed)}. Make room, then give the "
+                f"{what} must have room. Found {place}: {error.strerror}{room(path, needed)}. Make room, then give the "
                 "same command again."
             ) from error
         if error.errno in FORBIDDEN:
             raise OutputError(
-                f"A run folder must be writable. Found {path}: {message}. Set output_dir=… elsewhere."
+                f"{what} must be writable. Found {place}: {error.strerror}. Set output_dir=… elsewhere."
             ) from error
         raise
 

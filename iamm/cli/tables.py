@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,8 @@ from iamm.cli.mistakes import explained, refuse_dashes
 from iamm.cli.mistakes_table import EXPLAINED, check_options, known_keys, name_of, refuse_sweeps
 from iamm.cli.planning import plan_table
 from iamm.cli.sweep import cores, sweep
-from iamm.errors import FailedCellError, OutputError, UserError
-from iamm.files import write_text
+from iamm.errors import FailedCellError, UserError
+from iamm.files import writable, write_text
 from iamm.report.plan import Plan, read_plan, write_plan
 from iamm.report.records import RunFolder
 
@@ -71,7 +70,7 @@ def run_command_line() -> int:
     failed = sweep(cells, work.launcher) if cells else []
     from iamm.cli.building import build
 
-    with writable():
+    with writable(work.folder, what="A table's folder"):
         build(work.plan, work.output_dir, work.folder, costs=work.options["costs"])
     return FailedCellError.exit_code if failed else 0
 
@@ -112,7 +111,7 @@ def prepare(config: DictConfig) -> Work:
     plan_file, runs_file = folder / f"plan-{mark}.json", folder / f"runs-{mark}.jsonl"
     if not (plan_file.exists() and runs_file.exists()):
         plan, cells = plan_table(config, folder.name)
-        with writable():
+        with writable(folder, what="A table's folder"):
             keep(plan_file, plan, runs_file, cells)
     return Work(options, folder, read_plan(plan_file), runs_file, launcher_words(sys.argv[1:]))
 
@@ -145,19 +144,6 @@ def config_roots(source: Any) -> list[Path]:
     if source.schema == "pkg" and source.path == "iamm.configs":
         return [configs_folder()]
     return [Path(source.path)] if source.schema == "file" else []
-
-
-@contextmanager
-def writable() -> Iterator[None]:
-    """Raises:
-    OutputError: a file of the table, or its folder, cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"A table's folder must be writable. Found {error.filename}: {error.strerror}. Set output_dir=… elsewhere."
-        ) from error
 
 
 def missing(work: Work) -> list[Cell]:

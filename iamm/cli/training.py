@@ -58,7 +58,7 @@ def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
 def last_words(error: BaseException, folder: RunFolder) -> dict[str, Any]:
     """How a run ended that did not finish."""
     if isinstance(error, KeyboardInterrupt):
-        return {"state": "interrupted", "error": "", "signal": interruption.name()}
+        return {"state": "interrupted", "signal": interruption.name()}
     if isinstance(error, DivergedError):
         kept = str(folder.last) if folder.last.exists() else None
         return {"state": "diverged", "error": str(error), "batch": error.batch, "checkpoint": kept}
