@@ -49,20 +49,25 @@ def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
         try:
             with writable(folder.path), closing(Recorder(folder)) as recorder:
                 return run(config, cell, console, datasets, parts, recorder)
+        except DivergedError as error:
+            told = f"{error} {last_good(folder)}"
+            folder.write_status("diverged", error=told, batch=error.batch)
+            raise DivergedError(told, error.batch) from error
         except BaseException as error:
             with suppress(UserError):  # a disk that takes nothing at all
-                folder.write_status(**last_words(error, folder))
+                folder.write_status(**last_words(error))
             raise
 
 
-def last_words(error: BaseException, folder: RunFolder) -> dict[str, Any]:
+def last_words(error: BaseException) -> dict[str, Any]:
     """How a run ended that did not finish."""
     if isinstance(error, KeyboardInterrupt):
         return {"state": "interrupted", "signal": interruption.name()}
-    if isinstance(error, DivergedError):
-        kept = str(folder.last) if folder.last.exists() else None
-        return {"state": "diverged", "error": str(error), "batch": error.batch, "checkpoint": kept}
     return {"state": "failed", "error": str(error) or type(error).__name__}
+
+
+def last_good(folder: RunFolder) -> str:
+    return f"The last good checkpoint: {folder.last}." if folder.last.exists() else "There is no checkpoint yet."
 
 
 def run(

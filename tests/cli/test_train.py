@@ -205,6 +205,8 @@ def test_divergence(command, small, tmp_path):
     run = only_run(tmp_path / "outputs")
     status = json.loads((run / "status.json").read_text())
     assert status["state"] == "diverged"
+    assert answer.err == f"iamm-train: {status['error']}\n"
+    assert answer.err.endswith(f" The last good checkpoint: {run.relative_to(tmp_path)}/last.pt.\n")
     assert len(status["batch"]["shapes"]) == 64
     assert not (run / "result.json").exists()
 
