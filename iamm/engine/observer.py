@@ -152,18 +152,17 @@ class Totals:
         def named(values: Tensor) -> dict[str, float]:
             return dict(zip(self.names, values.tolist(), strict=True))
 
-        steps = max(self.steps, 1)
-        rows = zip(self.names, self.seen / steps, strict=True)
+        rows = zip(self.names, self.seen / self.steps, strict=True)
         return Interval(
             step=state.step,
             total=total,
             epoch=state.epoch + 1,
             losses=named(self.mean_losses()),
-            weights=named(self.weights / steps),
+            weights=named(self.weights / self.steps),
             scene_weights={name: named(row) for name, row in rows} if self.attended else {},
             rate=rate,
-            gradient_norm=float(self.norm) / steps,
-            steps_per_second=(self.steps - self.before) / max(time.perf_counter() - self.started, 1e-9),
+            gradient_norm=float(self.norm) / self.steps,
+            steps_per_second=max(self.steps - self.before, 1) / max(time.perf_counter() - self.started, 1e-9),
             conflict=self.conflict(),
         )
 
