@@ -39,7 +39,7 @@ def write_bytes(path: Path, content: bytes | memoryview, *, previous: Path | Non
             if previous is not None and path.exists():
                 path.replace(previous)
             temporary.replace(path)
-            flush_folder(path.parent)
+            flush(path.parent)
         except OSError:
             with suppress(OSError):
                 temporary.unlink()
@@ -51,9 +51,9 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def flush_folder(folder: Path) -> None:
-    """Renames reach the disk too."""
-    handle = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """What was written to a file, or renamed in a folder, reaches the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

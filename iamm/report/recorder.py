@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from iamm.files import write_text
+from iamm.files import flush, write_text
 from iamm.report.records import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -47,8 +47,11 @@ class Recorder:
         return Events(self.folder, self.step)
 
     def state_dict(self) -> dict[str, Any]:
-        """Sizes of all files, and the SHA-256 of the records."""
+        """Sizes of all files, which are on the disk from then on, and the SHA-256 of the records."""
         self.events.flush()
+        for path in (*self.folder.events()[-1:], self.folder.records):
+            if path.exists():
+                flush(path)
         sizes = {path.name: path.stat().st_size for path in self.folder.events()}
         return {"step": self.step, "events": sizes, "records": self.folder.records_state()}
 
