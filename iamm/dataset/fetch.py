@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from iamm.dataset.files import read_gzip, unpack
 from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError, OutputError, UnreachableError
-from iamm.files import FULL, flush_folder
+from iamm.files import FULL, flush
 
 PAUSES = (1.0, 2.0, 4.0)
 """Seconds before a server is asked again."""
@@ -83,7 +83,7 @@ def fetch(data_dir: str, source: Source) -> None:
                 pack(file)
             os.fsync(file.fileno())
             part.replace(path)
-            flush_folder(path.parent)
+            flush(path.parent)
 
 
 def download(source: Source, part: Path, file: BinaryIO) -> None:
