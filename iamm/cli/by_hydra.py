@@ -69,8 +69,8 @@ def quality(config: DictConfig) -> float:
             "A search maximises the quality on validation. Found hydra.sweeper.direction=minimize: write "
             "hydra.sweeper.direction=maximize."
         )
-    if config.mode == "eval":
-        raise ConfigError("A search trains. Found mode=eval: leave it out.")
+    if config.mode != "train":
+        raise ConfigError(f"A search trains. Found mode={config.mode}: leave it out.")
     from iamm.cli.sweep import searched
 
     try:

@@ -48,9 +48,10 @@ class Conditions:
                 "back, or start anew with rerun=true."
             )
         before = state["machine"]
-        other = [f"{name} {before.get(name)} before, {now} now" for name, now in self.machine.items()]
         changes = [
-            said for said, name in zip(other, self.machine, strict=True) if before.get(name) != self.machine[name]
+            f"{name} {before.get(name)} before, {now} now"
+            for name, now in self.machine.items()
+            if before.get(name) != now
         ]
         self.notices = list(state["notices"])
         if changes:

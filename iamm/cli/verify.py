@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import OmegaConf
 
 from iamm.cli.cells import Cell
 from iamm.cli.job import plain_console, with_data
 from iamm.cli.training import train
+from iamm.engine.checkpoint import load_weights
 from iamm.errors import DifferentError
 from iamm.report.records import RunFolder, read_result
 
@@ -72,7 +72,7 @@ def differences(
     yield from (key for key in KEYS if json.dumps(result[key]) != json.dumps(repeated[key]))
     if values(one) != values(other):
         yield "records"
-    saved, again = (torch.load(folder.best, weights_only=True)["model"] for folder in (one, other))
+    saved, again = (load_weights(folder.best) for folder in (one, other))
     yield from (f"weights of {name}" for name in saved if not same_bits(saved[name], again[name]))
 
 

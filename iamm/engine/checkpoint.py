@@ -82,6 +82,16 @@ def load_model(path: Path, model: nn.Module) -> int:
         return int(content["epoch"])
 
 
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a saved model, by name.
+
+    Raises:
+        BadDataError: a file that cannot be read as a model's.
+    """
+    with readable(path):
+        return dict(unpacked(path.read_bytes())["model"])
+
+
 def packed(content: Mapping[str, Any]) -> memoryview:
     """A file of `torch.save`, with its SHA-256 as the archive's comment."""
     buffer = io.BytesIO()
