@@ -17,7 +17,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 from omegaconf import OmegaConf
 
-from iamm.cli.build import build_datasets, build_model
 from iamm.dataset.vocabulary import BOS, EOS
 from iamm.encoder.base import Features
 from iamm.engine.checkpoint import load_model
@@ -25,6 +24,7 @@ from iamm.engine.collate import collate
 from iamm.engine.sampler import evaluation_batches
 from iamm.head.decoding import next_token_scores
 from iamm.head.text import TextHead, bleu
+from iamm.run.build import build_datasets, build_model
 
 
 @torch.no_grad()

@@ -21,15 +21,15 @@ import torch
 from hydra import compose, initialize_config_module
 from rich.console import Console
 
-from iamm.cli.build import build, build_datasets
-from iamm.cli.progress import ProgressLine
 from iamm.dataset.base import Dataset, SceneBatch
 from iamm.engine.fit import Loop
 from iamm.engine.keeper import Keeper
 from iamm.engine.plan import RunState
 from iamm.engine.sampler import Sampler
-from iamm.report.recorder import Recorder
-from iamm.report.records import RunFolder
+from iamm.record.recorder import Recorder
+from iamm.record.run_folder import RunFolder
+from iamm.run.build import build, build_datasets
+from iamm.run.progress import ProgressLine
 
 ROUNDS, STEPS = 15, 40
 

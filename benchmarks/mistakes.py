@@ -18,12 +18,12 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from iamm.cli.help import choices, groups, known_keys, slots
-from iamm.cli.kinds import OneOf, Switch
-from iamm.cli.plain import Composer
-from iamm.cli.rules import leaves, rule_for
-from iamm.cli.sources import Sources
 from iamm.cli.train import main
+from iamm.config.check.constraints import OneOf, Switch
+from iamm.config.check.rules import leaves, rule_for
+from iamm.config.composer import Composer
+from iamm.config.groups import choices, groups, known_keys, slots
+from iamm.config.sources import Sources
 
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 LEAST = 4  # letters of a word that is misspelt: of shorter ones too little is left
@@ -201,7 +201,7 @@ def wrong_together(draw: random.Random, text: str) -> Mistake:
 
 
 def weighting_text(name: str) -> str:
-    from iamm.cli.help import configs_folder
+    from iamm.config.groups import configs_folder
 
     return (configs_folder() / "weighting" / f"{name}.yaml").read_text(encoding="utf-8")
 

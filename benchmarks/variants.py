@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from scipy.stats import t as student
 from torch import Tensor
 
-from iamm.report.figure import image, map_shape, words_figure
+from iamm.record.figure import image, map_shape, words_figure
 
 QUALITY = ("accuracy", "bleu")
 COLUMNS = 9

@@ -31,8 +31,8 @@ from torch.nn import functional
 
 from iamm.engine.observer import Part, Stepped, Totals
 from iamm.engine.plan import RunState
-from iamm.report.recorder import Recorder
-from iamm.report.records import RunFolder
+from iamm.record.recorder import Recorder
+from iamm.record.run_folder import RunFolder
 from iamm.weighting.base import Paths, Weighting
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "weighting"

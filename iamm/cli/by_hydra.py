@@ -11,9 +11,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from iamm.cli.compose import Composed, Jobs, checked, keys, run_job, set_threads
-from iamm.cli.guard import guarded
-from iamm.cli.mistakes import explained, refuse_dashes
+from iamm.cli.compose import Jobs, checked, run_job
+from iamm.config.compose import Composed, keys, set_threads
+from iamm.config.limits import guarded
+from iamm.config.mistakes import explained, refuse_dashes
 from iamm.errors import ConfigError, FailedCellError, UserError
 
 
@@ -71,7 +72,7 @@ def quality(config: DictConfig) -> float:
         )
     if config.mode != "train":
         raise ConfigError(f"A search trains. Found mode={config.mode}: leave it out.")
-    from iamm.cli.sweep import searched
+    from iamm.sweep.sweep import searched
 
     try:
         with explained():

@@ -21,34 +21,10 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
     """
     if {"-h", "--help"} & set(sys.argv[1:]):
         return print_help(help_text())
-    from iamm.cli import interruption
+    from iamm import interruption
 
     interruption.listen()
-    sys.exit(code_of(run, name, interruption.said))
-
-
-def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> int:
-    """The exit code of a run; a mistake, or what was heard, is said in one line. A defect goes through.
-
-    Args:
-        run: what is done.
-        name: stands before a mistake.
-        left: what is said where a signal asked to leave.
-    """
-    from iamm.cli import interruption
-    from iamm.errors import UserError, missing_package
-
-    try:
-        return run()
-    except KeyboardInterrupt:
-        print(left(name), file=sys.stderr)
-        return interruption.exit_code()
-    except Exception as error:
-        mistake = error if isinstance(error, UserError) else missing_package(error)
-        if mistake is None:
-            raise
-        print(f"{name}: {mistake}", file=sys.stderr)
-        return mistake.exit_code
+    sys.exit(interruption.code_of(run, name, interruption.said))
 
 
 def print_help(text: str) -> None:

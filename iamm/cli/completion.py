@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from iamm.cli.help import choices, configs_folder, dotted_keys, groups, heading, keys_of, known_keys, slots
-from iamm.cli.kinds import Switch
-from iamm.cli.rules import rule_for
+from iamm.config.check.constraints import Switch
+from iamm.config.check.rules import rule_for
+from iamm.config.groups import choices, configs_folder, dotted_keys, groups, heading, keys_of, known_keys, slots
 from iamm.errors import ConfigError, nearest
 
 OPTIONS = ("--help", "--multirun", "--cfg", "--config-dir", "--resolve", "--package", "--info", "--completion=")

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from iamm.cli.combinations import combinations
-from iamm.cli.mistakes import explained, refuse_dashes
-from iamm.cli.plain import Composer
-from iamm.cli.references import resolved
-from iamm.cli.simplex import expanded
-from iamm.cli.sources import Sources
-from iamm.cli.words import HYDRA, Line, NotPlainError, in_order, plain_line, refuse_rerun
+from iamm.config.compose import Composed, composed, named_choices
+from iamm.config.composer import Composer
+from iamm.config.mistakes import explained, refuse_dashes
+from iamm.config.overrides import HYDRA, Line, NotPlainError, in_order, plain_line, refuse_rerun
+from iamm.config.simplex import expanded
+from iamm.config.sources import Sources
 from iamm.errors import FailedCellError, UserError
 
 if TYPE_CHECKING:
-    from iamm.cli.cells import Cell
-
-
-@dataclass(frozen=True)
-class Composed:
-    """A configuration that waits to be checked.
-
-    Args:
-        values: resolved, plain containers.
-        taken: the choice of each group.
-        given: keys that the command line sets.
-    """
-
-    values: dict[str, Any]
-    taken: Mapping[str, Any]
-    given: Collection[str]
+    from iamm.run.planned import Cell
 
 
 @dataclass
@@ -79,26 +62,9 @@ def split(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
     """The words that plan a sweep, and those that choose its launcher; all and none where none speaks of Hydra."""
     if not any(HYDRA.match(word) for word in words):
         return words, ()
-    from iamm.cli.launch import split
+    from iamm.sweep.launch import split
 
     return split(words)
-
-
-def composed(line: Line) -> list[Composed]:
-    """Every job of a plain command line.
-
-    Raises:
-        ConfigError: a choice or a key that is not there.
-        NotPlainError: only Hydra can compose one of them.
-    """
-    sources = Sources(line.folder)
-    composer = Composer(sources)
-    found = []
-    for words in combinations(line.overrides, sources) if line.sweeping else [line.overrides]:
-        tree, taken = composer.compose(words)
-        set_threads(tree, line.sweeping)
-        found.append(Composed(resolved(tree), taken, keys(words)))
-    return found
 
 
 def show(line: Line) -> int:
@@ -110,16 +76,6 @@ def show(line: Line) -> int:
     return 0
 
 
-def keys(words: Sequence[str]) -> set[str]:
-    return {word.lstrip("+").split("=")[0] for word in words}
-
-
-def set_threads(tree: Any, sweeping: bool) -> None:
-    """A sweep runs its jobs with one thread each, a single run with all cores."""
-    if tree.get("threads", 0) is None:
-        tree["threads"] = 1 if sweeping and tree.get("mode") == "train" else os.cpu_count() or 1
-
-
 def run_job(found: Composed, jobs: Jobs) -> None:
     """One configuration, run here and now unless it can wait for its sweep."""
     try:
@@ -129,7 +85,7 @@ def run_job(found: Composed, jobs: Jobs) -> None:
         elif jobs.sweeping:
             jobs.cells.append(cell)
         else:
-            from iamm.cli.job import train_job
+            from iamm.run.job import train_job
 
             train_job(cell)
     except UserError as error:
@@ -143,8 +99,8 @@ def checked(found: Composed) -> Cell:
     """Raises:
     ConfigError: a value, or values together, that cannot be.
     """
-    from iamm.cli.cells import Cell
-    from iamm.cli.check import check_composed
+    from iamm.config.check.values import check_composed
+    from iamm.run.planned import Cell
 
     check_composed(found.values, found.taken, found.given)
     return Cell(found.values, named_choices(found.taken, found.values))
@@ -157,8 +113,8 @@ def look_again(values: Mapping[str, Any], *, moved: bool) -> None:
         values: of this command line, not of the run.
         moved: whether the data now lie where these values say, not where the run found them.
     """
-    from iamm.cli.job import evaluate_job
-    from iamm.cli.verify import verify_job
+    from iamm.run.job import evaluate_job
+    from iamm.run.verify import verify_job
 
     again = evaluate_job if values["mode"] == "eval" else verify_job
     again(values, moved=moved)
@@ -166,7 +122,7 @@ def look_again(values: Mapping[str, Any], *, moved: bool) -> None:
 
 def run_cells(jobs: Jobs, launcher: Sequence[str]) -> int:
     if jobs.cells:
-        from iamm.cli.sweep import sweep
+        from iamm.sweep.sweep import sweep
 
         jobs.failed += sweep(jobs.cells, launcher)
     if jobs.defects:
@@ -174,9 +130,3 @@ def run_cells(jobs: Jobs, launcher: Sequence[str]) -> int:
     if not jobs.failed:
         return 0
     return FailedCellError.exit_code if jobs.sweeping else jobs.failed[0].exit_code
-
-
-def named_choices(taken: Mapping[str, Any], values: Any) -> dict[str, str]:
-    """Which choice was taken in each group; data sets and augmentations joined by +."""
-    single = {key: str(value) for key, value in taken.items() if not key.startswith("hydra/")}
-    return {**single, "dataset": "+".join(values["dataset"]), "augment": "+".join(values["augment"]) or "none"}

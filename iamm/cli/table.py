@@ -18,7 +18,7 @@ def run() -> int:
         from iamm.cli.completion import answer
 
         return answer(sys.argv[1:])
-    from iamm.cli.words import in_order, refuse_rerun
+    from iamm.config.overrides import in_order, refuse_rerun
 
     refuse_rerun(sys.argv[1:])
     sys.argv[1:] = in_order(sys.argv[1:])

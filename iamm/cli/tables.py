@@ -16,18 +16,18 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from iamm import __version__
-from iamm.cli.cells import Cell, cell_of
-from iamm.cli.guard import guarded
-from iamm.cli.help import configs_folder
-from iamm.cli.launch import launcher_words
-from iamm.cli.mistakes import explained, refuse_dashes
-from iamm.cli.mistakes_table import EXPLAINED, check_options, known_keys, name_of, refuse_sweeps
-from iamm.cli.planning import plan_table
-from iamm.cli.sweep import cores, sweep
+from iamm.config.groups import configs_folder
+from iamm.config.limits import guarded
+from iamm.config.mistakes import explained, refuse_dashes
+from iamm.config.mistakes_table import EXPLAINED, check_options, known_keys, name_of, refuse_sweeps
 from iamm.errors import FailedCellError, UserError
 from iamm.files import writable, write_text
-from iamm.report.plan import Plan, read_plan, write_plan
-from iamm.report.records import RunFolder
+from iamm.record.run_folder import RunFolder
+from iamm.run.planned import Cell, cell_of
+from iamm.sweep.launch import launcher_words
+from iamm.sweep.sweep import cores, sweep
+from iamm.table.plan import Plan, read_plan, write_plan
+from iamm.table.planning import plan_table
 
 ASIDE = ("run", "list", "costs", "device", "sweep")
 """Options that change nothing of what is planned."""
@@ -62,13 +62,13 @@ def run_command_line() -> int:
     if work is None:
         return 0
     if work.options["list"]:
-        from iamm.cli.listing import show_listing
+        from iamm.table.listing import show_listing
 
         show_listing(work.plan, work.output_dir, work.options["sweep"]["jobs"] or cores())
         return 0
     cells = missing(work) if work.options["run"] else []
     failed = sweep(cells, work.launcher) if cells else []
-    from iamm.cli.building import build
+    from iamm.table.building import build
 
     with writable(work.folder, what="A table's folder"):
         build(work.plan, work.output_dir, work.folder, costs=work.options["costs"])

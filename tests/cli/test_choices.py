@@ -11,12 +11,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from iamm.cli.build import build, build_datasets
-from iamm.cli.check import check
+from iamm.config.check.values import check
 from iamm.engine.fit import fit
 from iamm.engine.keeper import FileKeeper
 from iamm.engine.plan import RunState
 from iamm.errors import ConfigError, MissingDataError
+from iamm.run.build import build, build_datasets
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 OTHER_DECODER = ["+attention@mine=multi_head", "head.generation.own=${mine}"]  # one that can be causal

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iamm.cli.help import known_keys, owners
+from iamm.config.groups import known_keys, owners
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 PARTS = ("normaliser", "pattern", "score")

@@ -15,12 +15,12 @@ import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
-from iamm.cli.cells import Cell, write_cell
-from iamm.cli.launch import PLANNED, cleared, launcher_words, planned_file, reason, split
-from iamm.cli.mistakes import missing_plugin
-from iamm.cli.sweep import watch
+from iamm.config.mistakes import missing_plugin
 from iamm.errors import BadDataError, MissingPackageError, OutputError
-from iamm.report.records import RunFolder
+from iamm.record.run_folder import RunFolder
+from iamm.run.planned import Cell, write_cell
+from iamm.sweep.launch import PLANNED, cleared, launcher_words, planned_file, reason, split
+from iamm.sweep.sweep import watch
 
 LAUNCHERS = {
     "joblib": ("hydra.launcher.n_jobs=1",),
@@ -283,7 +283,7 @@ def test_planned_runs_are_files(tmp_path, monkeypatch):
 def test_a_machine_that_does_not_see_the_run_folders(tmp_path):
     from omegaconf import OmegaConf
 
-    from iamm.cli.launch import planned_job
+    from iamm.sweep.launch import planned_job
 
     places = {"planned": str(tmp_path / "nowhere.json"), "working_dir": str(tmp_path)}
     with pytest.raises(BadDataError, match=r"Every machine of a sweep must see its run folders. Found .*nowhere.json"):

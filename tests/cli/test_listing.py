@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from iamm.cli.listing import cost, duration, outlook, show_listing
-from iamm.report.plan import Column, Plan, PlannedRun
-from iamm.report.records import RunFolder
-from iamm.report.seal import write_sealed
-from iamm.report.selection import NEEDED
-from iamm.report.table import Run
+from iamm.record.checksummed import write_sealed
+from iamm.record.run_folder import RunFolder
+from iamm.table.listing import cost, duration, outlook, show_listing
+from iamm.table.plan import Column, Plan, PlannedRun
+from iamm.table.selection import NEEDED
+from iamm.table.table import Run
 
 ROWS, SETTINGS, SEEDS = ("ours", "[rival]"), ("pictures", "text"), (0, 1, 2)
 PLAN = Plan(

@@ -10,10 +10,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, tensor
 
-from iamm.cli.pictures import draw
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
 from iamm.dataset.vocabulary import WordVocabulary
 from iamm.head.base import Look
+from iamm.run.pictures import draw
 
 WORDS = WordVocabulary(["red", "blue", "dog"])
 SEEN = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.75, 0.0]])  # (H, K): two heads over two words and padding

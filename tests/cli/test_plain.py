@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from iamm.cli.cells import Cell
-from iamm.cli.compose import composed, named_choices
-from iamm.cli.plain import Composer
-from iamm.cli.references import resolved
-from iamm.cli.sources import Sources
-from iamm.cli.words import Line, NotPlainError
+from iamm.config.compose import composed, named_choices
+from iamm.config.composer import Composer
+from iamm.config.overrides import Line, NotPlainError
+from iamm.config.references import resolved
+from iamm.config.sources import Sources
 from iamm.errors import ConfigError
+from iamm.run.planned import Cell
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ONE = Composer(Sources())  # what it keeps of one composition must not reach the next
@@ -139,7 +139,7 @@ SWEEPS = [
 
 @pytest.mark.parametrize("words", SWEEPS)
 def test_a_job_of_a_sweep_is_the_run_by_itself(words):
-    from iamm.cli.combinations import combinations
+    from iamm.config.combinations import combinations
 
     found = composed(Line(words, sweeping=True))
     jobs = combinations(words, Sources())

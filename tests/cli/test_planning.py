@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 from omegaconf import OmegaConf
 
-from iamm.cli.cells import Cell, cell_of
-from iamm.report.plan import Claims, Column, Plan, PlannedRun, read_plan
-from iamm.report.records import PLACES, drop_keys
+from iamm.record.run_folder import PLACES, drop_keys
+from iamm.run.planned import Cell, cell_of
+from iamm.table.plan import Claims, Column, Plan, PlannedRun, read_plan
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TABLES = sorted(path.stem for path in (CONFIGS / "table").glob("*.yaml"))
@@ -138,7 +138,7 @@ def test_the_plan(planned):
 def test_the_runs_are_those_of_a_start_by_hand(planned, command, monkeypatch):
     """The same folder, the same configuration, the same choices: tables share runs among them and with `iamm-train`."""
     by_hand: list[Cell] = []
-    monkeypatch.setattr("iamm.cli.job.train_job", by_hand.append)
+    monkeypatch.setattr("iamm.run.job.train_job", by_hand.append)
     text = TABLE.replace("dim=8, ", "dim=8, +experiment=generation, 'augment=[text]', ").replace(
         "shapes_image", "shapes_text"
     )
@@ -340,7 +340,7 @@ def test_every_table_of_the_project_can_be_planned(name, table_command):
 
 def can_be_built(cell: Cell) -> None:
     """Every part of the run takes its arguments; on few examples, for speed."""
-    from iamm.cli.build import build, build_datasets
+    from iamm.run.build import build, build_datasets
 
     config: Any = OmegaConf.create(dict(cell.values))
     for part in config.dataset.values():

@@ -11,11 +11,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from iamm.cli.build import Parts, build, build_datasets
 from iamm.dataset.base import Dataset
 from iamm.engine.fit import Loop
 from iamm.engine.keeper import Keeper
 from iamm.engine.sampler import Sampler
+from iamm.run.build import Parts, build, build_datasets
 from iamm.weighting.gradient import GradientWeighting
 
 CONFIGS = Path(__file__).parents[2] / "configs"

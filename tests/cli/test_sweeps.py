@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from iamm.cli.cells import Cell
-from iamm.cli.pool import Outcome, last_words, run_cells
-from iamm.report.records import RunFolder
+from iamm.record.run_folder import RunFolder
+from iamm.run.planned import Cell
+from iamm.sweep.pool import Outcome, last_words, run_cells
 
 BAD = """
 import os, signal, sys, time
@@ -200,7 +200,7 @@ def test_last_words(tmp_path):
 
 
 def test_cells_are_what_they_were(tmp_path):
-    from iamm.cli.cells import read_cell, write_cell
+    from iamm.run.planned import read_cell, write_cell
 
     cell = Cell({"seed": 3, "output_dir": "out", "dim": 8}, {"model": "iamm", "dataset": "a+b"})
     write_cell(tmp_path / "cell.json", cell)

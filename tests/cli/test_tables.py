@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from iamm.cli.cells import Cell, cell_of
 from iamm.errors import FailedCellError
 from iamm.files import write_text
-from iamm.report.plan import Plan, PlannedRun, read_plan, write_plan
-from iamm.report.records import RunFolder
-from iamm.report.seal import write_sealed
+from iamm.record.checksummed import write_sealed
+from iamm.record.run_folder import RunFolder
+from iamm.run.planned import Cell, cell_of
+from iamm.table.plan import Plan, PlannedRun, read_plan, write_plan
 
 TABLE = """# A small table of one's own.
 title: Small
@@ -234,7 +234,7 @@ def test_a_thousand_finished_runs_are_only_looked_at(table_command, small_table,
         Path("outputs", run.folder, "result.json").touch()
     built: list[Plan] = []
     monkeypatch.setattr("iamm.cli.tables.plan_table", no_more)
-    monkeypatch.setattr("iamm.cli.building.build", lambda plan, *_, **__: built.append(plan))
+    monkeypatch.setattr("iamm.table.building.build", lambda plan, *_, **__: built.append(plan))
     assert table_command(*MINE).code == 0
     assert swept == []
     assert built[0].runs == tuple(many)
@@ -313,7 +313,7 @@ def test_the_composed_configuration_can_be_looked_at(table_command, small_table)
 
 
 def test_help_tells_of_every_key(table_command):
-    from iamm.cli.check_table import KEYS
+    from iamm.config.check.table import KEYS
 
     answer = table_command("--help", "table=nowhere")
     assert (answer.code, answer.err) == (0, "")

@@ -12,7 +12,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from iamm.report.seal import unsealed, write_sealed
+from iamm.record.checksummed import unsealed, write_sealed
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SCENES = ("shapes_image", "shapes_text")

@@ -16,8 +16,8 @@ import torch
 from iamm.engine import checkpoint
 from iamm.engine.checkpoint import whole
 from iamm.errors import BadDataError
-from iamm.report import seal
-from iamm.report.records import RunFolder, read_result
+from iamm.record import checksummed as seal
+from iamm.record.run_folder import RunFolder, read_result
 
 FILES = ("last.pt", "previous.pt", "best.pt", "records.jsonl", "status.json", "result.json")
 

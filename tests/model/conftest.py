@@ -9,9 +9,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from iamm.cli.build import build_datasets, build_model
 from iamm.dataset.base import Dataset
 from iamm.model.scene_network import SceneNetwork
+from iamm.run.build import build_datasets, build_model
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MODELS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))

@@ -1,0 +1,212 @@
+"""What a configuration's values must be, checked before torch is imported or anything is written.
+
+First what may be called at all, then each key and its value by itself, then the values against each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from iamm.config.check.attention import check_attentions
+from iamm.config.check.constraints import OneOf, meant
+from iamm.config.check.rules import leaves, rule_for
+from iamm.config.check.scenes import check_languages, check_scenes, check_sums, groups_of
+from iamm.config.check.targets import check_targets
+from iamm.config.check.weighting import check_weighting
+from iamm.config.groups import configs_folder, slots
+from iamm.config.mistake import Mistake
+from iamm.config.mistakes import unknown
+from iamm.config.origin import COMMAND, origins
+from iamm.config.parts import Part, known_targets, named, parts
+from iamm.errors import ConfigError
+
+SINGLE = ("attention", "fusion", "weighting", "optimizer", "schedule")
+SEVERAL = ("encoder", "head", "dataset", "augment")
+"""Keys of a run that hold a part of the room of this name, or one for each of several names."""
+INNER = {
+    **dict.fromkeys(("attention", "pool", "inner", "own", "other", "word", "sentence"), "attention"),
+    **dict.fromkeys(("score", "pattern", "normaliser")),
+}
+"""Keys of a part that hold another, of this room; None: of the room that is called like the key."""
+
+
+def check(config: DictConfig) -> None:
+    """`check_values` of a configuration as it is composed."""
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    check_values(values)
+
+
+def check_composed(
+    values: Mapping[str, Any], taken: Mapping[str, Any], given: Collection[str], said: str = COMMAND
+) -> None:
+    """`check_values`; a mistake tells where its values come from.
+
+    Args:
+        values: resolved, plain containers.
+        taken: group, or group@place → what was chosen there.
+        given: keys and groups that overrides set.
+        said: where these overrides stand.
+
+    Raises:
+        ConfigError: the first value that breaks a rule.
+    """
+    try:
+        check_values(values)
+    except Mistake as mistake:
+        raise ConfigError(f"{mistake}{origins(mistake.keys, given, taken, said)}") from None
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Hold every value of a resolved configuration against its rule, then the values against each other.
+
+    Raises:
+        Mistake: the first value that breaks a rule; it knows its keys.
+    """
+    check_plain(values)
+    found = list(parts(values))
+    check_targets(found)
+    check_keys(values)
+    check_own_keys(found)
+    check_places(values, found)
+    check_rules(values)
+    check_device(values["device"])
+    check_mode(values)
+    check_log(values)
+    check_optimizer(values["optimizer"])
+    check_attentions(found, values["dim"])
+    check_sums(found)
+    check_languages(values)
+    groups = groups_of(values)
+    if groups is not None:
+        check_scenes(values, [scene for group in groups for scene in group])
+        check_weighting(values, groups)
+
+
+def check_plain(values: Mapping[str, Any]) -> None:
+    """What is resolved once refers to nothing any more: it means the same wherever it is read again."""
+    for path, _, value in leaves(values):
+        if value == "???":
+            raise Mistake(f"`{path}` must be given, it has no default. Found none: add {path}=….", path)
+        if "${" in str(value):
+            raise Mistake(f"`{path}` must be a plain value in the end. Found {value!r}: write it out.", path)
+
+
+@cache
+def run_keys() -> frozenset[str]:
+    """Those of a run itself, none of a part's."""
+    own: Any = OmegaConf.to_container(OmegaConf.load(configs_folder() / "train.yaml"))
+    return frozenset(path for path, *_ in leaves(own) if not re.match(r"(defaults|hydra)\b", path))
+
+
+@cache
+def places() -> frozenset[str]:
+    return frozenset(place.split(".")[0] for _, place in slots())
+
+
+def check_keys(values: Mapping[str, Any]) -> None:
+    """Every key of a run is there and known, and one scene at least; of a part (it has a `_target_`) its own tell."""
+    if not values.get("dataset"):
+        raise Mistake("A run needs a scene. Found an empty `dataset`: name one, such as dataset=[shapes].", "dataset")
+    found = {path for path, *_ in leaves(values, stop="_target_")}
+    for key in sorted({*run_keys(), *places()} - {*found, *values}):
+        raise Mistake(f"A run needs every key. Found no {key}: leave out what removes or replaces it.", key)
+    for key in sorted(found - run_keys()):
+        if key.split(".")[0] not in (*SINGLE, *SEVERAL):
+            raise Mistake(unknown(key), key)
+
+
+def check_own_keys(found: Iterable[Part]) -> None:
+    for part in found:
+        if named(part.values):
+            known = known_targets()[part.values["_target_"]]
+            for key in part.values:
+                if key not in known and not str(key).startswith("_"):
+                    raise Mistake(unknown(f"{part.path}.{key}"), f"{part.path}.{key}")
+
+
+def check_places(values: Mapping[str, Any], found: Iterable[Part]) -> None:
+    """Where a part is meant there is one, of the right room."""
+    for room in SINGLE:
+        check_place(room, values[room], room)
+    for room in SEVERAL:
+        if not isinstance(values[room], Mapping):
+            raise Mistake(f"`{room}` must hold parts by name. Found {values[room]!r}.", room)
+        for name, value in values[room].items():
+            check_place(f"{room}.{name}", value, room, empty=room in ("encoder", "head"))
+    for part in found:
+        name = named(part.values)
+        for key in part.values if name else ():
+            if key in INNER:
+                empty = name is not None and name.room != "attention"
+                check_place(f"{part.path}.{key}", part.values[key], INNER[key] or key, empty=empty)
+
+
+def check_place(path: str, value: Any, room: str, *, empty: bool = False) -> None:
+    if value is None and empty:
+        return
+    if not isinstance(value, Mapping) or "_target_" not in value:
+        raise Mistake(f"`{path}` must be a part, chosen by name ({room}=…). Found {value!r}: see --help.", path)
+    name = named(value)
+    if name is not None and name.room != room:
+        raise Mistake(f"`{path}` must be of {room}. Found one of {name.room}: see --help for the choices.", path)
+
+
+def check_rules(values: Mapping[str, Any]) -> None:
+    """Every value against the rule of its name."""
+    for path, room, variant, key, value in owned(values):
+        rule = rule_for(room, variant, key)
+        if rule is not None and not rule.holds(value):
+            raise Mistake(f"`{path}` must be {rule.words()}. Found {value!r}.{meant(rule, value)}", path)
+
+
+def owned(
+    values: Mapping[str, Any], path: str = "", room: str = "", variant: str = ""
+) -> Iterator[tuple[str, str, str, str, Any]]:
+    """Every value that is no part, with its path, the room and variant of the part it is in, and its key. What is in a
+    part that is not the project's own is that part's to check."""
+    for key, value in values.items():
+        name = named(value)
+        if name:
+            yield from owned(value, f"{path}{key}.", *name)
+        elif isinstance(value, Mapping) and ("_target_" in value or not variant):
+            yield from () if "_target_" in value else owned(value, f"{path}{key}.", str(key))
+        elif not (variant and key in INNER) and not str(key).startswith("_"):
+            yield f"{path}{key}", room, variant, str(key), value
+
+
+def check_device(device: Any) -> None:
+    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        hint = meant(OneOf(("auto", "cpu", "cuda")), device)
+        raise Mistake(f"`device` must be auto, cpu, cuda or cuda:<number>. Found {device!r}.{hint}", "device")
+
+
+def check_mode(values: Mapping[str, Any]) -> None:
+    mode = values["mode"]
+    if mode != "train" and not values["run"]:
+        raise Mistake(f"`mode={mode}` needs the folder of a finished run. Found none: add run=<run folder>.", "mode")
+    if mode == "train" and values["run"]:
+        raise Mistake("`run` goes with mode=eval or mode=verify. Found mode=train: add one, or leave run out.", "run")
+
+
+def check_log(values: Mapping[str, Any]) -> None:
+    if values["log"]["attention"] and not values["log"]["pictures"]:
+        raise Mistake(
+            "`log.attention` draws the examples of `log.pictures`. Found log.pictures=0: give it some, or leave "
+            "log.attention out.",
+            *("log.attention", "log.pictures"),
+        )
+
+
+def check_optimizer(optimizer: Mapping[str, Any]) -> None:
+    """Nesterov's step looks ahead along a momentum that does not fade."""
+    if optimizer.get("nesterov") and (not optimizer.get("momentum") or optimizer.get("dampening")):
+        raise Mistake(
+            f"`optimizer.nesterov` needs a momentum and no dampening. Found momentum={optimizer.get('momentum')}, "
+            f"dampening={optimizer.get('dampening', 0)}: set optimizer.nesterov=false, or mend these.",
+            *("optimizer.nesterov", "optimizer.momentum"),
+        )

@@ -1,0 +1,85 @@
+"""A weighting against scenes, fusion and the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from iamm.config.check.facts import SceneFacts, facts
+from iamm.config.mistake import Mistake
+from iamm.config.parts import named
+
+Values = Mapping[str, Any]
+Groups = Sequence[Sequence[SceneFacts]]
+
+
+def check_weighting(values: Values, groups: Groups) -> None:
+    """Raises:
+    Mistake: the first combination that cannot work.
+    """
+    if named(values["weighting"]) is None or named(values["fusion"]) is None:
+        return
+    check_counts(values["weighting"], sum(len(group) for group in groups))
+    check_scene_weights(values)
+    check_shared(values, groups)
+    check_representation(values, groups)
+
+
+def check_counts(weighting: Values, scenes: int) -> None:
+    """Lists that have a place for each scene."""
+    for key in ("values", "reference"):
+        given = weighting.get(key)
+        if given is not None and len(given) != scenes:
+            raise Mistake(
+                f"`weighting.{key}` must hold one number for each scene. Found {len(given)} for {scenes}: {given}.",
+                *(f"weighting.{key}", "dataset"),
+            )
+    given = weighting.get("values")
+    if given and not any(given):
+        raise Mistake(f"`weighting.values` must have one above 0. Found {given}.", "weighting.values")
+
+
+def check_scene_weights(values: Values) -> None:
+    if "needs_scene_weights" in facts(values["weighting"]) and "gives_scene_weights" not in facts(values["fusion"]):
+        raise Mistake(
+            "This weighting takes its weights from a fusion that attends to scenes. "
+            f"Found fusion={fusion(values)}: choose fusion=interest_guidance, or another weighting.",
+            *("weighting", "fusion"),
+        )
+
+
+def check_shared(values: Values, groups: Groups) -> None:
+    """A rule over gradients needs parameters that several scenes share: those of the fusion."""
+    scenes = sum(len(group) for group in groups)
+    shares = scenes > 1 and "has_parameters" in facts(values["fusion"])
+    for path, wanted in (("weighting", "at" in values["weighting"]), ("log.conflict", values["log"]["conflict"])):
+        if wanted and not shares:
+            raise Mistake(
+                "A rule over gradients, and log.conflict, need parameters that several scenes share. "
+                f"Found {scenes} scene(s) and fusion={fusion(values)}: choose another weighting and "
+                "log.conflict=false, or several scenes and a fusion that shares.",
+                *(path, "dataset", "fusion"),
+            )
+
+
+def check_representation(values: Values, groups: Groups) -> None:
+    if values["weighting"].get("at") != "representation":
+        return
+    if "mixes_views" not in facts(values["fusion"]) or len(groups) != 1:
+        raise Mistake(
+            "`weighting.at=representation` needs scenes that read each other's features: views of one data set and a "
+            f"fusion that mixes them. Found {len(groups)} data set(s), fusion={fusion(values)}: take "
+            "weighting.at=parameters.",
+            *("weighting.at", "dataset", "fusion"),
+        )
+    if values["accumulate"] > 1:
+        raise Mistake(
+            "`weighting.at=representation` must see a step whole. "
+            f"Found accumulate={values['accumulate']}: take weighting.at=parameters, or accumulate=1.",
+            *("weighting.at", "accumulate"),
+        )
+
+
+def fusion(values: Values) -> str:
+    name = named(values["fusion"])
+    return name.variant if name else "another's"

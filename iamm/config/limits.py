@@ -1,0 +1,98 @@
+"""A folder of YAML files may be anybody's: nothing in it runs, and none of it makes this process fill the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from iamm.config.check.targets import HYDRA_NODES, check_hydra
+from iamm.config.origin import config_dirs, shown
+from iamm.errors import ConfigError
+
+LARGEST = 1_000_000
+"""Bytes of a YAML file."""
+DEEPEST = 50
+"""Brackets within brackets."""
+MOST = 100_000
+"""Values of a YAML file, those that stand for several (`*name`) counted as often as they are meant."""
+
+
+def hold_files() -> None:
+    """Every YAML file of the folder that the command line names."""
+    for folder in config_dirs():
+        hold_folder(folder.absolute())
+
+
+@cache
+def hold_folder(folder: Path) -> None:
+    """Raises:
+    ConfigError: the first file that no configuration needs.
+    """
+    for file in sorted(folder.rglob("*.yaml")):
+        if not file.is_file():
+            raise ConfigError(f"What ends in .yaml must be a file. Found {shown(file)}: rename it.")
+        size = file.stat().st_size
+        if size > LARGEST:
+            raise ConfigError(
+                f"A YAML file has at most {LARGEST:,} bytes. Found {size:,} in {shown(file)}: leave it out."
+            )
+        hold_content(file, file.read_bytes())
+
+
+def hold_content(file: Path, content: bytes) -> None:
+    """Depth before anything parses it, and the values that aliases multiply."""
+    steps = (1 if letter in b"[{" else -1 for letter in content if letter in b"[]{}")
+    if max(accumulate(steps), default=0) > DEEPEST:
+        raise ConfigError(f"A YAML file nests {DEEPEST} brackets at most. Found more in {shown(file)}: mend it there.")
+    if b"&" in content and b"*" in content and values_in(content) > MOST:
+        raise ConfigError(f"A YAML file holds {MOST:,} values at most. Found more in {shown(file)}, by aliases.")
+
+
+def values_in(content: bytes) -> float:
+    """How many there are once every alias is written out; infinite where one stands for what it lies in."""
+    import yaml
+
+    try:
+        root = yaml.compose(content, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return 0  # the next to read it says what is wrong
+    counts: dict[int, float] = {}
+
+    def count(node: Any) -> float:
+        if id(node) not in counts:
+            counts[id(node)] = float("inf")  # while it is being counted
+            inner = node.value if isinstance(node, yaml.CollectionNode) else []
+            parts = [part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,))]
+            counts[id(node)] = 1 + sum(count(part) for part in parts)
+        return counts[id(node)]
+
+    return count(root) if root is not None else 0
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """While Hydra is at work, each configuration that it composes is held before it calls anything named there."""
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from omegaconf import OmegaConf
+
+    load = ConfigLoaderImpl.load_configuration
+
+    def held(self: Any, *args: Any, **words: Any) -> Any:
+        config = load(self, *args, **words)
+        found = {key: OmegaConf.select(config.hydra, key) for key in HYDRA_NODES}
+        plain = {
+            key: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+            for key, node in found.items()
+        }
+        check_hydra(plain)
+        return config
+
+    setattr(ConfigLoaderImpl, "load_configuration", held)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(ConfigLoaderImpl, "load_configuration", load)  # noqa: B010

@@ -1,0 +1,71 @@
+"""A file of TensorBoard's, written at once: no thread whose failure is noticed late."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from iamm.record.run_folder import RunFolder
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # of TensorBoard's own imports
+    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.record_writer import RecordWriter
+    from torch.utils.tensorboard import summary
+
+PREFIX = "events.out.tfevents."
+
+
+class Events:
+    """One file of events. TensorBoard reads a folder's files in the order of their names, so later ones sort later.
+
+    Args:
+        folder: of the run.
+        step: of the run that goes on; a TensorBoard that looks on drops what it has seen of later ones. 0: a beginning.
+    """
+
+    def __init__(self, folder: RunFolder, step: int) -> None:
+        number = max([int(time.time()), *(1 + int(path.name.split(".")[3]) for path in folder.events())])
+        path = folder.path / f"{PREFIX}{number:010d}.{socket.gethostname()}.{os.getpid()}"
+        self.file = path.open("ab")
+        self.records = RecordWriter(self.file)
+        self.write(Event(file_version="brain.Event:2"))
+        if step:
+            self.write(Event(step=step + 1, session_log=SessionLog(status=SessionLog.START)))
+
+    def write(self, event: Event) -> None:
+        event.wall_time = time.time()
+        self.records.write(event.SerializeToString())
+
+    def add(self, part: Any, step: int = 0) -> None:
+        """A summary, such as of a scalar."""
+        self.write(Event(step=step, summary=part))
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        for name, value in values.items():
+            self.add(summary.scalar(name, value), step)
+        self.flush()
+
+    def text(self, name: str, text: str, step: int) -> None:
+        """Markdown."""
+        self.add(summary.text(name, text), step)
+        self.flush()
+
+    def picture(self, name: str, png: bytes, step: int) -> None:
+        """A PNG, whose header holds width and height."""
+        width, height = struct.unpack(">II", png[16:24])
+        image = Summary.Image(encoded_image_string=png, width=width, height=height, colorspace=4)
+        self.add(Summary(value=[Summary.Value(tag=name, image=image)]), step)
+        self.flush()
+
+    def flush(self) -> None:
+        self.file.flush()
+
+    def close(self) -> None:
+        self.file.close()

@@ -1,0 +1,194 @@
+"""Configuration → objects: the only place where parts meet."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from iamm.config.check.targets import OPTIMIZER, check_targets, is_allowed
+from iamm.config.check.values import check_plain
+from iamm.config.parts import Part, named, parts
+from iamm.dataset.base import Dataset, Scene
+from iamm.engine.plan import Plan
+from iamm.engine.seeding import derived_seed, settle
+from iamm.errors import ConfigError, UserError
+from iamm.model.scene_network import SceneNetwork
+from iamm.weighting.base import Weighting
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a training needs."""
+
+    model: SceneNetwork
+    weighting: Weighting
+    optimizer: torch.optim.Optimizer
+    schedule: Any
+    augment: Mapping[str, Any]
+    plan: Plan
+    device: torch.device
+
+
+@contextmanager
+def own_mistakes() -> Iterator[None]:
+    """What a part refuses on purpose is the user's mistake: its one line, without a traceback. Any other error is a
+    defect, and shows as one."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException = error
+        while isinstance(cause, InstantiationException) and cause.__cause__:
+            cause = cause.__cause__
+        if isinstance(cause, UserError):
+            raise cause from error
+        if isinstance(cause, ValueError) and refused_on_purpose(cause):
+            raise ConfigError(one_line(cause)) from error
+        raise
+
+
+def refused_on_purpose(error: BaseException) -> bool:
+    """Whether a `raise` of the project, or of a package that the user allows, is where it comes from: `int("a")` in the
+    same place, or an error from deep inside a library, is not."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return False
+    module = str(trace.tb_frame.f_globals.get("__name__", ""))
+    said = dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
+    return said and (module.startswith("iamm.") or is_allowed(module))
+
+
+def held(config: DictConfig) -> None:
+    """Nothing is called but what may be, whatever way the configuration came: a run's folder may be anybody's.
+
+    Raises:
+        ConfigError: a class that is not allowed; a key that one of the user's own does not know.
+    """
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    check_plain(values)
+    found = list(parts(values))
+    check_targets(found)
+    for part in found:
+        if not named(part.values):
+            require_own(part)
+
+
+def require_own(part: Part) -> None:
+    """A class from outside the project lies in the package that was allowed, not only in that package's sight."""
+    target = part.values["_target_"]
+    with own_mistakes():
+        found = get_object(target)
+    home = str(getattr(found, "__module__", ""))
+    of_torch = OPTIMIZER.fullmatch(target) and home.startswith("torch.optim.")
+    if not callable(found) or not (of_torch or is_allowed(home)):
+        raise ConfigError(f"`{part.path}._target_` must be of an allowed package. Found {target}, of {home or 'none'}.")
+    given = {str(key): value for key, value in part.values.items() if not str(key).startswith("_")}
+    try:
+        inspect.signature(found).bind_partial(**given)
+    except TypeError as error:
+        raise ConfigError(f"A part must know its keys. Found {target}: {one_line(error)}.") from error
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def build_datasets(config: DictConfig) -> list[Dataset]:
+    """Every data set of `dataset=`, in order; names of scenes must differ."""
+    held(config)
+    with own_mistakes():
+        datasets = [instantiate(part) for part in config.dataset.values()]
+    names = [scene.name for dataset in datasets for scene in dataset.scenes]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"A scene can stand in a run once. Found {', '.join(names)}: leave one out.")
+    return datasets
+
+
+def parts_of(node: DictConfig) -> dict[str, Any]:
+    """Each entry of a group that composes several choices."""
+    return {str(name): instantiate(part) for name, part in node.items()}
+
+
+def build_model(config: DictConfig, scenes: list[Scene]) -> SceneNetwork:
+    """The network, initialised from the seed alone."""
+    held(config)
+    settle(derived_seed(config.seed, "initialisation"), config.threads)
+    with own_mistakes():
+        encoder, head = parts_of(config.encoder), parts_of(config.head)
+        return SceneNetwork(scenes, config.dim, encoder=encoder, fusion=instantiate(config.fusion), head=head)
+
+
+def build(config: DictConfig, datasets: list[Dataset]) -> Parts:
+    """Everything for a training, before anything is written."""
+    scenes = [scene for dataset in datasets for scene in dataset.scenes]
+    device = chosen_device(config.device)
+    model = build_model(config, scenes).to(device)
+    with own_mistakes():
+        weighting = build_weighting(config, model, datasets).to(device)
+        optimizer = instantiate(config.optimizer)(parameter_groups(model, weighting))
+        schedule, augment = instantiate(config.schedule), parts_of(config.augment)
+    torch.manual_seed(derived_seed(config.seed, "training"))
+    return Parts(model, weighting, optimizer, schedule, augment, plan(config), device)
+
+
+def build_weighting(config: DictConfig, model: SceneNetwork, datasets: list[Dataset]) -> Weighting:
+    weighting: Weighting = instantiate(config.weighting)(len(model.names))
+    groups = [[scene.name for scene in dataset.scenes] for dataset in datasets]
+    fusion = type(model.fusion).__name__
+    shares = bool(model.shared_parameters(groups))
+    if weighting.needs_scene_weights and not model.fusion.gives_scene_weights:
+        raise ConfigError(
+            "This weighting takes its weights from a fusion that attends to scenes. "
+            f"Found fusion {fusion}: choose fusion=interest_guidance, or another weighting."
+        )
+    if (weighting.needs_shared or config.log.conflict) and not shares:
+        raise ConfigError(
+            "A rule over gradients, and log.conflict, need parameters that several scenes share. "
+            f"Found {len(model.names)} scene(s) and fusion {fusion}: choose another weighting and log.conflict=false, "
+            "or several scenes and a fusion that shares."
+        )
+    if weighting.needs_shared == "representation" and not (model.fusion.mixes_views and len(groups) == 1):
+        raise ConfigError(
+            "`weighting.at=representation` needs scenes that read each other's features: views of one data set and a "
+            f"fusion that mixes them. Found {len(groups)} data set(s), fusion {fusion}: take weighting.at=parameters."
+        )
+    if weighting.needs_shared == "representation" and config.accumulate > 1:
+        raise ConfigError(
+            "`weighting.at=representation` must see a step whole. "
+            f"Found accumulate={config.accumulate}: take weighting.at=parameters, or accumulate=1."
+        )
+    return weighting
+
+
+def parameter_groups(model: SceneNetwork, weighting: Weighting) -> list[dict[str, Any]]:
+    """The model's parameters, and the weighting's with what it wants for them."""
+    return [{"params": list(model.parameters())}, *weighting.parameter_groups()]
+
+
+def chosen_device(name: str) -> torch.device:
+    """Raises:
+    ConfigError: a device that this machine lacks.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(
+            f"`device` must be there. Found {name}, but torch sees no GPU: use device=cpu or device=auto."
+        )
+    return torch.device(name)
+
+
+def plan(config: DictConfig) -> Plan:
+    keys = ("epochs", "steps", "accumulate", "growth", "growth_every", "clip", "l1", "l2", "patience")
+    more = {key: config[key] for key in ("nonfinite", "precision")}
+    return Plan(**{key: config[key] for key in keys}, **more, log_every=config.log.every, conflict=config.log.conflict)

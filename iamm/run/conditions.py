@@ -1,0 +1,63 @@
+"""What a run must find again to go on to the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from iamm.errors import BadDataError, ConfigError
+from iamm.run.provenance import versions
+
+
+class Conditions:
+    """A part of each checkpoint: refuses other threads and other data, tells of another version or machine.
+
+    Sums are taken in another order under another number of threads; that is mended by a key, so it is refused. Another
+    version, device or instruction set may round otherwise; the run goes on, and its result says so.
+
+    Args:
+        threads: of each operation.
+        device: of the model.
+        data: data set → checksum.
+    """
+
+    def __init__(self, threads: int, device: str, data: Mapping[str, str]) -> None:
+        self.threads, self.data = threads, dict(data)
+        self.machine = {**versions(), "device": device, "instructions": instructions()}
+        self.notices: list[str] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"threads": self.threads, "data": self.data, "machine": self.machine, "notices": self.notices}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Raises:
+        ConfigError: other threads.
+        BadDataError: other data.
+        """
+        if state["threads"] != self.threads:
+            raise ConfigError(
+                f"A run goes on with the threads that it began with. Found threads={self.threads}, begun with "
+                f"{state['threads']}: add threads={state['threads']}, or start anew with rerun=true."
+            )
+        changed = [name for name, sum in self.data.items() if state["data"].get(name) != sum]
+        if changed:
+            raise BadDataError(
+                f"A run goes on with the data that it began with. Found {', '.join(changed)} changed: bring the data "
+                "back, or start anew with rerun=true."
+            )
+        before = state["machine"]
+        changes = [
+            f"{name} {before.get(name)} before, {now} now"
+            for name, now in self.machine.items()
+            if before.get(name) != now
+        ]
+        self.notices = list(state["notices"])
+        if changes:
+            self.notices.append(f"this run went on elsewhere, so not surely to the same bits: {'; '.join(changes)}.")
+
+
+def instructions() -> str:
+    """The instruction set that torch's kernels were chosen for."""
+    return str(torch.backends.cpu.get_cpu_capability())

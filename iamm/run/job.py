@@ -1,0 +1,94 @@
+"""One run from a composed configuration: train, evaluate, show."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from iamm.record.run_folder import RunFolder, read_result
+from iamm.run.planned import Cell
+
+WIDE = 160
+
+
+def train_job(cell: Cell) -> float:
+    """Train unless this very run is finished already; then show its result.
+
+    Returns:
+        The quality on validation, which a search may maximise.
+    """
+    console = plain_console()
+    folder = cell.folder
+    if folder.finished() and not cell.values["rerun"]:
+        console.print("This run is finished; rerun=true starts it anew.")
+        result = read_result(folder.path)
+    else:
+        from iamm.run.training import train
+
+        result = train(OmegaConf.create(dict(cell.values)), cell, console)
+    show(console, folder, result)
+    return float(result["validation_quality"])
+
+
+def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
+    """Evaluate a finished run again, on the same data and threads, and say whether the numbers are the same.
+
+    Args:
+        values: give `run` and `device`.
+        moved: whether the data now lie in the `data_dir` of `values`, not where the run found them.
+
+    Raises:
+        BadDataError: the data are not those of the run.
+    """
+    from iamm.run.training import evaluate_again
+
+    console = plain_console()
+    folder = RunFolder(Path(values["run"]))
+    recorded = read_result(folder.path, ("test", "config", "data"))
+    trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
+    measures = evaluate_again(OmegaConf.create(trained), folder, recorded["data"])
+    show_measures(console, measures)
+    same = measures == recorded["test"]
+    console.print("The run's own numbers: the same to the last digit." if same else "The run's own numbers differ:")
+    if not same:
+        show_measures(console, recorded["test"])
+
+
+def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]:
+    """A run's configuration, its data in another place; None: where it found them."""
+    if data_dir is None:
+        return dict(config)
+    datasets = {
+        name: {**part, "data_dir": data_dir} if "data_dir" in part else part for name, part in config["dataset"].items()
+    }
+    return {**config, "dataset": datasets}
+
+
+def plain_console() -> Console:
+    """Paths and names are printed as they are, whatever signs they hold; a file or a pipe has no width."""
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
+
+
+def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]]) -> None:
+    from iamm.run.progress import measure_table
+
+    console.print(measure_table("test", measures))
+
+
+def show(console: Console, folder: RunFolder, result: Mapping[str, Any]) -> None:
+    """Test measures, where the run lies, how to look at it."""
+    show_measures(console, result["test"])
+    told = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
+    console.print(f"{told}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
+    for notice in result["notices"]:
+        console.print(f"note: {notice}", soft_wrap=True)
+    console.print(f"run folder  {folder.path}", soft_wrap=True)
+    console.print(f"look at it  tensorboard --logdir {shlex.quote(str(folder.path))}", soft_wrap=True)

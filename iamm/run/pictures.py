@@ -1,0 +1,59 @@
+"""Draw what a model looked at, at the end of a run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from iamm.dataset.base import Dataset
+from iamm.engine.collate import collate
+from iamm.model.scene_network import SceneNetwork
+from iamm.record.recorder import Recorder, tag
+
+
+def draw(
+    recorder: Recorder,
+    model: SceneNetwork,
+    datasets: Sequence[Dataset],
+    device: torch.device,
+    step: int,
+    count: int,
+    scene_weights: Mapping[str, Mapping[str, float]],
+    *,
+    heads: bool = False,
+) -> list[str]:
+    """Attention over pictures and words of the first validation examples, and the scenes' weights on test.
+
+    Args:
+        recorder: writes them.
+        model: a trained network.
+        datasets: whose scenes it knows.
+        device: of the model.
+        step: where in TensorBoard.
+        count: examples of each data set; 0 draws nothing.
+        scene_weights: of the test evaluation, if the fusion has any.
+        heads: whether every head is drawn by itself, besides the encoders' self-attention and the scenes' weights for
+            each example, and the numbers are written.
+
+    Returns:
+        A line on each attention that cannot be drawn.
+    """
+    if not count:
+        return []
+    from iamm.record.figure import scenes_figure
+    from iamm.run.attention_maps import Album  # matplotlib takes a while
+
+    model.eval()
+    album = Album(recorder, model, step, heads)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # words of any script stand at the axes
+        for dataset in datasets:
+            rows = torch.arange(min(count, dataset.size("validation")))
+            album.draw_group(dataset, collate(dataset, "validation", rows, device))
+        if len(model.names) > 1 and scene_weights:
+            recorder.picture(tag("test", "scene_weights"), scenes_figure(scene_weights), step)
+    if heads:
+        recorder.attention(album.content())
+    return album.notes

@@ -1,0 +1,60 @@
+"""A planned run: everything that it will do, fixed before it begins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from iamm.errors import BadDataError
+from iamm.record.run_folder import RunFolder, address, write_json
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep or a table.
+
+    Args:
+        values: the resolved configuration, plain containers; what is edited in a YAML later does not reach it.
+        choices: what was chosen in each group, as `result.json` tells it.
+    """
+
+    values: Mapping[str, Any]
+    choices: Mapping[str, str]
+
+    @cached_property
+    def name(self) -> str:
+        """The folder's name: readable, and a hash of what is computed."""
+        names = (self.choices["model"], self.choices["dataset"], f"seed{self.values['seed']}")
+        return address(self.values, names)
+
+    @cached_property
+    def folder(self) -> RunFolder:
+        return RunFolder(Path(self.values["output_dir"]) / self.name)
+
+    def text(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+
+def cell_of(text: str) -> Cell:
+    return Cell(**json.loads(text))
+
+
+def write_cell(path: Path, cell: Cell) -> None:
+    write_json(path, asdict(cell))
+
+
+def read_cell(path: Path) -> Cell:
+    """Raises:
+    BadDataError: no planned run can be read there.
+    """
+    try:
+        return cell_of(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError) as error:
+        raise BadDataError(
+            f"Every machine of a sweep must see its run folders. Found {path}: {error}. Set output_dir=… where all do."
+        ) from error

@@ -1,0 +1,85 @@
+"""A finished run, repeated: are all its numbers and weights the same, to the last bit?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from iamm.engine.checkpoint import load_weights
+from iamm.errors import DifferentError
+from iamm.record.run_folder import RunFolder, read_result
+from iamm.run.job import plain_console, with_data
+from iamm.run.planned import Cell
+from iamm.run.training import train
+
+KEYS = (
+    *("test", "quality", "scene_weights", "validation_quality", "best_epoch", "epochs", "steps", "parameters"),
+    *("data", "notices"),
+)
+"""Of a result; the others are about time, place and machine."""
+SHOWN = 5
+
+
+def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
+    """Repeat a run in its own folder's `verify/` and say whether it matched; that folder stays only where it did not.
+
+    Args:
+        values: give `run`.
+        moved: whether the data now lie in the `data_dir` of `values`, not where the run found them.
+
+    Raises:
+        DifferentError: it did not match.
+    """
+    run = Path(values["run"])
+    recorded = read_result(run, ("choices", "config", "device", "versions", "instructions", *KEYS))
+    config = with_data(recorded["config"], values["data_dir"] if moved else None)
+    config |= {"device": recorded["device"], "output_dir": str(run / "verify"), "rerun": False}
+    cell, console = Cell(config, recorded["choices"]), plain_console()
+    if cell.folder.finished():
+        cell.folder.clear()
+    repeated = train(OmegaConf.create(config), cell, console)
+    found = list(differences(RunFolder(run), cell.folder, recorded, repeated))
+    if found:
+        raise DifferentError(told(found, machine(recorded), machine(repeated), run, cell.folder.path))
+    shutil.rmtree(run / "verify")
+    console.print(f"The run was repeated and matched, to the last bit: {run}", soft_wrap=True)
+
+
+def told(found: Sequence[str], then: Mapping[str, str], now: Mapping[str, str], run: Path, again: Path) -> str:
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    other = [f"{key} {then.get(key)} then, {now[key]} now" for key in now if then.get(key) != now[key]]
+    why = f" Made under other conditions: {'; '.join(other)}." if other else ""
+    return (
+        f"A repeated run must be the same to the last bit. Found {', '.join(found[:SHOWN])}{more} to differ.{why} "
+        f"Compare {run} with {again}."
+    )
+
+
+def machine(result: Mapping[str, Any]) -> dict[str, str]:
+    """What else may change bits."""
+    return {**result["versions"], "instructions": result["instructions"], "device": result["device"]}
+
+
+def differences(
+    one: RunFolder, other: RunFolder, result: Mapping[str, Any], repeated: Mapping[str, Any]
+) -> Iterator[str]:
+    """Names of what is not the same."""
+    yield from (key for key in KEYS if json.dumps(result[key]) != json.dumps(repeated[key]))
+    if values(one) != values(other):
+        yield "records"
+    saved, again = (load_weights(folder.best) for folder in (one, other))
+    yield from (f"weights of {name}" for name in saved if not same_bits(saved[name], again[name]))
+
+
+def same_bits(one: Any, other: Any) -> bool:
+    return bool(one.shape == other.shape and one.numpy().tobytes() == other.numpy().tobytes())
+
+
+def values(folder: RunFolder) -> list[Any]:
+    """Of all records; what they tell of time is left out."""
+    return [json.loads(line).get("values") for line in folder.read_records().splitlines()]

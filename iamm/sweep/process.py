@@ -1,0 +1,52 @@
+"""One planned run in a process of its own, which ends when the process that started it does."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from functools import partial
+
+from iamm import interruption
+from iamm.run.planned import Cell
+
+LAST_WORDS = 10.0
+"""Seconds that an interrupted run has to leave by itself."""
+
+
+def run_alone(cell: Cell) -> None:
+    """Run the cell, print into its folder's `log.txt`, and leave with the exit code of `iamm-train`.
+
+    A process group of its own: Ctrl-C reaches the sweep alone, which passes it on.
+    """
+    os.setsid()
+    interruption.listen()
+    log = os.open(cell.folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    sys.exit(interruption.code_of(partial(trained, cell), "iamm-train", left))
+
+
+def trained(cell: Cell) -> int:
+    from iamm.run.job import train_job
+
+    train_job(cell)
+    return 0
+
+
+def left(name: str) -> str:
+    return f"{name}: left by {interruption.name()}; the same command goes on."
+
+
+def leave_with_parent() -> None:
+    """No run outlives its sweep, however that ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(LAST_WORDS)
+    os._exit(130)

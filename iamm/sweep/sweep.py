@@ -1,0 +1,136 @@
+"""What a person sees of a sweep: a line for each run that ends, a live one on a terminal, failures again at the end."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from iamm.errors import FailedCellError
+from iamm.record.run_folder import read_result
+from iamm.run.job import plain_console
+from iamm.run.planned import Cell
+from iamm.sweep.launch import cleared, launched
+from iamm.sweep.pool import GLANCE, Outcome, run_cells
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCellError]:
+    """Run all cells that are not finished; what became of those that failed.
+
+    Args:
+        cells: planned.
+        launcher: the words that choose another launcher of Hydra's; none: side by side on this machine.
+    """
+    console = plain_console()
+    failed = run_by(launcher, cells, console) if launcher else run_here(cells, console)
+    if failed:
+        console.print(f"{len(failed)} of {len(cells)} runs failed:")
+        for outcome in failed:
+            console.print(f"  {outcome.cell.folder.path}: {outcome.reason}", soft_wrap=True)
+        console.print("The same command goes on with what is not finished.")
+    return [FailedCellError(outcome.reason) for outcome in failed]
+
+
+def run_here(cells: Sequence[Cell], console: Console) -> list[Outcome]:
+    options = cells[0].values["sweep"]
+    jobs = options["jobs"] or cores()
+    console.print(f"{len(cells)} runs, {jobs} at once, each with a log.txt in its folder", soft_wrap=True)
+    with SweepLine(console, len(cells)) as line:
+        return run_cells(cells, jobs, options["silence"], line.ended)
+
+
+def run_by(launcher: Sequence[str], cells: Sequence[Cell], console: Console) -> list[Outcome]:
+    console.print(f"{len(cells)} runs by {' '.join(launcher)}, each with a log.txt in its folder", soft_wrap=True)
+    begun = [cleared(cell) for cell in cells]
+    with SweepLine(console, len(cells)) as line, watched(begun, line.ended):
+        return launched(begun, launcher)
+
+
+@contextmanager
+def watched(cells: Sequence[Cell], tell: Callable[[Outcome], None]) -> Iterator[None]:
+    """Tells of each run as its result appears in its folder, wherever it was made."""
+    over = threading.Event()
+    watcher = threading.Thread(target=watch, args=(cells, tell, over))
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def watch(cells: Sequence[Cell], tell: Callable[[Outcome], None], over: threading.Event) -> None:
+    waiting = list(cells)
+    last = False
+    while waiting and not last:
+        last = over.wait(GLANCE)
+        finished = [cell for cell in waiting if cell.folder.finished()]
+        waiting = [cell for cell in waiting if cell not in finished]
+        for cell in finished:
+            tell(Outcome(cell, 0, ""))
+
+
+def searched(cell: Cell) -> float:
+    """Run a job of a search; the quality on validation.
+
+    Raises:
+        FailedCellError: with the run's last words.
+    """
+    console = plain_console()
+    silence = cell.values["sweep"]["silence"]
+    failed = run_cells([cell], 1, silence, lambda outcome: console.print(told(outcome), soft_wrap=True))
+    if failed:
+        raise FailedCellError(failed[0].reason)
+    return float(read_result(cell.folder.path)["validation_quality"])
+
+
+class SweepLine:
+    """Tells of each run that ended.
+
+    Args:
+        console: where to; a terminal gets a bar with the time left, too.
+        total: number of runs.
+    """
+
+    def __init__(self, console: Console, total: int) -> None:
+        self.console = console
+        self.total = total
+        self.count = 0
+        columns = (TextColumn("runs"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+        self.live = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self.task = self.live.add_task("runs", total=total)
+
+    def __enter__(self) -> SweepLine:
+        self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.live.stop()
+
+    def ended(self, outcome: Outcome) -> None:
+        self.count += 1
+        self.live.update(self.task, completed=self.count)
+        self.console.print(f"[{self.count}/{self.total}] {told(outcome)}", soft_wrap=True)
+
+
+def told(outcome: Outcome) -> str:
+    """`done` with what was measured, or `failed` with the reason and where its log lies."""
+    folder = outcome.cell.folder
+    if outcome.code:
+        return f"failed  {folder.path.name}  {outcome.reason}  (see {folder.log})"
+    result = read_result(folder.path)
+    return f"done    {folder.path.name}  {qualities(result)}  {result['seconds']:.1f} s"
+
+
+def qualities(result: Mapping[str, Any]) -> str:
+    return "  ".join(f"{scene} {100 * quality:.2f}" for scene, quality in result["quality"].items())

@@ -1,0 +1,16 @@
+"""What every run of a sweep imports, done once: the server that runs are forked from loads this module."""
+
+from __future__ import annotations
+
+import warnings
+
+import sacrebleu  # noqa: F401
+import sklearn.metrics  # noqa: F401
+import torch
+
+import iamm.run.training  # noqa: F401
+
+torch.use_deterministic_algorithms(True)  # imports torch's compiler, which takes as long as torch itself
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # of TensorBoard's own imports
+    import torch.utils.tensorboard

@@ -1,0 +1,75 @@
+"""Planned runs → a comparison table: chosen on validation, compared over seeds, nothing dropped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import fmean
+
+from iamm.table.notices import noticed
+from iamm.table.orders import orders
+from iamm.table.pairing import Differences, bare, differences, measured
+from iamm.table.plan import Column, Plan
+from iamm.table.selection import Choice, Choices, chosen, observed
+from iamm.table.statistics import estimate
+from iamm.table.table import Cell, Cost, Row, Table
+
+
+def build_table(plan: Plan, output_dir: Path) -> Table:
+    """The table as far as its runs have come; the same whatever the order in which they ended.
+
+    Args:
+        plan: of the table.
+        output_dir: where the run folders lie.
+
+    Raises:
+        BadDataError: a result that cannot be read.
+    """
+    runs = tuple(observed(run, output_dir) for run in plan.runs)
+    choices = chosen(plan, runs)
+    found = differences(plan, choices)
+    rows = tuple(
+        Row(
+            row,
+            {column.label: cell(plan, column, row, choices, found) for column in plan.columns},
+            {setting: cost(plan, row, setting, choices) for setting in plan.settings},
+        )
+        for row in plan.rows
+    )
+    return Table(plan, rows, runs, orders(plan, rows, runs), noticed(plan, rows, runs))
+
+
+def cell(plan: Plan, column: Column, row: str, choices: Choices, found: Differences) -> Cell:
+    values = measured(column, row, choices)
+    claim = plan.claims.figures.get(row, {}).get(column.label) if plan.claims else None
+    if values is None:
+        return Cell({}, None, None, claim, 0, 0, applies=False)
+    places = [(label, column.setting) for label in (row, column.minus) if label is not None]
+    failed = set().union(*(choices[place].failed() for place in places)) - values.keys()
+    missing = set(plan.seeds) - values.keys() - failed
+    if not values:
+        return Cell({}, None, None, claim, len(missing), len(failed))
+    average, difference = estimate(list(values.values())), found.get((row, bare(column)))
+    return Cell(values, average, difference, claim, len(missing), len(failed))
+
+
+def cost(plan: Plan, row: str, setting: str, choices: Choices) -> Cost:
+    choice = choices[row, setting]
+    count, wanted = parameters(choice), parameters(choices[plan.rows[0], setting])
+    within = None
+    if plan.tolerance is not None and count is not None and wanted is not None:
+        within = abs(count - wanted) <= plan.tolerance * wanted
+    results = choice.results.values()
+    return Cost(
+        choice.rate,
+        choice.validation,
+        count,
+        within,
+        fmean(result["seconds"] for result in results) if results else None,
+        fmean(result["peak_memory_mib"] for result in results) if results else None,
+        tuple(choice.runs),
+    )
+
+
+def parameters(choice: Choice) -> int | None:
+    """The largest count of the finished runs: data of another seed may give another vocabulary."""
+    return max((result["parameters"] for result in choice.results.values()), default=None)

@@ -1,0 +1,112 @@
+"""Rows of a table against each other: only over the same seeds and the same examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean, median
+
+from iamm.record.run_folder import PLACES, Result, drop_keys
+from iamm.table.plan import Column, Plan
+from iamm.table.selection import Choices
+from iamm.table.statistics import PAIRED_TESTS, estimate, holm
+from iamm.table.table import Difference
+
+ALPHA = 0.05
+"""Level of the tests, after Holm's correction."""
+
+Differences = dict[tuple[str, Column], Difference]
+"""By row and bare column."""
+
+
+def value_of(column: Column, result: Result) -> float | None:
+    """What the run measured, 0 to 1 (losses: as they are); None where it has no such scene or measure."""
+    scenes = tuple(result["quality"]) if column.scene is None else (column.scene,)
+    found = [value for scene in scenes if (value := measure_of(result, scene, column.measure)) is not None]
+    return fmean(found) if len(found) == len(scenes) else None
+
+
+def measure_of(result: Result, scene: str, measure: str) -> float | None:
+    if measure == "quality":
+        return result["quality"].get(scene)
+    return result["test"].get(scene, {}).get(measure)
+
+
+def measured(column: Column, row: str, choices: Choices) -> dict[int, float] | None:
+    """A row's values by seed, as shown; None where its runs have no such scene, or it is itself what is subtracted."""
+    own = raw_values(column, row, choices)
+    if column.minus == row or (choices[row, column.setting].results and not own):
+        return None
+    if column.minus is None:
+        return own
+    return {seed: value - other for seed, (other, value) in paired(column, column.minus, row, choices).items()}
+
+
+def raw_values(column: Column, row: str, choices: Choices) -> dict[int, float]:
+    """By seed, before anything is subtracted. A mean over scenes is one over all scenes of the setting, or none."""
+    results = choices[row, column.setting].results
+    if column.scene is None:
+        whole = all_scenes(column.setting, choices)
+        results = {seed: result for seed, result in results.items() if set(result["quality"]) == whole}
+    values = {seed: value_of(column, results[seed]) for seed in sorted(results)}
+    return {seed: column.scale * value for seed, value in values.items() if value is not None}
+
+
+def all_scenes(setting: str, choices: Choices) -> set[str]:
+    """Of any row; a row has the same ones with every seed."""
+    results = (next(iter(choice.results.values()), None) for place, choice in choices.items() if place[1] == setting)
+    return {scene for result in results if result is not None for scene in result["quality"]}
+
+
+def paired(column: Column, first: str, row: str, choices: Choices) -> dict[int, tuple[float, float]]:
+    """Both rows' values for each seed that both have finished on the same examples."""
+    ours, theirs = (raw_values(column, label, choices) for label in (first, row))
+    one, other = (choices[label, column.setting].results for label in (first, row))
+    shared = [seed for seed in ours if seed in theirs and same_examples(one[seed], other[seed])]
+    return {seed: (ours[seed], theirs[seed]) for seed in shared}
+
+
+def same_examples(one: Result, other: Result) -> bool:
+    """Every data set that both have gave them the same examples: equal sums or, with other views, equal settings."""
+    shared = one["data"].keys() & other["data"].keys()
+    unequal = [name for name in shared if one["data"][name] != other["data"][name]]
+    return bool(shared) and all(other_views(one, other, name) for name in unequal)
+
+
+def other_views(one: Result, other: Result, name: str) -> bool:
+    """Both configure the data set alike but for its views."""
+    first, second = (result["config"]["dataset"].get(name, {}) for result in (one, other))
+    left_out = ("views", *PLACES)
+    return first.get("views") != second.get("views") and drop_keys(first, left_out) == drop_keys(second, left_out)
+
+
+def differences(plan: Plan, choices: Choices) -> Differences:
+    """Each row against the first one, measure by measure; p corrected for all of these together (Holm 1979)."""
+    places = [(row, column) for column in dict.fromkeys(map(bare, plan.columns)) for row in plan.rows[1:]]
+    pairs = {(row, column): paired(column, plan.rows[0], row, choices) for row, column in places}
+    tested = {place: tuple(zip(*both.values(), strict=True)) for place, both in pairs.items() if both}
+    raw = [PAIRED_TESTS[plan.test](first, second) for first, second in tested.values()]
+    return {
+        place: difference(place[1], [b - a for a, b in pairs[place].values()], p, adjusted)
+        for place, p, adjusted in zip(tested, raw, holm(raw), strict=True)
+    }
+
+
+def bare(column: Column) -> Column:
+    """What is tested: the measure. What is subtracted from both rows cancels, and each measure is tested once."""
+    return replace(column, label="", minus=None)
+
+
+def difference(column: Column, changes: Sequence[float], p: float, adjusted: float) -> Difference:
+    return Difference(estimate(changes), p, adjusted, verdict(column, changes, adjusted))
+
+
+def verdict(column: Column, changes: Sequence[float], p: float) -> str:
+    """A rank test can separate rows against their means, by one seed far off: then nothing is claimed."""
+    if math.isnan(p):
+        return "untested"
+    mean = fmean(changes)
+    if p >= ALPHA or mean * median(changes) < 0:
+        return "tie"
+    return "better" if (mean < 0) == column.lower_is_better else "worse"

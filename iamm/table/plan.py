@@ -1,0 +1,128 @@
+"""What a comparison table is made of: rows, columns, and the runs that it needs. Written and read as plain JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from iamm.errors import BadDataError, MissingDataError
+from iamm.record.run_folder import write_json
+
+RAW = ("loss", "perplexity")
+"""Measures that are no shares: shown as they are, and lower is better."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measure of a scene.
+
+    Args:
+        label: what stands above it.
+        measure: of the scene's test measures, or `quality`: what its head is judged by, 0 to 1.
+        scene: None: the mean over all scenes of the setting; rows that lack one of them have none.
+        setting: which of the table's settings it is measured in.
+        minus: label of the row whose value of the same seed is subtracted, as for transfer; None: none.
+    """
+
+    label: str
+    measure: str
+    scene: str | None
+    setting: str
+    minus: str | None = None
+
+    @property
+    def scale(self) -> float:
+        """Shares and BLEU are shown in percent points."""
+        return 1.0 if self.measure in RAW else 100.0
+
+    @property
+    def lower_is_better(self) -> bool:
+        return self.measure in RAW
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training: its row, its setting, the learning rate, the seed, and its folder's name in `output_dir`."""
+
+    row: str
+    setting: str
+    rate: float
+    seed: int
+    folder: str
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a document says: where, and row → column → figure, as it stands there."""
+
+    place: str
+    figures: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A table before its runs.
+
+    Args:
+        name: as in `table=`.
+        title: above the table.
+        about: what the data are, and what else a reader must know; one paragraph.
+        rows: labels; the first one is compared with each other.
+        columns: in order.
+        settings: names; a row is trained once in each, for every rate and seed.
+        seeds: of all rows.
+        rates: learning rates that are tried; validation chooses one for each row and setting.
+        budget: what else all rows share, name → value, as shown.
+        tolerance: largest share by which a row's parameters may differ from the first row's; None: not compared.
+        test: `t` or `wilcoxon`, paired over seeds.
+        seconds: what one run is expected to take; None: not known.
+        claims: of a document, if any.
+        runs: every planned run, in the order in which they are run.
+    """
+
+    name: str
+    title: str
+    about: str
+    rows: tuple[str, ...]
+    columns: tuple[Column, ...]
+    settings: tuple[str, ...]
+    seeds: tuple[int, ...]
+    rates: tuple[float, ...]
+    budget: Mapping[str, Any]
+    tolerance: float | None
+    test: str
+    seconds: float | None
+    claims: Claims | None
+    runs: tuple[PlannedRun, ...]
+
+
+def write_plan(path: Path, plan: Plan) -> None:
+    write_json(path, asdict(plan))
+
+
+def read_plan(path: Path) -> Plan:
+    """What `write_plan` wrote.
+
+    Raises:
+        MissingDataError: nothing lies there.
+        BadDataError: what lies there is no plan.
+    """
+    try:
+        return plan_of(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise MissingDataError(f"A table must be planned first. Found no {path}: run iamm-table.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadDataError(
+            f"A plan must be whole and of a table. Found {path}: {error}. Delete it and run iamm-table again."
+        ) from error
+
+
+def plan_of(content: dict[str, Any]) -> Plan:
+    tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates")}
+    columns = tuple(Column(**column) for column in content["columns"])
+    runs = tuple(PlannedRun(**run) for run in content["runs"])
+    claims = content["claims"] and Claims(**content["claims"])
+    return Plan(**{**content, **tuples, "columns": columns, "runs": runs, "claims": claims})

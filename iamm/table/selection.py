@@ -1,0 +1,93 @@
+"""Which runs stand for a row of a table: those of the learning rate that validation chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple, TypeVar
+
+from iamm.record.run_folder import Result, RunFolder, read_result
+from iamm.table.plan import Plan, PlannedRun
+from iamm.table.table import Run
+
+NEEDED = (
+    *("test", "quality", "validation_quality", "config", "data", "steps", "parameters", "seconds", "peak_memory_mib"),
+    *("threads", "device", "notices", "versions", "commit"),
+)
+"""What a table reads of a result."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Choice(NamedTuple):
+    """A row in a setting.
+
+    Args:
+        rate: learning rate that validation chose; None before any run is finished.
+        validation: mean quality on validation of each rate, over its finished seeds.
+        runs: those of the chosen rate; all, before there is one.
+        results: of these, by seed.
+    """
+
+    rate: float | None
+    validation: Mapping[float, float]
+    runs: Sequence[Run]
+    results: Mapping[int, Result]
+
+    def failed(self) -> set[int]:
+        """Seeds whose run failed; before there is a rate, those that failed at every one."""
+        by_seed = grouped(self.runs, lambda run: run.planned.seed)
+        return {seed for seed, runs in by_seed.items() if all(run.state == "failed" for run in runs)}
+
+
+Choices = Mapping[tuple[str, str], Choice]
+"""By row and setting."""
+
+
+def observed(planned: PlannedRun, output_dir: Path) -> Run:
+    """What became of a planned run.
+
+    Raises:
+        BadDataError: a result that cannot be read.
+    """
+    folder = RunFolder(output_dir / planned.folder)
+    state, reason = folder.state()
+    return Run(planned, state, reason, read_result(folder.path, NEEDED) if state == "finished" else None)
+
+
+def chosen(plan: Plan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
+    by_place = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
+    return {place: choose(by_place.get(place, ())) for place in product(plan.rows, plan.settings)}
+
+
+def choose(runs: Sequence[Run]) -> Choice:
+    """The rate with the most finished seeds and, among such, the best mean quality on validation.
+
+    Test is not looked at. A rate at which a run failed so gives way to one without failures. Of equal rates the one
+    that was planned first is taken.
+
+    Args:
+        runs: of one row and setting.
+    """
+    by_rate = grouped(runs, lambda run: run.planned.rate)
+    reached = {rate: validations(group) for rate, group in by_rate.items()}
+    validation = {rate: fmean(found) for rate, found in reached.items() if found}
+    if not validation:
+        return Choice(None, {}, runs, {})
+    rate = max(validation, key=lambda rate: (len(reached[rate]), validation[rate]))
+    results = {run.planned.seed: run.result for run in by_rate[rate] if run.result is not None}
+    return Choice(rate, validation, by_rate[rate], results)
+
+
+def validations(runs: Iterable[Run]) -> list[float]:
+    return [run.result["validation_quality"] for run in runs if run.result is not None]
+
+
+def grouped(runs: Iterable[Run], key: Callable[[Run], Key]) -> dict[Key, tuple[Run, ...]]:
+    """In the order of the runs."""
+    found: dict[Key, list[Run]] = {}
+    for run in runs:
+        found.setdefault(key(run), []).append(run)
+    return {name: tuple(group) for name, group in found.items()}

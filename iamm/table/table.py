@@ -1,0 +1,115 @@
+"""A comparison table as values: rows, cells, costs, claimed orders. `aggregate.py` makes it, others write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from iamm.table.plan import Plan, PlannedRun
+from iamm.table.statistics import Estimate
+
+
+class Run(NamedTuple):
+    """A planned run and what became of it: finished, running, failed, interrupted or missing; why; its result."""
+
+    planned: PlannedRun
+    state: str
+    reason: str
+    result: Mapping[str, Any] | None
+
+
+class Difference(NamedTuple):
+    """Row minus first row, over the same seeds.
+
+    Args:
+        estimate: of the differences.
+        p: of the paired test.
+        adjusted: p after Holm's correction for all comparisons of the table.
+        verdict: better or worse than the first row, or tie; untested where there are too few seeds.
+    """
+
+    estimate: Estimate
+    p: float
+    adjusted: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row's measure.
+
+    Args:
+        values: by seed, in percent points (losses: as they are), of the chosen learning rate.
+        estimate: over these; None where there are none.
+        difference: to the first row; None for that row itself, and where nothing can be paired. What a column subtracts
+            from both rows cancels in it: it is that of the measure itself.
+        claim: the document's figure.
+        missing: seeds whose run, or whose run to subtract, is not there yet.
+        failed: seeds whose run, or whose run to subtract, failed.
+        applies: False where the row has no such scene, or is itself what is subtracted.
+    """
+
+    values: Mapping[int, float]
+    estimate: Estimate | None
+    difference: Difference | None
+    claim: float | None
+    missing: int
+    failed: int
+    applies: bool = True
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one row cost in one setting, at its chosen learning rate; means over finished runs.
+
+    Args:
+        rate: chosen on validation; None before any run is finished.
+        validation: mean quality on validation that each rate reached, over its finished seeds.
+        parameters: of the model.
+        within: whether they differ from the first row's by no more than the table's tolerance; None: not compared.
+        seconds: of a training.
+        memory: peak, in MiB.
+        runs: those of the chosen rate (all, before there is one), by seed.
+    """
+
+    rate: float | None
+    validation: Mapping[float, float]
+    parameters: int | None
+    within: bool | None
+    seconds: float | None
+    memory: float | None
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Label; column label → cell; setting → cost."""
+
+    label: str
+    cells: Mapping[str, Cell]
+    costs: Mapping[str, Cost]
+
+
+class Order(NamedTuple):
+    """A column's rows from best to worst, as claimed and as found, and whether the claim held.
+
+    The means are over the seeds that all rows with a claim have. `held` is `yes` (same order, and the table's first row
+    separated from each other), `in the means only`, `no`, or `open` while runs are to come or a row has no value.
+    """
+
+    column: str
+    claimed: tuple[str, ...]
+    found: tuple[str, ...]
+    held: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A plan, its rows, its runs in the plan's order, the claimed orders, and what a reader should know."""
+
+    plan: Plan
+    rows: tuple[Row, ...]
+    runs: tuple[Run, ...]
+    orders: tuple[Order, ...]
+    notices: tuple[str, ...]

@@ -1,0 +1,136 @@
+"""A comparison table for other programs: CSV with a line for each run and column, JSON with everything."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any
+
+from iamm.table.pairing import value_of
+from iamm.table.plan import Column
+from iamm.table.table import Cost, Row, Run, Table
+
+
+def csv_text(table: Table, *, costs: bool = True) -> str:
+    """Long format: a line for each planned run, of every learning rate, and each column measured in its setting.
+
+    `chosen` is true where the learning rate is the one that validation chose. Without a value the field is empty.
+
+    Args:
+        table: to be written.
+        costs: False leaves out time and memory.
+    """
+    heads = ["row", "setting", "column", "seed", "learning_rate", "chosen", "state", "value", "parameters"]
+    heads += [*(("seconds", "memory_mib") if costs else ()), "folder", "reason"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heads)
+    for run in run_entries(table, costs):
+        for column, value in run["values"].items():
+            entry = {**run, "column": column, "value": value}
+            writer.writerow([field(entry[head]) for head in heads])
+    return text.getvalue()
+
+
+def field(value: Any) -> Any:
+    """As both pandas and R read it: true and false, NaN and Inf, nothing for None."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else str(value).replace("inf", "Inf")
+    return value
+
+
+def json_text(table: Table, *, costs: bool = True) -> str:
+    """The plan, the rows with cells and costs, every run, claimed orders and notices; null for what is no number.
+
+    Args:
+        table: to be written.
+        costs: False leaves out time and memory.
+    """
+    plan = asdict(table.plan)
+    del plan["runs"]  # they stand below, with what became of them
+    if not costs:
+        del plan["seconds"]
+    rows = [
+        {
+            "label": row.label,
+            "cells": row.cells,
+            "costs": {setting: cost_entry(cost, costs) for setting, cost in row.costs.items()},
+        }
+        for row in table.rows
+    ]
+    content: dict[str, Any] = {
+        "plan": plan,
+        "rows": rows,
+        "runs": list(run_entries(table, costs)),
+        "orders": table.orders,
+        "notices": table.notices,
+    }
+    return json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """The same in dicts and lists, with the names of fields as keys."""
+    if is_dataclass(value):
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def cost_entry(cost: Cost, costs: bool) -> dict[str, Any]:
+    """A cost with its runs by their folders."""
+    kept = {name: getattr(cost, name) for name in ("rate", "validation", "parameters", "within")}
+    spent = {"seconds": cost.seconds, "memory": cost.memory} if costs else {}
+    return kept | spent | {"runs": [run.planned.folder for run in cost.runs]}
+
+
+def run_entries(table: Table, costs: bool) -> Iterator[dict[str, Any]]:
+    """Every planned run, row by row, with its value in each column of its setting; its result is left out."""
+    for row in table.rows:
+        for run in table.runs:
+            if run.planned.row == row.label:
+                yield run_entry(table, row, run, costs)
+
+
+def run_entry(table: Table, row: Row, run: Run, costs: bool) -> dict[str, Any]:
+    planned, result = run.planned, run.result or {}
+    chosen = row.costs[planned.setting].rate == planned.rate
+    columns = [column for column in table.plan.columns if column.setting == planned.setting]
+    spent = {"seconds": result.get("seconds"), "memory_mib": result.get("peak_memory_mib")} if costs else {}
+    return {
+        "row": row.label,
+        "setting": planned.setting,
+        "seed": planned.seed,
+        "learning_rate": planned.rate,
+        "chosen": chosen,
+        "state": run.state,
+        "reason": run.reason,
+        "parameters": result.get("parameters"),
+        **spent,
+        "folder": planned.folder,
+        "values": {column.label: run_value(column, row, run, chosen) for column in columns},
+    }
+
+
+def run_value(column: Column, row: Row, run: Run, chosen: bool) -> float | None:
+    """What stands in the table or, of a learning rate that was not chosen, would.
+
+    A difference to another row's run is known only for the chosen rates of both.
+    """
+    cell = row.cells[column.label]
+    if chosen:
+        return cell.values.get(run.planned.seed)
+    if run.result is None or column.minus is not None or not cell.applies:
+        return None
+    value = value_of(column, run.result)
+    return None if value is None else column.scale * value

@@ -1,0 +1,159 @@
+"""A comparison table as LaTeX, to be pasted in a paper; needs the package booktabs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from iamm.table.plan import Column
+from iamm.table.table import Cost, Row, Table
+from iamm.table.write.wording import (
+    NOTHING,
+    TESTS,
+    claimed,
+    count,
+    digits,
+    empty,
+    figure,
+    gaps,
+    number,
+    verdict,
+)
+
+SPECIAL = str.maketrans(
+    {character: f"\\{character}" for character in "_%&#${}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", NOTHING: "--"}
+    | {character: f"{{{character}}}" for character in "[*"}  # at the start of a line, `\\` would take them for its own
+)
+
+MARKS = {"tie": r"^{\circ}", "untested": "^{?}"}
+"""What stands at a mean that no test separates from the first row's."""
+
+Strip = tuple[str, str, Sequence[str]]
+"""A column: head, side (`l` or `r`), cells; all of it LaTeX."""
+
+
+def latex(table: Table, *, costs: bool = True) -> str:
+    """A `table` environment with the label `tab:` and the table's name.
+
+    Bold is the best mean of a column, and only if the tests say so: better than the first row or, for the first row
+    itself, every other row worse.
+
+    Args:
+        table: to be written.
+        costs: False leaves out time and memory.
+    """
+    strips = [*results(table), *used(table, costs)]
+    heads, sides, cells = zip(*strips, strict=True)
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{caption(table)}}}",
+        rf"\label{{tab:{re.sub('[^A-Za-z0-9_.:-]', '-', table.plan.name)}}}",
+        rf"\begin{{tabular}}{{{''.join(sides)}}}",
+        r"\toprule",
+        line(heads),
+        r"\midrule",
+        *map(line, zip(*cells, strict=True)),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def line(cells: Sequence[str]) -> str:
+    return rf"{' & '.join(cells)} \\"
+
+
+def escaped(text: str) -> str:
+    """On one line, each special character as one that is printed."""
+    return " ".join(text.split()).translate(SPECIAL)
+
+
+def caption(table: Table) -> str:
+    plan = table.plan
+    first, marks = escaped(plan.rows[0]), {verdict(table, row, column) for row in table.rows for column in plan.columns}
+    sentences = [
+        f"{escaped(plan.title).rstrip('.')}.",
+        rf"Mean $\pm$ deviation over seeds ($n = {len(plan.seeds)}$).",
+        f"Compared with {first} by a {TESTS[plan.test]} with Holm's correction; bold: best mean, separated by it.",
+    ]
+    if "tie" in marks:
+        sentences.append(f"${MARKS['tie']}$: tie with {first}.")
+    if "untested" in marks:
+        sentences.append(f"${MARKS['untested']}$: too few seeds to be tested.")
+    if any(cost.within is False for row in table.rows for cost in row.costs.values()):
+        share = rf"{100 * (plan.tolerance or 0):g}\,\%"
+        sentences.append(rf"$^{{\dagger}}$: differs by more than {share} from the first row's parameters.")
+    if plan.claims:
+        sentences.append(f"Claimed figures: {escaped(plan.claims.place)}.")
+    return " ".join(sentences)
+
+
+def results(table: Table) -> list[Strip]:
+    strips: list[Strip] = [("", "l", [escaped(row.label) for row in table.rows])]
+    for column in table.plan.columns:
+        head = escaped(column.label)
+        bold = best(table, column)
+        strips.append((head, "r", [result(table, row, column, row is bold) for row in table.rows]))
+        if claimed(table, column):
+            claims = [escaped(figure(row.cells[column.label].claim)) for row in table.rows]
+            strips.append((f"{head}, claimed", "r", claims))
+    return strips
+
+
+def best(table: Table, column: Column) -> Row | None:
+    """The row with the best mean, if it is separated from the first row or, being that, from every other one."""
+    first, *others = table.rows
+    means = [(found.mean, row) for row in table.rows if (found := row.cells[column.label].estimate)]
+    finite = [(mean, row) for mean, row in means if math.isfinite(mean)]
+    if not finite:
+        return None
+    sign = -1 if column.lower_is_better else 1
+    _, leader = max(finite, key=lambda pair: sign * pair[0])
+    if leader is not first:
+        return leader if verdict(table, leader, column) == "better" else None
+    verdicts = {verdict(table, row, column) for row in others if row.cells[column.label].applies}
+    return first if verdicts == {"worse"} else None
+
+
+def result(table: Table, row: Row, column: Column, bold: bool) -> str:
+    """`$88.70 \\pm 0.31^{\\circ}$`, and after it which seeds are lacking."""
+    cell = row.cells[column.label]
+    if cell.estimate is None:
+        return escaped(empty(cell))
+    mean = number(cell.estimate.mean, digits(column))
+    mean = rf"\mathbf{{{mean}}}" if bold else mean
+    spread = cell.estimate.deviation
+    deviation = "" if spread is None else rf" \pm {number(spread, digits(column))}"
+    lacking = f" ({count(cell)})" if gaps(cell) else ""
+    return f"${mean}{deviation}{MARKS.get(verdict(table, row, column), '')}${lacking}"
+
+
+def used(table: Table, costs: bool) -> list[Strip]:
+    """Setting by setting: parameters, chosen learning rate where there was a choice, seconds, peak memory."""
+    strips: list[Strip] = []
+    for setting in table.plan.settings:
+        place = f", {escaped(setting)}" if len(table.plan.settings) > 1 else ""
+        found = [row.costs[setting] for row in table.rows]
+        strips.append((f"parameters{place}", "r", [parameters(cost) for cost in found]))
+        if len(table.plan.rates) > 1:
+            strips.append((f"learning rate{place}", "r", [rate(cost) for cost in found]))
+        if costs:
+            strips.append((f"seconds{place}", "r", [escaped(number(cost.seconds, 1)) for cost in found]))
+            strips.append((f"MiB{place}", "r", [escaped(number(cost.memory, 0)) for cost in found]))
+    return strips
+
+
+def parameters(cost: Cost) -> str:
+    if cost.parameters is None:
+        return escaped(NOTHING)
+    return f"{cost.parameters:,}" + (r"$^{\dagger}$" if cost.within is False else "")
+
+
+def rate(cost: Cost) -> str:
+    return escaped(NOTHING) if cost.rate is None else f"{cost.rate:g}"

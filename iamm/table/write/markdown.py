@@ -1,0 +1,194 @@
+"""A comparison table as Markdown, to be read as it is or rendered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import quote
+
+from iamm.table.plan import Column
+from iamm.table.table import Cell, Cost, Row, Run, Table
+from iamm.table.write.wording import (
+    NOTHING,
+    claimed,
+    count,
+    digits,
+    empty,
+    figure,
+    number,
+    probability,
+    run_groups,
+    terms,
+    verdict,
+)
+
+Strip = tuple[str, str, Sequence[str]]
+"""A column of a grid: head, side (`<` or `>`), cells."""
+
+
+def markdown(table: Table, links: str, *, costs: bool = True) -> str:
+    """The whole table: what was compared and how, results, costs, differences, claims, notices, links to all runs.
+
+    Args:
+        table: to be written.
+        links: path from the written file's folder to the runs' folders, such as `../..`.
+        costs: False leaves out time and memory: the text is then the same for any sweep over the same runs.
+    """
+    parts = [
+        f"# {escaped(table.plan.title)}",
+        table.plan.about.strip(),
+        bullets(f"{name}: {escaped(text)}" for name, text in terms(table)),
+        grid(results(table)),
+        *section("Parameters and costs" if costs else "Parameters", grid(used(table, costs)), tolerance(table)),
+        *section("Differences to the first row", grid(differences(table))),
+        *section("Claimed orders", grid(orders(table))),
+        *section("Notices", bullets(map(escaped, table.notices))),
+        *section("Runs", bullets(runs(table, links))),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def section(title: str, body: str, after: str = "") -> Sequence[str]:
+    return (f"## {title}", body, after) if body else ()
+
+
+def bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def grid(strips: Sequence[Strip]) -> str:
+    """A table of the columns, padded so that it is one in plain text too; empty without cells."""
+    padded = []
+    for head, side, cells in strips:
+        width = max(3, *map(len, (head, *cells)))
+        rule = "-" * (width - 1) + (":" if side == ">" else "-")
+        padded.append([f"{text:{side}{width}}" for text in (head, rule, *cells)])
+    lines = [f"| {' | '.join(line)} |" for line in zip(*padded, strict=True)]
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def escaped(text: str) -> str:
+    """On one line, without what Markdown would take for markup; code in backticks stays code."""
+    line = re.sub(r"[\\|<*~$]", r"\\\g<0>", " ".join(text.split()))
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # inside a word it is none
+
+
+def labels(table: Table) -> Strip:
+    return "row", "<", [escaped(row.label) for row in table.rows]
+
+
+def results(table: Table) -> list[Strip]:
+    strips = [labels(table)]
+    for column in table.plan.columns:
+        cells = [row.cells[column.label] for row in table.rows]
+        strips.append((escaped(column.label), ">", [result(cell, digits(column)) for cell in cells]))
+        strips.append(("vs first", "<", [verdict(table, row, column) for row in table.rows]))
+        if claimed(table, column):
+            strips.append((f"claimed: {escaped(column.label)}", ">", [figure(cell.claim) for cell in cells]))
+    return strips
+
+
+def result(cell: Cell, decimals: int) -> str:
+    """`88.70 ± 0.31 [88.32, 89.08] n=5`; one seed has neither deviation nor interval."""
+    found = cell.estimate
+    if found is None:
+        return empty(cell)
+    mean = number(found.mean, decimals)
+    if found.deviation is None:
+        return f"{mean} n={count(cell)}"
+    spread, low, high = (number(value, decimals) for value in (found.deviation, found.low, found.high))
+    return f"{mean} ± {spread} [{low}, {high}] n={count(cell)}"
+
+
+def used(table: Table, costs: bool) -> list[Strip]:
+    """Of each row in each setting, at its chosen learning rate: parameters and what a training cost."""
+    plan = table.plan
+    places = [(row.label, setting, row.costs[setting]) for row in table.rows for setting in plan.settings]
+    strips: list[Strip] = [("row", "<", [escaped(row) for row, _, _ in places])]
+    if len(plan.settings) > 1:
+        strips.append(("setting", "<", [escaped(setting) for _, setting, _ in places]))
+    strips.append(("parameters", ">", [parameters(cost) for _, _, cost in places]))
+    if len(plan.rates) > 1:
+        rates = [cost.rate for _, _, cost in places]
+        strips.append(("learning rate", ">", [NOTHING if rate is None else f"{rate:g}" for rate in rates]))
+    if costs:
+        strips.append(("seconds", ">", [number(cost.seconds, 1) for _, _, cost in places]))
+        strips.append(("MiB", ">", [number(cost.memory, 0) for _, _, cost in places]))
+    return strips
+
+
+def parameters(cost: Cost) -> str:
+    """Marked where they are not within the table's tolerance."""
+    if cost.parameters is None:
+        return NOTHING
+    return f"{cost.parameters:,}{' †' if cost.within is False else ''}"
+
+
+def tolerance(table: Table) -> str:
+    """How far parameters may differ, and what the mark says."""
+    share = table.plan.tolerance
+    return "" if share is None else f"Tolerance: {100 * share:g} % of the first row's parameters; † lies outside."
+
+
+def differences(table: Table) -> list[Strip]:
+    found = [
+        (column, row, difference)
+        for column in table.plan.columns
+        for row in table.rows
+        if (difference := row.cells[column.label].difference)
+    ]
+    return [
+        ("column", "<", [escaped(column.label) for column, _, _ in found]),
+        ("row", "<", [escaped(row.label) for _, row, _ in found]),
+        ("difference", ">", [number(each.estimate.mean, digits(column), "+") for column, _, each in found]),
+        ("95 % interval", ">", [interval(column, each.estimate.low, each.estimate.high) for column, _, each in found]),
+        ("n", ">", [str(each.estimate.n) for _, _, each in found]),
+        ("p", ">", [probability(each.p) for _, _, each in found]),
+        ("p (Holm)", ">", [probability(each.adjusted) for _, _, each in found]),
+        ("verdict", "<", [each.verdict for _, _, each in found]),
+    ]
+
+
+def interval(column: Column, low: float | None, high: float | None) -> str:
+    if low is None:
+        return NOTHING
+    return f"[{number(low, digits(column), '+')}, {number(high, digits(column), '+')}]"
+
+
+def orders(table: Table) -> list[Strip]:
+    """Best first."""
+    return [
+        ("column", "<", [escaped(order.column) for order in table.orders]),
+        ("claimed", "<", [ranked(order.claimed) for order in table.orders]),
+        ("ours", "<", [ranked(order.found) for order in table.orders]),
+        ("held", "<", [order.held for order in table.orders]),
+    ]
+
+
+def ranked(rows: Iterable[str]) -> str:
+    return " > ".join(map(escaped, rows)) or NOTHING
+
+
+def runs(table: Table, links: str) -> Iterator[str]:
+    """A line for each row, setting and learning rate: what validation said of it, and its runs by seed."""
+    for row, setting, rate, group in run_groups(table):
+        place = f"{escaped(row.label)}, {escaped(setting)}, learning rate {rate:g}"
+        seeds = ", ".join(linked(run, links) for run in group)
+        yield f"{place}{chosen(row, setting, rate)}: seeds {seeds}"
+
+
+def chosen(row: Row, setting: str, rate: float) -> str:
+    """` (chosen; validation 88.10)`, as far as there is anything to say."""
+    cost = row.costs[setting]
+    quality = cost.validation.get(rate)
+    said = ["chosen"] if rate == cost.rate else []
+    said += [] if quality is None else [f"validation {number(100 * quality, 2)}"]
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def linked(run: Run, links: str) -> str:
+    """The seed, as a link to the run's folder if there is one, and the run's state unless it is finished."""
+    seed, folder = run.planned.seed, quote(f"{links}/{run.planned.folder}")
+    if run.state == "missing":
+        return f"{seed} missing"
+    return f"[{seed}]({folder})" + ("" if run.state == "finished" else f" {run.state}")

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import warnings
+
+import pytest
+import torch
+
+from iamm.engine.plan import RunState
+from iamm.record.figure import words_figure
+from iamm.record.recorder import Recorder, tag, text_table
+
+
+@pytest.fixture
+def read():
+    """A folder of events, as TensorBoard reads it."""
+
+    def accumulated(path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+            return EventAccumulator(str(path), size_guidance={"scalars": 0, "tensors": 0, "images": 0}).Reload()
+
+    return accumulated
+
+
+def points(events, name):
+    return [(event.step, event.value) for event in events.Scalars(name)]
+
+
+def test_tags():
+    assert tag("train", "loss", "digits") == "train/loss/digits"
+    assert tag("time", "seconds") == "time/seconds"
+
+
+def test_intervals_and_validations_are_in_both_places(folder, interval, evaluation, read):
+    recorder = Recorder(folder)
+    recorder.trained(interval(2))
+    recorder.trained(interval(4))
+    recorder.validated(RunState(step=4, epoch=1, seconds=2.5), evaluation)
+    recorder.finish()
+    recorder.close()
+    events = read(folder.path)
+    assert points(events, "train/loss/a") == [(2, 0.5), (4, 0.25)]
+    assert points(events, "train/weight/b") == [(2, 0.375), (4, 0.375)]
+    assert points(events, "train/scene_weight/a/b") == [(2, 0.25), (4, 0.25)]
+    assert points(events, "train/conflict/norm/b") == [(2, 0.125), (4, 0.125)]
+    assert points(events, "train/conflict/cosine/a/b") == [(2, -0.5), (4, -0.5)]
+    assert points(events, "train/learning_rate") == [(2, 0.25), (4, 0.0625)]
+    assert points(events, "train/gradient_norm") == [(2, 3.0), (4, 3.0)]
+    assert points(events, "time/steps_per_second") == [(2, 17.0), (4, 17.0)]
+    assert points(events, "val/bleu/b") == [(4, 0.125)]
+    assert points(events, "val/scene_weight/a/b") == [(4, 0.75)]
+    assert points(events, "val/quality") == [(4, 0.3125)]
+    assert points(events, "time/seconds") == [(4, 2.5)]
+    *records, _ = [json.loads(line) for line in folder.records.read_text().splitlines()]
+    assert [(record["kind"], record["step"], record["epoch"]) for record in records] == [
+        ("train", 2, 1),
+        ("train", 4, 1),
+        ("val", 4, 1),
+    ]
+    scalars = {name: points(events, name)[-1][1] for name in events.Tags()["scalars"]}
+    told = {**records[1]["values"], **records[1]["time"], **records[2]["values"], **records[2]["time"]}
+    assert told == scalars
+
+
+def test_sentences_beside_their_references(folder, evaluation, read):
+    recorder = Recorder(folder)
+    recorder.write_texts("val", evaluation, 4)
+    recorder.finish()
+    recorder.close()
+    events = read(folder.path)
+    assert events.Tags()["tensors"] == ["val/written/b/text_summary"]
+    text = events.Tensors("val/written/b/text_summary")[0].tensor_proto.string_val[0].decode()
+    lines = text.splitlines()
+    assert lines[:2] == ["| written | reference |", "| --- | --- |"]
+    assert lines[2:4] == ["| word 0¦ | a reference |", "| word 2¦ | a reference |"]  # 8 of 20, evenly
+    assert len(lines) == 2 + 8
+
+
+def test_a_table_with_bars_keeps_its_columns():
+    assert text_table([("a|b", "c")]).splitlines()[2] == "| a¦b | c |"
+
+
+def test_hparams_stand_in_the_runs_own_folder(folder, evaluation, read):
+    recorder = Recorder(folder)
+    recorder.evaluated("test", 6, 2, evaluation, seconds=3.0)
+    recorder.hparams({"model": "iamm", "lr": 0.5, "clip": None, "fused": True}, evaluation.measures)
+    recorder.finish()
+    recorder.close()
+    events = read(folder.path)
+    assert points(events, "test/accuracy/a") == [(6, 0.5)]
+    written = {name: events.summary_metadata[name] for name in events.summary_metadata if name.startswith("_hparams_")}
+    assert set(written) == {
+        "_hparams_/experiment",
+        "_hparams_/session_start_info",
+        "_hparams_/session_end_info",
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    def content(name):
+        return HParamsPluginData.FromString(written[f"_hparams_/{name}"].plugin_data.content)
+
+    given = content("session_start_info").session_start_info.hparams
+    assert given["model"].string_value == "iamm"
+    assert given["lr"].number_value == 0.5
+    assert given["clip"].string_value == "None"
+    assert given["fused"].number_value == 1.0
+    measures = {info.name.tag for info in content("experiment").experiment.metric_infos}
+    assert measures == {"test/accuracy/a", "test/loss/a", "test/bleu/b", "test/loss/b"}
+    assert [path for path in folder.path.iterdir() if path.is_dir()] == []
+    assert len(list(folder.path.glob("events.out.*"))) == 1
+
+
+def test_a_resumed_run_shows_no_doubled_points(folder, interval, evaluation, read):
+    """Checkpoints at steps 4 and 8; killed after steps 8 and 10; each time 6 and 8 come again; a test comes twice."""
+    first = Recorder(folder)
+    for step in (2, 4):
+        first.trained(interval(step))
+    first.validated(RunState(step=4, epoch=1), evaluation)
+    kept = first.state_dict()
+    first.trained(interval(6))
+    first.state_dict()
+    first.trained(interval(8))
+    first.events.close()
+    for _ in range(2):
+        again = Recorder(folder)
+        again.load_state_dict(kept)
+        for step in (6, 8, 10):
+            again.trained(interval(step))
+        again.evaluated("test", 10, 1, evaluation, seconds=3.0)
+        again.events.close()
+    assert len(folder.events()) == 2  # the second life's file is gone
+    last = Recorder(folder)
+    last.load_state_dict(kept)
+    for step in (6, 8):
+        last.trained(interval(step))
+    last.finish()
+    last.close()
+    events = read(folder.path)
+    assert [step for step, _ in points(events, "train/loss/a")] == [2, 4, 6, 8]
+    assert points(events, "val/quality") == [(4, 0.3125)]
+    assert "test/quality" not in events.Tags()["scalars"]
+    lines = [json.loads(line) for line in folder.records.read_text().splitlines()]
+    told = [(line["kind"], line["step"]) for line in lines[:-1]]
+    assert told == [("train", 2), ("train", 4), ("val", 4), ("train", 6), ("train", 8)]
+    assert lines[-1]["kind"] == "end"
+
+
+def test_a_picture_is_in_both_places(folder, read):
+    recorder = Recorder(folder)
+    recorder.picture("val/attention/a", words_figure(torch.rand(2, 3), ["x", "y"], ["a", "b", "c"]), 7)
+    recorder.finish()
+    recorder.close()
+    assert (folder.pictures / "val-attention-a.png").read_bytes().startswith(b"\x89PNG")
+    events = read(folder.path)
+    assert events.Tags()["images"] == ["val/attention/a"]
+    assert [event.step for event in events.Images("val/attention/a")] == [7]
+
+
+def test_the_numbers_of_pictures_lie_beside_them(folder):
+    recorder = Recorder(folder)
+    recorder.attention({"é": [{"head": [[0.25]]}]})
+    recorder.finish()
+    recorder.close()
+    text = (folder.pictures / "attention.json").read_text(encoding="utf-8")
+    assert text == '{"é": [{"head": [[0.25]]}]}\n'

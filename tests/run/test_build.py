@@ -1,0 +1,65 @@
+"""What a part refuses on purpose is the user's mistake; whatever else goes wrong in it is a defect and shows as one."""
+
+from __future__ import annotations
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+
+from iamm.errors import ConfigError
+from iamm.run.build import build_datasets, held, own_mistakes
+from iamm.weighting.fixed import FixedWeighting
+
+
+def composed(*words):
+    with initialize_config_module("iamm.configs", version_base="1.3"):
+        return compose("train", overrides=list(words))
+
+
+def test_a_refusal_is_a_mistake():
+    with pytest.raises(ConfigError, match=r"^`values` must hold one weight per scene\. Found 1 for 2"), own_mistakes():
+        FixedWeighting(2, values=[1.0])
+
+
+@pytest.mark.parametrize("wrong", [["a", "b"], 3, [None, None]], ids=str)
+def test_an_error_by_accident_is_none(wrong):
+    """`float("a")` raises a ValueError in the same line of the same file."""
+    with pytest.raises((ValueError, TypeError)) as found, own_mistakes():
+        FixedWeighting(2, values=wrong)
+    assert not isinstance(found.value, ConfigError)
+
+
+def test_of_a_data_set(monkeypatch):
+    config = composed("dataset=[shapes]")
+    monkeypatch.setattr("iamm.dataset.shapes.worlds_of_splits", lambda seed: {}["missing"])
+    with pytest.raises(Exception, match="missing") as found:
+        build_datasets(config)
+    assert not isinstance(found.value, ConfigError)
+
+
+def test_what_a_run_folder_names_is_held_too():
+    """A configuration that was never composed here."""
+    config = composed()
+    OmegaConf.set_struct(config, False)
+    config.weighting = {"_target_": "os.system", "command": "true"}
+    with pytest.raises(ConfigError, match=r"`weighting\._target_` must be a class .* Found os\.system"):
+        held(config)
+    with pytest.raises(ConfigError, match=r"Found os\.system"):
+        build_datasets(config)
+    config.weighting = {"_target_": "iamm.weighting.fixed.FixedWeighting", "values": "\\${oc.env:HOME}"}
+    with pytest.raises(ConfigError, match=r"`weighting\.values` must be a plain value in the end"):
+        held(config)
+
+
+def test_keys_of_a_class_of_ones_own(monkeypatch):
+    monkeypatch.setenv("IAMM_ALLOW", "fractions")
+    config = composed()
+    OmegaConf.set_struct(config, False)
+    config.weighting = {"_target_": "fractions.Fraction", "numerator": 1}
+    held(config)
+    config.weighting = {"_target_": "fractions.Fraction", "numerater": 1}
+    with pytest.raises(ConfigError, match=r"A part must know its keys\. Found fractions\.Fraction: .*numerater"):
+        held(config)
+    config.weighting = {"_target_": "fractions.math.floor"}
+    with pytest.raises(ConfigError, match=r"of an allowed package\. Found fractions\.math\.floor, of math\."):
+        held(config)

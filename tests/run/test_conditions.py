@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from iamm.errors import BadDataError, ConfigError
+from iamm.run.conditions import Conditions
+
+
+def before(**changes) -> dict:
+    return {**Conditions(2, "cpu", {"a": "1", "b": "2"}).state_dict(), **changes}
+
+
+@pytest.fixture
+def now():
+    return Conditions(2, "cpu", {"a": "1", "b": "2"})
+
+
+def test_the_same_are_not_worth_a_word(now):
+    now.load_state_dict(before())
+    assert now.notices == []
+
+
+def test_other_threads_are_refused(now):
+    with pytest.raises(ConfigError, match=r"Found threads=2, begun with 1: add threads=1, or start anew"):
+        now.load_state_dict(before(threads=1))
+
+
+def test_other_data_are_refused(now):
+    with pytest.raises(BadDataError, match=r"Found b changed: bring the data back"):
+        now.load_state_dict(before(data={"a": "1", "b": "3"}))
+
+
+def test_other_versions_are_told_and_stay_told(now):
+    machine = before()["machine"]
+    now.load_state_dict(before(machine={**machine, "torch": "2.6.0", "instructions": "another"}))
+    (said,) = now.notices
+    assert said.startswith("this run went on elsewhere, so not surely to the same bits: torch 2.6.0 before, ")
+    assert f"instructions another before, {machine['instructions']} now" in said
+    later = Conditions(2, "cpu", {"a": "1", "b": "2"})
+    later.load_state_dict(now.state_dict())
+    assert later.notices == [said]

@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+
+from iamm.record.recorder import Recorder, measure_values
+from iamm.record.run_folder import RunFolder
+from iamm.table.plan import Column
+from iamm.table.write.comparison import FIRST, choices, compare_in_tensorboard, experiment, final_measures, layout
+
+MIXED = {"ours": {"a": {"accuracy": 0.75}, "b": {"bleu": 0.5}}, "rival": {"b": {"bleu": 0.25, "loss": 1.5}}}
+"""Final measures; the rival has one of the scenes only, as a model for one task does."""
+
+
+def of_row(run) -> dict[str, dict[str, float]]:
+    return MIXED["ours" if run.row.startswith("ours") else "rival"]
+
+
+def tell(path: Path, test: dict[str, dict[str, float]], *, finished: bool) -> None:
+    """What a run with these measures writes for TensorBoard."""
+    path.mkdir(parents=True, exist_ok=True)
+    recorder = Recorder(RunFolder(path))
+    for step in (10, 20):
+        recorder.scalars({f"train/loss/{scene}": 1 / step for scene in test}, step)
+        recorder.scalars(measure_values("val", test) | {"val/quality": 0.5}, step)
+    if finished:
+        recorder.scalars(measure_values("test", test) | {"test/quality": 0.125}, 20)
+        recorder.hparams({"model": "as the run says", "lr": 0.5}, test)
+    recorder.close()
+
+
+@pytest.fixture
+def build(make_table, tmp_path):
+    """(planned run → whether it is finished, changes of the plan) → the table, whose runs all have event files."""
+
+    def built(finished=lambda run: True, **changes: Any):
+        table = make_table(
+            lambda run: of_row(run) if finished(run) else None,
+            lambda run: {"choices": {"model": run.row, "dataset": "small"}, "validation_quality": 1 - run.rate},
+            **changes,
+        )
+        for run in table.plan.runs:
+            tell(tmp_path / run.folder, of_row(run), finished=finished(run))
+        return table
+
+    return built
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return tmp_path / "tables" / "small" / "tensorboard"
+
+
+def names(folder: Path) -> list[str]:
+    """The runs that TensorBoard would list."""
+    return sorted({file.parent.relative_to(folder).as_posix() for file in folder.rglob("events.out.tfevents.*")})
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("events*"))}
+
+
+def test_the_chosen_runs_are_there_as_links(build, folder, tmp_path):
+    assert compare_in_tensorboard(build(), folder, tmp_path) == f"tensorboard --logdir {folder}"
+    assert names(folder) == [f"{row}/seed{seed}" for row in ("ours", "rival") for seed in (0, 1, 2)]
+    own, events = sorted((folder / "ours" / "seed1").iterdir())
+    assert own.name == FIRST
+    assert not own.is_symlink()
+    assert os.readlink(events) == f"../../../../../ours-both-0.001-seed1/{events.name}"
+    assert events.stat().st_size > 500
+
+
+def test_the_links_hold_where_the_output_folder_is_moved(build, folder, tmp_path):
+    compare_in_tensorboard(build(), folder, tmp_path)
+    before = contents(folder)
+    moved = tmp_path.with_name(f"{tmp_path.name} moved")
+    tmp_path.rename(moved)
+    assert len(before) == 12
+    assert contents(moved / folder.relative_to(tmp_path)) == before
+    moved.rename(tmp_path)
+
+
+def test_a_run_with_several_event_files_shows_them_all_after_ours(build, folder, tmp_path):
+    table = build()
+    run = tmp_path / "ours-both-0.001-seed0"
+    (run / "events.out.tfevents.9999999999.host.1.0").write_bytes(b"")
+    (run / "events.txt").write_bytes(b"no events")
+    compare_in_tensorboard(table, folder, tmp_path)
+    found = sorted(file.name for file in (folder / "ours" / "seed0").iterdir())
+    assert len(found) == 3
+    assert found[0] == FIRST
+    assert found[2] == "events.out.tfevents.9999999999.host.1.0"
+
+
+def test_unfinished_runs_are_there_if_they_have_events(build, folder, tmp_path):
+    table = build(lambda run: run.seed == 0)
+    for file in (tmp_path / "rival-both-0.001-seed1").glob("events*"):
+        file.unlink()
+    shutil.rmtree(tmp_path / "rival-both-0.001-seed2")
+    compare_in_tensorboard(table, folder, tmp_path)
+    assert names(folder) == ["ours/seed0", "ours/seed1", "ours/seed2", "rival/seed0"]
+
+
+def test_names_tell_settings_and_undecided_rates_apart(build, folder, tmp_path):
+    rows = ("ours", "rival w/o a/b", "..")
+    table = build(lambda run: run.row == "ours", rows=rows, settings=("both", "alone"), seeds=(3,), claims=None)
+    compare_in_tensorboard(table, folder, tmp_path)
+    assert names(folder) == [
+        *("ours/alone/seed3", "ours/both/seed3"),
+        *("rival w∕o a∕b/alone/lr0.001/seed3", "rival w∕o a∕b/alone/lr0.002/seed3"),
+        *("rival w∕o a∕b/both/lr0.001/seed3", "rival w∕o a∕b/both/lr0.002/seed3"),
+        *("·./alone/lr0.001/seed3", "·./alone/lr0.002/seed3", "·./both/lr0.001/seed3", "·./both/lr0.002/seed3"),
+    ]
+
+
+def test_one_rate_needs_no_name(build, folder, tmp_path):
+    compare_in_tensorboard(build(lambda run: False, rates=(0.001,), seeds=(3,)), folder, tmp_path)
+    assert names(folder) == ["ours/seed3", "rival/seed3"]
+
+
+def test_a_rebuild_gives_the_same_bytes_and_leaves_nothing_stale(build, folder, tmp_path):
+    table = build()
+    compare_in_tensorboard(table, folder, tmp_path)
+    first = contents(folder)
+    (folder / "gone" / "seed0").mkdir(parents=True)
+    (folder / "gone" / "seed0" / "events.out.tfevents.1.host.1.0").symlink_to("nowhere")
+    (folder / "ours" / "seed0" / "events.out.tfevents.1.host.1.0").symlink_to("nowhere")
+    compare_in_tensorboard(table, folder, tmp_path)
+    assert contents(folder) == first
+    assert names(folder) == [f"{row}/seed{seed}" for row in ("ours", "rival") for seed in (0, 1, 2)]
+    assert all(file.exists() for file in folder.rglob("*"))
+
+
+def test_the_runs_themselves_are_left_alone(build, folder, tmp_path):
+    table = build()
+    files = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    for _ in range(2):
+        compare_in_tensorboard(table, folder, tmp_path)
+    assert {file: file.read_bytes() for file in files} == files
+
+
+def test_without_symbolic_links_it_says_so_in_one_line(build, folder, tmp_path, monkeypatch):
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    assert compare_in_tensorboard(build(), folder, tmp_path) == (
+        "A comparison in TensorBoard needs a folder that takes symbolic links. "
+        f"Found {folder}: Operation not permitted."
+    )
+
+
+def test_the_command_is_quoted_for_a_shell(make_table, tmp_path):
+    folder = tmp_path / "my tables; $HOME"
+    told = compare_in_tensorboard(make_table(), folder, tmp_path)
+    assert shlex.split(told) == ["tensorboard", "--logdir", str(folder)]
+    assert names(folder) == []  # no run has events
+
+
+def test_the_hparams_tab_tells_the_rows_apart(build):
+    table = build(lambda run: run.seed == 0)
+    ours, rival = (row.costs["both"].runs for row in table.rows)
+    runs = [ours[0], rival[0], rival[1]]
+    told = list(choices(table.plan, runs))
+    assert told == [
+        {"row": "ours", "learning_rate": 0.001, "seed": 0, "model": "ours"},
+        {"row": "rival", "learning_rate": 0.001, "seed": 0, "model": "rival"},
+        {"row": "rival", "learning_rate": 0.001, "seed": 1},
+    ]
+    assert experiment(told, ["test/bleu/b"]) == {
+        "experiment": {
+            "hparam_infos": [
+                {"name": "row", "type": "DATA_TYPE_STRING", "domain_discrete": ["ours", "rival"], "differs": True},
+                {"name": "learning_rate", "type": "DATA_TYPE_FLOAT64", "differs": False},
+                {"name": "seed", "type": "DATA_TYPE_FLOAT64", "differs": True},
+                {"name": "model", "type": "DATA_TYPE_STRING", "domain_discrete": ["ours", "rival"], "differs": True},
+            ],
+            "metric_infos": [{"name": {"tag": "test/bleu/b"}}],
+        }
+    }
+
+
+def test_settings_are_told_apart_too(build):
+    table = build(settings=("both", "alone"), seeds=(3,))
+    told = list(choices(table.plan, [row.costs[setting].runs[0] for row in table.rows for setting in row.costs]))
+    assert [(own["row"], own["setting"]) for own in told] == [
+        *(("ours", "both"), ("ours", "alone")),
+        *(("rival", "both"), ("rival", "alone")),
+    ]
+
+
+def test_the_columns_of_the_table_come_first(build):
+    mean, bleu = Column("mean", "quality", None, "both"), Column("BLEU", "bleu", "b", "both")
+    table = build(columns=(bleu, Column("a's", "quality", "a", "both"), mean), claims=None)
+    assert final_measures(table.plan, table.runs) == [
+        "test/bleu/b",
+        "test/quality",
+        "test/accuracy/a",
+        "test/loss/b",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "validation", "training"),
+    [
+        (("accuracy", "a"), ["val/accuracy/a"], ["train/loss/a"]),
+        (("loss", "a"), ["val/loss/a"], ["train/loss/a"]),
+        (("quality", None), ["val/quality"], ["train/loss/a", "train/loss/a/b", "train/loss/ab", "train/loss/xa"]),
+        (("quality", "a"), ["val/accuracy/a", "val/f1/a"], ["train/loss/a"]),
+    ],
+)
+def test_the_layout_draws_each_columns_curves(make_plan, column, validation, training):
+    scenes, measures = ("a", "ab", "a/b", "xa"), ("accuracy", "f1", "loss", "perplexity")
+    tags = [f"val/{measure}/{scene}" for scene in scenes for measure in measures]
+    tags += ["val/quality", "val/scene_weight/a/a", *(f"train/loss/{scene}" for scene in scenes), "train/weight/a"]
+    [category] = layout(make_plan(columns=(Column("its label", *column, "both"),)))["category"]
+    assert category["title"] == "its label"
+    drawn = {
+        chart["title"]: sorted(tag for tag in tags if re.match(chart["multiline"]["tag"][0], tag))
+        for chart in category["chart"]
+    }
+    assert drawn == {"validation": validation, "training loss": training}
+
+
+def test_torch_is_not_needed(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from iamm.table.write.comparison import write_events;"
+        f"write_events({{Path({str(tmp_path / 'events')!r}): {{}}}}, {{}}, {{}});"
+        "assert 'tensorboard' in sys.modules and 'torch' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code]).returncode == 0
+    assert (tmp_path / "events").stat().st_size > 100
+
+
+@contextmanager
+def opened(command: str, *options: str) -> Iterator[Any]:
+    """TensorBoard as a user starts it → (path, posted content) → its answer."""
+    arguments = [sys.executable, "-m", "tensorboard.main", *shlex.split(command)[1:], "--port", "0", *options]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            lines: list[str] = []
+            while not (lines and "http://" in lines[-1]):
+                lines.append(process.stderr.readline())
+                assert lines[-1], f"TensorBoard ended: {lines}"
+            address = re.search(r"http://\S+?(?=/? )", lines[-1])[0]
+            opener = build_opener(ProxyHandler({}))
+
+            def ask(path: str, content: Any = None) -> Any:
+                data = None if content is None else json.dumps(content).encode()
+                request = Request(f"{address}/data/{path}", data, {"Content-Type": "application/json"})
+                with opener.open(request, timeout=30) as answer:
+                    return json.load(answer)
+
+            yield ask
+        finally:
+            process.kill()  # asked politely in mid-answer, it can miss it and go on
+
+
+@pytest.mark.parametrize("fast", ["true", "false"])
+def test_tensorboard_shows_one_comparison(build, folder, tmp_path, fast):
+    """Of three runs, one unfinished, with either of its data servers."""
+    table = build(lambda run: (run.row, run.seed) != ("ours", 1), rates=(0.001,), seeds=(0, 1))
+    shutil.rmtree(tmp_path / "rival-both-0.001-seed1")
+    everything = {"allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS"], "colParams": [], "sliceSize": 9}
+    with opened(compare_in_tensorboard(table, folder, tmp_path), f"--load_fast={fast}") as ask:
+        deadline = time.monotonic() + 60
+        while True:
+            tags = ask("plugin/scalars/tags")
+            groups = ask("plugin/hparams/session_groups", everything)["sessionGroups"]
+            ended = [group["sessions"][0]["status"] for group in groups].count("STATUS_SUCCESS")
+            if len(tags) == 3 and ended == 2 and all("val/quality" in found for found in tags.values()):
+                break
+            assert time.monotonic() < deadline, (tags, groups)
+            time.sleep(0.1)
+        curves = ask("plugin/custom_scalars/scalars?run=rival/seed0&tag=val/bleu/b$")
+        drawn = ask("plugin/custom_scalars/layout")
+        columns = ask("plugin/hparams/experiment", {})
+    assert sorted(tags) == ["ours/seed0", "ours/seed1", "rival/seed0"]
+    assert {"train/loss/b", "val/bleu/b", "val/quality"} <= set.intersection(*map(set, tags.values()))
+    assert [point[1:] for point in curves["tag_to_events"]["val/bleu/b"]] == [[10, 0.25], [20, 0.25]]
+    assert [category["title"] for category in drawn["category"]] == ["accuracy", "BLEU"]
+    assert [chart["multiline"]["tag"] for chart in drawn["category"][1]["chart"]] == [
+        ["val/bleu/b$"],
+        ["train/loss/b$"],
+    ]
+    assert {info["name"] for info in columns["hparamInfos"]} == {"row", "learning_rate", "seed", "model"}
+    assert [info["name"]["tag"] for info in columns["metricInfos"]] == [
+        *("test/accuracy/a", "test/bleu/b", "test/loss/b"),
+    ]
+    found = {
+        group["name"]: (group["hparams"], {value["name"]["tag"]: value["value"] for value in group["metricValues"]})
+        for group in groups
+    }
+    assert found == {
+        "ours/seed0": (
+            {"row": "ours", "learning_rate": 0.001, "seed": 0, "model": "ours"},
+            {"test/accuracy/a": 0.75, "test/bleu/b": 0.5},
+        ),
+        "ours/seed1": ({"row": "ours", "learning_rate": 0.001, "seed": 1}, {}),
+        "rival/seed0": (
+            {"row": "rival", "learning_rate": 0.001, "seed": 0, "model": "rival"},
+            {"test/bleu/b": 0.25, "test/loss/b": 1.5},
+        ),
+    }

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iamm.table.plan import PlannedRun
+from iamm.table.selection import choose, chosen, grouped
+from iamm.table.table import Run
+
+
+def run(rate, seed, validation=None, state="failed", test=0.5, row="ours", setting="both"):
+    """Finished where it has a validation quality."""
+    result = None if validation is None else {"validation_quality": validation, "quality": {"a": test}}
+    state = state if result is None else "finished"
+    return Run(PlannedRun(row, setting, rate, seed, f"{row}-{rate}-{seed}"), state, "", result)
+
+
+def test_validation_chooses_and_test_does_not():
+    """Means on validation: 0.5 and 0.6; the best single seed and every test quality say the reverse."""
+    runs = [
+        run(0.1, 0, 0.9, test=0.9),
+        run(0.1, 1, 0.1, test=0.9),
+        run(0.2, 0, 0.6, test=0.1),
+        run(0.2, 1, 0.6, test=0.1),
+    ]
+    found = choose(runs)
+    assert found.rate == 0.2
+    assert found.validation == {0.1: 0.5, 0.2: 0.6}
+    assert found.runs == tuple(runs[2:])
+    assert found.results == {0: runs[2].result, 1: runs[3].result}
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), min_size=6, max_size=6))
+def test_whatever_test_says_the_choice_is_the_same(qualities):
+    places = [(rate, seed) for rate in (0.1, 0.2, 0.3) for seed in (0, 1)]
+    one, other = (
+        choose([run(*place, found[0], test=found[kind]) for place, found in zip(places, qualities, strict=True)])
+        for kind in (1, 2)
+    )
+    assert (one.rate, one.validation) == (other.rate, other.validation)
+
+
+@pytest.mark.parametrize("state", ["failed", "missing", "interrupted", "running"])
+def test_a_rate_with_fewer_finished_seeds_gives_way(state):
+    found = choose([run(0.1, 0, 0.9), run(0.1, 1, state=state), run(0.2, 0, 0.3), run(0.2, 1, 0.2)])
+    assert found.rate == 0.2
+    assert found.validation == {0.1: 0.9, 0.2: 0.25}
+
+
+def test_of_equal_rates_the_first_planned_is_taken():
+    assert choose([run(0.2, 0, 0.5), run(0.1, 0, 0.5)]).rate == 0.2
+
+
+def test_a_run_without_any_finite_validation_ranks_last():
+    assert choose([run(0.1, 0, -math.inf), run(0.2, 0, 0.0)]).rate == 0.2
+
+
+def test_nothing_finished_nothing_chosen():
+    runs = (run(0.1, 0), run(0.2, 0), run(0.1, 1), run(0.2, 1, state="missing"))
+    found = choose(runs)
+    assert (found.rate, found.validation, found.runs, found.results) == (None, {}, runs, {})
+    assert found.failed() == {0}  # seed 1 may still come with the other rate
+
+
+def test_failed_seeds_are_those_of_the_chosen_rate():
+    found = choose([run(0.1, 0), run(0.1, 1), run(0.2, 0, 0.5), run(0.2, 1), run(0.2, 2, state="running")])
+    assert found.rate == 0.2
+    assert found.failed() == {1}
+
+
+def test_each_row_and_setting_chooses_for_itself(make_plan):
+    plan = make_plan(settings=("one", "two"), columns=())
+    best = {("ours", "one"): 0.001, ("ours", "two"): 0.002, ("rival", "one"): 0.002, ("rival", "two"): 0.001}
+    runs = [
+        run(p.rate, p.seed, 0.6 if p.rate == best[p.row, p.setting] else 0.5, row=p.row, setting=p.setting)
+        for p in plan.runs
+    ]
+    assert {place: found.rate for place, found in chosen(plan, runs).items()} == best
+
+
+def test_a_row_without_planned_runs_has_an_empty_choice(make_plan):
+    assert chosen(make_plan(runs=()), ())["ours", "both"].runs == ()
+
+
+def test_grouped_keeps_the_order():
+    runs = [run(0.2, 1), run(0.1, 0), run(0.2, 0)]
+    assert grouped(runs, lambda each: each.planned.rate) == {0.2: (runs[0], runs[2]), 0.1: (runs[1],)}
