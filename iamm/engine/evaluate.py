@@ -80,6 +80,8 @@ def evaluate(
         device: of the model.
         rest: is called before each batch, where the run may be left; nothing has changed since the evaluation began.
     """
+    for dataset in datasets:
+        dataset.require(split)
     training = model.training
     model.train(False)
     evidence: dict[str, list[Any]] = defaultdict(list)

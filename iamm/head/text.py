@@ -108,7 +108,7 @@ class TextHead(Head):
     def observe(self, features: Features, batch: SceneBatch) -> Evidence:
         rows = batch.present.nonzero()[:, 0]
         here = Features(features.values[rows], features.allow[rows])
-        seen = SceneBatch(batch.inputs[rows], batch.targets[rows], batch.present[rows])
+        seen = batch.rows(rows)
         logits, targets = self.token_logits(here, seen)
         surprise = functional.cross_entropy(logits.double(), targets, reduction="none")
         written = self.write(here) if len(rows) else []

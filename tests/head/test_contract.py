@@ -77,7 +77,7 @@ def features() -> Features:
 
 @pytest.fixture
 def batch(case) -> SceneBatch:
-    return SceneBatch(torch.zeros(4, 1), CLASSES if case[0] in CLASSIFY else TEXTS, HERE)
+    return SceneBatch({}, CLASSES if case[0] in CLASSIFY else TEXTS, HERE)
 
 
 def gradients(head: Head, loss: Tensor) -> list[Tensor]:
@@ -85,7 +85,7 @@ def gradients(head: Head, loss: Tensor) -> list[Tensor]:
 
 
 def some(features: Features, batch: SceneBatch, rows: list[int]) -> tuple[Features, SceneBatch]:
-    return Features(*(part[rows] for part in features)), SceneBatch(*(part[rows] for part in batch))
+    return Features(*(part[rows] for part in features)), batch.rows(torch.tensor(rows))
 
 
 def test_what_an_absent_row_holds_changes_nothing(head, features, batch):
