@@ -72,7 +72,10 @@ def main() -> None:
     datasets = build_datasets(config)
     ours, bare = build(config, datasets), build(config, datasets)
     mine, theirs = ([Sampler(dataset, 0) for dataset in datasets] for _ in range(2))
-    with tempfile.TemporaryDirectory() as folder, ProgressLine(Console(file=open(os.devnull, "w")), 1000) as line:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProgressLine(Console(file=open(os.devnull, "w")), 1000, ours.model.declared_measures()) as line,
+    ):
         recorder = Recorder(RunFolder(Path(folder)))
         loop = Loop(
             ours.model, datasets, mine, ours.weighting, ours.optimizer, ours.schedule, ours.plan, 0, ours.device,

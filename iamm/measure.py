@@ -64,6 +64,17 @@ def undeclared(name: str) -> Measure:
     return next((measure for measure in (LOSS, PERPLEXITY) if measure.name == name), Measure(name))
 
 
+def as_json(measures: Mapping[str, Mapping[str, Measure]]) -> dict[str, dict[str, Any]]:
+    """Scene → name → measure, as a result holds them."""
+    return {
+        scene: {
+            name: {"scale": measure.scale, "lower_is_better": measure.lower_is_better}
+            for name, measure in declared.items()
+        }
+        for scene, declared in measures.items()
+    }
+
+
 def measures_of(result: Mapping[str, Any]) -> dict[str, dict[str, Measure]]:
     """Scene → name → measure, as a run's result declares them; a result of release 0.1 has only their names."""
     declared = result.get("measures", {})

@@ -48,7 +48,7 @@ class Evaluation:
     Args:
         measures: per scene, name → value.
         scene_weights: per scene, the mean attention over all scenes' names, where the fusion has any.
-        qualities: per scene, the measure, 0 to 1, that its head is judged by.
+        qualities: per scene, the measure that its head selects by, turned so that higher is better.
         evidence: per scene, what the head noted of each example, sorted as evaluated.
     """
 

@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import Tensor, nn, tensor
 
+from iamm.config.check.rules import rule_for
 from iamm.dataset.base import SceneBatch
 from iamm.dataset.vocabulary import BOS, EOS, PAD, UNKNOWN
 from iamm.encoder.base import Features
@@ -120,10 +121,17 @@ def test_batch_mates_are_invisible(head, features, batch):
     assert head.loss(features, batch).item() == pytest.approx(mean)
 
 
+def test_what_validation_can_select_by_is_what_the_head_measures(head, case):
+    rule = rule_for("head", case[0], "quality")
+    assert set(rule.choices) == {measure.name for measure in head.measures}
+    assert head.selects == head.measures[0]
+
+
 def test_measures_hold_the_quality_and_the_loss(head, features, batch):
     noted = head.observe(features, batch)
     found = head.measure([noted, noted])
-    assert 0 <= found[head.quality] <= 1
+    assert list(found) == [measure.name for measure in head.measures]
+    assert 0 <= head.selects.quality(found[head.selects.name]) <= 1
     assert found["loss"] == pytest.approx(sum(noted["surprise"]) / len(noted["surprise"]))
     assert all(isinstance(value, float) for value in found.values())
 

@@ -9,6 +9,7 @@ from iamm.dataset.fields import CLASS, Field
 from iamm.encoder.base import Encoder, Features
 from iamm.fusion.base import Fused, Fusion
 from iamm.head.base import Head, Look
+from iamm.measure import LOSS, Measure
 from iamm.model.scene_network import SceneNetwork, present_mean
 
 NAMES = ("left", "right")
@@ -47,7 +48,7 @@ class Adding(Fusion):
 class Summing(Head):
     """Loss: the sum of the features of present rows. Quality: the number of present rows, tenth by tenth."""
 
-    quality = "share"
+    measures = (Measure("share"), LOSS)
 
     def loss(self, features, batch):
         return features.values[batch.present].sum()
