@@ -16,8 +16,8 @@ class Axis(NamedTuple):
     end: float
     logarithmic: bool = False
 
-    def at(self, value: float) -> str:
-        """Where a value lies, to a tenth."""
+    def position(self, value: float) -> str:
+        """Return where a value lies, to a tenth."""
         if self.logarithmic:
             share = math.log(value / self.low) / math.log(self.high / self.low)
         else:
