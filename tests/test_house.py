@@ -24,6 +24,7 @@ PARTS = {
     *("normaliser", "pattern", "schedule", "score", "weighting"),
 }  # floor 1
 MAY_USE = {
+    "attention": {"score", "pattern", "normaliser"},  # its parts
     **{"model": {"attention", "encoder", "fusion", "head"}, "engine": set(), "record": {"engine"}},  # floor 2
     **{"config": set(), "run": {*PARTS, "model", "engine", "record", "config"}},  # floor 3
     **{"sweep": {"run", "record", "config"}, "table": {"sweep", "run", "record", "config", "engine"}},  # floor 4
