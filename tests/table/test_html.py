@@ -447,6 +447,13 @@ def test_prose(text, markup):
     assert templates().get_template("parts.html.j2").module.prose(text) == markup
 
 
+def test_no_template_turns_escaping_off():
+    loader = templates().loader
+    texts = {name: loader.get_source(templates(), name)[0] for name in loader.list_templates()}
+    assert "report.html.j2" in texts
+    assert [name for name, text in texts.items() if re.search(r"\|\s*safe\b|autoescape", text)] == []
+
+
 def test_a_name_that_a_template_does_not_have_is_an_error():
     with pytest.raises(UndefinedError, match="'costs' is undefined"):
         templates().get_template("costs.html.j2").render()
