@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from iamm.table.pairing import ALPHA
-from iamm.table.plan import RAW, Column
+from iamm.table.plan import Column
 from iamm.table.statistics import Estimate
 from iamm.table.table import Cell, Row, Run, Table
 
@@ -17,8 +17,8 @@ NOTHING = "–"
 
 
 def digits(column: Column) -> int:
-    """Decimals: 2 of percent points, 4 of losses."""
-    return 4 if column.measure in RAW else 2
+    """Decimals: 2 of percent points, 4 of what is shown as it is."""
+    return column.kind.decimals
 
 
 def number(value: float | None, decimals: int, sign: str = "") -> str:
@@ -125,5 +125,11 @@ def described(table: Table, column: Column) -> str:
     measured = f"{column.measure} of {column.scene}" if column.scene else "mean quality of the scenes"
     place = f" in {column.setting}" if len(table.plan.settings) > 1 else ""
     minus = f", minus that of {column.minus} with the same seed" if column.minus else ""
-    unit = "lower is better" if column.lower_is_better else "percent points"
-    return f"{measured}{place}{minus} ({unit})"
+    return f"{measured}{place}{minus} ({unit(column)})"
+
+
+def unit(column: Column) -> str:
+    """On which scale a column stands, and its direction where that does not go without saying."""
+    percent = ["percent points"] if column.kind.scale == "percent" else []
+    direction = ["lower is better"] if column.lower_is_better else [] if percent else ["higher is better"]
+    return ", ".join((*percent, *direction))
