@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from iamm.table.pairing import ALPHA
 from iamm.table.plan import Column
+from iamm.table.statistics import Estimate
 from iamm.table.table import Cell, Row, Run, Table
 
 TESTS = {"t": "paired t test", "wilcoxon": "Wilcoxon signed-rank test"}
@@ -25,6 +26,13 @@ def number(value: float | None, decimals: int, sign: str = "") -> str:
     if value is None:
         return NOTHING
     return f"{round(value, decimals) + 0.0:{sign}.{decimals}f}"
+
+
+def bounds(estimate: Estimate, column: Column, sign: str = "") -> str:
+    """Word the interval of a mean as `88.32 to 89.08`; empty where there is none."""
+    if estimate.low is None:
+        return ""
+    return " to ".join(number(value, digits(column), sign) for value in (estimate.low, estimate.high))
 
 
 def probability(p: float) -> str:
