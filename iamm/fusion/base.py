@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from iamm.encoder.base import Features
+from iamm.penalty import Penalties
 
 
 class Fused(NamedTuple):
-    """What each scene's head is given, and what was attended to.
+    """What each scene's head is given, what was attended to, and what this batch adds to the losses.
 
     Shapes:
         features: per scene of the group, values (B, T, D) and allow (B, T), as they came in
         scene_weights: per scene of the group, (B, S): how much each of all S scenes counted, summing to 1 over S (or 0
             where nothing is present); None where a fusion has no such weights
+        penalties: by name, (), weighted by a key of the fusion; minimised beside the weighted losses
     """
 
     features: Mapping[str, Features]
     scene_weights: Mapping[str, Tensor] | None
+    penalties: Penalties = MappingProxyType({})
 
 
 class Fusion(nn.Module):
@@ -40,6 +44,14 @@ class Fusion(nn.Module):
 
     mixes_views = False
     """True where a scene of a group reads what the encoders of the other scenes of the group gave."""
+
+    reads_all_scenes = False
+    """True where one call gets the batches of all data sets of a training step, each with a B of its own. In evaluation
+    it gets one data set's group at a time, as every fusion does."""
+
+    progress = 0.0
+    """How much of the training is over, in [0, 1]: the loop sets it before each step, for schedules such as that of a
+    gradient reversal. No prediction may depend on it: a model that is read from a file has 0."""
 
     def __init__(self, scenes: Sequence[str], dim: int) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Encoder, Features
 from iamm.fusion.base import Fusion
 from iamm.head.base import Evidence, Head, Look
+from iamm.penalty import Penalised, Penalties, summed
 
 Batch = Mapping[str, SceneBatch]
 """One aligned group: the scenes of one data set, row b of each a view of the same instance."""
@@ -25,12 +26,14 @@ class Outcome(NamedTuple):
         scene_weights: per scene, the mean attention (S,) of its present examples over all scenes; None if there is none
         features: per scene, (B, T, D): all that its head reads of what lies before
         representation: (B, T, D) each, what encoders gave to several scenes; empty where no scene reads another's
+        penalties: by name, (), minimised beside the weighted losses
     """
 
     losses: Mapping[str, Tensor]
     scene_weights: Mapping[str, Tensor] | None
     features: Mapping[str, Tensor]
     representation: Sequence[Tensor]
+    penalties: Penalties
 
 
 class SceneNetwork(nn.Module):
@@ -66,6 +69,7 @@ class SceneNetwork(nn.Module):
         self.names = tuple(scene.name for scene in scenes)
         self.encoders = nn.ModuleDict({scene.name: encoder[scene.kind](scene, dim) for scene in scenes})
         self.fusion = fusion(self.names, dim)
+        self.reads_all_scenes = self.fusion.reads_all_scenes
         self.heads = nn.ModuleDict({scene.name: head[scene.task](scene, dim) for scene in scenes})
 
     def head_parameters(self) -> list[list[nn.Parameter]]:
@@ -84,9 +88,18 @@ class SceneNetwork(nn.Module):
         Args:
             groups: names of the scenes of each data set.
         """
-        mixed = [name for group in groups if self.fusion.mixes_views and len(group) > 1 for name in group]
+        together = [self.names] if self.reads_all_scenes else groups
+        mixed = [name for group in together if self.fusion.mixes_views and len(group) > 1 for name in group]
         encoders = [parameter for name in mixed for parameter in self.encoders[name].parameters()]
         return [*encoders, *self.fusion.parameters()] if len(self.names) > 1 else []
+
+    def penalties(self) -> dict[str, Tensor]:
+        """Those of parameters alone."""
+        return summed(module.penalties() for module in self.modules() if isinstance(module, Penalised))
+
+    def set_progress(self, progress: float) -> None:
+        """How much of the training is over, in [0, 1]."""
+        self.fusion.progress = progress
 
     def head(self, name: str) -> Head:
         return cast(Head, self.heads[name])
@@ -104,12 +117,13 @@ class SceneNetwork(nn.Module):
 
     def forward(self, batch: Batch) -> Outcome:
         encoded = self.encoded(batch)
-        features, weights = self.fusion(encoded)
+        features, weights, penalties = self.fusion(encoded)
         losses = {name: self.head(name).loss(features[name], part) for name, part in batch.items()}
         attended = weights and {name: present_mean(weights[name], batch[name].present) for name in batch}
         read = {name: part.values for name, part in features.items()}
         mixed = self.fusion.mixes_views and len(batch) > 1
-        return Outcome(losses, attended, read, [part.values for part in encoded.values()] if mixed else [])
+        representation = [part.values for part in encoded.values()] if mixed else []
+        return Outcome(losses, attended, read, representation, penalties)
 
     @torch.no_grad()
     def observe(self, batch: Batch) -> tuple[dict[str, Evidence], dict[str, Tensor]]:
