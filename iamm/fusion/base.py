@@ -34,6 +34,8 @@ class Fusion(nn.Module):
     Scenes in one group are views of the same instances (row b of each is instance b); an absent view (a row with
     nothing allowed) is masked. Other scenes are met through what they have learnt, never through an example's data.
 
+    A parameter of one scene is stored by the scene's name, so that a scene can be added to a trained model.
+
     Args:
         scenes: names of all S scenes of the run, in their order.
         dim: D.
@@ -68,21 +70,26 @@ class Fusion(nn.Module):
 
 
 class SceneMemory(nn.Module):
-    """M learnt slots a scene, shape (S, M, D): what a scene has learnt, for examples of others to attend to.
+    """M learnt slots (M, D) a scene, by its name: what a scene has learnt, for examples of others to attend to.
 
     A scene's own examples read its slots too; so a slot is formed by its own scene as well as by those that borrow it.
 
     Args:
-        scenes: S.
+        scenes: names of all S scenes, in their order.
         slots: M.
         dim: D.
     """
 
-    def __init__(self, scenes: int, slots: int, dim: int) -> None:
+    def __init__(self, scenes: Sequence[str], slots: int, dim: int) -> None:
         super().__init__()
-        self.slots = nn.Parameter(torch.randn(scenes, slots, dim) / dim**0.5)
+        start = torch.randn(len(scenes), slots, dim) / dim**0.5
+        self.slots = nn.ParameterDict({name: row.clone() for name, row in zip(scenes, start, strict=True)})
+
+    def all_slots(self) -> Tensor:
+        return torch.stack(list(self.slots.values()))  # (S, M, D)
 
     def read(self, query: Tensor) -> Tensor:
         """softmax(query · slotᵀ / √D) slot, scene by scene: (B, D) → (B, S, D)."""
-        scores = torch.einsum("bd,smd->bsm", query, self.slots) / query.shape[-1] ** 0.5
-        return torch.einsum("bsm,smd->bsd", scores.softmax(dim=-1), self.slots)
+        slots = self.all_slots()
+        scores = torch.einsum("bd,smd->bsm", query, slots) / query.shape[-1] ** 0.5
+        return torch.einsum("bsm,smd->bsd", scores.softmax(dim=-1), slots)
