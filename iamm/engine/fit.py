@@ -101,6 +101,7 @@ class Loop:
         groups = [[scene.name for scene in dataset.scenes] for dataset in self.datasets]
         self.order = [name for group in groups for name in group]
         self.heads, self.shared = self.model.head_parameters(), self.model.shared_parameters(groups)
+        self.shared_heads = self.model.shared_head_parameters()
         several = set(self.shared)
         self.private = [parameter for parameter in self.model.trunk_parameters() if parameter not in several]
 
@@ -200,34 +201,27 @@ class Loop:
 
     def add_gradients(self, epoch: int, *, conflict: bool) -> Part:
         """Forward and backward of one batch of every data set; with `conflict`, the scenes' Gram matrix too."""
-        batches, share = self.next_batches(epoch), 1.0 / self.plan.accumulate
+        share, sources = 1.0 / self.plan.accumulate, zip(self.datasets, self.samplers, strict=True)
+        batches = [self.next_batch(dataset, sampler, epoch) for dataset, sampler in sources]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
             made = forward(self.model, batches)
         finite_losses(made.losses)
         attended = made.scene_weights
-        products = scene_gram(made.losses, made.observed, self.shared) if conflict else None
+        products = scene_gram(made.losses, made.observed, [*self.shared, *self.shared_heads]) if conflict else None
         penalties = add_penalties(made.penalties, share)
         self.weighting.backward(
             made.losses,
             observed=made.observed,
-            paths=Paths(made.features, made.representation, self.heads, self.shared, self.private),
+            paths=Paths(made.features, made.representation, self.heads, self.shared, self.private, self.shared_heads),
             scene_weights=None if attended is None else attended.mean(dim=0),
             share=share,
         )
         return Part(torch.stack(made.losses).detach(), made.observed, attended, products, penalties)
 
-    def next_batches(self, epoch: int) -> list[Batch]:
-        """One of every data set."""
-        batches: list[Batch] = []
-        for dataset, sampler in zip(self.datasets, self.samplers, strict=True):
-            rows = sampler.next(self.plan.growth_at(epoch))
-            self.rows.append((dataset.name, rows))
-            batches.append(
-                collate(
-                    dataset, "train", rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited
-                )
-            )
-        return batches
+    def next_batch(self, dataset: Dataset, sampler: Sampler, epoch: int) -> Batch:
+        rows = sampler.next(self.plan.growth_at(epoch))
+        self.rows.append((dataset.name, rows))
+        return collate(dataset, "train", rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited)
 
     def shape_gradients(self) -> Tensor:
         """Regularise, then clip; the norm of all gradients before clipping.  # ()

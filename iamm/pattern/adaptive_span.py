@@ -16,19 +16,20 @@ from iamm.penalty import Penalised
 from iamm.score.base import Score
 
 
-class Bounded(torch.autograd.Function):
+@torch.library.custom_op("iamm::bounded", mutates_args=())
+def bounded(share: Tensor) -> Tensor:
     """clamp(x, 0, 1), whose slope is 1 outside too, but 0 where a step down it would lead out or further out."""
+    return share.clamp(0.0, 1.0)
 
-    @staticmethod
-    def forward(ctx: Any, share: Tensor) -> Tensor:
-        ctx.save_for_backward(share)
-        return share.clamp(0.0, 1.0)
 
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
-        (share,) = ctx.saved_tensors
-        outwards = (share <= 0) & (slope > 0) | (share >= 1) & (slope < 0)
-        return slope.masked_fill(outwards, 0.0)
+def inwards(ctx: Any, slope: Tensor) -> Tensor:
+    (share,) = ctx.saved_tensors
+    outwards = (share <= 0) & (slope > 0) | (share >= 1) & (slope < 0)
+    return slope.masked_fill(outwards, 0.0)
+
+
+bounded.register_fake(torch.empty_like)
+bounded.register_autograd(inwards, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
 
 
 class AdaptiveSpanPattern(LocalPattern, Penalised):
@@ -77,7 +78,7 @@ class AdaptiveSpanPattern(LocalPattern, Penalised):
         self.share = nn.Parameter(torch.full((heads,), start))
 
     def penalties(self) -> dict[str, Tensor]:
-        return {"span": self.penalty * Bounded.apply(self.share).mean()}
+        return {"span": self.penalty * bounded(self.share).mean()}
 
     def check(self, score: Score, normaliser: Normaliser) -> None:
         refuse_positive_only(normaliser)
@@ -91,6 +92,6 @@ class AdaptiveSpanPattern(LocalPattern, Penalised):
         return math.ceil(longest) + least
 
     def near(self, apart: Tensor) -> tuple[Tensor, Tensor]:
-        span = self.limit * widened(Bounded.apply(self.share))[:, None, None]  # (H, 1, 1)
+        span = self.limit * widened(bounded(self.share))[:, None, None]  # (H, 1, 1)
         shown = ((self.ramp + span - apart.abs()) / self.ramp).clamp(0.0, 1.0)  # (H, Q, K)
         return shown > 0, shown.clamp(min=torch.finfo(shown.dtype).tiny).log()

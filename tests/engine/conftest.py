@@ -81,6 +81,9 @@ class Plain(nn.Module):
 
     reads_all_scenes = False
 
+    def shared_head_parameters(self) -> list[nn.Parameter]:
+        return []
+
     def penalties(self) -> dict[str, Tensor]:
         return {}
 

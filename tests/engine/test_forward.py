@@ -52,6 +52,9 @@ class Priced(nn.Module):
     def shared_parameters(self, groups):
         return [self.w]
 
+    def shared_head_parameters(self):
+        return []
+
     def penalties(self):
         return {"size": self.price * self.w.square().sum(), "mixed": self.price * self.w.sum()}
 
