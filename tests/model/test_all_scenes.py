@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from iamm.dataset.base import Dataset, Scene, Split
+from iamm.dataset.fields import CLASS, PIXELS
 from iamm.encoder.base import Encoder, Features, masked_mean
 from iamm.engine.collate import collate
 from iamm.engine.fit import Loop, fit
@@ -83,16 +84,17 @@ class Rows(Encoder):
         self.layer = nn.Linear(7, dim)
 
     def forward(self, inputs, present):
-        values = self.layer(inputs[:, 0])
+        values = self.layer(inputs["image"][:, 0])
         return Features(values, present[:, None].expand(-1, values.shape[1]))
 
 
 def dataset(name: str) -> Dataset:
     draw = torch.Generator().manual_seed(len(name) + ord(name))
     pixels = torch.randint(0, 256, (24, 1, 5, 7), generator=draw, dtype=torch.uint8)
-    split = Split(pixels, torch.randint(0, 3, (24,), generator=draw), torch.ones(24, dtype=torch.bool))
+    split = Split({"image": pixels}, torch.randint(0, 3, (24,), generator=draw), torch.ones(24, dtype=torch.bool))
     splits = dict.fromkeys(("train", "validation", "test"), split)
-    return Dataset(name, (Scene(name, "image", "classification", splits, ("a", "b", "c")),), SIZES[name])
+    scene = Scene(name, "image", "classification", splits, {"image": PIXELS}, CLASS, ("a", "b", "c"))
+    return Dataset(name, (scene,), SIZES[name])
 
 
 @pytest.fixture
