@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from iamm.config.check.constraints import Switch
-from iamm.config.check.rules import rule_for
+from iamm.config.check.run_keys import RUN
+from iamm.config.check.statements import statements
 from iamm.config.groups import choices, configs_folder, dotted_keys, groups, heading, keys_of, known_keys, slots
+from iamm.constraints import words_of
 from iamm.errors import ConfigError, nearest
 
 OPTIONS = ("--help", "--multirun", "--cfg", "--config-dir", "--resolve", "--package", "--info", "--completion=")
@@ -153,13 +153,24 @@ def with_value(word: str, before: Sequence[str]) -> list[str]:
 
 
 def values_of(key: str, before: Sequence[str]) -> Iterable[str]:
-    """The choices of a group; the words that a key's rule allows."""
+    """The choices of a group; the words that a key's constraint allows."""
     if found := names(key.split("@")[0], before):
         return found
-    *place, last = key.split(".")
-    rule: Any = rule_for(place[0] if place else "", place[1] if len(place) > 1 else "", last)
-    rule = getattr(rule, "each", rule)
-    return ("true", "false") if isinstance(rule, Switch) or is_switch(key) else getattr(rule, "choices", ())
+    if key in RUN or "." not in key:
+        return words_of(RUN.get(key)) or (("true", "false") if is_switch(key) else ())
+    place, _, last = key.rpartition(".")
+    rules = (statements(target).arguments.get(last) for target in targets_at(place, before))
+    return next((words for rule in rules if (words := words_of(rule))), ())
+
+
+def targets_at(place: str, before: Sequence[str]) -> Iterator[str]:
+    """The classes that can stand at a place: those of its group's choices or, under a choice's name, that one's."""
+    places, last = {slot: group for group, slot in slots()}, place.rpartition(".")[2]
+    group = places.get(place) or (last if last in groups() else place.split(".")[0])
+    for root in (configs_folder(), own(before)):
+        for file in sorted((root / group).glob("*.yaml")) if root else ():
+            if place in places or last in (group, file.stem):
+                yield from re.findall(r"^ *_target_: (\S+)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def is_switch(key: str) -> bool:

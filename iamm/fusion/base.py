@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from iamm.constraints import Constrained
 from iamm.encoder.base import Features
 
 
@@ -24,7 +25,7 @@ class Fused(NamedTuple):
     scene_weights: Mapping[str, Tensor] | None
 
 
-class Fusion(nn.Module):
+class Fusion(Constrained, nn.Module):
     """Features of one aligned group of scenes in, features for their heads out.
 
     Scenes in one group are views of the same instances (row b of each is instance b); an absent view (a row with
@@ -34,6 +35,9 @@ class Fusion(nn.Module):
         scenes: names of all S scenes of the run, in their order.
         dim: D.
     """
+
+    has_parameters = True
+    """False where scenes share no parameters in this fusion."""
 
     gives_scene_weights = False
     """True where `Fused.scene_weights` is there for every batch."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from iamm.attention.base import Attention
+from iamm.constraints import ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Features, Pool
 from iamm.head.base import Evidence, Head, Look, gathered
@@ -36,8 +37,8 @@ class ClassifierHead(Head):
         dim: int,
         *,
         attention: Callable[..., Attention] | None = None,
-        dropout: float = 0.1,
-        label_smoothing: float = 0.0,
+        dropout: ShareBelow1 = 0.1,
+        label_smoothing: ShareBelow1 = 0.0,
     ) -> None:
         super().__init__(scene, dim)
         self.classes = scene.classes
