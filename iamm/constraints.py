@@ -243,7 +243,6 @@ class Constrained:
 def checked(constructor: Callable[..., None]) -> Callable[..., None]:
     """The constructor, which looks at its arguments first."""
     signature = inspect.signature(constructor)
-    variadic = [one.name for one in signature.parameters.values() if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
 
     @wraps(constructor)
     def construct(self: Any, *given: Any, **named: Any) -> None:
@@ -252,9 +251,8 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
         except TypeError:
             return constructor(self, *given, **named)  # which says what is missing
         bound.apply_defaults()
-        values = {name: value for name, value in bound.arguments.items() if name not in variadic}
-        require(stated(constructor), values)
-        for line, _ in conflicts({name: getattr(self, name) for name in TOGETHER}, values):
+        require(stated(constructor), bound.arguments)
+        for line, _ in conflicts({name: getattr(self, name) for name in TOGETHER}, bound.arguments):
             raise ValueError(line)
         return constructor(self, *given, **named)
 
@@ -278,8 +276,12 @@ def require(constraints: Mapping[str, Constraint], values: Mapping[str, Any]) ->
 def stated(owner: Any) -> dict[str, Constraint]:
     """Argument or field → its constraint, of a constructor or a dataclass; what cannot be evaluated states none."""
     names = vars(sys.modules[owner.__module__])
+    given = {} if isinstance(owner, type) else inspect.signature(owner).parameters
+    several = [name for name, one in given.items() if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     hints: dict[str, Any] = {}
     for name, hint in owner.__annotations__.items():
+        if name in several:
+            continue
         try:
             hints[name] = eval(hint, dict(names)) if isinstance(hint, str) else hint
         except NameError:

@@ -116,6 +116,7 @@ def keys(word: str, before: Sequence[str]) -> list[str]:
     if sign == "+":
         return [heading("experiment")]
     inside = [key for key in known_keys() if "." in key and is_at_hand(key, before)]
+    inside += own_keys(before)
     single = [key for key in dotted_keys(configs_folder() / "train.yaml") if "." not in key]
     outer = {key.split(".")[0] for key in inside}
     places = [group if group == place else f"{group}@{place}" for group, place in slots()]
@@ -132,12 +133,26 @@ def shortened(key: str, written: int) -> str:
 
 def is_at_hand(key: str, before: Sequence[str]) -> bool:
     """Whether the key is one of the choices that stand before it, where its group's is among them."""
-    chosen = dict(word.lstrip("+").split("=", 1) for word in before if "=" in word and not word.startswith("-"))
+    chosen = taken(before)
     for group, place in slots():
-        taken = chosen.get(group if group == place else f"{group}@{place}")
-        if key.startswith(f"{place}.") and taken in choices(group):
-            return key.removeprefix(f"{place}.") in keys_of(group, taken)
+        choice = chosen.get(group if group == place else f"{group}@{place}")
+        if key.startswith(f"{place}.") and choice in choices(group):
+            return key.removeprefix(f"{place}.") in keys_of(group, choice)
     return True
+
+
+def taken(before: Sequence[str]) -> dict[str, str]:
+    """What the words before set."""
+    return dict(word.lstrip("+").split("=", 1) for word in before if "=" in word and not word.startswith("-"))
+
+
+def own_keys(before: Sequence[str]) -> Iterator[str]:
+    """The keys of the user's own choices that stand before."""
+    folder, chosen = own(before), taken(before)
+    for group, place in slots() if folder else ():
+        name = chosen.get(group if group == place else f"{group}@{place}", "")
+        if folder and (file := folder / group / f"{name.strip('[]')}.yaml").is_file():
+            yield from (f"{place}.{key}" for key in dotted_keys(file))
 
 
 def table_keys() -> list[str]:

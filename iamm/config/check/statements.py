@@ -11,7 +11,6 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -245,11 +244,12 @@ def file_of(module: str) -> tuple[Path | None, bool]:
         spec = find_spec(top)
     except (ImportError, ValueError):
         return None, False
-    name = top
-    for part in below:
-        if spec is None or spec.submodule_search_locations is None:
-            return None, False
-        name = f"{name}.{part}"
-        spec = PathFinder.find_spec(name, list(spec.submodule_search_locations))
-    is_text = spec is not None and spec.has_location and str(spec.origin).endswith(".py")
-    return (Path(str(spec.origin)), spec.submodule_search_locations is not None) if spec and is_text else (None, False)
+    if spec is None or (below and spec.submodule_search_locations is None):
+        return None, False
+    places = spec.submodule_search_locations or [str(spec.origin).removesuffix(".py")]
+    for place in (Path(place, *below) for place in places):
+        if (place / "__init__.py").is_file():
+            return place / "__init__.py", True
+        if place.with_suffix(".py").is_file():
+            return place.with_suffix(".py"), False
+    return None, False
