@@ -10,21 +10,8 @@ from typing import Annotated, Any
 import numpy as np
 import pytest
 
-from iamm.constraints import (
-    Constrained,
-    Count,
-    ListOf,
-    Number,
-    OneOf,
-    OrNull,
-    Share,
-    Switch,
-    Text,
-    check_fields,
-    conflicts,
-    constraint_of,
-    meant,
-)
+from iamm.constrained import Constrained, check_fields, conflicts
+from iamm.constraints import Count, ListOf, Number, OneOf, OrNull, Share, Switch, Text, constraint_of, meant
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from iamm.attention.state import AttentionState
-from iamm.constraints import Constrained
+from iamm.constrained import Constrained
 
 
 class AttentionOutput(NamedTuple):
-    """context (B, Q, D); weights (B, H, Q, K) where they were asked for; state where there is one."""
+    """context (B, Q, D); weights (B, H, Q, K) where they were requested; state where there is one."""
 
     context: Tensor
     weights: Tensor | None

@@ -43,6 +43,7 @@ class ImageAugment(Augment):
     """
 
     kind: ClassVar[str] = "image"
+    field: ClassVar[str] = "pixels"
 
     def __init__(
         self,

@@ -40,6 +40,7 @@ class TextAugment(Augment):
 
     kind: ClassVar[str] = "text"
     at_most: ClassVar = {("replace", "delete", "mask"): 1}  # a token has one fate
+    field: ClassVar[str] = "tokens"
 
     def __init__(
         self, *, replace: Share = 0.05, delete: Share = 0.05, mask: Share = 0.05, insert: Share = 0.05

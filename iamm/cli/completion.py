@@ -184,7 +184,7 @@ def targets_at(place: str, before: Sequence[str]) -> Iterator[str]:
     group = places.get(place) or (last if last in groups() else place.split(".")[0])
     for root in (configs_folder(), own(before)):
         for file in sorted((root / group).glob("*.yaml")) if root else ():
-            if place in places or last in (group, file.stem):
+            if place in places or last in (group, file.stem) or root == own(before):
                 yield from re.findall(r"^ *_target_: (\S+)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 

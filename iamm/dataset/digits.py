@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from iamm.constraints import Count, Number, Seed
-from iamm.dataset.base import SPLITS, Dataset, Scene, random_generator
-from iamm.dataset.idx import picture_split
+from iamm.dataset.base import SPLITS, Dataset, random_generator
+from iamm.dataset.idx import picture_scene, picture_split
 
 Part = Annotated[float, Number(0, 1, above=True, below=True)]
 
@@ -43,8 +43,7 @@ class DigitsDataset(Dataset):
         splits = {
             split: picture_split(pictures[own], bunch.target[own]) for split, own in zip(SPLITS, rows, strict=True)
         }
-        scene = Scene("digits", "image", "classification", splits, classes=tuple("0123456789"))
-        super().__init__("digits", (scene,), batch_size)
+        super().__init__("digits", (picture_scene("digits", splits, tuple("0123456789")),), batch_size)
 
 
 def stratified_rows(labels: np.ndarray, shares: tuple[float, ...], generator: np.random.Generator) -> list[np.ndarray]:

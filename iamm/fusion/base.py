@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from iamm.constraints import Constrained
+from iamm.constrained import Constrained
 from iamm.encoder.base import Features
 
 

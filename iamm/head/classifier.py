@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from iamm.attention.base import Attention
-from iamm.constraints import ShareBelow1
+from iamm.constraints import OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Features, Pool
 from iamm.head.base import Evidence, Head, Look, gathered
+from iamm.measure import LOSS, Measure
 
 
 class ClassifierHead(Head):
@@ -27,9 +29,10 @@ class ClassifierHead(Head):
         attention: a partial that takes `dim`, pools the places with a learnt query; None means their mean.
         dropout: share dropped of the pooled vector.
         label_smoothing: ε, the target is 1 − ε on the class and ε/C on all (Szegedy et al. 2016).
+        quality: name of the measure that validation selects by.
     """
 
-    quality = "accuracy"
+    measures = (Measure("accuracy"), Measure("precision"), Measure("recall"), Measure("f1"), LOSS)
 
     def __init__(
         self,
@@ -39,8 +42,9 @@ class ClassifierHead(Head):
         attention: Callable[..., Attention] | None = None,
         dropout: ShareBelow1 = 0.1,
         label_smoothing: ShareBelow1 = 0.0,
+        quality: Annotated[str, OneOf(("accuracy", "precision", "recall", "f1", "loss"))] = "accuracy",
     ) -> None:
-        super().__init__(scene, dim)
+        super().__init__(scene, dim, quality=quality)
         self.classes = scene.classes
         self.label_smoothing = label_smoothing
         self.pool = Pool(dim, attention)

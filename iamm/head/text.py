@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from iamm.constraints import Count, Layers, NotNegative, ShareBelow1
+from iamm.constraints import Count, Layers, NotNegative, OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.dataset.vocabulary import BOS, EOS, PAD, Vocabulary, padded
 from iamm.encoder.base import Features
 from iamm.head.base import Evidence, Head, Look, gathered
 from iamm.head.decoding import beam_search, greedy_search, next_token_scores
+from iamm.measure import LOSS, PERPLEXITY, Measure
 
 
 class TextHead(Head):
@@ -31,9 +32,10 @@ class TextHead(Head):
         beams: width of the search in evaluation; 1 is greedy.
         length_penalty: α of the beam search.
         max_length: longest text written, in tokens; None means the longest of the training targets.
+        quality: name of the measure that validation selects by.
     """
 
-    quality = "bleu"
+    measures = (Measure("bleu"), LOSS, PERPLEXITY)
 
     def __init__(
         self,
@@ -44,8 +46,9 @@ class TextHead(Head):
         beams: Layers = 1,
         length_penalty: NotNegative = 1.0,
         max_length: Count | None = None,
+        quality: Annotated[str, OneOf(("bleu", "loss", "perplexity"))] = "bleu",
     ) -> None:
-        super().__init__(scene, dim)
+        super().__init__(scene, dim, quality=quality)
         assert scene.target is not None
         self.vocabulary: Vocabulary = scene.target
         self.label_smoothing = label_smoothing
@@ -107,7 +110,7 @@ class TextHead(Head):
     def observe(self, features: Features, batch: SceneBatch) -> Evidence:
         rows = batch.present.nonzero()[:, 0]
         here = Features(features.values[rows], features.allow[rows])
-        seen = SceneBatch(batch.inputs[rows], batch.targets[rows], batch.present[rows])
+        seen = batch.rows(rows)
         logits, targets = self.token_logits(here, seen)
         surprise = functional.cross_entropy(logits.double(), targets, reduction="none")
         written = self.write(here) if len(rows) else []

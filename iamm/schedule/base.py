@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from iamm.constraints import WholeNumber, check_fields
+from iamm.constrained import check_fields
+from iamm.constraints import WholeNumber
 
 
 @dataclass(frozen=True, kw_only=True)

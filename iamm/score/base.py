@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from iamm.constraints import Constrained
+from iamm.constrained import Constrained
 
 
 class Score(Constrained, nn.Module):

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from iamm.constraints import Constrained, NotNegative, Positive
+from iamm.constrained import Constrained
+from iamm.constraints import NotNegative, Positive
 
 
 class Adam(Constrained, nn.Module):

@@ -10,7 +10,7 @@ import pytest
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from iamm import constraints
+from iamm import constrained, constraints
 from iamm.config.check.scenes import scenes_of
 from iamm.config.check.statements import PartOf, statements
 from iamm.config.parts import known_targets, name_of
@@ -45,8 +45,8 @@ def test_constraints_are_those_of_the_class(target):
     """The text and the constructor say the same of each argument."""
     known = {}
     for cls in reversed(get_class(target).__mro__):
-        known |= constraints.stated(cls.__init__) if "__init__" in vars(cls) and cls.__module__[:5] == "iamm." else {}
-        known |= constraints.stated(cls) if is_dataclass(cls) else {}
+        known |= constrained.stated(cls.__init__) if "__init__" in vars(cls) and cls.__module__[:5] == "iamm." else {}
+        known |= constrained.stated(cls) if is_dataclass(cls) else {}
     found = {key: rule for key, rule in statements(target).arguments.items() if rule and not holds_part(rule)}
     assert found
     assert found == {key: known[key] for key in found}
@@ -128,7 +128,7 @@ def test_scenes_are_those_of_the_data_set(name, more):
         return
     target = OmegaConf.load(CONFIGS / "dataset" / f"{name}.yaml")[name]._target_
     dataset = get_class(target)(seed=0, **SMALL[name], **more)
-    found = [(s.name, s.kind, s.task, s.splits["train"].inputs.shape[-1]) for s in dataset.scenes]
+    found = [(s.name, s.kind, s.task, s.splits["train"].inputs[s.kind].shape[-1]) for s in dataset.scenes]
     known = [(s.name, s.kind, s.task, s.side) for s in scenes_of({"_target_": target, **more})]
     assert [scene[:3] for scene in found] == [scene[:3] for scene in known]
     assert [scene[3] for scene in found if scene[1] == "image"] == [scene[3] for scene in known if scene[1] == "image"]

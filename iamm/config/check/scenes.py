@@ -9,7 +9,7 @@ from iamm.config.check.attention import can_be_causal
 from iamm.config.check.statements import arguments, stated, trait
 from iamm.config.mistake import Mistake
 from iamm.config.parts import Part, named
-from iamm.constraints import conflicts
+from iamm.constrained import conflicts
 
 Values = Mapping[str, Any]
 

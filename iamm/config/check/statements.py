@@ -44,7 +44,7 @@ class PartOf:
 
 
 class Statements(NamedTuple):
-    """Of one class or function."""
+    """Of one class."""
 
     arguments: Mapping[str, Constraint | None]
     traits: Mapping[str, Any]
@@ -93,18 +93,16 @@ def is_readable(name: str) -> bool:
 def read(target: str) -> Statements:
     module, _, name = target.rpartition(".")
     found = find(module, name)
-    if found is None:
-        return Statements({}, {})
-    if isinstance(found.node, ast.FunctionDef):
-        return Statements(of_signature(found.module, found.node.args), {})
-    return of_class(found.module, found.node) if isinstance(found.node, ast.ClassDef) else Statements({}, {})
+    is_class = found is not None and isinstance(found.node, ast.ClassDef)
+    return of_class(*found) if is_class else Statements({}, {})  # type: ignore[misc]
 
 
 def of_class(module: str, node: ast.ClassDef) -> Statements:
     bases = [of_class(*found) for found in bases_of(module, node)]
     inherited = {key: rule for base in reversed(bases) for key, rule in base.arguments.items()}
     traits = {key: value for base in reversed(bases) for key, value in base.traits.items()}
-    traits |= dict(literals(node))
+    traits |= {name: literal(value) for name, value in assignments(node.body)}
+    traits = {name: value for name, value in traits.items() if value is not Any}
     constructor = next((part for part in node.body if getattr(part, "name", "") == "__init__"), None)
     if isinstance(constructor, ast.FunctionDef):
         own = of_signature(module, constructor.args)
@@ -120,13 +118,12 @@ def bases_of(module: str, node: ast.ClassDef) -> Iterator[tuple[str, ast.ClassDe
             yield found.module, found.node
 
 
-def literals(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
-    """Class attributes that are plain values."""
-    for name, value in assignments(node.body):
-        try:
-            yield name, ast.literal_eval(value)
-        except ValueError:
-            continue
+def literal(node: ast.expr) -> Any:
+    """A plain value; Any for what is none."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return Any
 
 
 def assignments(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
@@ -214,10 +211,8 @@ def source(module: str) -> Source | None:
     """None where there is no text that can be read."""
     file, is_package = file_of(module)
     try:
-        body = ast.parse(file.read_bytes()).body if file else None
+        body = ast.parse(file.read_bytes()).body if file else []
     except (OSError, SyntaxError, ValueError):
-        return None
-    if body is None:
         return None
     found = Source(dict(assignments(body)))
     for line in body:
