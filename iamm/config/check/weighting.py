@@ -51,9 +51,10 @@ def check_scene_weights(values: Values) -> None:
 
 
 def check_shared(values: Values, groups: Groups) -> None:
-    """A rule over gradients needs parameters that several scenes share: those of the fusion."""
+    """A rule over gradients needs parameters that several scenes share: of the fusion, an encoder or a head."""
     scenes = sum(len(group) for group in groups)
-    shares = scenes > 1 and trait(values["fusion"], "has_parameters")
+    shared = trait(values["fusion"], "has_parameters") or {*map(str, values["share"].values())} != {"none"}
+    shares = scenes > 1 and shared
     for path, wanted in (("weighting", needs_shared(values["weighting"])), ("log.conflict", values["log"]["conflict"])):
         if wanted and not shares:
             raise Mistake(
