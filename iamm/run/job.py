@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from iamm.config.check.rules import leaves
+from iamm.config.check.run_keys import leaves
 from iamm.config.check.values import run_keys
 from iamm.errors import BadDataError
 from iamm.measure import measures_of

@@ -2,21 +2,22 @@ from __future__ import annotations
 
 import pytest
 
-from iamm.config.check.facts import SceneFacts
-from iamm.config.check.sharing import Grouping, check_sharing, shares
+from iamm.config.check.run_keys import SHARING
+from iamm.config.check.scenes import StatedScene
+from iamm.config.check.sharing import check_sharing, shares
 from iamm.config.mistake import Mistake
 
-SCENES = [SceneFacts("a", "image", "classification"), SceneFacts("b", "text", "classification")]
+SCENES = [StatedScene("a", "image", "classification"), StatedScene("b", "text", "classification")]
 
 
 @pytest.mark.parametrize("value", ["none", "kind", [["a", "b"]], [["a"], ["b", "c"]]])
 def test_what_a_grouping_may_be(value):
-    assert Grouping().holds(value)
+    assert SHARING.holds(value)
 
 
 @pytest.mark.parametrize("value", ["all", None, 1, True, ["a"], [[]], [[1, 2]], {"a": "b"}])
 def test_what_it_may_not(value):
-    assert not Grouping().holds(value)
+    assert not SHARING.holds(value)
 
 
 def test_a_group_of_one_task_may_share_a_head():
