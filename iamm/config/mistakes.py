@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 from iamm.config.groups import choices, groups, known_keys, owners, slots
 from iamm.config.limits import hold_files
-from iamm.errors import ConfigError, MissingPackageError, UserError, nearest
-from iamm.spelling import closest
+from iamm.errors import ConfigError, MissingPackageError, UserError, closest, nearest
 
 Rule = Callable[[str], "str | None"]
 """A library's words → the line to be said, if they are of this kind of mistake."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from iamm.spelling import closest
+from iamm.errors import closest
 
 
 class Rule(Protocol):
