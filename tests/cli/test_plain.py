@@ -139,10 +139,10 @@ SWEEPS = [
 
 @pytest.mark.parametrize("words", SWEEPS)
 def test_a_job_of_a_sweep_is_the_run_by_itself(words):
-    from iamm.config.combinations import combinations
+    from iamm.config.hydra_compat import combinations
 
     found = composed(Line(words, sweeping=True))
-    jobs = combinations(words, Sources())
+    jobs = combinations(words, Sources().choices)
     assert len(found) == len(jobs) > 1
     for each, job in zip(found, jobs, strict=True):
         _, choices, values, name = by_hydra(*job, "threads=1")

@@ -51,7 +51,7 @@ def test_a_sweep_is_planned_without_torch(tmp_path):
     """500 jobs, composed and checked; the last one's value is wrong, and no run begins in this process."""
     script = (
         "import sys\n"
-        "from iamm.cli.compose import checked\nfrom iamm.config.compose import composed\n"
+        "from iamm.config.compose import composed\nfrom iamm.sweep.jobs import checked\n"
         "from iamm.config.overrides import Line\n"
         "found = composed(Line(('attention=additive,gated', 'seed=range(250)'), sweeping=True))\n"
         "names = {checked(each).name for each in found}\n"

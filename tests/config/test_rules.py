@@ -6,13 +6,13 @@ import math
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from iamm.config.check.constraints import ListOf, Number, OneOf, Switch, Text, meant
 from iamm.config.check.rules import RULES, leaves, rule_for
 from iamm.config.check.values import owned
 from iamm.config.parts import name_of
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 PARTS = sorted(path for path in CONFIGS.glob("*/*.yaml") if "_target_" in path.read_text())
@@ -32,8 +32,7 @@ def test_every_key_of_a_part_has_a_rule(path):
 
 
 def test_every_key_of_a_run_has_a_rule():
-    with initialize_config_module("iamm.configs", version_base="1.3"):
-        values = OmegaConf.to_container(compose("train"), resolve=True)
+    values = OmegaConf.to_container(config_of(), resolve=True)
     found = {path: rule_for(room, variant, key) for path, room, variant, key, _ in owned(values)}
     assert {path for path, rule in found.items() if rule is None} == {"device"}
     assert len(found) > 80
