@@ -24,6 +24,7 @@ PARTS = {
     *("normaliser", "pattern", "schedule", "score", "weighting"),
 }  # floor 1
 MAY_USE = {
+    "attention": {"score", "pattern", "normaliser"},  # its parts
     **{"model": {"attention", "encoder", "fusion", "head"}, "engine": set(), "record": {"engine"}},  # floor 2
     **{"config": set(), "run": {*PARTS, "model", "engine", "record", "config"}},  # floor 3
     **{"sweep": {"run", "record", "config"}, "table": {"sweep", "run", "record", "config", "engine"}},  # floor 4
@@ -206,6 +207,14 @@ def test_wheel_holds_every_folder() -> None:
     code = {path.parent.relative_to(ROOT) for path in SOURCES}
     configs = {Path("iamm") / path.parent.relative_to(ROOT) for path in [*YAMLS, CONFIGS / "__init__.py"]}
     assert sorted(listed) == sorted(".".join(path.parts) for path in code | configs)
+
+
+def test_wheel_holds_every_template() -> None:
+    folders = {path.parent for path in CODE.rglob("templates/*")}
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    held = {ROOT / package.replace(".", "/") / Path(glob).parent for package, globs in data.items() for glob in globs}
+    assert folders
+    assert folders <= held
 
 
 @pytest.mark.parametrize(
