@@ -14,7 +14,7 @@ from iamm.config.hydra_compat import arguments
 from iamm.config.overrides import in_order
 from iamm.errors import ConfigError, FailedCellError, MissingPackageError, OutputError
 from iamm.run.planned import Cell, read_cell, write_cell
-from iamm.sweep.pool import Outcome, run_cells
+from iamm.sweep.pool import ProcessOutcome, run_cells
 
 PLANNED = "planned.json"
 SEARCH, DIRECTION = "hydra/sweeper=optuna", "hydra.sweeper.direction="
@@ -40,7 +40,7 @@ def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     return [word for word in words if not LAUNCHER.match(word)], launcher_words(words)
 
 
-def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[Outcome]:
+def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[ProcessOutcome]:
     """Run each cell that is not finished; the outcomes of those that failed.
 
     Args:
@@ -50,7 +50,9 @@ def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[Outcome]:
     waiting = {cell.folder.path: cell for cell in cells if not cell.folder.finished()}.values()
     why = launch([planned_file(cell) for cell in waiting], launcher) if waiting else ""
     return [
-        Outcome(cell, FailedCellError.exit_code, reason(cell, why)) for cell in waiting if not cell.folder.finished()
+        ProcessOutcome(cell, FailedCellError.exit_code, reason(cell, why))
+        for cell in waiting
+        if not cell.folder.finished()
     ]
 
 

@@ -17,7 +17,7 @@ from iamm.config.sources import Sources
 from iamm.errors import ConfigError, nearest
 from iamm.record.run_folder import BUDGET
 from iamm.run.planned import Cell
-from iamm.table.plan import Claims, Column, Plan, PlannedRun
+from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
 
 ONLY = "runs"
 """Name of the setting of a table that has but one."""
@@ -47,7 +47,7 @@ Rows = Mapping[tuple[str, str], RowConfig]
 Compose = Callable[[Sequence[str]], tuple[Tree, Mapping[str, Any]]]
 
 
-def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple[Plan, list[Cell]]:
+def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple[TablePlan, list[Cell]]:
     """The plan, and a cell for each of its runs, in the same order: seeds outermost, so that all rows grow together.
 
     Args:
@@ -186,11 +186,11 @@ def runs(table: Mapping[str, Any], composed: Rows) -> Iterator[tuple[PlannedRun,
 
 def plan_of(
     table: Mapping[str, Any], name: str, columns: tuple[Column, ...], composed: Rows, runs: Sequence[PlannedRun]
-) -> Plan:
+) -> TablePlan:
     rows, settings = (tuple(dict.fromkeys(place[part] for place in composed)) for part in (0, 1))
     budget = {key: [composed[rows[0], setting].values[key] for setting in settings] for key in SHOWN}
     claims = table.get("claims")
-    return Plan(
+    return TablePlan(
         name=name,
         title=table["title"],
         about=table["about"],

@@ -18,7 +18,7 @@ from iamm.table.options import check_options, composed_options, explained_for_ta
 
 if TYPE_CHECKING:
     from iamm.run.planned import Cell
-    from iamm.table.plan import Plan
+    from iamm.table.plan import TablePlan
 
 ASIDE = ("run", "list", "costs", "device", "sweep")
 """Options that change nothing of what is planned."""
@@ -38,7 +38,7 @@ class Work:
 
     options: dict[str, Any]
     folder: Path
-    plan: Plan
+    plan: TablePlan
     kept: Path
     launcher: tuple[str, ...]
 
@@ -108,7 +108,7 @@ def finish(work: Work) -> int:
     return FailedCellError.exit_code if failed else 0
 
 
-def keep(plan_file: Path, plan: Plan, runs_file: Path, cells: Sequence[Cell]) -> None:
+def keep(plan_file: Path, plan: TablePlan, runs_file: Path, cells: Sequence[Cell]) -> None:
     """Write both in place of those of other configurations."""
     from iamm.files import write_text
     from iamm.table.plan import write_plan

@@ -31,6 +31,11 @@ QUICK = [  # the module, the words, the exit code, what is said, what may not be
     ("train", ["--experimental-rerun", "x.pickle"], 2, "not from a pickle", HYDRA),
     ("table", ["--help"], 0, "iamm-table table=image", ALL),
     ("table", ["--experimental-rerun=x.pickle", "table=image"], 2, "not from a pickle", HYDRA),
+    ("table", ["table=image", "lisst=true"], 2, 'Did you mean "list"?', HYDRA),
+    ("table", ["table=imag"], 2, 'Did you mean "image"?', HYDRA),
+    ("table", ["table=image", "run=maybe"], 2, "`run` must be true or false", HYDRA),
+    ("table", [], 2, "Found none: add table=…", HYDRA),
+    ("table", ["table=image", "--cfg", "job"], 0, "silence: 3600", HYDRA),
 ]
 
 

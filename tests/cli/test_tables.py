@@ -16,7 +16,7 @@ from iamm.files import write_text
 from iamm.record.checksummed import write_sealed
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell, cell_of
-from iamm.table.plan import Plan, PlannedRun, read_plan, write_plan
+from iamm.table.plan import PlannedRun, TablePlan, read_plan, write_plan
 
 TABLE = """# A small table of one's own.
 title: Small
@@ -82,7 +82,7 @@ def plan_file(folder: Path) -> Path:
     return path
 
 
-def planned(folder: Path) -> tuple[Plan, list[Cell]]:
+def planned(folder: Path) -> tuple[TablePlan, list[Cell]]:
     (runs,) = folder.glob("runs-*.jsonl")
     return read_plan(plan_file(folder)), [cell_of(line) for line in runs.read_text(encoding="utf-8").splitlines()]
 
@@ -227,12 +227,12 @@ def test_a_thousand_finished_runs_are_only_looked_at(table_command, small_table,
     table_command(*MINE, "list=true")
     plan, cells = planned(folder)
     many = [PlannedRun(plan.rows[seed % 2], "runs", 0.001, seed, f"run{seed}") for seed in range(1000)]
-    write_plan(plan_file(folder), Plan(**{**plan.__dict__, "runs": tuple(many)}))
+    write_plan(plan_file(folder), TablePlan(**{**plan.__dict__, "runs": tuple(many)}))
     write_text(next(folder.glob("runs-*.jsonl")), cells[0].text() * 1000)
     for run in many:
         Path("outputs", run.folder).mkdir()
         Path("outputs", run.folder, "result.json").touch()
-    built: list[Plan] = []
+    built: list[TablePlan] = []
     monkeypatch.setattr("iamm.table.planning.plan_table", no_more)
     monkeypatch.setattr("iamm.table.building.build", lambda plan, *_, **__: built.append(plan))
     assert table_command(*MINE).code == 0
