@@ -3,7 +3,8 @@
 config.yaml      the resolved configuration
 status.json      running, finished, interrupted, diverged or failed
 records.jsonl    one line a record: intervals of training, validations; a finished run's last line seals it
-result.json      the final measures with everything needed to trust them; written last, its presence means finished
+result.json      the final measures with everything needed to trust them; its presence means finished; only what is
+                 shown of the run (events, examples, pictures) is written after it
 last.pt          where training goes on from; previous.pt the checkpoint before it
 best.pt          the model that validation chose
 events.out.*     TensorBoard
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError
-from iamm.files import sweep_leftovers, writable, write_text
+from iamm.files import ESCAPED, encoded, sweep_leftovers, writable, write_text
 from iamm.record.checksummed import sealed, unsealed
 from iamm.record.lock import locked
 
@@ -53,7 +54,7 @@ def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
     """
     without_places = drop_keys(config, PLACES)
     text = json.dumps(without_places, sort_keys=True, ensure_ascii=False)
-    return "-".join((*names, hashlib.sha256(text.encode()).hexdigest()[:8]))
+    return "-".join((*names, hashlib.sha256(encoded(text)).hexdigest()[:8]))
 
 
 def drop_keys(value: Any, keys: Sequence[str]) -> Any:
@@ -154,7 +155,7 @@ class RunFolder:
             write_text(self.status, text)
         except FullDiskError:
             mode = "r+" if self.status.exists() else "w"
-            with writable(self.status), self.status.open(mode, encoding="utf-8") as file:
+            with writable(self.status), self.status.open(mode, encoding="utf-8", errors=ESCAPED) as file:
                 file.write(text)
                 file.truncate()
 

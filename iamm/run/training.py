@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -13,22 +12,20 @@ from rich.console import Console
 from iamm import interruption
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import load_model
-from iamm.engine.evaluate import Evaluation, evaluate
+from iamm.engine.evaluate import evaluate
 from iamm.engine.fit import fit
 from iamm.engine.keeper import FileKeeper
-from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, DivergedError, MissingDataError, UserError
 from iamm.files import writable, write_text
-from iamm.record.checksummed import write_sealed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts, build, build_datasets, build_model, chosen_device
-from iamm.run.conditions import Conditions, instructions
-from iamm.run.memory import forget_peak, peak_memory_mib
-from iamm.run.pictures import draw
+from iamm.run.conditions import Conditions
+from iamm.run.finish import finish
+from iamm.run.memory import forget_peak
 from iamm.run.planned import Cell
 from iamm.run.progress import ProgressLine
-from iamm.run.provenance import commit, slow_precision, versions
+from iamm.run.provenance import slow_precision
 
 
 def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
@@ -55,7 +52,8 @@ def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
             raise DivergedError(told, error.batch) from error
         except BaseException as error:
             with suppress(UserError):  # a disk that takes nothing at all
-                folder.write_status(**last_words(error))
+                if not folder.finished():
+                    folder.write_status(**last_words(error))
             raise
 
 
@@ -124,99 +122,6 @@ def keeper_of(
         **config.checkpoint,
         asked=interruption.asked,
     )
-
-
-def finish(
-    config: DictConfig,
-    cell: Cell,
-    datasets: list[Dataset],
-    parts: Parts,
-    recorder: Recorder,
-    conditions: Conditions,
-    state: RunState,
-) -> dict[str, Any]:
-    """Test the chosen model, draw, write the result."""
-    folder = cell.folder
-    choose(folder, parts, state)
-    tested = evaluate(parts.model, datasets, "test", parts.device)
-    recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
-    recorder.write_texts("test", tested, state.step)
-    recorder.examples(tested)
-    notes = draw(
-        recorder,
-        parts.model,
-        datasets,
-        parts.device,
-        state.step,
-        config.log.pictures,
-        tested.scene_weights,
-        heads=config.log.attention,
-    )
-    recorder.hparams(hparam_choices(config, cell.choices), tested.measures)
-    recorder.finish()
-    notices = [notice for dataset in datasets for notice in dataset.notices]
-    notices += [*conditions.notices, *skipped(state), *notes]
-    result = {**result_values(config, cell, parts, state, tested), "notices": notices, "data": conditions.data}
-    write_sealed(folder.result, result)
-    folder.write_status("finished", step=state.step)
-    return result
-
-
-def choose(folder: RunFolder, parts: Parts, state: RunState) -> None:
-    """Put the model back that validation chose.
-
-    Raises:
-        BadDataError: the file holds another.
-    """
-    epoch = load_model(folder.best, parts.model)
-    if epoch != state.best_epoch:
-        raise BadDataError(
-            f"The chosen model must be that of epoch {state.best_epoch}. Found {folder.best} of epoch {epoch}: "
-            "start anew with rerun=true."
-        )
-
-
-def skipped(state: RunState) -> list[str]:
-    return [f"{state.skipped} of {state.step} steps were left out, not being finite."] if state.skipped else []
-
-
-def hparam_choices(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("seed", "epochs", "batch_size", "dim", "dropout", "label_smoothing", "precision")
-    single = {key: value for key, value in choices.items() if "@" not in key}
-    return {**single, "lr": config.optimizer.lr, **{key: config[key] for key in keys}}
-
-
-def result_values(
-    config: DictConfig,
-    cell: Cell,
-    parts: Parts,
-    state: RunState,
-    tested: Evaluation,
-) -> dict[str, Any]:
-    """Everything needed to trust a number, beside the number."""
-    from iamm.head.text import bleu
-
-    return {
-        "test": {scene: dict(found) for scene, found in tested.measures.items()},
-        "quality": dict(tested.qualities),
-        "scene_weights": {scene: dict(found) for scene, found in tested.scene_weights.items()},
-        "validation_quality": state.best_quality,
-        "best_epoch": state.best_epoch,
-        "epochs": state.epoch,
-        "steps": state.step,
-        "parameters": sum(p.numel() for p in parts.model.parameters()),
-        "seconds": state.seconds,
-        "peak_memory_mib": peak_memory_mib(parts.device),
-        "seed": config.seed,
-        "threads": config.threads,
-        "device": str(parts.device),
-        "choices": dict(cell.choices),
-        "bleu_signature": bleu(["a"], ["a"])[1],
-        "versions": versions(),
-        "instructions": instructions(),
-        "commit": commit(Path(__file__).parent),
-        "config": dict(cell.values),
-    }
 
 
 def evaluate_again(config: DictConfig, folder: RunFolder, data: Mapping[str, str]) -> dict[str, dict[str, float]]:
