@@ -15,6 +15,7 @@ from iamm.dataset.base import Dataset
 from iamm.engine.collate import Augment, collate
 from iamm.engine.evaluate import Evaluation, Network, evaluate
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
+from iamm.engine.freezing import trained
 from iamm.engine.keeper import Keeper
 from iamm.engine.observer import Observer, Part, Stepped, Totals
 from iamm.engine.plan import Plan, RunState
@@ -96,12 +97,14 @@ class Loop:
         self.rows: list[tuple[str, Tensor]] = []  # of the step's batches
         self.total = self.plan.total_steps(self.samplers)
         self.base_rates = [group.setdefault("base_lr", group["lr"]) for group in self.optimizer.param_groups]
-        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.parameters = trained(self.model.parameters())
         groups = [[scene.name for scene in dataset.scenes] for dataset in self.datasets]
         self.order = [name for group in groups for name in group]
-        self.heads, self.shared = self.model.head_parameters(), self.model.shared_parameters(groups)
+        heads = dict(zip(self.model.names, self.model.head_parameters(), strict=True))
+        self.heads = [trained(heads[name]) for name in self.order]
+        self.shared = trained(self.model.shared_parameters(groups)) if len(self.order) > 1 else []
         several = set(self.shared)
-        self.private = [parameter for parameter in self.model.trunk_parameters() if parameter not in several]
+        self.private = [p for p in trained(self.model.trunk_parameters()) if p not in several]
 
     def go_on(self, state: RunState) -> None:
         """Take up what an interrupted epoch had summed up; its time begins anew."""

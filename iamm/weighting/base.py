@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm import processes
-from iamm.weighting.scene_gradients import Rows, add_gradient, add_zeros, gram
+from iamm.weighting.scene_gradients import Rows, add_gradient, add_zeros, gradients, gram
 
 
 class Paths(NamedTuple):
@@ -23,6 +23,8 @@ class Paths(NamedTuple):
         heads: per scene, the parameters behind its features
         shared: the parameters before the features that several scenes' losses reach
         private: the other parameters before the features
+
+    What is frozen may stand among the parameters; it gets no gradient.
     """
 
     features: Sequence[Tensor]
@@ -148,7 +150,8 @@ class Weighting(nn.Module):
         total = joined.dot(weights * here)
         if penalty is not None:
             total = total + penalty.dot(here.to(penalty))
-        total.backward(total.new_full((), share))
+        if total.requires_grad:
+            total.backward(total.new_full((), share))
         self.applied.append(weights.detach() * seen.share)
 
     def finish(self) -> Tensor:
@@ -180,7 +183,7 @@ class Weighting(nn.Module):
         """Each observed scene's gradients, apart, of all parameters."""
         everything = [*paths.shared, *paths.private, *(parameter for head in paths.heads for parameter in head)]
         for scene in observed.nonzero().flatten().tolist():
-            slopes = torch.autograd.grad(losses[scene] * share, everything, retain_graph=True, allow_unused=True)
+            slopes = gradients(losses[scene] * share, everything)
             for parameter, slope in zip(everything, slopes, strict=True):
                 if slope is not None:
                     before = self.kept.get((scene, parameter))
@@ -211,5 +214,5 @@ def scene_gram(losses: Sequence[Tensor], observed: Tensor, parameters: Sequence[
     rows = Rows(len(losses))
     rows.begin(parameters)
     for scene in observed.nonzero().flatten().tolist():
-        rows.add(scene, torch.autograd.grad(losses[scene], parameters, retain_graph=True, allow_unused=True))
+        rows.add(scene, gradients(losses[scene], parameters))
     return gram(rows.whole())

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from iamm import processes
 from iamm.errors import NonFiniteError
 from iamm.weighting.base import Paths, Seen, Weighting
-from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gram
+from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gradients, gram
 
 PLACES = ("parameters", "representation")
 Slopes = dict[int, Tensor]
@@ -105,27 +105,26 @@ class GradientWeighting(Weighting):
         weights, slopes = self.own_weights(), {}
         for scene in here:
             head, loss = paths.heads[scene], losses[scene]
-            slopes[scene], *own = torch.autograd.grad(
+            slope, *own = gradients(
                 loss,
                 (paths.features[scene], *head),
                 loss.new_full((), share),
-                retain_graph=scene != here[-1],  # heads may have parts of their graphs in common
-                allow_unused=True,
+                retain=scene != here[-1],  # heads may have parts of their graphs in common
             )
             add_gradients(head, own, weights[scene])
+            if slope is not None:
+                slopes[scene] = slope
         return slopes
 
     def keep_trunk(self, slopes: Slopes, paths: Paths) -> None:
         """Each scene's gradients of what is shared, apart, and those of its own; a pass a scene."""
-        weights, trunk, last = self.own_weights(), (*paths.shared, *paths.private), len(slopes) - 1
-        self.shared = paths.shared
-        self.rows.begin(paths.shared)
+        self.shared = [parameter for parameter in paths.shared if parameter.requires_grad]
+        weights, trunk, last = self.own_weights(), (*self.shared, *paths.private), len(slopes) - 1
+        self.rows.begin(self.shared)
         for place, (scene, slope) in enumerate(slopes.items()):
-            found = torch.autograd.grad(
-                paths.features[scene], trunk, slope, retain_graph=place < last, allow_unused=True
-            )
-            self.rows.add(scene, found[: len(paths.shared)])
-            add_gradients(paths.private, found[len(paths.shared) :], weights[scene])
+            found = gradients(paths.features[scene], trunk, slope, retain=place < last)
+            self.rows.add(scene, found[: len(self.shared)])
+            add_gradients(paths.private, found[len(self.shared) :], weights[scene])
             del found  # the next pass then works in the same memory
 
     def pull_trunk(self, slopes: Slopes, paths: Paths, weights: Tensor) -> None:
@@ -148,15 +147,16 @@ class GradientWeighting(Weighting):
     ) -> None:
         """Add to the parameters' gradients those of the weighted losses; with `more` the graph stays."""
         scaled = [slope * weights[scene] for scene, slope in slopes.items()]
-        torch.autograd.backward(features, scaled, inputs=list(parameters), retain_graph=more)
+        trained = [parameter for parameter in parameters if parameter.requires_grad]
+        if trained:
+            torch.autograd.backward(features, scaled, inputs=trained, retain_graph=more)
 
     def representation_gram(self, slopes: Slopes, paths: Paths) -> Tensor:
         """G of ∂L_i/∂z, divided by the mean of its diagonal; the processes' parts of the batch together.  # (S, S)"""
         z, rows = paths.representation, Rows(self.scenes)
         rows.begin(z)
         for scene, slope in slopes.items():
-            found = torch.autograd.grad(paths.features[scene], z, slope, retain_graph=True, allow_unused=True)
-            rows.add(scene, found)
+            rows.add(scene, gradients(paths.features[scene], z, slope))
         products = processes.mean(gram(rows.local())) / processes.count()
         lengths = products.diagonal()
         return products / (lengths.sum() / (lengths > 0).sum()).nan_to_num(1.0)
