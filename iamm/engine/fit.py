@@ -67,7 +67,7 @@ def fit(
         sampler.load_state_dict(saved)
     parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
     (loop := Loop(*parts, keeper)).go_on(state)
-    while state.epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
+    while state.phase_epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
         loop.run_epoch(state)
         found = evaluate(model, datasets, "validation", device, partial(loop.rest, state))
         loop.end_epoch(state, found)
@@ -100,6 +100,7 @@ class Loop:
         self.parameters = trained(self.model.parameters())
         groups = [[scene.name for scene in dataset.scenes] for dataset in self.datasets]
         self.order = [name for group in groups for name in group]
+        self.columns = torch.tensor([self.model.names.index(name) for name in self.order], device=self.device)
         heads = dict(zip(self.model.names, self.model.head_parameters(), strict=True))
         self.heads = [trained(heads[name]) for name in self.order]
         self.shared = trained(self.model.shared_parameters(groups)) if len(self.order) > 1 else []
@@ -119,9 +120,9 @@ class Loop:
     def run_epoch(self, state: RunState) -> None:
         """The steps that are left of the epoch."""
         self.model.train()
-        steps = self.plan.epoch_steps(state.epoch, self.samplers)
+        steps = self.plan.epoch_steps(state.phase_epoch, self.samplers)
         while state.done < steps:
-            rate = self.set_rate(state.step)
+            rate = self.set_rate(state.phase_step)
             telling = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
             done = self.try_step(state, conflict=telling and self.plan.conflict)
             state.step += 1
@@ -177,7 +178,7 @@ class Loop:
         """
         try:
             with unchanged(self.weighting, self.plan.nonfinite == "skip"):
-                return self.step(state.epoch, conflict=conflict)
+                return self.step(state.phase_epoch, conflict=conflict)
         except NonFiniteError as error:
             if self.plan.nonfinite != "skip":
                 raise diverged(error, self.order, state.step + 1, self.rows) from error
@@ -220,7 +221,7 @@ class Loop:
                 seen += [] if outcome.scene_weights is None else outcome.scene_weights.values()
         losses, here = [loss.float() for loss in losses], torch.stack(observed)
         finite_losses(losses)
-        attended = torch.stack(seen).float() if seen else None
+        attended = torch.stack(seen).float()[:, self.columns] if seen else None
         products = scene_gram(losses, here, self.shared) if conflict else None
         self.weighting.backward(
             losses,
@@ -247,7 +248,7 @@ class Loop:
         return norm
 
     def tell(self, state: RunState, rate: float) -> None:
-        told = self.interval.interval(state, self.total, rate)
+        told = self.interval.interval(state, state.step - state.phase_step + self.total, rate)
         self.interval = Totals(self.order, self.device)
         for observer in self.observers:
             observer.trained(told)

@@ -17,8 +17,19 @@ def trained(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
     return [parameter for parameter in parameters if parameter.requires_grad]
 
 
+def trained_names(model: nn.Module) -> frozenset[str]:
+    return frozenset(name for name, parameter in model.named_parameters() if parameter.requires_grad)
+
+
+def train_only(model: nn.Module, names: frozenset[str]) -> None:
+    """Train these parameters and no others; no old gradient is left in any."""
+    for name, parameter in model.named_parameters():
+        parameter.grad = None
+        parameter.requires_grad_(name in names)
+
+
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
-    """Freeze the parameters whose names the patterns match, whole or up to a dot; no old gradient is left in any.
+    """Freeze the parameters whose names the patterns match, whole or up to a dot.
 
     Args:
         model: a `SceneNetwork`.
@@ -35,7 +46,6 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
                 f"`freeze` must name parameters. Found {pattern}, which matches none. {nearest(pattern, known)}"
             )
     for name, parameter in model.named_parameters():
-        parameter.grad = None
         if any(matches(name, pattern) for pattern in patterns):
             parameter.requires_grad_(False)
     if not trained(model.parameters()):

@@ -53,6 +53,7 @@ class Interval:
     gradient_norm: float
     steps_per_second: float
     conflict: Conflict | None = None
+    phase: str = ""
 
 
 class Observer(Protocol):
@@ -164,6 +165,7 @@ class Totals:
             gradient_norm=float(self.norm) / self.steps,
             steps_per_second=max(self.steps - self.before, 1) / max(time.perf_counter() - self.started, 1e-9),
             conflict=self.conflict(),
+            phase=state.phase,
         )
 
     def conflict(self) -> Conflict | None:

@@ -6,7 +6,7 @@ records.jsonl    one line a record: intervals of training, validations; a finish
 result.json      the final measures with everything needed to trust them; its presence means finished; only what is
                  shown of the run (events, examples, pictures) is written after it
 last.pt          where training goes on from; previous.pt the checkpoint before it
-best.pt          the model that validation chose
+best.pt          the model that validation chose; best-<phase>.pt that of an earlier phase
 events.out.*     TensorBoard
 examples.json    some sentences of test beside their references, where any were written
 pictures/        what was looked at; attention.json, where asked for, holds its numbers
@@ -91,6 +91,10 @@ class RunFolder:
         """Those that grow or change while a run lives."""
         return self.log, self.records, self.status, self.last, self.result
 
+    def best_of(self, phase: str) -> Path:
+        """The model that validation chose in an earlier phase of the run; empty: in the last one."""
+        return self.path / f"best-{phase}.pt" if phase else self.best
+
     def finished(self) -> bool:
         return self.result.exists()
 
@@ -142,7 +146,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Forget everything an earlier run left here."""
-        kept = (self.last, self.previous, self.best)
+        kept = (self.last, self.previous, *self.path.glob("best*.pt"))
         for file in (self.result, self.status, self.records, *kept, self.config, self.examples, self.attention):
             file.unlink(missing_ok=True)
         for file in (*self.events(), *self.pictures.glob("*.png")):

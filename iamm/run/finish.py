@@ -123,6 +123,7 @@ def result_values(
         "best_epoch": state.best_epoch,
         "epochs": state.epoch,
         "steps": state.step,
+        **({"phases": [*state.history, state.outcome()]} if state.phase else {}),
         "parameters": sum(p.numel() for p in parts.model.parameters()),
         "seconds": state.seconds,
         "peak_memory_mib": peak_memory_mib(parts.device),

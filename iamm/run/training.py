@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from typing import Any
 
@@ -15,12 +15,15 @@ from iamm.engine.checkpoint import load_model
 from iamm.engine.evaluate import evaluate
 from iamm.engine.fit import fit
 from iamm.engine.keeper import FileKeeper
+from iamm.engine.observer import Observer
+from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, DivergedError, MissingDataError, UserError
 from iamm.files import writable, write_text
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
-from iamm.run.build import Parts, build, build_datasets, build_model, chosen_device
+from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions
+from iamm.run.course import Course, build_phases
 from iamm.run.finish import finish
 from iamm.run.memory import forget_peak
 from iamm.run.planned import Cell
@@ -38,14 +41,14 @@ def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
     """
     folder = cell.folder
     datasets = build_datasets(config)
-    parts = build(config, datasets)
-    warning = slow_precision(config.precision, parts.device)
+    course = Course(build_phases(config, datasets), folder, config.seed)
+    warning = slow_precision(config.precision, course.current.device)
     if warning:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
     with folder.held():
         try:
             with writable(folder.path), closing(Recorder(folder)) as recorder:
-                return run(config, cell, console, datasets, parts, recorder)
+                return run(config, cell, console, datasets, course, recorder)
         except DivergedError as error:
             told = f"{error} {last_good(folder)}"
             folder.write_status("diverged", error=told, batch=error.batch)
@@ -69,56 +72,62 @@ def last_good(folder: RunFolder) -> str:
 
 
 def run(
-    config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset], parts: Parts, recorder: Recorder
+    config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset], course: Course, recorder: Recorder
 ) -> dict[str, Any]:
     """From where the run stands to its end."""
     folder = cell.folder
     if config.rerun:
         folder.clear()
     data = {dataset.name: dataset.checksum() for dataset in datasets}
-    conditions = Conditions(config.threads, str(parts.device), data)
-    keeper = keeper_of(config, folder, parts, conditions, recorder)
+    device = course.current.device
+    conditions = Conditions(config.threads, str(device), data)
+    keeper = keeper_of(config, folder, course, conditions, recorder)
     state, warning = keeper.take_up()
     if not folder.kept():
         folder.clear()
+        state.phase = course.current.phase.name
     for notice in filter(None, (warning, *conditions.notices)):
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     folder.write_status("running", step=state.step)
     write_text(folder.config, OmegaConf.to_yaml(config))
-    forget_peak(parts.device)
-    with ProgressLine(console, config.epochs) as line, interruption.deferred():
-        state = fit(
-            parts.model,
-            datasets,
-            parts.weighting,
-            parts.optimizer,
-            parts.schedule,
-            parts.plan,
-            seed=config.seed,
-            device=parts.device,
-            augment=parts.augment,
-            observers=(recorder, line),
-            state=state,
-            keeper=keeper,
-        )
-    return finish(config, cell, datasets, parts, recorder, conditions, state)
+    forget_peak(device)
+    with ProgressLine(console, course.epochs) as line, interruption.deferred():
+        state = fit_phase(course, keeper, (recorder, line), state)
+        while not course.last:
+            state = fit_phase(course, keeper, (recorder, line), course.go_on(state))
+    return finish(config, cell, datasets, course.current, recorder, conditions, state)
+
+
+def fit_phase(course: Course, keeper: FileKeeper, observers: Sequence[Observer], state: RunState) -> RunState:
+    """From where the phase stands to its end."""
+    parts = course.current
+    keeper.best = course.folder.best_of(course.best)
+    return fit(
+        parts.model,
+        parts.datasets,
+        parts.weighting,
+        parts.optimizer,
+        parts.schedule,
+        parts.plan,
+        seed=course.seed,
+        device=parts.device,
+        augment=parts.augment,
+        observers=observers,
+        state=state,
+        keeper=keeper,
+    )
 
 
 def keeper_of(
-    config: DictConfig, folder: RunFolder, parts: Parts, conditions: Conditions, recorder: Recorder
+    config: DictConfig, folder: RunFolder, course: Course, conditions: Conditions, recorder: Recorder
 ) -> FileKeeper:
+    model = course.current.model
     return FileKeeper(
         folder.last,
         folder.previous,
         folder.best,
-        parts.model,
-        {
-            "conditions": conditions,
-            "model": parts.model,
-            "optimizer": parts.optimizer,
-            "weighting": parts.weighting,
-            "recorder": recorder,
-        },
+        model,
+        {"conditions": conditions, "model": model, "course": course, "recorder": recorder},
         **config.checkpoint,
         asked=interruption.asked,
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from iamm.engine.freezing import freeze, trained
+from iamm.engine.freezing import freeze, train_only, trained, trained_names
 from iamm.errors import ConfigError
 
 
@@ -33,12 +33,16 @@ def test_a_part_by_its_name(model, pattern, names):
     assert frozen == {f"{name}.{leaf}" for name in names for leaf in ("weight", "bias")}
 
 
-def test_one_parameter_and_no_old_gradient(model):
+def test_back_and_forth(model):
+    """What is trained again, and no old gradient."""
+    whole = trained_names(model)
+    freeze(model, ["*.bias", "fusion.weight"])
+    assert len(trained(model.parameters())) == 3
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
-    freeze(model, ["*.bias", "fusion.weight"])
+    train_only(model, whole)
+    assert (trained_names(model), len(whole)) == (whole, 8)
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert len(trained(model.parameters())) == 3
 
 
 def test_what_is_not_there(model):

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from iamm.config.check.attention import check_attentions
 from iamm.config.check.constraints import OneOf, meant
+from iamm.config.check.phases import check_phases
 from iamm.config.check.rules import leaves, rule_for
 from iamm.config.check.scenes import check_languages, check_scenes, check_sums, groups_of
 from iamm.config.check.targets import check_targets
@@ -82,6 +83,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     check_sums(found)
     check_languages(values)
     groups = groups_of(values)
+    check_phases(values["phases"], None if groups is None else [scene.name for group in groups for scene in group])
     if groups is not None:
         check_scenes(values, [scene for group in groups for scene in group])
         check_weighting(values, groups)
@@ -116,7 +118,7 @@ def check_keys(values: Mapping[str, Any]) -> None:
     for key in sorted({*run_keys(), *places()} - {*found, *values}):
         raise Mistake(f"A run needs every key. Found no {key}: leave out what removes or replaces it.", key)
     for key in sorted(found - run_keys()):
-        if key.split(".")[0] not in (*SINGLE, *SEVERAL):
+        if key.split(".")[0] not in (*SINGLE, *SEVERAL, "phases"):
             raise Mistake(unknown(key), key)
 
 
@@ -158,7 +160,7 @@ def check_place(path: str, value: Any, room: str, *, empty: bool = False) -> Non
 
 def check_rules(values: Mapping[str, Any]) -> None:
     """Every value against the rule of its name."""
-    for path, room, variant, key, value in owned(values):
+    for path, room, variant, key, value in owned({**values, "phases": None}):
         rule = rule_for(room, variant, key)
         if rule is not None and not rule.holds(value):
             raise Mistake(f"`{path}` must be {rule.words()}. Found {value!r}.{meant(rule, value)}", path)
