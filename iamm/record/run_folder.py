@@ -48,11 +48,15 @@ Result = Mapping[str, Any]
 def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
     """A readable name and 8 hex digits of SHA-256 over what the configuration computes.
 
+    The run that it begins from counts by its own address, wherever it lies.
+
     Args:
         config: resolved, plain containers.
         names: what a reader should see first, such as model and data sets.
     """
     without_places = drop_keys(config, PLACES)
+    if config.get("from"):
+        without_places["from"] = Path(config["from"]).name
     text = json.dumps(without_places, sort_keys=True, ensure_ascii=False)
     return "-".join((*names, hashlib.sha256(encoded(text)).hexdigest()[:8]))
 
@@ -218,12 +222,13 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_result(folder: Path, keys: Collection[str] = ("test", "config")) -> dict[str, Any]:
+def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: str = "run") -> dict[str, Any]:
     """The result of a finished run.
 
     Args:
         folder: of the run.
         keys: what the result must hold.
+        name: of the key that says where it lies.
 
     Raises:
         MissingDataError: no finished run lies there.
@@ -232,7 +237,7 @@ def read_result(folder: Path, keys: Collection[str] = ("test", "config")) -> dic
     path = folder / "result.json"
     if not path.exists():
         raise MissingDataError(
-            f"`run` must name the folder of a finished run. Found no result.json in {folder}: "
+            f"`{name}` must name the folder of a finished run. Found no result.json in {folder}: "
             "look at the end of the training's output for the folder."
         )
     try:

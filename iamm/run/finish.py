@@ -42,6 +42,8 @@ def finish(
     notices = [notice for dataset in datasets for notice in dataset.notices]
     notices += [*conditions.notices, *skipped(state)]
     result = {**result_values(config, cell, parts, state, tested), "notices": notices, "data": conditions.data}
+    if conditions.source:
+        result["from"] = conditions.source
     write_sealed(folder.result, result)
     folder.write_status("finished", step=state.step)
     more = list(shown(config, cell, datasets, parts, recorder, state, tested))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -29,6 +30,7 @@ from iamm.run.memory import forget_peak
 from iamm.run.planned import Cell
 from iamm.run.progress import ProgressLine
 from iamm.run.provenance import slow_precision
+from iamm.run.source import begin_from
 
 
 def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
@@ -45,10 +47,11 @@ def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
     warning = slow_precision(config.precision, course.current.device)
     if warning:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
+    conditions = conditions_of(config, folder, datasets, course)
     with folder.held():
         try:
             with writable(folder.path), closing(Recorder(folder)) as recorder:
-                return run(config, cell, console, datasets, course, recorder)
+                return run(config, cell, console, datasets, course, recorder, conditions)
         except DivergedError as error:
             told = f"{error} {last_good(folder)}"
             folder.write_status("diverged", error=told, batch=error.batch)
@@ -58,6 +61,15 @@ def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
                 if not folder.finished():
                     folder.write_status(**last_words(error))
             raise
+
+
+def conditions_of(config: DictConfig, folder: RunFolder, datasets: list[Dataset], course: Course) -> Conditions:
+    """Of a run that begins, from another run's model where it names one; one that goes on finds its own again."""
+    data = {dataset.name: dataset.checksum() for dataset in datasets}
+    conditions = Conditions(config.threads, str(course.current.device), data)
+    if config["from"] and (config.rerun or not folder.kept()):
+        conditions.source, conditions.notices = begin_from(Path(config["from"]), course.current.model)
+    return conditions
 
 
 def last_words(error: BaseException) -> dict[str, Any]:
@@ -72,15 +84,18 @@ def last_good(folder: RunFolder) -> str:
 
 
 def run(
-    config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset], course: Course, recorder: Recorder
+    config: DictConfig,
+    cell: Cell,
+    console: Console,
+    datasets: list[Dataset],
+    course: Course,
+    recorder: Recorder,
+    conditions: Conditions,
 ) -> dict[str, Any]:
     """From where the run stands to its end."""
     folder = cell.folder
     if config.rerun:
         folder.clear()
-    data = {dataset.name: dataset.checksum() for dataset in datasets}
-    device = course.current.device
-    conditions = Conditions(config.threads, str(device), data)
     keeper = keeper_of(config, folder, course, conditions, recorder)
     state, warning = keeper.take_up()
     if not folder.kept():
@@ -90,7 +105,7 @@ def run(
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     folder.write_status("running", step=state.step)
     write_text(folder.config, OmegaConf.to_yaml(config))
-    forget_peak(device)
+    forget_peak(course.current.device)
     with ProgressLine(console, course.epochs) as line, interruption.deferred():
         state = fit_phase(course, keeper, (recorder, line), state)
         while not course.last:

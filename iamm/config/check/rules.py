@@ -24,6 +24,7 @@ LANGUAGES = OneOf(("en", "de", "fr", "cs"))
 RULES: Mapping[str, Rule] = {
     "mode": OneOf(("train", "eval", "verify")),
     "run": Text(empty=True),
+    "from": Text(empty=True),
     "rerun": Switch(),
     "precision": OneOf(("fp32", "bf16")),
     "seed": SEED,
