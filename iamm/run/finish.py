@@ -13,6 +13,7 @@ from iamm.engine.checkpoint import load_model
 from iamm.engine.evaluate import Evaluation, evaluate
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
+from iamm.measure import as_json
 from iamm.record.checksummed import write_sealed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
@@ -119,6 +120,7 @@ def result_values(
 
     return {
         "test": {scene: dict(found) for scene, found in tested.measures.items()},
+        "measures": as_json(parts.model.declared_measures()),
         "quality": dict(tested.qualities),
         "scene_weights": {scene: dict(found) for scene, found in tested.scene_weights.items()},
         "validation_quality": state.best_quality,

@@ -106,7 +106,8 @@ def run(
     folder.write_status("running", step=state.step)
     write_text(folder.config, OmegaConf.to_yaml(config))
     forget_peak(course.current.device)
-    with ProgressLine(console, course.epochs) as line, interruption.deferred():
+    measures = course.current.model.declared_measures()
+    with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
         state = fit_phase(course, keeper, (recorder, line), state)
         while not course.last:
             state = fit_phase(course, keeper, (recorder, line), course.go_on(state))
