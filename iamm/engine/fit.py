@@ -15,7 +15,7 @@ from iamm.dataset.base import Dataset
 from iamm.engine.collate import Augment, collate
 from iamm.engine.evaluate import Evaluation, Network, evaluate
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
-from iamm.engine.freezing import trained
+from iamm.engine.freezing import trained, trained_paths
 from iamm.engine.keeper import Keeper
 from iamm.engine.observer import Observer, Part, Stepped, Totals
 from iamm.engine.plan import Plan, RunState
@@ -101,11 +101,7 @@ class Loop:
         groups = [[scene.name for scene in dataset.scenes] for dataset in self.datasets]
         self.order = [name for group in groups for name in group]
         self.columns = torch.tensor([self.model.names.index(name) for name in self.order], device=self.device)
-        heads = dict(zip(self.model.names, self.model.head_parameters(), strict=True))
-        self.heads = [trained(heads[name]) for name in self.order]
-        self.shared = trained(self.model.shared_parameters(groups)) if len(self.order) > 1 else []
-        several = set(self.shared)
-        self.private = [p for p in trained(self.model.trunk_parameters()) if p not in several]
+        self.heads, self.shared, self.private = trained_paths(self.model, groups)
 
     def go_on(self, state: RunState) -> None:
         """Take up what an interrupted epoch had summed up; its time begins anew."""

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
+from iamm.engine.evaluate import Network
 from iamm.errors import ConfigError, nearest
 
 PARTS = {"encoder": "encoders", "head": "heads"}
@@ -15,6 +16,23 @@ PARTS = {"encoder": "encoders", "head": "heads"}
 
 def trained(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
     return [parameter for parameter in parameters if parameter.requires_grad]
+
+
+def trained_paths(
+    model: Network, groups: Sequence[Sequence[str]]
+) -> tuple[list[list[nn.Parameter]], list[nn.Parameter], list[nn.Parameter]]:
+    """What is trained in each scene's head; before the heads, for several scenes; and there, for one alone.
+
+    Args:
+        model: a `SceneNetwork`.
+        groups: names of the trained scenes of each data set.
+    """
+    names = [name for group in groups for name in group]
+    heads = dict(zip(model.names, model.head_parameters(), strict=True))
+    shared = trained(model.shared_parameters(groups)) if len(names) > 1 else []
+    several = set(shared)
+    private = [parameter for parameter in trained(model.trunk_parameters()) if parameter not in several]
+    return [trained(heads[name]) for name in names], shared, private
 
 
 def trained_names(model: nn.Module) -> frozenset[str]:
@@ -50,6 +68,14 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
             parameter.requires_grad_(False)
     if not trained(model.parameters()):
         raise ConfigError(f"A phase must train something. Found all frozen by {', '.join(patterns)}: leave some out.")
+
+
+def freeze_parts(parts: Iterable[nn.Module], others: Iterable[nn.Module]) -> None:
+    """Freeze what is in some parts and in no other."""
+    kept = {parameter for part in others for parameter in part.parameters()}
+    for part in parts:
+        for parameter in part.parameters():
+            parameter.requires_grad_(parameter.requires_grad and parameter in kept)
 
 
 def matches(name: str, pattern: str) -> bool:

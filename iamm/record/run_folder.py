@@ -3,8 +3,7 @@
 config.yaml      the resolved configuration
 status.json      running, finished, interrupted, diverged or failed
 records.jsonl    one line a record: intervals of training, validations; a finished run's last line seals it
-result.json      the final measures with everything needed to trust them; its presence means finished; only what is
-                 shown of the run (events, examples, pictures) is written after it
+result.json      the final measures with everything needed to trust them; its presence means finished
 last.pt          where training goes on from; previous.pt the checkpoint before it
 best.pt          the model that validation chose; best-<phase>.pt that of an earlier phase
 events.out.*     TensorBoard
@@ -46,9 +45,7 @@ Result = Mapping[str, Any]
 
 
 def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
-    """A readable name and 8 hex digits of SHA-256 over what the configuration computes.
-
-    The run that it begins from counts by its own address, wherever it lies.
+    """A readable name and 8 hex digits of SHA-256 over what the configuration computes; `from` counts by its address.
 
     Args:
         config: resolved, plain containers.

@@ -18,7 +18,7 @@ from iamm.config.check.targets import OPTIMIZER, check_targets, is_allowed
 from iamm.config.check.values import check_plain
 from iamm.config.parts import Part, named, parts
 from iamm.dataset.base import SPLITS, Dataset, Scene
-from iamm.engine.freezing import freeze, train_only, trained, trained_names
+from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, settle
 from iamm.errors import ConfigError, UserError
@@ -151,6 +151,7 @@ def build(
     model = model or build_model(config, scenes).to(device)
     groups, own = phase.datasets(datasets), trained_names(model)
     freeze(model, phase.freeze)
+    freeze_others(model, [scene.name for dataset in groups for scene in dataset.scenes])
     with own_mistakes():
         weighting = build_weighting(config, model, groups).to(device)
         optimizer = instantiate(config.optimizer)(parameter_groups(model, weighting))
@@ -159,6 +160,16 @@ def build(
     train_only(model, own)
     torch.manual_seed(derived_seed(config.seed, "training"))
     return Parts(phase, groups, model, moved, weighting, optimizer, schedule, augment, plan(config, phase), device)
+
+
+def freeze_others(model: SceneNetwork, names: Sequence[str]) -> None:
+    """Freeze the encoders and heads that none of these scenes has."""
+    others = [name for name in model.names if name not in names]
+    freeze_parts(parts_of_scenes(model, others), parts_of_scenes(model, names))
+
+
+def parts_of_scenes(model: SceneNetwork, names: Sequence[str]) -> list[torch.nn.Module]:
+    return [part for name in names for part in (model.encoder(name), model.head(name))]
 
 
 def build_weighting(config: DictConfig, model: SceneNetwork, datasets: Sequence[Dataset]) -> Weighting:

@@ -6,12 +6,14 @@ import json
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from iamm.engine.checkpoint import load_weights
 from iamm.engine.fit import Loop
 from iamm.errors import BadDataError, ConfigError
 from iamm.record.run_folder import RunFolder, read_result
-from iamm.run.course import Course
+from iamm.run.build import build_datasets
+from iamm.run.course import Course, build_phases
 from iamm.run.job import train_job
 from iamm.run.planned import Cell
 
@@ -82,6 +84,17 @@ def test_what_is_frozen_stays_as_the_best_model_before_had_it(planned):
     assert {"encoders.shapes_text"} <= changed
     assert any(name.startswith("fusion.") for name in changed)
     assert not any(name.startswith(("heads.", "encoders.shapes_image")) for name in changed)
+
+
+def test_parts_of_other_scenes_are_left_out(planned):
+    """No rule gives them a gradient of zero, which weight decay would follow."""
+    cell = planned(*WORDS)
+    config = OmegaConf.create(dict(cell.values))
+    alone, both = build_phases(config, build_datasets(config))
+    parts = {".".join(name.split(".")[:2]) for name in alone.trained}
+    assert {name for name in parts if not name.startswith("fusion")} == {"encoders.shapes_image", "heads.shapes_image"}
+    assert {name.split(".")[0] for name in both.trained} == {"encoders", "fusion"}
+    assert len(alone.optimizer.param_groups[0]["params"]) == len(alone.trained)
 
 
 def test_one_phase_is_the_run_without_phases(planned):
