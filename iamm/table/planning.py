@@ -19,6 +19,7 @@ from iamm.config.mistakes import explained
 from iamm.errors import ConfigError, nearest
 from iamm.record.run_folder import BUDGET
 from iamm.run.planned import Cell
+from iamm.table.dependencies import linked
 from iamm.table.plan import Claims, Column, Plan, PlannedRun
 
 ONLY = "runs"
@@ -64,7 +65,7 @@ def plan_table(config: DictConfig, name: str) -> tuple[Plan, list[Cell]]:
     require_equal_terms(composed, next(iter(rows)))
     columns = columns_of(table, next(iter(shared)))
     require_scenes(columns, composed)
-    found = list(runs(table, composed))
+    found = linked(list(runs(table, composed)))
     return plan_of(table, name, columns, composed, [run for run, _ in found]), [cell for _, cell in found]
 
 
