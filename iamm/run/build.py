@@ -132,7 +132,9 @@ def build_model(config: DictConfig, scenes: list[Scene]) -> SceneNetwork:
     settle(derived_seed(config.seed, "initialisation"), config.threads)
     with own_mistakes():
         encoder, head = parts_of(config.encoder), parts_of(config.head)
-        return SceneNetwork(scenes, config.dim, encoder=encoder, fusion=instantiate(config.fusion), head=head)
+        share: Any = OmegaConf.to_container(config.share)
+        parts = {"encoder": encoder, "fusion": instantiate(config.fusion), "head": head}
+        return SceneNetwork(scenes, config.dim, **parts, share_encoder=share["encoder"], share_head=share["head"])
 
 
 def build(
@@ -178,7 +180,8 @@ def build_weighting(config: DictConfig, model: SceneNetwork, datasets: Sequence[
     names = [name for group in groups for name in group]
     weighting: Weighting = instantiate(config.weighting)(len(names))
     fusion = type(model.fusion).__name__
-    shares = len(names) > 1 and bool(trained(model.shared_parameters(groups)))
+    shared = [*model.shared_parameters(groups), *model.shared_head_parameters()]
+    shares = len(names) > 1 and bool(trained(shared))
     if weighting.needs_scene_weights and not model.fusion.gives_scene_weights:
         raise ConfigError(
             "This weighting takes its weights from a fusion that attends to scenes. "

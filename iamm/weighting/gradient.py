@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,8 +15,18 @@ from iamm.weighting.base import Paths, Seen, Weighting
 from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gradients, gram
 
 PLACES = ("parameters", "representation")
-Slopes = dict[int, Tensor]
-"""∂L_i/∂features_i by the scene's number."""
+
+
+class Slope(NamedTuple):
+    """A scene's gradients: ∂L_i/∂features_i, None where all before is frozen; and piece by piece those of heads in
+    common, None for what L_i does not reach."""
+
+    features: Tensor | None
+    heads: Sequence[Tensor | None]
+
+
+Slopes = dict[int, Slope]
+"""By the scene's number."""
 
 
 class GradientWeighting(Weighting):
@@ -101,39 +112,45 @@ class GradientWeighting(Weighting):
             self.pull_trunk(slopes, paths, self.find(self.representation_gram(slopes, paths)))
 
     def pull_heads(self, losses: Sequence[Tensor], here: Sequence[int], paths: Paths, share: float) -> Slopes:
-        """Give the heads their gradients; what of ∂L_i/∂features_i is this batch's, for each scene that is here."""
-        weights, slopes = self.own_weights(), {}
+        """Give each scene's own head its gradients; what the rest of this batch's gradients is made of, for each scene
+        that is here."""
+        weights, slopes = self.own_weights(), dict[int, Slope]()
         for scene in here:
             head, loss = paths.heads[scene], losses[scene]
-            slope, *own = gradients(
+            slope, *found = gradients(
                 loss,
-                (paths.features[scene], *head),
+                (paths.features[scene], *head, *paths.shared_heads),
                 loss.new_full((), share),
                 retain=scene != here[-1],  # heads may have parts of their graphs in common
             )
-            add_gradients(head, own, weights[scene])
-            if slope is not None:
-                slopes[scene] = slope
+            add_gradients(head, found[: len(head)], weights[scene])
+            slopes[scene] = Slope(slope, found[len(head) :])
         return slopes
 
     def keep_trunk(self, slopes: Slopes, paths: Paths) -> None:
         """Each scene's gradients of what is shared, apart, and those of its own; a pass a scene."""
-        self.shared = [parameter for parameter in paths.shared if parameter.requires_grad]
-        weights, trunk, last = self.own_weights(), (*self.shared, *paths.private), len(slopes) - 1
+        weights, trunk, last = self.own_weights(), (*paths.shared, *paths.private), len(slopes) - 1
+        several, count = (*paths.shared, *paths.shared_heads), len(paths.shared)
+        self.shared = [parameter for parameter in several if parameter.requires_grad]
         self.rows.begin(self.shared)
         for place, (scene, slope) in enumerate(slopes.items()):
-            found = gradients(paths.features[scene], trunk, slope, retain=place < last)
-            self.rows.add(scene, found[: len(self.shared)])
-            add_gradients(paths.private, found[len(self.shared) :], weights[scene])
+            found: Sequence[Tensor | None] = [None] * len(trunk)
+            if slope.features is not None:
+                found = gradients(paths.features[scene], trunk, slope.features, retain=place < last)
+            pairs = zip((*found[:count], *slope.heads), several, strict=True)
+            self.rows.add(scene, [piece for piece, parameter in pairs if parameter.requires_grad])
+            add_gradients(paths.private, found[count:], weights[scene])
             del found  # the next pass then works in the same memory
 
     def pull_trunk(self, slopes: Slopes, paths: Paths, weights: Tensor) -> None:
         """Σ_i a_i g_i of what is shared in one pass, and what is each scene's own in another, if there is such."""
-        features = [paths.features[scene] for scene in slopes]
+        features = [paths.features[scene] for scene, slope in slopes.items() if slope.features is not None]
         if features and paths.private:
-            self.push(features, slopes, self.own_weights(), paths.private, more=True)
-        if features:
+            self.push(features, slopes, self.own_weights(), paths.private, more=bool(paths.shared))
+        if features and paths.shared:
             self.push(features, slopes, weights.tolist(), paths.shared)
+        for scene, slope in slopes.items():
+            add_gradients(paths.shared_heads, slope.heads, float(weights[scene]))
         self.applied.append(weights * self.parts[-1].share)
 
     def push(
@@ -146,7 +163,7 @@ class GradientWeighting(Weighting):
         more: bool = False,
     ) -> None:
         """Add to the parameters' gradients those of the weighted losses; with `more` the graph stays."""
-        scaled = [slope * weights[scene] for scene, slope in slopes.items()]
+        scaled = [slope.features * weights[scene] for scene, slope in slopes.items() if slope.features is not None]
         trained = [parameter for parameter in parameters if parameter.requires_grad]
         if trained:
             torch.autograd.backward(features, scaled, inputs=trained, retain_graph=more)
@@ -156,7 +173,8 @@ class GradientWeighting(Weighting):
         z, rows = paths.representation, Rows(self.scenes)
         rows.begin(z)
         for scene, slope in slopes.items():
-            rows.add(scene, gradients(paths.features[scene], z, slope))
+            if slope.features is not None:
+                rows.add(scene, gradients(paths.features[scene], z, slope.features))
         products = processes.mean(gram(rows.local())) / processes.count()
         lengths = products.diagonal()
         return products / (lengths.sum() / (lengths > 0).sum()).nan_to_num(1.0)
