@@ -13,6 +13,7 @@ from iamm.errors import FullDiskError, OutputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+ESCAPED = "backslashreplace"
 LEFTOVER = ".tmp"
 """How a temporary file's name ends."""
 
@@ -47,8 +48,14 @@ def write_bytes(path: Path, content: bytes | memoryview, *, previous: Path | Non
 
 
 def write_text(path: Path, text: str) -> None:
-    """As `write_bytes`, in UTF-8."""
-    write_bytes(path, text.encode())
+    """As `write_bytes`, encoded."""
+    write_bytes(path, encoded(text))
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8. A byte of a path that is none, which Python holds as a lone surrogate, becomes the escape that JSON and
+    YAML have for it inside quotes."""
+    return text.encode(errors=ESCAPED)
 
 
 def flush(path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
@@ -176,6 +177,12 @@ class Dataset(Constrained):
 
     def size(self, split: str) -> int:
         return len(self.scenes[0].splits[split])
+
+    def only(self, scenes: Collection[str]) -> Dataset:
+        """The same instances, as these scenes alone see them."""
+        part = copy(self)
+        part.scenes = tuple(scene for scene in self.scenes if scene.name in scenes)
+        return part
 
     def checksum(self) -> str:
         """SHA-256 of every tensor of every split: two runs with the same sum saw the same data."""

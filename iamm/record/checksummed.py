@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from iamm.files import write_text
+from iamm.files import encoded, write_text
 
 SEAL = 64 + len('"\n}\n')
 """Bytes of the sum and what closes the JSON behind it."""
@@ -17,7 +17,7 @@ SEAL = 64 + len('"\n}\n')
 def sealed(content: Mapping[str, Any]) -> str:
     """JSON whose last key is the SHA-256 of what stands before it."""
     text = json.dumps({**content, "sha256": ""}, indent=2, ensure_ascii=False)[: -len('"\n}')]
-    return f'{text}{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'
+    return f'{text}{hashlib.sha256(encoded(text)).hexdigest()}"\n}}\n'
 
 
 def unsealed(file: bytes) -> dict[str, Any]:

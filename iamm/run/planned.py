@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from iamm.config.groups import overrides_of
 from iamm.errors import BadDataError
 from iamm.record.run_folder import RunFolder, address, write_json
 
@@ -28,7 +29,7 @@ class Cell:
     @cached_property
     def name(self) -> str:
         """The folder's name: readable, and a hash of what is computed."""
-        names = (self.choices["model"], self.choices["dataset"], f"seed{self.values['seed']}")
+        names = (model_name(self.choices), self.choices["dataset"], f"seed{self.values['seed']}")
         return address(self.values, names)
 
     @cached_property
@@ -38,6 +39,17 @@ class Cell:
     def text(self) -> str:
         """One line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+
+def model_name(choices: Mapping[str, str]) -> str:
+    """The model and, with its group, each choice that differs from the model's own: `iamm-fusion_none`."""
+    model = choices["model"]
+    changed = [
+        f"{group.split('@')[0]}_{choices[group]}"
+        for group, choice in overrides_of(model)
+        if choices.get(group, choice) != choice
+    ]
+    return "-".join((model, *changed))
 
 
 def cell_of(text: str) -> Cell:

@@ -14,7 +14,7 @@ from iamm.config.hydra_compat import arguments
 from iamm.config.overrides import in_order
 from iamm.errors import ConfigError, FailedCellError, MissingPackageError, OutputError
 from iamm.run.planned import Cell, read_cell, write_cell
-from iamm.sweep.pool import ProcessOutcome, run_cells
+from iamm.sweep.pool import ProcessOutcome, ready, run_cells
 
 PLANNED = "planned.json"
 SEARCH, DIRECTION = "hydra/sweeper=optuna", "hydra.sweeper.direction="
@@ -48,7 +48,11 @@ def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[ProcessOutc
         launcher: the words that chose it.
     """
     waiting = {cell.folder.path: cell for cell in cells if not cell.folder.finished()}.values()
-    why = launch([planned_file(cell) for cell in waiting], launcher) if waiting else ""
+    why, left = "", list(waiting)
+    while left:  # those that begin from others go in a later batch
+        batch = [cell for cell in left if ready([cell], [other for other in left if other is not cell])]
+        why = launch([planned_file(cell) for cell in batch], launcher) or why
+        left = [cell for cell in left if cell not in batch]
     return [
         ProcessOutcome(cell, FailedCellError.exit_code, reason(cell, why))
         for cell in waiting

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import NamedTuple
 
 from iamm.errors import BusyError, OutputError
@@ -67,8 +68,8 @@ def run_cells(
 def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[ProcessOutcome]:
     with stopped_at_the_end() as running:
         while waiting or running:
-            while waiting and len(running) < jobs:
-                cell = waiting.popleft()
+            while len(running) < jobs and (cell := ready(waiting, [live.cell for live in running])):
+                waiting.remove(cell)
                 if cell.folder.finished() and not cell.values["rerun"]:
                     yield ProcessOutcome(cell, 0, "")
                 elif isinstance(begun := begin(cell), Live):
@@ -81,6 +82,17 @@ def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[Proces
                 if reason or not live.process.is_alive():
                     running.remove(live)
                     yield ended(live, reason)
+
+
+def ready(waiting: Sequence[Cell], running: Sequence[Cell]) -> Cell | None:
+    """The first that begins from no run that is still to end; none where all that wait must wait on."""
+    unfinished = {cell.folder.path for cell in (*waiting, *running)}
+    return next((cell for cell in waiting if source_of(cell) not in unfinished), None)
+
+
+def source_of(cell: Cell) -> Path | None:
+    """The folder of the run that this one begins from."""
+    return Path(cell.values["from"]) if cell.values.get("from") else None
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from iamm.config.sources import Sources
 from iamm.errors import ConfigError, nearest
 from iamm.record.run_folder import BUDGET
 from iamm.run.planned import Cell
+from iamm.table.dependencies import linked
 from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
 
 ONLY = "runs"
@@ -72,7 +73,7 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
     require_equal_terms(composed, next(iter(rows)))
     columns = columns_of(table, next(iter(shared)))
     require_scenes(columns, composed)
-    found = list(runs(table, composed))
+    found = linked(list(runs(table, composed)))
     return plan_of(table, name, columns, composed, [run for run, _ in found]), [cell for _, cell in found]
 
 

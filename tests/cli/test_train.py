@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -218,7 +219,7 @@ def test_a_sweep(process, small, tmp_path):
     found = [result(path.parent) for path in (tmp_path / "outputs").glob("*/result.json")]
     assert sorted(one["choices"]["fusion"] for one in found) == ["none", "shared"]
     assert {one["threads"] for one in found} == {1}
-    assert "[2/2] done    iamm-shapes-seed0-" in answer.out
+    assert re.search(r"^\[2/2\] done    iamm-fusion_(none|shared)-shapes-seed0-", answer.out, re.MULTILINE)
 
 
 def test_unpaired_scenes_of_two_data_sets(command, small, tmp_path):

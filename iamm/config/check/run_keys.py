@@ -19,6 +19,7 @@ SHARING = Either(OneOf(("none", "kind")), ListOf(ListOf(Text())))
 RUN: Mapping[str, Constraint] = {
     "mode": OneOf(("train", "eval", "verify")),
     "run": OrNull(Text()),
+    "from": OrNull(Text()),
     "rerun": SWITCH,
     "precision": OneOf(("fp32", "bf16")),
     "seed": Number(0, 2**32 - 1, whole=True),

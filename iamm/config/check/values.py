@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from iamm.config.check.attention import check_attentions
+from iamm.config.check.phases import check_phases
 from iamm.config.check.run_keys import RUN, leaves
 from iamm.config.check.scenes import check_scenes, check_together, groups_of
 from iamm.config.check.sharing import check_sharing
@@ -78,6 +79,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     check_attentions(found, values["dim"])
     check_together(found)
     groups = groups_of(values)
+    check_phases(values["phases"], None if groups is None else [scene.name for group in groups for scene in group])
     if groups is not None:
         check_scenes(values, [scene for group in groups for scene in group])
         check_sharing(values, [scene for group in groups for scene in group])
@@ -113,7 +115,7 @@ def check_keys(values: Mapping[str, Any]) -> None:
     for key in sorted({*run_keys(), *places()} - {*found, *values}):
         raise Mistake(f"A run needs every key. Found no {key}: leave out what removes or replaces it.", key)
     for key in sorted(found - run_keys()):
-        if key.split(".")[0] not in (*SINGLE, *SEVERAL):
+        if key.split(".")[0] not in (*SINGLE, *SEVERAL, "phases"):
             raise Mistake(unknown(key), key)
 
 
@@ -154,7 +156,7 @@ def check_place(path: str, value: Any, room: str, *, empty: bool = False) -> Non
 
 def check_rules(values: Mapping[str, Any], found: Iterable[Part]) -> None:
     """Every key of a run against its constraint, and every argument against what its part's class states."""
-    for path, _, value in leaves(values, stop="_target_"):
+    for path, _, value in leaves({**values, "phases": None}, stop="_target_"):
         check_rule(path, RUN.get(path), value)
     for part in found:
         rules = arguments(part.values)
