@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from iamm.dataset.base import Scene, Split, random_generator, require_count
-from iamm.dataset.files import read_gzip
+from iamm.dataset.files import read_packed
 from iamm.errors import BadDataError
 
 FILES = {"train": "train", "test": "t10k"}
@@ -94,7 +94,7 @@ def require_one_size(folder: str, train: np.ndarray, test: np.ndarray) -> None:
 
 def read_idx(data_dir: str | None, name: str, dimensions: int) -> np.ndarray:
     """The array of unsigned bytes in an IDX file: 00 00 08 and the number of dimensions, big-endian sizes, values."""
-    content = read_gzip(data_dir, name)
+    content = read_packed(data_dir, name)
     magic, start = bytes((0, 0, 8, dimensions)), 4 + 4 * dimensions
     if content[:4] != magic:
         raise BadDataError(f"{name} must begin with {magic.hex(' ')}. Found {content[:4].hex(' ')}: get it again.")

@@ -136,6 +136,7 @@ def test_a_scene_has_its_data_sets_name(file):
 SAID = {  # in the files that read them: kind and task of the scenes that need data to be built
     "ag_news": '"text", "classification"',
     "fashion_mnist": '"image", "classification"',
+    "fdu_mtl": '"text", "classification"',
     "mnist": '"image", "classification"',
     "multi30k": '"text", "generation"',
 }
@@ -145,8 +146,10 @@ SAID = {  # in the files that read them: kind and task of the scenes that need d
 def test_scenes_that_need_files(name):
     import iamm.dataset.ag_news
     import iamm.dataset.idx
+    import iamm.dataset.labelled_text
     import iamm.dataset.multi30k
 
-    module = {"ag_news": iamm.dataset.ag_news, "multi30k": iamm.dataset.multi30k}.get(name, iamm.dataset.idx)
+    modules = {"ag_news": iamm.dataset.ag_news, "multi30k": iamm.dataset.multi30k}
+    module = {**modules, "fdu_mtl": iamm.dataset.labelled_text}.get(name, iamm.dataset.idx)
     assert SAID[name] in inspect.getsource(module)
     assert {f'"{scene.kind}", "{scene.task}"' for scene in SCENES[name]} == {SAID[name]}

@@ -51,6 +51,7 @@ class SceneFacts(NamedTuple):
 SCENES: Mapping[str, tuple[SceneFacts, ...]] = {
     "ag_news": (SceneFacts("ag_news", "text", "classification"),),
     "digits": (SceneFacts("digits", "image", "classification", 8),),
+    "fdu_mtl": (SceneFacts("fdu_mtl_{scene}", "text", "classification"),),
     "fashion_mnist": (SceneFacts("fashion_mnist", "image", "classification", 28),),
     "mnist": (SceneFacts("mnist", "image", "classification", 28),),
     "multi30k": (SceneFacts("multi30k_{source}_{target}", "text", "generation"),),
@@ -60,7 +61,8 @@ SCENES: Mapping[str, tuple[SceneFacts, ...]] = {
         SceneFacts("shapes_text", "text", "generation"),
     ),
 }
-"""By variant of `dataset`, in order; one that has `views` has the scenes of these kinds."""
+"""By variant of `dataset`, in order; one that has `views` has the scenes of these kinds, of `scenes`
+these."""
 
 
 def facts(part: Any) -> frozenset[str]:
@@ -75,4 +77,5 @@ def scenes_of(part: Mapping[str, Any]) -> list[SceneFacts] | None:
     if name is None or name.variant not in SCENES:
         return None
     scenes = [scene for scene in SCENES[name.variant] if scene.kind in part.get("views", (scene.kind,))]
-    return [scene._replace(name=scene.name.format_map(part)) for scene in scenes]
+    each = [{**part, "scene": scene} for scene in part.get("scenes", (None,))]
+    return [scene._replace(name=scene.name.format_map(values)) for values in each for scene in scenes]

@@ -19,6 +19,10 @@ POSITIVE = Number(0, above=True)
 ANY = Number(-math.inf)
 SEED = Number(0, 2**32 - 1, whole=True)
 MULTI30K_TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco")
+FDU_MTL_SCENES = (
+    *("apparel", "baby", "books", "camera_photo", "dvd", "electronics", "health_personal_care", "imdb"),
+    *("kitchen_housewares", "magazines", "mr", "music", "software", "sports_outdoors", "toys_games", "video"),
+)
 LANGUAGES = OneOf(("en", "de", "fr", "cs"))
 
 RULES: Mapping[str, Rule] = {
@@ -132,6 +136,9 @@ RULES: Mapping[str, Rule] = {
     "test": COUNT,
     "dataset.digits.test": Number(0, 1, above=True, below=True),
     "dataset.multi30k.test": OneOf(MULTI30K_TESTS),
+    "dataset.fdu_mtl.scenes": ListOf(OneOf(FDU_MTL_SCENES), different=True),
+    "clean": Switch(),
+    "unlabelled": Switch(),
     "relatedness": SHARE,
     "occlusion": SHARE,
     "occlusion_size": Number(1, 32, whole=True),
