@@ -137,6 +137,7 @@ SAID = {  # in the files that read them: kind and task of the scenes that need d
     "ag_news": '"text", "classification"',
     "fashion_mnist": '"image", "classification"',
     "fdu_mtl": '"text", "classification"',
+    "digit_domains": '"image", "classification"',
     "mnist": '"image", "classification"',
     "multi30k": '"text", "generation"',
 }

@@ -39,7 +39,7 @@ class SceneFacts(NamedTuple):
         name: with the part's own keys in braces.
         kind: of the inputs.
         task: picks the head.
-        side: of a picture, in pixels.
+        side: of a picture, in pixels; the part's own `side` comes first.
     """
 
     name: str
@@ -50,6 +50,7 @@ class SceneFacts(NamedTuple):
 
 SCENES: Mapping[str, tuple[SceneFacts, ...]] = {
     "ag_news": (SceneFacts("ag_news", "text", "classification"),),
+    "digit_domains": (SceneFacts("digit_domains_{scene}", "image", "classification"),),
     "digits": (SceneFacts("digits", "image", "classification", 8),),
     "fdu_mtl": (SceneFacts("fdu_mtl_{scene}", "text", "classification"),),
     "fashion_mnist": (SceneFacts("fashion_mnist", "image", "classification", 28),),
@@ -78,4 +79,9 @@ def scenes_of(part: Mapping[str, Any]) -> list[SceneFacts] | None:
         return None
     scenes = [scene for scene in SCENES[name.variant] if scene.kind in part.get("views", (scene.kind,))]
     each = [{**part, "scene": scene} for scene in part.get("scenes", (None,))]
-    return [scene._replace(name=scene.name.format_map(values)) for values in each for scene in scenes]
+    return [stated(scene, values) for values in each for scene in scenes]
+
+
+def stated(scene: SceneFacts, values: Mapping[str, Any]) -> SceneFacts:
+    """A scene under its own name and in its own size."""
+    return scene._replace(name=scene.name.format_map(values), side=values.get("side", scene.side))

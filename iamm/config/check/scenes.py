@@ -21,6 +21,9 @@ SUMS: Mapping[str, tuple[tuple[str, ...], float]] = {
 }
 """By room and variant, keys and the most that they may come to together."""
 
+MADE_OF: Mapping[str, str] = {"digit_domains_mnist_m": "mnist"}
+"""Scenes that learn from the test examples of another."""
+
 
 def groups_of(values: Values) -> list[list[SceneFacts]] | None:
     """The scenes of each data set; None where one is not the project's own."""
@@ -67,6 +70,13 @@ def check_scenes(values: Values, scenes: Sequence[SceneFacts]) -> None:
     names = [scene.name for scene in scenes]
     if len(set(names)) < len(names):
         raise Mistake(f"A scene can stand in a run once. Found {', '.join(names)}: leave one out.", "dataset")
+    for name in names:
+        if MADE_OF.get(name) in names:
+            raise Mistake(
+                f"A scene must not learn from what another is tested with. Found {name}, made of test examples of "
+                f"{MADE_OF[name]}: leave one out.",
+                "dataset",
+            )
     for scene in scenes:
         check_scene(values, scene)
     for path, part in used_parts(values, scenes):
