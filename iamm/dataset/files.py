@@ -40,6 +40,20 @@ def read_packed(data_dir: str | None, name: str, limit: int = LARGEST) -> bytear
     return content
 
 
+def read_plain(data_dir: str | None, name: str, limit: int) -> bytes:
+    """The content of a file that is not packed, which may have `limit` bytes.
+
+    Raises:
+        MissingDataError: no such file, or none that may be read.
+        BadDataError: no plain file, or too large.
+    """
+    with opened(data_dir, name) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise BadDataError(f"{name} must have at most {limit:,} bytes. Found more: get it again.")
+    return content
+
+
 def read_lines(
     data_dir: str | None,
     name: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from iamm.dataset.files import read_packed
 from iamm.errors import BadDataError
 
 FILES = {"train": "train", "test": "t10k"}
-TYPES = {8: np.dtype(np.uint8), 11: np.dtype(">i2")}
+TYPES: Mapping[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 11: np.dtype(">i2")}
 """Of the values, by their code in the header."""
 
 

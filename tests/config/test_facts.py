@@ -136,6 +136,7 @@ def test_a_scene_has_its_data_sets_name(file):
 SAID = {  # in the files that read them: kind and task of the scenes that need data to be built
     "ag_news": '"text", "classification"',
     "fashion_mnist": '"image", "classification"',
+    "cifar10": '"image", "classification"',
     "fdu_mtl": '"text", "classification"',
     "digit_domains": '"image", "classification"',
     "mnist": '"image", "classification"',

@@ -50,6 +50,7 @@ class SceneFacts(NamedTuple):
 
 SCENES: Mapping[str, tuple[SceneFacts, ...]] = {
     "ag_news": (SceneFacts("ag_news", "text", "classification"),),
+    "cifar10": (SceneFacts("cifar10", "image", "classification", 32),),
     "digit_domains": (SceneFacts("digit_domains_{scene}", "image", "classification"),),
     "digits": (SceneFacts("digits", "image", "classification", 8),),
     "fdu_mtl": (SceneFacts("fdu_mtl_{scene}", "text", "classification"),),

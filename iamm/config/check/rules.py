@@ -130,6 +130,7 @@ RULES: Mapping[str, Rule] = {
     "dataset.ag_news.train": Number(1, 6_000, whole=True, empty=True),
     "dataset.multi30k.train": Number(1, 29_000, whole=True, empty=True),
     "validation": COUNT,
+    "dataset.cifar10.validation": Number(1, 49_999, whole=True),
     "dataset.fashion_mnist.validation": Number(1, 59_999, whole=True),
     "dataset.mnist.validation": Number(1, 59_999, whole=True),
     "dataset.digits.validation": Number(0, 1, above=True, below=True),

@@ -15,6 +15,7 @@ Values = Mapping[str, Any]
 SUMS: Mapping[str, tuple[tuple[str, ...], float]] = {
     "dataset.shapes": (("word_drop", "word_ambiguity"), 1),
     "dataset.digits": (("validation", "test"), 0.99),
+    "dataset.cifar10": (("validation", "train"), 50_000),
     "dataset.fashion_mnist": (("validation", "train"), 60_000),
     "dataset.mnist": (("validation", "train"), 60_000),
     "augment.text": (("replace", "delete", "mask"), 1),
