@@ -203,6 +203,14 @@ def test_wheel_holds_every_folder() -> None:
     assert sorted(listed) == sorted(".".join(path.parts) for path in code | configs)
 
 
+def test_wheel_holds_every_template() -> None:
+    folders = {path.parent for path in CODE.rglob("templates/*")}
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    held = {ROOT / package.replace(".", "/") / Path(glob).parent for package, globs in data.items() for glob in globs}
+    assert folders
+    assert folders <= held
+
+
 @pytest.mark.parametrize(
     ("room", "line", "right"),
     [

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from iamm.dataset.base import Scene, Split
+from iamm.dataset.fields import CLASS, TOKENS
 from iamm.dataset.vocabulary import Vocabulary, WordVocabulary, padded
 
 
@@ -28,13 +29,13 @@ def text_scene(
 ) -> Scene:
     """One classification; a text is cut behind `max_length` tokens, in every split."""
     splits = {split: text_split(texts, vocabulary, max_length) for split, texts in rows.items()}
-    return Scene(name, "text", "classification", splits, classes=classes, source=vocabulary)
+    return Scene(name, "text", "classification", splits, {"text": TOKENS}, CLASS, classes, source=vocabulary)
 
 
 def text_split(rows: Sequence[Labelled], vocabulary: Vocabulary, max_length: int) -> Split:
     inputs = padded(ids[:max_length] for ids in vocabulary.encode_all([row.text for row in rows]))  # (N, T)
     targets = torch.tensor([row.label for row in rows], dtype=torch.int64)
-    return Split(inputs, targets, torch.ones(len(rows), dtype=torch.bool))
+    return Split({"text": inputs}, targets, torch.ones(len(rows), dtype=torch.bool))
 
 
 def cut_notices(name: str, scenes: Iterable[Mapping[str, Sequence[Labelled]]], max_length: int) -> tuple[str, ...]:

@@ -46,11 +46,14 @@ def test_values(folder):
     assert (scene.name, scene.kind, scene.task, scene.classes) == ("cifar10", "image", "classification", CLASSES)
     assert [dataset.size(split) for split in ("train", "validation", "test")] == [29, 6, 7]
     test = scene.splits["test"]
-    assert test.inputs.shape == (7, 3, 32, 32)
-    assert test.inputs[:, 0, 31, 31].tolist() == [50 + n for n in range(7)]
-    assert test.inputs[:, 1:].flatten(2).unique(dim=2).tolist() == [[[100], [200]]] * 7
+    assert test.inputs["image"].shape == (7, 3, 32, 32)
+    assert test.inputs["image"][:, 0, 31, 31].tolist() == [50 + n for n in range(7)]
+    assert test.inputs["image"][:, 1:].flatten(2).unique(dim=2).tolist() == [[[100], [200]]] * 7
     assert test.targets.tolist() == list(range(7))
-    reds = [*scene.splits["train"].inputs[:, 0, 0, 0].tolist(), *scene.splits["validation"].inputs[:, 0, 0, 0].tolist()]
+    reds = [
+        *scene.splits["train"].inputs["image"][:, 0, 0, 0].tolist(),
+        *scene.splits["validation"].inputs["image"][:, 0, 0, 0].tolist(),
+    ]
     assert sorted(reds) == [10 * number + n for number in range(5) for n in range(7)]
     labels = scene.splits["train"].targets.tolist()
     assert [red % 10 for red in reds[:29]] == labels

@@ -67,7 +67,7 @@ def made(folder: Path, **changes) -> dict[str, Dataset]:
 
 def values(dataset: Dataset, split: str) -> list[int]:
     """The first value of the first channel of each picture."""
-    return dataset.scenes[0].splits[split].inputs[:, 0, 0, 0].tolist()
+    return dataset.scenes[0].splits[split].inputs["image"][:, 0, 0, 0].tolist()
 
 
 @pytest.mark.parametrize(("side", "colour"), [(28, False), (32, True), (7, True)])
@@ -79,8 +79,8 @@ def test_all_scenes_have_one_size(folder, side, colour):
         assert (scene.name, scene.kind, scene.task) == (f"digit_domains_{name}", "image", "classification")
         assert scene.classes == tuple("0123456789")
         for split in scene.splits.values():
-            assert split.inputs.shape[1:] == (3 if colour else 1, side, side)
-            assert split.inputs.dtype == torch.uint8
+            assert split.inputs["image"].shape[1:] == (3 if colour else 1, side, side)
+            assert split.inputs["image"].dtype == torch.uint8
 
 
 def test_values_of_each_source(folder):
@@ -88,7 +88,7 @@ def test_values_of_each_source(folder):
     assert values(found["usps"], "test") == [round(n * 50 * 255 / 2_000) for n in range(23)]
     assert values(found["optdigits"], "test") == [round((n % 17) * 255 / 16) for n in range(23)]
     assert sorted(values(found["mnist"], "train") + values(found["mnist"], "validation")) == list(range(29))
-    first = found["mnist_m"].scenes[0].splits["test"].inputs[0, :, 0, 0]
+    first = found["mnist_m"].scenes[0].splits["test"].inputs["image"][0, :, 0, 0]
     assert (first[1:] - first[0]).tolist() == [100, 150]
     for name in ("usps", "optdigits"):
         assert found[name].scenes[0].splits["test"].targets.tolist() == labels(23).tolist()
@@ -179,6 +179,6 @@ def test_of_the_published_files():
     assert {name: dataset.size("test") for name, dataset in found.items()} == {
         **{"mnist": 2_999, "usps": 2_007, "mnist_m": 2_000, "optdigits": 1_797},
     }
-    brightness = {name: d.scenes[0].splits["train"].inputs.double().mean().item() for name, d in found.items()}
+    brightness = {name: d.scenes[0].splits["train"].inputs["image"].double().mean().item() for name, d in found.items()}
     assert 30 < brightness["mnist"] < 37  # 0.1307 × 255
     assert all(20 < value < 140 for value in brightness.values())

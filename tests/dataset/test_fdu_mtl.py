@@ -46,7 +46,7 @@ def made(folder: Path, **changes) -> list[Dataset]:
 
 def texts(dataset: Dataset, split: str) -> list[str]:
     scene = dataset.scenes[0]
-    return [scene.source.decode(row) for row in scene.splits[split].inputs.tolist()]
+    return [scene.source.decode(row) for row in scene.splits[split].inputs["text"].tolist()]
 
 
 def test_files_are_those_of_the_publication():
@@ -113,7 +113,7 @@ def test_letters_and_digits_make_a_review():
 def test_numbers(folder):
     dataset = made(folder, max_length=3, train=4, validation=3)[1]
     assert [dataset.size(split) for split in ("train", "validation", "test")] == [4, 3, 5]
-    assert dataset.scenes[0].splits["test"].inputs.shape == (5, 3)
+    assert dataset.scenes[0].splits["test"].inputs["text"].shape == (5, 3)
     assert "fdu_mtl: 24 of 24 texts are cut to their first 3 words." in made(folder, max_length=3)[0].notices
     counts = made(folder, min_count=10)[0].scenes[0].source
     assert counts.pieces[4:] == ("a", "number", "of", "train")
@@ -198,6 +198,6 @@ def test_the_published_split_shares_560_test_reviews():
 def test_published_targets_and_ids(published):
     for dataset in published:
         for split in dataset.scenes[0].splits.values():
-            assert split.inputs.shape[1] <= 256
-            assert bool((split.inputs[:, 0] > 0).all())
+            assert split.inputs["text"].shape[1] <= 256
+            assert bool((split.inputs["text"][:, 0] > 0).all())
             assert split.targets.dtype == torch.int64
