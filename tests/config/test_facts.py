@@ -138,6 +138,7 @@ SAID = {  # in the files that read them: kind and task of the scenes that need d
     "fashion_mnist": '"image", "classification"',
     "cifar10": '"image", "classification"',
     "fdu_mtl": '"text", "classification"',
+    "newsgroups": '"text", "classification"',
     "digit_domains": '"image", "classification"',
     "mnist": '"image", "classification"',
     "multi30k": '"text", "generation"',
@@ -152,6 +153,8 @@ def test_scenes_that_need_files(name):
     import iamm.dataset.multi30k
 
     modules = {"ag_news": iamm.dataset.ag_news, "multi30k": iamm.dataset.multi30k}
-    module = {**modules, "fdu_mtl": iamm.dataset.labelled_text}.get(name, iamm.dataset.idx)
+    module = {**modules, **dict.fromkeys(("fdu_mtl", "newsgroups"), iamm.dataset.labelled_text)}.get(
+        name, iamm.dataset.idx
+    )
     assert SAID[name] in inspect.getsource(module)
     assert {f'"{scene.kind}", "{scene.task}"' for scene in SCENES[name]} == {SAID[name]}

@@ -57,6 +57,7 @@ SCENES: Mapping[str, tuple[SceneFacts, ...]] = {
     "fashion_mnist": (SceneFacts("fashion_mnist", "image", "classification", 28),),
     "mnist": (SceneFacts("mnist", "image", "classification", 28),),
     "multi30k": (SceneFacts("multi30k_{source}_{target}", "text", "generation"),),
+    "newsgroups": (SceneFacts("newsgroups_{scene}", "text", "classification"),),
     "reviews": (SceneFacts("reviews", "text", "classification"),),
     "shapes": (
         SceneFacts("shapes_image", "image", "classification", 32),
