@@ -46,7 +46,7 @@ Choices = Mapping[tuple[str, str], Choice]
 """By row and setting."""
 
 
-def observed(planned: PlannedRun, output_dir: Path) -> Run:
+def read_run(planned: PlannedRun, output_dir: Path) -> Run:
     """Read the state and the result of a planned run.
 
     Raises:
@@ -57,7 +57,7 @@ def observed(planned: PlannedRun, output_dir: Path) -> Run:
     return Run(planned, state, reason, read_result(folder.path, NEEDED) if state == "finished" else None)
 
 
-def chosen(plan: Plan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
+def choose_rates(plan: Plan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
     by_place = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     return {place: choose(by_place.get(place, ())) for place in product(plan.rows, plan.settings)}
 
