@@ -7,12 +7,12 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
-from iamm.config.check.constraints import Switch
-from iamm.config.check.rules import RULES, leaves
+from iamm.config.check.run_keys import RUN, leaves
 from iamm.config.check.table import BUDGET, KEYS, require
 from iamm.config.check.values import check_device
 from iamm.config.groups import configs_folder, dotted_keys
 from iamm.config.mistakes import Rule, available, refused_key, unlike_any
+from iamm.constraints import Switch
 from iamm.errors import ConfigError
 
 
@@ -48,8 +48,8 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise ConfigError(unknown(key))
     for key in ("run", "list", "costs"):
         require(key, options[key], Switch())
-    require("sweep.jobs", options["sweep"]["jobs"], RULES["sweep.jobs"])
-    require("sweep.silence", options["sweep"]["silence"], RULES["sweep.silence"])
+    require("sweep.jobs", options["sweep"]["jobs"], RUN["sweep.jobs"])
+    require("sweep.silence", options["sweep"]["silence"], RUN["sweep.silence"])
     check_device(options["device"])
 
 

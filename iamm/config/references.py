@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from iamm.config.check.rules import leaves
+from iamm.config.check.run_keys import leaves
 from iamm.config.defaults import refuse
 from iamm.config.overrides import NotPlainError
 

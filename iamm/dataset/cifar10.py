@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import numpy as np
 
+from iamm.constraints import Count, Number, Seed
 from iamm.dataset.base import Dataset, Split, random_generator
 from iamm.dataset.cache import read_once
 from iamm.dataset.files import read_plain
@@ -40,14 +42,17 @@ class Cifar10Dataset(Dataset):
     Source: Krizhevsky 2009.
     """
 
+    at_most: ClassVar = {("validation", "train"): 50_000}
+    provides = ({"name": "cifar10", "kind": "image", "task": "classification", "side": 32},)
+
     def __init__(
         self,
         *,
         data_dir: str | None,
-        seed: int,
-        batch_size: int = 64,
-        validation: int = 5000,
-        train: int | None = None,
+        seed: Seed,
+        batch_size: Count = 64,
+        validation: Annotated[int, Number(1, 49_999, whole=True)] = 5000,
+        train: Count | None = None,
     ) -> None:
         records = np.concatenate([read_batch(data_dir, name) for name in FILES["train"]])  # (N, 3073)
         tests = np.concatenate([read_batch(data_dir, name) for name in FILES["test"]])

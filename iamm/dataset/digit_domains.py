@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from iamm.dataset.base import Dataset, random_generator, require_count
+from iamm.constrained import Constrained
+from iamm.constraints import Count, ListOf, Number, OneOf, Seed
+from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.files import bad_text, read_lines
 from iamm.dataset.idx import hold_out, picture_scene, picture_split, read_files, read_pair
-from iamm.errors import BadDataError, nearest
+from iamm.errors import BadDataError
 
 SCENES = ("mnist", "usps", "mnist_m", "optdigits")
+Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 CLASSES = tuple("0123456789")
 MNIST_M_TEST = 2_000
 """Pictures of mnist_m's one file that are its test split."""
@@ -34,7 +37,7 @@ class Pictures(NamedTuple):
         return Pictures(self.pixels[rows], self.labels[rows])
 
 
-class DigitDomainsDataset(list[Dataset]):
+class DigitDomainsDataset(list[Dataset], Constrained):
     """Digits of four sources, 10 classes, in pictures of one size; each scene is a data set of its own.
 
     `mnist`: 60,000 + 10,000, 28×28 grey. `usps`: 7,291 + 2,007, 16×16 grey. `optdigits`: 3,823 + 1,797, 8×8 grey, of
@@ -62,20 +65,20 @@ class DigitDomainsDataset(list[Dataset]):
     Kaynak 1998 (optdigits).
     """
 
+    provides = ({"name": "digit_domains_{scene}", "kind": "image", "task": "classification"},)
+
     def __init__(
         self,
         *,
         data_dir: str | None,
-        seed: int,
-        batch_size: int = 64,
-        scenes: Sequence[str] = SCENES,
-        side: int = 28,
+        seed: Seed,
+        batch_size: Count = 64,
+        scenes: Scenes = SCENES,
+        side: Annotated[int, Number(1, 256, whole=True)] = 28,
         colour: bool = False,
-        validation: int = 500,
-        train: int | None = None,
+        validation: Count = 500,
+        train: Count | None = None,
     ) -> None:
-        require_scenes(scenes)
-        require_count("side", side)
         drawn = random_generator(seed, "digit_domains", "mnist_m", "test")
         found = {scene: READERS[scene](data_dir) for scene in scenes if scene != "mnist_m"}
         notices: tuple[str, ...] = ()
@@ -96,14 +99,6 @@ class DigitDomainsDataset(list[Dataset]):
             views = picture_scene(name, {split: picture_split(*rows) for split, rows in splits.items()}, CLASSES)
             made.append(Dataset(name, (views,), batch_size, notices=notices if scene == "mnist" else ()))
         super().__init__(made)
-
-
-def require_scenes(scenes: Sequence[str]) -> None:
-    for scene in scenes:
-        if scene not in SCENES:
-            raise ValueError(f"`scenes` must be some of digit_domains. Found {scene!r}. {nearest(str(scene), SCENES)}")
-    if not scenes or len(set(scenes)) < len(scenes):
-        raise ValueError(f"`scenes` must name one at least, and none twice. Found {', '.join(scenes) or 'none'}.")
 
 
 def without_digits(

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated
 
-from iamm.dataset.base import Dataset, random_generator, require_count
+from iamm.constrained import Constrained
+from iamm.constraints import Count, ListOf, OneOf, Seed
+from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.files import bad_text, read_lines
 from iamm.dataset.idx import hold_out
 from iamm.dataset.labelled_text import Labelled, cut_notices, shared_words, text_scene
-from iamm.errors import nearest
 
 SCENES = (
-    *("apparel", "baby", "books", "camera_photo", "dvd", "electronics", "health_personal_care", "imdb"),
-    *("kitchen_housewares", "magazines", "mr", "music", "software", "sports_outdoors", "toys_games", "video"),
+    "apparel",
+    "baby",
+    "books",
+    "camera_photo",
+    "dvd",
+    "electronics",
+    "health_personal_care",
+    "imdb",
+    "kitchen_housewares",
+    "magazines",
+    "mr",
+    "music",
+    "software",
+    "sports_outdoors",
+    "toys_games",
+    "video",
 )
+Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 CLASSES = ("negative", "positive")
 LONGEST_REVIEW = 50_000
 """Characters: the longest published one has 31,865."""
@@ -26,7 +43,7 @@ Reviews = dict[str, list[Labelled]]
 """By split."""
 
 
-class FduMtlDataset(list[Dataset]):
+class FduMtlDataset(list[Dataset], Constrained):
     """16 × (1,400 + 200 + 400) reviews, two classes, from `data_dir/fdu-mtl/`; each scene is a data set of its own.
 
     The test split is the published one, and the validation reviews are held out of the published training reviews. The
@@ -58,23 +75,22 @@ class FduMtlDataset(list[Dataset]):
     2007, Maas et al. 2011 (imdb) and Pang, Lee 2005 (mr).
     """
 
+    provides = ({"name": "fdu_mtl_{scene}", "kind": "text", "task": "classification"},)
+
     def __init__(
         self,
         *,
         data_dir: str | None,
-        seed: int,
-        batch_size: int = 64,
-        scenes: Sequence[str] = SCENES,
+        seed: Seed,
+        batch_size: Count = 64,
+        scenes: Scenes = SCENES,
         clean: bool = True,
         unlabelled: bool = False,
-        validation: int = 200,
-        min_count: int = 2,
-        max_length: int = 256,
-        train: int | None = None,
+        validation: Count = 200,
+        min_count: Count = 2,
+        max_length: Count = 256,
+        train: Count | None = None,
     ) -> None:
-        require_scenes(scenes)
-        require_count("min_count", min_count)
-        require_count("max_length", max_length)
         files = ("train", "test", "unlabelled") if unlabelled else ("train", "test")
         reviews = {scene: {split: read_reviews(data_dir, scene, split) for split in files} for scene in scenes}
         notices = without_empty(reviews)
@@ -95,14 +111,6 @@ class FduMtlDataset(list[Dataset]):
             Dataset(scene.name, (scene,), batch_size, notices=() if number else tuple(notices))
             for number, scene in enumerate(made)
         )
-
-
-def require_scenes(scenes: Sequence[str]) -> None:
-    for scene in scenes:
-        if scene not in SCENES:
-            raise ValueError(f"`scenes` must be some of fdu_mtl's 16. Found {scene!r}. {nearest(str(scene), SCENES)}")
-    if not scenes or len(set(scenes)) < len(scenes):
-        raise ValueError(f"`scenes` must name one at least, and none twice. Found {', '.join(scenes) or 'none'}.")
 
 
 def file_of(scene: str, split: str) -> str:

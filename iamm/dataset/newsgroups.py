@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from iamm.dataset.base import Dataset, random_generator, require_count
+from iamm.constrained import Constrained
+from iamm.constraints import Count, ListOf, OneOf, Seed
+from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.files import NO_TEXT, bad_text, read_lines
 from iamm.dataset.idx import hold_out
 from iamm.dataset.labelled_text import Labelled, cut_notices, shared_words, text_scene
 from iamm.dataset.vocabulary import UNKNOWN_SURFACE, normalised, words_apart
-from iamm.errors import nearest
 
 GROUPS = (
     *("alt.atheism", "comp.graphics", "comp.os.ms-windows.misc", "comp.sys.ibm.pc.hardware", "comp.sys.mac.hardware"),
@@ -21,7 +22,8 @@ GROUPS = (
     *("talk.politics.mideast", "talk.politics.misc", "talk.religion.misc"),
 )
 ALL = "all"
-SCENES = ("comp", "rec", "sci", "talk", ALL)
+SCENES = ("comp", "rec", "sci", "talk", "all")
+Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 LARGEST, LONGEST = 1 << 25, 500_000
 """Bytes of a file and characters of a line: the published ones have 23 MB and fewer than 200,000."""
 NO_LINE = re.compile("[\x00-\x1f]")
@@ -46,7 +48,7 @@ class Kept(NamedTuple):
     footers: bool
 
 
-class NewsgroupsDataset(list[Dataset]):
+class NewsgroupsDataset(list[Dataset], Constrained):
     """11,314 + 7,532 posts of 20 newsgroups, split by date, from `data_dir/20news-bydate/`.
 
     `comp` (5 groups), `rec`, `sci` and `talk` (4 each) are scenes with a task each, the group of a post, and data sets
@@ -76,24 +78,25 @@ class NewsgroupsDataset(list[Dataset]):
     Source: Lang 1995, in the edition `bydate` of J. Rennie.
     """
 
+    provides = ({"name": "newsgroups_{scene}", "kind": "text", "task": "classification"},)
+
     def __init__(
         self,
         *,
         data_dir: str | None,
-        seed: int,
-        batch_size: int = 64,
-        scenes: Sequence[str] = SCENES[:-1],
+        seed: Seed,
+        batch_size: Count = 64,
+        scenes: Scenes = SCENES[:-1],
         headers: bool = False,
         quotes: bool = False,
         footers: bool = False,
-        validation: int = 200,
-        min_count: int = 2,
-        max_length: int = 256,
-        train: int | None = None,
+        validation: Count = 200,
+        min_count: Count = 2,
+        max_length: Count = 256,
+        train: Count | None = None,
     ) -> None:
-        require_scenes(scenes)
-        require_count("min_count", min_count)
-        require_count("max_length", max_length)
+        if ALL in scenes and len(scenes) > 1:
+            raise ValueError(f"`scenes` must be all, or some without it. Found {', '.join(scenes)}: leave all out.")
         groups = {scene: tuple(group for group in GROUPS if scene in (ALL, group.split(".")[0])) for scene in scenes}
         kept = Kept(headers, quotes, footers)
         files = {split: read_posts(data_dir, split) for split in ("train", "test")}
@@ -111,16 +114,6 @@ class NewsgroupsDataset(list[Dataset]):
             Dataset(scene.name, (scene,), batch_size, notices=() if number else notices)
             for number, scene in enumerate(made)
         )
-
-
-def require_scenes(scenes: Sequence[str]) -> None:
-    for scene in scenes:
-        if scene not in SCENES:
-            raise ValueError(f"`scenes` must be some of newsgroups. Found {scene!r}. {nearest(str(scene), SCENES)}")
-    if not scenes or len(set(scenes)) < len(scenes):
-        raise ValueError(f"`scenes` must name one at least, and none twice. Found {', '.join(scenes) or 'none'}.")
-    if ALL in scenes and len(scenes) > 1:
-        raise ValueError(f"`scenes` must be all, or some without it. Found {', '.join(scenes)}: leave all out.")
 
 
 class Post(NamedTuple):

@@ -10,7 +10,7 @@ from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from iamm.config.check.rules import leaves
+from iamm.config.check.run_keys import leaves
 from iamm.config.check.table import check_shape, check_table
 from iamm.config.check.values import check_composed
 from iamm.config.compose import keys, named_choices

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm import processes
+from iamm.constrained import Constrained
 from iamm.weighting.scene_gradients import Rows, add_gradient, add_zeros, gram
 
 
@@ -75,7 +76,7 @@ def positive(values: Tensor) -> Tensor:
     return torch.where(values > 0, values, 1)
 
 
-class Weighting(nn.Module):
+class Weighting(Constrained, nn.Module):
     """L = Σ_i w_i L_i, or a rule on the scenes' gradients.
 
     The loop knows three calls: `backward` for each batch, `finish` before the optimizer's step, and the ends of epochs

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from iamm import processes
+from iamm.constraints import Count, OneOf
 from iamm.errors import NonFiniteError
 from iamm.weighting.base import Paths, Seen, Weighting
 from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gram
-
-PLACES = ("parameters", "representation")
 
 
 class Slope(NamedTuple):
@@ -27,6 +26,7 @@ class Slope(NamedTuple):
 
 Slopes = dict[int, Slope]
 """By the scene's number."""
+Place = Annotated[str, OneOf(("parameters", "representation"))]
 
 
 class GradientWeighting(Weighting):
@@ -56,12 +56,8 @@ class GradientWeighting(Weighting):
         NonFiniteError: a gradient that is not finite.
     """
 
-    def __init__(self, scenes: int, *, at: str = "parameters", every: int = 1) -> None:
+    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1) -> None:
         super().__init__(scenes)
-        if at not in PLACES:
-            raise ValueError(f"`at` must be one of {', '.join(PLACES)}. Found {at!r}.")
-        if every < 1:
-            raise ValueError(f"`every` must be at least 1. Found {every}.")
         self.needs_shared, self.every = at, every
         self.shared: Sequence[nn.Parameter] = ()
         self.rows = Rows(scenes)

@@ -132,9 +132,15 @@ TOGETHER = [  # values that are right each by itself
     ),
     ("optimizer=sgd optimizer.momentum=0", "`optimizer.nesterov` needs a momentum and no dampening. Found momentum=0"),
     ("optimizer=3", "A group takes the name of a choice. Found null or a number"),
-    ("dim=7 attention.heads=1", "`dim` must be even for encoder.text=transformer. Found dim=7: take 8."),
+    (
+        "dim=7 attention.heads=1",
+        " for encoder.text=transformer. Found 7: ",
+    ),
     ("attention=low_rank", "`head.generation.own`, with which a decoder reads what it has written, must be causal."),
-    ("head.generation.attention=null", "`head.generation=generator` needs an attention. Found null"),
+    (
+        "head.generation.attention=null",
+        "`head.generation.attention` must be a part, chosen by name",
+    ),
     (
         "encoder.image.channels=[32,60]",
         "`encoder.image.groups` must divide each of `encoder.image.channels`. Found groups=8",
