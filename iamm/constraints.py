@@ -129,6 +129,20 @@ class OrNull:
         return f"{self.other.words()}, or null"
 
 
+@dataclass(frozen=True)
+class Either:
+    """What one of two constraints allows."""
+
+    one: Constraint
+    other: Constraint
+
+    def holds(self, value: Any) -> bool:
+        return self.one.holds(value) or self.other.holds(value)
+
+    def words(self) -> str:
+        return f"{self.one.words()}, or {self.other.words()}"
+
+
 Count = Annotated[int, Number(1, HUGE, whole=True)]
 WholeNumber = Annotated[int, Number(0, HUGE, whole=True)]
 Width = Annotated[int, Number(1, 65_536, whole=True)]

@@ -15,6 +15,8 @@ from iamm.errors import NonFiniteError
 from iamm.weighting.base import Paths, Seen, Weighting
 from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gram
 
+Place = Annotated[str, OneOf(("parameters", "representation"))]
+
 
 class Slope(NamedTuple):
     """A scene's gradients: ∂L_i/∂features_i, and piece by piece those of heads in common, None for what L_i does not
@@ -26,7 +28,6 @@ class Slope(NamedTuple):
 
 Slopes = dict[int, Slope]
 """By the scene's number."""
-Place = Annotated[str, OneOf(("parameters", "representation"))]
 
 
 class GradientWeighting(Weighting):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from iamm.constraints import HUGE, Constraint, ListOf, Number, OneOf, OrNull, Switch, Text
+from iamm.constraints import HUGE, Constraint, Either, ListOf, Number, OneOf, OrNull, Switch, Text
 
 COUNT = Number(1, HUGE, whole=True)
 COUNT_OR_NULL = OrNull(COUNT)
@@ -14,6 +14,7 @@ SHARE_BELOW_1 = Number(0, 1, below=True)
 NOT_NEGATIVE = Number(0)
 POSITIVE = Number(0, above=True)
 SWITCH = Switch()
+SHARING = Either(OneOf(("none", "kind")), ListOf(ListOf(Text())))
 
 RUN: Mapping[str, Constraint] = {
     "mode": OneOf(("train", "eval", "verify")),
@@ -43,6 +44,8 @@ RUN: Mapping[str, Constraint] = {
     "nonfinite": OneOf(("stop", "skip")),
     "sweep.jobs": COUNT_OR_NULL,
     "sweep.silence": POSITIVE,
+    "share.encoder": SHARING,
+    "share.head": SHARING,
     "log.every": COUNT,
     "log.pictures": Number(0, 1_000_000, whole=True),
     "log.attention": SWITCH,

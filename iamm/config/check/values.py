@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from iamm.config.check.attention import check_attentions
 from iamm.config.check.run_keys import RUN, leaves
 from iamm.config.check.scenes import check_scenes, check_together, groups_of
+from iamm.config.check.sharing import check_sharing
 from iamm.config.check.statements import PartOf, arguments
 from iamm.config.check.targets import check_targets
 from iamm.config.check.weighting import check_weighting
@@ -79,6 +80,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     groups = groups_of(values)
     if groups is not None:
         check_scenes(values, [scene for group in groups for scene in group])
+        check_sharing(values, [scene for group in groups for scene in group])
         check_weighting(values, groups)
 
 
