@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from iamm.config.check.constraints import HUGE, ListOf, Number, OneOf, Rule, Switch, Text
+from iamm.config.check.sharing import Grouping
 
 COUNT = Number(1, HUGE, whole=True)
 COUNT_OR_NULL = Number(1, HUGE, whole=True, empty=True)
@@ -55,6 +56,8 @@ RULES: Mapping[str, Rule] = {
     "checkpoint.minutes": Number(0, above=True, empty=True),
     "checkpoint.epochs": COUNT,
     "nonfinite": OneOf(("stop", "skip")),
+    "share.encoder": Grouping(),
+    "share.head": Grouping(),
     "sweep.jobs": COUNT_OR_NULL,
     "sweep.silence": POSITIVE,
     "log.every": COUNT,

@@ -16,6 +16,7 @@ from iamm.config.check.attention import check_attentions
 from iamm.config.check.constraints import OneOf, meant
 from iamm.config.check.rules import leaves, rule_for
 from iamm.config.check.scenes import check_languages, check_scenes, check_sums, groups_of
+from iamm.config.check.sharing import check_sharing
 from iamm.config.check.targets import check_targets
 from iamm.config.check.weighting import check_weighting
 from iamm.config.groups import configs_folder, slots
@@ -84,6 +85,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     groups = groups_of(values)
     if groups is not None:
         check_scenes(values, [scene for group in groups for scene in group])
+        check_sharing(values, [scene for group in groups for scene in group])
         check_weighting(values, groups)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from iamm.config.check.facts import SceneFacts, facts
+from iamm.config.check.sharing import shares
 from iamm.config.mistake import Mistake
 from iamm.config.parts import named
 
@@ -49,11 +50,11 @@ def check_scene_weights(values: Values) -> None:
 
 
 def check_shared(values: Values, groups: Groups) -> None:
-    """A rule over gradients needs parameters that several scenes share: those of the fusion."""
+    """A rule over gradients needs parameters that several scenes share: of the fusion, an encoder or a head."""
     scenes = sum(len(group) for group in groups)
-    shares = scenes > 1 and "has_parameters" in facts(values["fusion"])
+    common = scenes > 1 and ("has_parameters" in facts(values["fusion"]) or shares(values))
     for path, wanted in (("weighting", "at" in values["weighting"]), ("log.conflict", values["log"]["conflict"])):
-        if wanted and not shares:
+        if wanted and not common:
             raise Mistake(
                 "A rule over gradients, and log.conflict, need parameters that several scenes share. "
                 f"Found {scenes} scene(s) and fusion={fusion(values)}: choose another weighting and "
