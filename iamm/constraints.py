@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Annotated, Any, Protocol, Union, get_args, get_origin
 
-from iamm.spelling import closest
+from iamm.errors import closest
 
 
 class Constraint(Protocol):

@@ -30,7 +30,7 @@ MAY_USE = {
     **{"sweep": {"run", "record", "config"}, "table": {"sweep", "run", "record", "config", "engine"}},  # floor 4
 }
 COMMAND = "cli"  # floor 5, sees all
-HYDRA = {"config", "run", "sweep", "table", COMMAND}
+HYDRA = {"config", "run"}
 COMPOSED = {"experiment", "model", "optimizer", "table"}  # rooms whose choices are made of others' classes
 ROOMS = {*PARTS, *MAY_USE, COMMAND}
 LONGEST = 250  # lines of a file of iamm
@@ -173,6 +173,12 @@ def test_only_the_configuration_knows_hydra() -> None:
     libraries = ("hydra", "omegaconf")
     found = broken(others, lambda path: [n for n in imports(path.read_text()) if n.split(".")[0] in libraries])
     assert found == {}
+
+
+def test_what_hydra_has_only_inside_is_used_in_one_place() -> None:
+    inside = ("hydra._internal", "omegaconf._utils")
+    found = broken(SOURCES, lambda path: [n for n in imports(path.read_text()) if n.startswith(inside)])
+    assert set(found) == {"iamm/config/hydra_compat.py"}
 
 
 def headless(path: Path) -> bool:

@@ -28,7 +28,7 @@ UNTOLD = (BusyError.exit_code, *(128 + number for number in SIGNALS))
 """Exit codes of runs whose status is another's to write, or says already that they were asked to leave."""
 
 
-class Outcome(NamedTuple):
+class ProcessOutcome(NamedTuple):
     """What became of a cell: its exit code (negative: the signal that ended it) and, if not 0, why."""
 
     cell: Cell
@@ -46,7 +46,9 @@ class Live:
     since: float
 
 
-def run_cells(cells: Sequence[Cell], jobs: int, silence: float, tell: Callable[[Outcome], None]) -> list[Outcome]:
+def run_cells(
+    cells: Sequence[Cell], jobs: int, silence: float, tell: Callable[[ProcessOutcome], None]
+) -> list[ProcessOutcome]:
     """Run each cell that is not finished; the outcomes of those that failed.
 
     Args:
@@ -62,13 +64,13 @@ def run_cells(cells: Sequence[Cell], jobs: int, silence: float, tell: Callable[[
     return failed
 
 
-def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[Outcome]:
+def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[ProcessOutcome]:
     with stopped_at_the_end() as running:
         while waiting or running:
             while waiting and len(running) < jobs:
                 cell = waiting.popleft()
                 if cell.folder.finished() and not cell.values["rerun"]:
-                    yield Outcome(cell, 0, "")
+                    yield ProcessOutcome(cell, 0, "")
                 elif isinstance(begun := begin(cell), Live):
                     running.append(begun)
                 else:
@@ -94,13 +96,13 @@ def stopped_at_the_end() -> Iterator[list[Live]]:
             stop(live.process)
 
 
-def begin(cell: Cell) -> Live | Outcome:
+def begin(cell: Cell) -> Live | ProcessOutcome:
     """The run's process, forked from a server that has imported what all runs need; or why it cannot begin."""
     try:
         cell.folder.path.mkdir(parents=True, exist_ok=True)
         cell.folder.log.touch()
     except OSError as error:
-        return Outcome(cell, OutputError.exit_code, f"A run folder must be writable: {error.strerror}.")
+        return ProcessOutcome(cell, OutputError.exit_code, f"A run folder must be writable: {error.strerror}.")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["iamm.sweep.warm"])
     process = context.Process(target=run_alone, args=(cell,))
@@ -139,17 +141,17 @@ def stop(process: BaseProcess) -> None:
         process.join()
 
 
-def ended(live: Live, reason: str) -> Outcome:
+def ended(live: Live, reason: str) -> ProcessOutcome:
     """What became of the run; its status says so too, also where the run could not write it itself."""
     code = live.process.exitcode or 0
     live.process.close()
     folder = live.cell.folder
     if folder.finished():
-        return Outcome(live.cell, 0, "")
+        return ProcessOutcome(live.cell, 0, "")
     stopped, reason = bool(reason), reason or last_words(folder, code)
     if stopped or (code not in UNTOLD and folder.state()[0] != "failed"):
         folder.write_status("failed", error=reason)
-    return Outcome(live.cell, code or 1, reason)
+    return ProcessOutcome(live.cell, code or 1, reason)
 
 
 def last_words(folder: RunFolder, code: int) -> str:

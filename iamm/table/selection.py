@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import NamedTuple, TypeVar
 
 from iamm.record.run_folder import Result, RunFolder, read_result
-from iamm.table.plan import Plan, PlannedRun
+from iamm.table.plan import PlannedRun, TablePlan
 from iamm.table.table import Run
 
 NEEDED = (
@@ -57,7 +57,7 @@ def read_run(planned: PlannedRun, output_dir: Path) -> Run:
     return Run(planned, state, reason, read_result(folder.path, NEEDED) if state == "finished" else None)
 
 
-def choose_rates(plan: Plan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
+def choose_rates(plan: TablePlan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
     by_place = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     return {place: choose(by_place.get(place, ())) for place in product(plan.rows, plan.settings)}
 

@@ -291,3 +291,10 @@ def test_without_waiting_for_torch(words):
     done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, words], capture_output=True, text=True)
     assert done.returncode == 0
     assert len(done.stdout + done.stderr) > 50
+
+
+def test_every_job_of_a_sweep_is_refused_before_the_first_runs(command, small, tmp_path):
+    answer = command("-m", *small, "seed=0,1", "attention=additive,additve")
+    assert answer.code == 2
+    assert answer.err.startswith("iamm-train: `attention` must be one of its choices. Found additve.")
+    assert list(tmp_path.iterdir()) == []

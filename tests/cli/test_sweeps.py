@@ -13,7 +13,7 @@ import pytest
 
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell
-from iamm.sweep.pool import Outcome, last_words, run_cells
+from iamm.sweep.pool import ProcessOutcome, last_words, run_cells
 
 BAD = """
 import os, signal, sys, time
@@ -177,9 +177,9 @@ def test_the_same_cell_twice_is_run_once(tmp_path, monkeypatch):
     cell = Cell(values, {"model": "iamm", "dataset": "shapes"})
     cell.folder.path.mkdir()
     cell.folder.result.write_text("{}")
-    told: list[Outcome] = []
+    told: list[ProcessOutcome] = []
     assert run_cells([cell, cell], 2, 1.0, told.append) == []
-    assert told == [Outcome(cell, 0, "")]
+    assert told == [ProcessOutcome(cell, 0, "")]
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from iamm.record.checksummed import unsealed, write_sealed
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SCENES = ("shapes_image", "shapes_text")
@@ -243,8 +243,7 @@ def test_without_pictures(command, small, tmp_path):
 
 def shrinking(experiment: str) -> list[str]:
     """Overrides that make any experiment small: little data, few words, one step."""
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        config = compose("train", overrides=[f"+experiment={experiment}"])
+    config = config_of(f"+experiment={experiment}")
     words = ["epochs=1", "steps=1", "accumulate=1", "dim=16", "log.pictures=1", "threads=1", "device=cpu"]
     words += ["schedule.warmup=1", "encoder.image.channels=[8,8]", "head.generation.max_length=2"]
     small = {"train": 120, "subwords": None, "batch_size": 12}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import Tensor, nn, tensor
 
@@ -21,6 +20,7 @@ from iamm.head.decoding import beam_search, greedy_search, next_token_scores
 from iamm.head.text import TextHead
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "head").glob("*.yaml"))
@@ -45,8 +45,7 @@ def composed(name: str, attention: str):
     overrides += ["head.generation.attention=null"] if attention == "null" else [f"attention={attention}"]
     if attention in NOT_CAUSAL and name == "generator":
         overrides += ["+attention@mine=multi_head", "head.generation.own=${mine}"]
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        return compose("train", overrides=overrides).head.generation
+    return config_of(*overrides).head.generation
 
 
 def label(case) -> str:

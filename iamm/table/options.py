@@ -1,17 +1,21 @@
-"""Mistakes on the command line of `iamm-table`: what a library says of them → one line."""
+"""The options of `iamm-table`: composed, checked, and their mistakes in the command's own words."""
 
 from __future__ import annotations
 
-import re
-from argparse import Namespace
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from iamm.config.check.run_keys import RUN, leaves
 from iamm.config.check.table import BUDGET, KEYS, require
 from iamm.config.check.values import check_device
+from iamm.config.compose import Composed, as_yaml, options
+from iamm.config.explain import explained
 from iamm.config.groups import configs_folder, dotted_keys
-from iamm.config.mistakes import Rule, available, refused_key, unlike_any
+from iamm.config.hydra_compat import arguments
+from iamm.config.mistakes import NoChoiceError, SeveralValuesError, UnknownKeyError, refuse_dashes, unlike_any
+from iamm.config.overrides import NotPlainError, plain_line
 from iamm.constraints import Switch
 from iamm.errors import ConfigError
 
@@ -25,14 +29,36 @@ def known_keys() -> list[str]:
     return [*option_keys(), "table", *(f"table.{key}" for key in KEYS), *(f"table.budget.{key}" for key in BUDGET)]
 
 
-def refuse_sweeps(said: Namespace) -> None:
-    """One table a call.
+def composed_options(words: Sequence[str]) -> Composed | None:
+    """The command's options, composed; None where they were only to be shown."""
+    refuse_dashes(words, known_keys())
+    try:
+        line = plain_line(words)
+        refuse_sweeps(line.sweeping)
+        if not line.shown:
+            return options(line)
+        sys.stdout.write(as_yaml(line, "table"))
+        return None
+    except NotPlainError:
+        from iamm.config import by_hydra
 
-    Args:
-        said: the command line, as Hydra reads it.
-    """
-    if said.multirun or any(word.startswith("hydra.mode=") for word in said.overrides):
+        read = arguments(words)
+        refuse_sweeps(read.multirun or any(word.startswith("hydra.mode=") for word in read.overrides))
+        return by_hydra.options(words)
+
+
+def refuse_sweeps(sweeping: bool) -> None:
+    """One table a call."""
+    if sweeping:
         raise ConfigError("`iamm-table` runs its runs side by side by itself. Found -m: leave it out.")
+
+
+def own_folder(words: Sequence[str]) -> str | None:
+    """The folder of the user's own YAML files."""
+    try:
+        return plain_line(words).folder
+    except NotPlainError:
+        return arguments(words).config_dir
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -60,20 +86,22 @@ def name_of(choice: str | None) -> str:
     return choice
 
 
-def no_table(text: str) -> str | None:
-    if "You must specify 'table'" not in text:
-        return None
-    return f"`iamm-table` builds one table. Found none: add table=…. Choices: {', '.join(available(text))}."
-
-
-def several_values(text: str) -> str | None:
-    found = re.search(r"Ambiguous value for argument '(.+?)'\n", text)
-    return found and f"A key takes one value. Found {found[1]}: call iamm-table for each, or write [a,b] for a list."
-
-
-def unknown_key(text: str) -> str | None:
-    key = refused_key(text)
-    return key and unknown(key)
+@contextmanager
+def explained_for_tables() -> Iterator[None]:
+    """As `explained`, in the words of `iamm-table` where they differ."""
+    try:
+        with explained():
+            yield
+    except NoChoiceError as error:
+        raise ConfigError(
+            f"`iamm-table` builds one table. Found none: add table=…. Choices: {', '.join(error.known)}."
+        ) from error
+    except SeveralValuesError as error:
+        raise ConfigError(
+            f"A key takes one value. Found {error.word}: call iamm-table for each, or write [a,b] for a list."
+        ) from error
+    except UnknownKeyError as error:
+        raise ConfigError(unknown(error.key)) from error
 
 
 def unknown(key: str) -> str:
@@ -81,6 +109,3 @@ def unknown(key: str) -> str:
     if key.startswith("table.") and key.split(".")[1] in KEYS:
         return f"This table must have a key to be overridden. Found {key}=…: write +{key}=… to add it."
     return unlike_any(key, known_keys(), "iamm-table")
-
-
-EXPLAINED: tuple[Rule, ...] = (no_table, several_values, unknown_key)
