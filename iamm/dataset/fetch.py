@@ -18,7 +18,7 @@ from urllib import request
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from iamm.dataset.files import read_gzip, unpack
+from iamm.dataset.files import read_packed, unpack
 from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError, OutputError, UnreachableError
 from iamm.files import FULL, flush
 
@@ -47,7 +47,7 @@ class Source(NamedTuple):
 def state(data_dir: str, source: Source) -> str:
     """Whether a file is there, missing, or not as published."""
     try:
-        content = read_gzip(data_dir, source.name, source.size)
+        content = read_packed(data_dir, source.name, source.size)
     except MissingDataError:
         return "missing"
     except BadDataError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import lzma
 import os
 import re
 import stat
@@ -19,51 +20,85 @@ MOST_LINES, LONGEST_LINE = 100_000, 2_000
 """Of a text, in lines and characters: the published ones have 29,000 and 908."""
 NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ufffd]")
 """Signs that no text has: control characters, a byte order mark, and what stands for bytes that were lost."""
+DICTIONARY = 1 << 27
+"""Bytes that unpacking xz may take; the strongest common setting takes half of them."""
 NO_FILE = (errno.EISDIR, errno.ELOOP, errno.ENXIO)
 """Something is there, but a folder, links in a circle or a socket."""
 
 
-def read_gzip(data_dir: str | None, name: str, limit: int = LARGEST) -> bytearray:
-    """The unpacked content of `data_dir/name`, which may have `limit` bytes.
+def read_packed(data_dir: str | None, name: str, limit: int = LARGEST) -> bytearray:
+    """The unpacked content of `data_dir/name`, a gzip or (by its name) an xz file, which may have `limit` bytes.
 
     Raises:
         MissingDataError: no such file, or none that may be read.
-        BadDataError: no plain file, not gzip, cut short, damaged, too large, or with more behind its end.
+        BadDataError: no plain file, not packed as its name says, cut short, damaged, too large, or with more behind its
+            end.
     """
     content, fault = unpacked(data_dir, name, limit)
     if fault:
-        raise BadDataError(f"{name} must be a whole gzip file. Found at byte {len(content) + 1:,}: {fault}.")
+        raise BadDataError(f"{name} must be {whole(name)}. Found at byte {len(content) + 1:,}: {fault}.")
     return content
 
 
-def read_lines(data_dir: str | None, name: str) -> list[str]:
-    r"""The lines of a packed text in UTF-8; `\n` or `\r\n` alone ends one, and none is empty.
+def read_plain(data_dir: str | None, name: str, limit: int) -> bytes:
+    """The content of a file that is not packed, which may have `limit` bytes.
 
     Raises:
-        MissingDataError, BadDataError: as `read_gzip`; and what is no text, with its line and column, both from 1 on.
+        MissingDataError: no such file, or none that may be read.
+        BadDataError: no plain file, or too large.
     """
-    content, fault = unpacked(data_dir, name, LARGEST_TEXT)
+    with opened(data_dir, name) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise BadDataError(f"{name} must have at most {limit:,} bytes. Found more: get it again.")
+    return content
+
+
+def read_lines(
+    data_dir: str | None,
+    name: str,
+    largest: int = LARGEST_TEXT,
+    longest: int = LONGEST_LINE,
+    refused: re.Pattern[str] = NO_TEXT,
+) -> list[str]:
+    r"""The lines of a packed text in UTF-8; `\n` or `\r\n` alone ends one, and none is empty.
+
+    Args:
+        largest: bytes that the text may have.
+        longest: characters that a line may have.
+        refused: what a text cannot hold.
+
+    Raises:
+        MissingDataError, BadDataError: as `read_packed`; and what is no text, with its line and column, both from 1 on.
+    """
+    content, fault = unpacked(data_dir, name, largest)
     if fault:
         last = content[content.rfind(b"\n") + 1 :].decode(errors="replace")
-        raise bad_text(name, "be a whole gzip file", fault, content.count(b"\n") + 1, len(last) + 1)
+        raise bad_text(name, f"be {whole(name)}", fault, content.count(b"\n") + 1, len(last) + 1)
     lines = content.removesuffix(b"\n").split(b"\n", MOST_LINES)
     if len(lines) > MOST_LINES:
         raise bad_text(name, f"have at most {MOST_LINES:,} lines", "one more", MOST_LINES + 1, 1)
-    return [text_of(name, line, number) for number, line in enumerate(lines, start=1)]
+    return [text_of(name, line, number, longest, refused) for number, line in enumerate(lines, start=1)]
 
 
-def text_of(name: str, line: bytearray, number: int) -> str:
+def whole(name: str) -> str:
+    return f"a whole {'xz' if name.endswith('.xz') else 'gzip'} file"
+
+
+def text_of(
+    name: str, line: bytearray, number: int, longest: int = LONGEST_LINE, refused: re.Pattern[str] = NO_TEXT
+) -> str:
     """One line, checked."""
     try:
         text = line.decode().removesuffix("\r")
     except UnicodeDecodeError as error:
         raise bad_text(name, "be UTF-8", error.reason, number, len(line[: error.start].decode()) + 1) from error
-    if sign := NO_TEXT.search(text):
+    if sign := refused.search(text):
         found = f"U+{ord(sign[0]):04X}"
         raise bad_text(name, "be text, without control characters", found, number, sign.start() + 1)
-    if len(text) > LONGEST_LINE:
-        rule = f"have at most {LONGEST_LINE:,} characters in a line"
-        raise bad_text(name, rule, f"{len(text):,}", number, LONGEST_LINE + 1)
+    if len(text) > longest:
+        rule = f"have at most {longest:,} characters in a line"
+        raise bad_text(name, rule, f"{len(text):,}", number, longest + 1)
     if not text.strip():
         raise bad_text(name, "have a text in each line", "none", number, 1)
     return text
@@ -79,7 +114,7 @@ def unpacked(data_dir: str | None, name: str, limit: int) -> tuple[bytearray, st
     with opened(data_dir, name) as file:
         if os.fstat(file.fileno()).st_size > 2 * limit:
             return bytearray(), f"a file of more than {2 * limit:,} bytes"
-        return unpack(file, limit)
+        return unpack_xz(file, limit) if name.endswith(".xz") else unpack(file, limit)
 
 
 def unpack(file: BinaryIO, limit: int) -> tuple[bytearray, str]:
@@ -94,13 +129,30 @@ def unpack(file: BinaryIO, limit: int) -> tuple[bytearray, str]:
         return content + up_to_fault(before, part), str(error)
     except OSError as error:
         return content, str(error)
+    return content, fault_at_end(content, limit, member.eof, bool(more))
+
+
+def unpack_xz(file: BinaryIO, limit: int) -> tuple[bytearray, str]:
+    """The same for an open xz file of one stream."""
+    content, member = bytearray(), lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=DICTIONARY)
+    try:
+        while not member.eof and len(content) <= limit and (part := file.read(1 << 13)):
+            content += member.decompress(part, limit + 1 - len(content))
+        more = member.unused_data or file.read(1)
+    except (lzma.LZMAError, OSError) as error:
+        return content, str(error)
+    return content, fault_at_end(content, limit, member.eof, bool(more))
+
+
+def fault_at_end(content: bytearray, limit: int, ended: bool, more: bool) -> str:
+    """What is wrong with an unpacked content as a whole; empty where nothing is."""
     faults = {
         f"more than {limit:,} bytes, unpacked": len(content) > limit,
-        "an early end": not member.eof,
+        "an early end": not ended,
         "more behind its end": more,
         "nothing in it": not content,
     }
-    return content, next((fault for fault, found in faults.items() if found), "")
+    return next((fault for fault, found in faults.items() if found), "")
 
 
 def up_to_fault(member: zlib._Decompress, part: bytes) -> bytearray:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 
 from iamm.dataset.base import Scene, Split, random_generator
 from iamm.dataset.fields import CLASS, PIXELS
-from iamm.dataset.files import read_gzip
+from iamm.dataset.files import read_packed
 from iamm.errors import BadDataError
 
 FILES = {"train": "train", "test": "t10k"}
+TYPES: Mapping[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 11: np.dtype(">i2")}
+"""Of the values, by their code in the header."""
 
 
 def idx_scene(
@@ -64,8 +67,8 @@ def picture_scene(name: str, splits: Mapping[str, Split], classes: tuple[str, ..
 
 
 def picture_split(pictures: np.ndarray, labels: np.ndarray) -> Split:
-    """Grey pictures (N, height, width) uint8 and their classes (N,)."""
-    inputs = torch.from_numpy(pictures).unsqueeze(1)  # (N, 1, height, width)
+    """Grey pictures (N, height, width) or others (N, channels, height, width), uint8, and their classes (N,)."""
+    inputs = torch.from_numpy(pictures if pictures.ndim == 4 else pictures[:, None])  # (N, channels, height, width)
     return Split(
         {"image": inputs}, torch.from_numpy(labels.astype(np.int64)), torch.ones(len(labels), dtype=torch.bool)
     )
@@ -73,8 +76,14 @@ def picture_split(pictures: np.ndarray, labels: np.ndarray) -> Split:
 
 def read_pair(data_dir: str | None, stem: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Pictures (N, height, width) uint8 and labels (N,) uint8, below `classes`."""
-    picture_file, label_file = f"{stem}-images-idx3-ubyte.gz", f"{stem}-labels-idx1-ubyte.gz"
-    pictures, labels = read_idx(data_dir, picture_file, 3), read_idx(data_dir, label_file, 1)
+    return read_files(data_dir, f"{stem}-images-idx3-ubyte.gz", f"{stem}-labels-idx1-ubyte.gz", classes)
+
+
+def read_files(
+    data_dir: str | None, picture_file: str, label_file: str, classes: int, dimensions: int = 3, type_code: int = 8
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of two files by their names, of pictures in so many dimensions with values of a type."""
+    pictures, labels = read_idx(data_dir, picture_file, dimensions, type_code), read_idx(data_dir, label_file, 1)
     if len(pictures) != len(labels):
         raise BadDataError(
             f"{label_file} must have a label for each picture of {picture_file}. "
@@ -98,18 +107,18 @@ def require_one_size(folder: str, train: np.ndarray, test: np.ndarray) -> None:
         )
 
 
-def read_idx(data_dir: str | None, name: str, dimensions: int) -> np.ndarray:
-    """The array of unsigned bytes in an IDX file: 00 00 08 and the number of dimensions, big-endian sizes, values."""
-    content = read_gzip(data_dir, name)
-    magic, start = bytes((0, 0, 8, dimensions)), 4 + 4 * dimensions
+def read_idx(data_dir: str | None, name: str, dimensions: int, type_code: int = 8) -> np.ndarray:
+    """The array in an IDX file: 00 00, the type of its values, the number of dimensions, big-endian sizes, values."""
+    content = read_packed(data_dir, name)
+    magic, start, values = bytes((0, 0, type_code, dimensions)), 4 + 4 * dimensions, TYPES[type_code]
     if content[:4] != magic:
         raise BadDataError(f"{name} must begin with {magic.hex(' ')}. Found {content[:4].hex(' ')}: get it again.")
     if len(content) < start:
         raise BadDataError(f"{name} must have a header of {start} bytes. Found {len(content)}: get it again.")
     shape = tuple(np.frombuffer(content, ">u4", dimensions, offset=4).tolist())
-    size = start + math.prod(shape)
+    size = start + math.prod(shape) * values.itemsize
     if 0 in shape:
         raise BadDataError(f"{name} must have sizes of at least 1. Found {shape}: get it again.")
     if len(content) != size:
         raise BadDataError(f"{name} must have {size:,} bytes for {shape}. Found {len(content):,}: get it again.")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, values, offset=start).reshape(shape)

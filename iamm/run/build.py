@@ -109,10 +109,12 @@ def one_line(error: BaseException) -> str:
 
 
 def build_datasets(config: DictConfig) -> list[Dataset]:
-    """Every data set of `dataset=`, in order, with all that a run reads; names of scenes must differ."""
+    """Every data set of `dataset=`, in order, with all that a run reads; a choice may make several, scenes'
+    names must differ."""
     held(config)
     with own_mistakes():
-        datasets = [instantiate(part) for part in config.dataset.values()]
+        made = [instantiate(part) for part in config.dataset.values()]
+    datasets = [dataset for one in made for dataset in (one if isinstance(one, list) else [one])]
     names = [scene.name for dataset in datasets for scene in dataset.scenes]
     if len(set(names)) < len(names):
         raise ConfigError(f"A scene can stand in a run once. Found {', '.join(names)}: leave one out.")

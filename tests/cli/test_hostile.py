@@ -22,7 +22,7 @@ WEIGHTING = {  # weighting/mine.yaml
     "eval": '_target_: builtins.eval\n_args_: [\'open("harmed", "w")\']\n',
     "through a module": "_target_: iamm.run.build.os.system\ncommand: touch harmed\n",
     "through a room": "_target_: iamm.weighting.fixed.torch.os.system\ncommand: touch harmed\n",
-    "a helper of a room": "_target_: iamm.dataset.files.read_gzip\ndata_dir: .\nname: harmed\n",
+    "a helper of a room": "_target_: iamm.dataset.files.read_packed\ndata_dir: .\nname: harmed\n",
     "a writer of the project": "_target_: iamm.record.run_folder.write_text\npath: harmed\ntext: ''\n",
     "torch.load": "_target_: torch.load\nf: payload.pt\nweights_only: false\n",
     "torch.hub": "_target_: torch.hub.load\nrepo_or_dir: .\nmodel: harmed\nsource: local\n",

@@ -149,6 +149,10 @@ def provided(name):
 SAID = {  # in the files that read them: kind and task of the scenes that need data to be built
     "ag_news": '"text", "classification"',
     "fashion_mnist": '"image", "classification"',
+    "cifar10": '"image", "classification"',
+    "fdu_mtl": '"text", "classification"',
+    "newsgroups": '"text", "classification"',
+    "digit_domains": '"image", "classification"',
     "mnist": '"image", "classification"',
     "multi30k": '"text", "generation"',
 }
@@ -158,8 +162,12 @@ SAID = {  # in the files that read them: kind and task of the scenes that need d
 def test_scenes_that_need_files(name):
     import iamm.dataset.ag_news
     import iamm.dataset.idx
+    import iamm.dataset.labelled_text
     import iamm.dataset.multi30k
 
-    module = {"ag_news": iamm.dataset.ag_news, "multi30k": iamm.dataset.multi30k}.get(name, iamm.dataset.idx)
+    modules = {"ag_news": iamm.dataset.ag_news, "multi30k": iamm.dataset.multi30k}
+    module = {**modules, **dict.fromkeys(("fdu_mtl", "newsgroups"), iamm.dataset.labelled_text)}.get(
+        name, iamm.dataset.idx
+    )
     assert SAID[name] in inspect.getsource(module)
     assert {f'"{scene["kind"]}", "{scene["task"]}"' for scene in provided(name)} == {SAID[name]}

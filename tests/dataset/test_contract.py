@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import os
 from pathlib import Path
 
@@ -27,24 +28,30 @@ def choice(variant: str):
     return OmegaConf.load(FOLDER / f"{variant}.yaml")
 
 
-def built(variant: str, seed: int = 5) -> Dataset:
+def built(variant: str, seed: int = 5) -> list[Dataset]:
+    """All that a choice makes: one data set, or several."""
     data_dir = os.environ.get("IAMM_DATA_DIR")
     config = OmegaConf.create({"seed": seed, "batch_size": 13, "data_dir": data_dir, "dataset": choice(variant)})
     if "train" in config.dataset[variant]:
         config.dataset[variant].train = SMALL
     try:
-        return hydra.utils.instantiate(config.dataset[variant])
+        made = hydra.utils.instantiate(config.dataset[variant])
     except InstantiationException as error:
         if not isinstance(error.__cause__, MissingDataError):
             raise
         pytest.skip(str(error.__cause__))
+    return made if isinstance(made, list) else [made]
+
+
+def scenes(variant: str) -> list[Scene]:
+    return [scene for dataset in once(variant) for scene in dataset.scenes]
 
 
 once = functools.cache(built)
 
 
 def scenes_and_splits(variant: str) -> list[tuple[Scene, Split]]:
-    return [(scene, scene.splits[split]) for scene in once(variant).scenes for split in SPLITS]
+    return [(scene, scene.splits[split]) for scene in scenes(variant) for split in SPLITS]
 
 
 def rows(tensor: torch.Tensor) -> list[tuple[int, ...]]:
@@ -80,17 +87,16 @@ def test_yaml_says_what_it_is_and_offers_every_argument_with_its_default(variant
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_names(variant):
-    dataset = once(variant)
-    assert dataset.name == variant
-    assert dataset.batch_size == 13
-    names = [scene.name for scene in dataset.scenes]
+    datasets = once(variant)
+    assert [dataset.name for dataset in datasets] in ([variant], [scene.name for scene in scenes(variant)])
+    assert {dataset.batch_size for dataset in datasets} == {13}
+    names = [scene.name for scene in scenes(variant)]
     assert len(set(names)) == len(names)
     assert all(name == variant or name.startswith(f"{variant}_") for name in names)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_splits_are_aligned_tensors_of_the_promised_kind(variant):
-    dataset = once(variant)
     for scene, split in scenes_and_splits(variant):
         assert split.inputs[scene.kind].dtype == {"image": torch.uint8, "text": torch.int64}[scene.kind]
         assert split.inputs[scene.kind].dim() == {"image": 4, "text": 2}[scene.kind]
@@ -102,13 +108,13 @@ def test_splits_are_aligned_tensors_of_the_promised_kind(variant):
         assert split.present.dtype == torch.bool
         assert len(split) == len(split.targets) == len(split.present)
         assert split.present.any()
-    for split in SPLITS:
+    for split, dataset in itertools.product(SPLITS, once(variant)):
         assert {len(scene.splits[split]) for scene in dataset.scenes} == {dataset.size(split)}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_pictures_of_all_splits_have_one_size(variant):
-    for scene in once(variant).scenes:
+    for scene in scenes(variant):
         sizes = {scene.splits[split].inputs[scene.kind].shape[1:] for split in SPLITS}
         assert len(sizes) == 1 or scene.kind == "text"
 
@@ -122,7 +128,7 @@ def test_targets_and_ids_are_in_range(variant):
         if scene.kind == "text":
             assert split.inputs[scene.kind].min() >= 0
             assert split.inputs[scene.kind].max() < len(scene.source)
-    for scene in once(variant).scenes:
+    for scene in scenes(variant):
         if scene.task == "classification":
             assert set(scene.splits["train"].targets.tolist()) == set(range(len(scene.classes)))
             assert len(set(scene.classes)) == len(scene.classes)
@@ -144,9 +150,8 @@ def test_texts_are_framed_and_padded_behind(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_splits_share_no_example_or_tell_how_many(variant):
-    dataset = once(variant)
     expected = []
-    for scene in dataset.scenes:
+    for scene in scenes(variant):
         seen = {}
         for name in SPLITS:
             split = scene.splits[name]
@@ -157,15 +162,17 @@ def test_splits_share_no_example_or_tell_how_many(variant):
             if count := len(seen[one] & seen[other]):
                 part = f"{count:,} of {len(seen[one]):,} distinct {one} examples also stand in {other}."
                 expected.append(f"{scene.name}: {part}")
-    assert [notice for notice in dataset.notices if " examples also stand in " in notice] == expected
+    notices = [notice for dataset in once(variant) for notice in dataset.notices]
+    assert [notice for notice in notices if " examples also stand in " in notice] == expected
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_same_arguments_give_the_same_data_and_another_seed_gives_other(variant):
-    checksum = once(variant).checksum()
-    assert built(variant).checksum() == checksum
+    checksums = [dataset.checksum() for dataset in once(variant)]
+    assert [dataset.checksum() for dataset in built(variant)] == checksums
     if "seed" in choice(variant)[variant]:
-        assert built(variant, seed=6).checksum() != checksum
+        others = [dataset.checksum() for dataset in built(variant, seed=6)]
+        assert all(one != other for one, other in zip(checksums, others, strict=True))
 
 
 def test_translation_choices_differ_in_their_languages_only():

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import socket
 import zlib
 
 import pytest
 
-from iamm.dataset.files import LARGEST_TEXT, read_gzip, read_lines
+from iamm.dataset.files import LARGEST_TEXT, read_lines, read_packed
 from iamm.errors import BadDataError, MissingDataError
 
 CONTENT = b"one\ntwo\nthree\n" * 997
 
 
-def refused(tmp_path, message, read=read_gzip, **more):
+def refused(tmp_path, message, read=read_packed, **more):
     with pytest.raises(BadDataError, match=rf"^a\.gz must {message}$"):
         read(str(tmp_path), "a.gz", **more)
 
@@ -21,7 +22,7 @@ def refused(tmp_path, message, read=read_gzip, **more):
 @pytest.mark.parametrize("level", [0, 1, 9])
 def test_whole_files_are_read(tmp_path, level):
     (tmp_path / "a.gz").write_bytes(gzip.compress(CONTENT, level))
-    assert read_gzip(str(tmp_path), "a.gz") == CONTENT
+    assert read_packed(str(tmp_path), "a.gz") == CONTENT
     assert read_lines(str(tmp_path), "a.gz") == ["one", "two", "three"] * 997
 
 
@@ -31,7 +32,7 @@ def test_headers_may_name_the_file_that_was_packed(tmp_path):
         below = file.fileobj
     below.close()
     assert b"was.txt" in (tmp_path / "a.gz").read_bytes()
-    assert read_gzip(str(tmp_path), "a.gz") == CONTENT
+    assert read_packed(str(tmp_path), "a.gz") == CONTENT
 
 
 def test_windows_line_ends_are_line_ends(tmp_path):
@@ -78,7 +79,7 @@ def test_damaged_files_are_refused(tmp_path, change, found):
 
 def test_the_limit_is_exact(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(CONTENT))
-    assert read_gzip(str(tmp_path), "a.gz", limit=len(CONTENT)) == CONTENT
+    assert read_packed(str(tmp_path), "a.gz", limit=len(CONTENT)) == CONTENT
     found = r"Found at byte 13,959: more than 13,957 bytes, unpacked\."
     refused(tmp_path, rf"be a whole gzip file. {found}", limit=len(CONTENT) - 1)
 
@@ -121,7 +122,7 @@ def test_a_socket_is_refused(tmp_path, monkeypatch):
 def test_a_link_to_a_file_is_followed(tmp_path):
     (tmp_path / "b.gz").write_bytes(gzip.compress(CONTENT))
     (tmp_path / "a.gz").symlink_to("b.gz")
-    assert read_gzip(str(tmp_path), "a.gz") == CONTENT
+    assert read_packed(str(tmp_path), "a.gz") == CONTENT
 
 
 def test_a_disk_that_cannot_read_is_named(tmp_path, monkeypatch):
@@ -137,19 +138,19 @@ def test_a_disk_that_cannot_read_is_named(tmp_path, monkeypatch):
 
 def test_missing_files_say_where_they_were_looked_for(tmp_path):
     with pytest.raises(MissingDataError) as error:
-        read_gzip(str(tmp_path), "mnist/a.gz")
+        read_packed(str(tmp_path), "mnist/a.gz")
     assert str(error.value) == (
         f"This data set needs mnist/a.gz. Looked in {tmp_path} (No such file or directory): "
         "set data_dir=… or IAMM_DATA_DIR to the folder that holds it, or get it with iamm-data."
     )
     with pytest.raises(MissingDataError, match=r"needs a\.gz\. `data_dir` is not set: set data_dir=… or IAMM_DATA_DIR"):
-        read_gzip(None, "a.gz")
+        read_packed(None, "a.gz")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(MissingDataError, match=r"\(Not a directory\)"):
-        read_gzip(str(tmp_path / "file"), "a.gz")
+        read_packed(str(tmp_path / "file"), "a.gz")
     (tmp_path / "a.gz").symlink_to("nowhere")
     with pytest.raises(MissingDataError, match=r"\(No such file or directory\)"):
-        read_gzip(str(tmp_path), "a.gz")
+        read_packed(str(tmp_path), "a.gz")
 
 
 def test_a_file_that_may_not_be_read_counts_as_missing(tmp_path, monkeypatch):
@@ -160,4 +161,44 @@ def test_a_file_that_may_not_be_read_counts_as_missing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "open", denied)
     with pytest.raises(MissingDataError, match=r"Looked in .* \(Permission denied\): "):
-        read_gzip(str(tmp_path), "a.gz")
+        read_packed(str(tmp_path), "a.gz")
+
+
+PACKED = lzma.compress(CONTENT)
+
+
+@pytest.mark.parametrize("preset", [0, 6, 9])
+def test_xz_files_are_read(tmp_path, preset):
+    (tmp_path / "a.xz").write_bytes(lzma.compress(CONTENT, preset=preset))
+    assert read_packed(str(tmp_path), "a.xz") == CONTENT
+    assert read_lines(str(tmp_path), "a.xz") == ["one", "two", "three"] * 997
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (PACKED[:-1], "an early end"),
+        (PACKED[:5], "an early end"),
+        (PACKED + b"x", "more behind its end"),
+        (PACKED + PACKED, "more behind its end"),
+        (PACKED[:60] + b"\0\0\0\0" + PACKED[64:], "Corrupt input data"),
+        (gzip.compress(CONTENT), "Input format not supported by decoder"),
+        (lzma.compress(b""), "nothing in it"),
+        (lzma.compress(bytes(14_001)), "more than 14,000 bytes, unpacked"),
+        (bytes(28_001), "a file of more than 28,000 bytes"),
+    ],
+)
+def test_xz_files_that_are_not_whole_are_refused(tmp_path, content, found):
+    (tmp_path / "a.xz").write_bytes(content)
+    with pytest.raises(BadDataError, match=rf"^a\.xz must be a whole xz file. Found at byte [\d,]+: {found}\.$"):
+        read_packed(str(tmp_path), "a.xz", limit=14_000)
+
+
+def test_an_xz_dictionary_of_gigabytes_is_refused(tmp_path):
+    header = lzma.compress(b"a", preset=0)
+    at = header.index(b"\x21\x01") + 2  # the size of the dictionary, in the block's header, which CRC-32 guards
+    block = bytearray(header[12:at] + bytes((36,)) + header[at + 1 : 20])
+    packed = header[:12] + bytes(block) + zlib.crc32(block).to_bytes(4, "little") + header[24:]
+    (tmp_path / "a.xz").write_bytes(packed)
+    with pytest.raises(BadDataError, match="Memory usage limit"):
+        read_packed(str(tmp_path), "a.xz")

@@ -18,16 +18,20 @@ class StatedScene(NamedTuple):
     """A scene as its data set's class states it in `provides`.
 
     Args:
-        name: with the data set's arguments filled in.
+        name: with the data set's arguments filled in; `scene` is each of its `scenes`.
         kind: of the inputs.
         task: picks the head.
-        side: of a picture, in pixels.
+        side: of a picture, in pixels; an argument `side` comes first.
     """
 
     name: str
     kind: str
     task: str
     side: int = 0
+
+
+MADE_OF: Mapping[str, str] = {"digit_domains_mnist_m": "mnist"}
+"""Scenes that learn from the test examples of another."""
 
 
 def groups_of(values: Values) -> list[list[StatedScene]] | None:
@@ -41,7 +45,12 @@ def scenes_of(part: Values) -> list[StatedScene]:
     """The scenes of a data set; none of one that does not state them."""
     scenes = [StatedScene(**scene) for scene in trait(part, "provides", ())]
     scenes = [scene for scene in scenes if scene.kind in part.get("views", (scene.kind,))]
-    return [scene._replace(name=scene.name.format_map(part)) for scene in scenes]
+    each = [{**part, "scene": scene} for scene in part.get("scenes", (None,))]
+    return [
+        scene._replace(name=scene.name.format_map(values), side=values.get("side", scene.side))
+        for values in each
+        for scene in scenes
+    ]
 
 
 def check_together(found: Iterable[Part]) -> None:
@@ -60,6 +69,13 @@ def check_scenes(values: Values, scenes: Sequence[StatedScene]) -> None:
     names = [scene.name for scene in scenes]
     if len(set(names)) < len(names):
         raise Mistake(f"A scene can stand in a run once. Found {', '.join(names)}: leave one out.", "dataset")
+    for name in names:
+        if MADE_OF.get(name) in names:
+            raise Mistake(
+                f"A scene must not learn from what another is tested with. Found {name}, made of test examples of "
+                f"{MADE_OF[name]}: leave one out.",
+                "dataset",
+            )
     for scene in scenes:
         check_scene(values, scene)
     for path, part in used_parts(values, scenes):

@@ -1,0 +1,61 @@
+"""What takes seconds to unpack is unpacked once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from iamm.dataset.files import opened, read_packed
+from iamm.errors import FullDiskError, OutputError
+from iamm.files import write_bytes
+
+SUM = hashlib.sha256().digest_size
+
+
+def cache_folder() -> Path:
+    """`IAMM_CACHE_DIR`, or the user's folder for such things."""
+    own = os.environ.get("IAMM_CACHE_DIR")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "iamm")
+
+
+def read_once(data_dir: str | None, name: str, limit: int) -> bytes | bytearray:
+    """The content of a packed file, as `read_packed` gives it; kept unpacked in the cache, behind its SHA-256.
+
+    An entry is named by the packed file's own SHA-256: another file has another entry. One that is damaged is replaced,
+    and a cache that cannot be written is done without.
+    """
+    with opened(data_dir, name) as file:
+        small = os.fstat(file.fileno()).st_size <= 2 * limit
+        path = cache_folder() / sha256_of(file) if small else None
+    if path and (kept := entry(path, limit)) is not None:
+        return kept
+    content = read_packed(data_dir, name, limit)
+    if path:
+        keep(path, content)
+    return content
+
+
+def sha256_of(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while part := file.read(1 << 20):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def entry(path: Path, limit: int) -> bytes | None:
+    """What is kept there, or None where that is nothing or not what was written."""
+    try:
+        with path.open("rb") as file:
+            checksum, content = file.read(SUM), file.read(limit + 1)
+    except OSError:
+        return None
+    return content if hashlib.sha256(content).digest() == checksum else None
+
+
+def keep(path: Path, content: bytes | bytearray) -> None:
+    with suppress(FullDiskError, OutputError, OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, hashlib.sha256(content).digest() + content)

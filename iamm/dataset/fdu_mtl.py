@@ -1,0 +1,176 @@
+"""Reviews of 16 kinds of products, for or against."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated
+
+from iamm.constrained import Constrained
+from iamm.constraints import Count, ListOf, OneOf, Seed
+from iamm.dataset.base import Dataset, random_generator
+from iamm.dataset.files import bad_text, read_lines
+from iamm.dataset.idx import hold_out
+from iamm.dataset.labelled_text import Labelled, cut_notices, shared_words, text_scene
+
+SCENES = (
+    "apparel",
+    "baby",
+    "books",
+    "camera_photo",
+    "dvd",
+    "electronics",
+    "health_personal_care",
+    "imdb",
+    "kitchen_housewares",
+    "magazines",
+    "mr",
+    "music",
+    "software",
+    "sports_outdoors",
+    "toys_games",
+    "video",
+)
+Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
+CLASSES = ("negative", "positive")
+LONGEST_REVIEW = 50_000
+"""Characters: the longest published one has 31,865."""
+NO_REVIEW = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+"""Signs that no review has; a few published ones hold a byte order mark, or what stands for lost bytes."""
+UNKNOWN_CLASS = 0
+"""What stands for the class of an unlabelled review, which nothing may read."""
+Reviews = dict[str, list[Labelled]]
+"""By split."""
+
+
+class FduMtlDataset(list[Dataset], Constrained):
+    """16 × (1,400 + 200 + 400) reviews, two classes, from `data_dir/fdu-mtl/`; each scene is a data set of its own.
+
+    The test split is the published one, and the validation reviews are held out of the published training reviews. The
+    scenes are unpaired, and share one vocabulary, learnt on all their training reviews: so they can share an encoder.
+
+    560 of the 6,400 published test reviews also stand in a training file, of the same scene or another, letter by
+    letter. With `clean` the 729 training reviews (and 532 unlabelled ones) that are a test review of any of the 16
+    scenes are left out: a scene's data are the same whatever other scenes are chosen.
+
+    Args:
+        data_dir: the folder of all data sets.
+        seed: draws the validation reviews.
+        batch_size: reviews a step, of each scene.
+        scenes: some of the 16, in the order in which a run has them.
+        clean: leave out of train and unlabelled what stands verbatim in test: letters and digits are compared, in lower
+            case. False: the published split, for comparison with published numbers.
+        unlabelled: whether the reviews without a class are read too, as a split `unlabelled`. Those of shops are not
+            balanced as the others are.
+        validation: how many training reviews of each scene are held out.
+        min_count: how often a word must occur in train to have an id of its own.
+        max_length: of a review, in words; a longer one is cut behind them, in every split.
+        train: how many reviews of each scene to train on; None = all the others.
+
+    Raises:
+        ValueError: an unknown scene; a number that cannot be.
+        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+
+    Source: Liu, Qiu, Huang 2017, in the edition of Chen and Cardie 2018; the reviews are of Blitzer, Dredze, Pereira
+    2007, Maas et al. 2011 (imdb) and Pang, Lee 2005 (mr).
+    """
+
+    provides = ({"name": "fdu_mtl_{scene}", "kind": "text", "task": "classification"},)
+
+    def __init__(
+        self,
+        *,
+        data_dir: str | None,
+        seed: Seed,
+        batch_size: Count = 64,
+        scenes: Scenes = SCENES,
+        clean: bool = True,
+        unlabelled: bool = False,
+        validation: Count = 200,
+        min_count: Count = 2,
+        max_length: Count = 256,
+        train: Count | None = None,
+    ) -> None:
+        files = ("train", "test", "unlabelled") if unlabelled else ("train", "test")
+        reviews = {scene: {split: read_reviews(data_dir, scene, split) for split in files} for scene in scenes}
+        notices = without_empty(reviews)
+        if clean:
+            tests = {scene: found["test"] for scene, found in reviews.items()}
+            others = {scene: read_reviews(data_dir, scene, "test") for scene in SCENES if scene not in scenes}
+            notices += without_test(reviews, {**tests, **others})
+        for scene, found in reviews.items():
+            generator = random_generator(seed, "fdu_mtl", scene, "validation")
+            held_out, rest = hold_out(len(found["train"]), generator, validation, train)
+            own = found["train"]
+            found |= {"train": [own[row] for row in rest], "validation": [own[row] for row in held_out]}
+        vocabulary = shared_words(reviews.values(), min_count)
+        notices += cut_notices("fdu_mtl", reviews.values(), max_length)
+        names = {scene: f"fdu_mtl_{scene}" for scene in scenes}
+        made = [text_scene(names[scene], reviews[scene], CLASSES, vocabulary, max_length) for scene in scenes]
+        super().__init__(
+            Dataset(scene.name, (scene,), batch_size, notices=() if number else tuple(notices))
+            for number, scene in enumerate(made)
+        )
+
+
+def file_of(scene: str, split: str) -> str:
+    return f"fdu-mtl/{'MR' if scene == 'mr' else scene}.task.{split.removesuffix('led')}.xz"
+
+
+def read_reviews(data_dir: str | None, scene: str, split: str) -> list[Labelled]:
+    """The rows of a file: class, tab and words with blanks between, or text alone."""
+    name = file_of(scene, split)
+    lines = read_lines(data_dir, name, longest=LONGEST_REVIEW, refused=NO_REVIEW)
+    if split == "unlabelled":
+        return [Labelled(UNKNOWN_CLASS, tokenised(line)) for line in lines]
+    return [review_of(name, line, number) for number, line in enumerate(lines, start=1)]
+
+
+def review_of(name: str, line: str, number: int) -> Labelled:
+    label, tab, text = line.partition("\t")
+    if label not in ("0", "1") or not tab:
+        rule = "have a class, 0 or 1, and a tab before each review"
+        raise bad_text(name, rule, repr(line[:20]), number, 1)
+    return Labelled(int(label), text)
+
+
+def tokenised(text: str) -> str:
+    """The words of an unlabelled review as the labelled ones have them: `it's "fine"` reads "it 's `` fine ''"."""
+    text = re.sub(r'(^|\s)"', r"\1 `` ", text.lower()).replace('"', " '' ")
+    return " ".join(re.findall(r"``|''|\w+(?=n't\b)|n't\b|'\w+|\w+(?:-\w+)*|\.\.\.|[^\w\s]", text))
+
+
+def without_empty(reviews: Mapping[str, Reviews]) -> list[str]:
+    """Leave out the rows without a word, and say how many."""
+    before = sum(len(rows) for found in reviews.values() for rows in found.values())
+    for found in reviews.values():
+        found |= {split: [row for row in rows if row.text.strip()] for split, rows in found.items()}
+    count = before - sum(len(rows) for found in reviews.values() for rows in found.values())
+    return [f"fdu_mtl: {count:,} of {before:,} reviews have no text and are left out."] if count else []
+
+
+def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[Labelled]]) -> list[str]:
+    """Leave out of every split but test what stands in the test split of any scene, and say how many."""
+    held = {signs_of(row.text) for rows in tests.values() for row in rows}
+    notices = []
+    for split in ("train", "unlabelled"):
+        before = sum(len(found.get(split, ())) for found in reviews.values())
+        gone = sum(leave_out(found, split, held) for found in reviews.values() if split in found)
+        if gone:
+            notices.append(
+                f"fdu_mtl: {gone:,} of {before:,} {split} reviews stand verbatim in a test split and are left out; "
+                "clean=false keeps them, as they were published."
+            )
+    return notices
+
+
+def leave_out(found: Reviews, split: str, held: Collection[str]) -> int:
+    kept = [row for row in found[split] if signs_of(row.text) not in held]
+    gone = len(found[split]) - len(kept)
+    found[split] = kept
+    return gone
+
+
+def signs_of(text: str) -> str:
+    """What makes two reviews the same: their letters and digits, whatever stands between them."""
+    return re.sub(r"[\W_]+", "", text.lower())

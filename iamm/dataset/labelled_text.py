@@ -1,0 +1,45 @@
+"""Classifications of texts: words to ids, and rows of a class and a text to a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+
+from iamm.dataset.base import Scene, Split
+from iamm.dataset.fields import CLASS, TOKENS
+from iamm.dataset.vocabulary import Vocabulary, WordVocabulary, padded
+
+
+class Labelled(NamedTuple):
+    """A text and its class, counted from 0."""
+
+    label: int
+    text: str
+
+
+def shared_words(scenes: Iterable[Mapping[str, Sequence[Labelled]]], min_count: int) -> Vocabulary:
+    """The words of all scenes' training texts: one vocabulary, so that scenes can share an encoder."""
+    return WordVocabulary.learn((row.text for scene in scenes for row in scene["train"]), min_count=min_count)
+
+
+def text_scene(
+    name: str, rows: Mapping[str, Sequence[Labelled]], classes: tuple[str, ...], vocabulary: Vocabulary, max_length: int
+) -> Scene:
+    """One classification; a text is cut behind `max_length` tokens, in every split."""
+    splits = {split: text_split(texts, vocabulary, max_length) for split, texts in rows.items()}
+    return Scene(name, "text", "classification", splits, {"text": TOKENS}, CLASS, classes, source=vocabulary)
+
+
+def text_split(rows: Sequence[Labelled], vocabulary: Vocabulary, max_length: int) -> Split:
+    inputs = padded(ids[:max_length] for ids in vocabulary.encode_all([row.text for row in rows]))  # (N, T)
+    targets = torch.tensor([row.label for row in rows], dtype=torch.int64)
+    return Split({"text": inputs}, targets, torch.ones(len(rows), dtype=torch.bool))
+
+
+def cut_notices(name: str, scenes: Iterable[Mapping[str, Sequence[Labelled]]], max_length: int) -> tuple[str, ...]:
+    """How many texts of words lose their end."""
+    lengths = [len(row.text.split()) for scene in scenes for rows in scene.values() for row in rows]
+    count = sum(length > max_length for length in lengths)
+    return (f"{name}: {count:,} of {len(lengths):,} texts are cut to their first {max_length} words.",) if count else ()

@@ -1,0 +1,165 @@
+"""Posts of twenty newsgroups."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+from iamm.constrained import Constrained
+from iamm.constraints import Count, ListOf, OneOf, Seed
+from iamm.dataset.base import Dataset, random_generator
+from iamm.dataset.files import NO_TEXT, bad_text, read_lines
+from iamm.dataset.idx import hold_out
+from iamm.dataset.labelled_text import Labelled, cut_notices, shared_words, text_scene
+from iamm.dataset.vocabulary import UNKNOWN_SURFACE, normalised, words_apart
+
+GROUPS = (
+    *("alt.atheism", "comp.graphics", "comp.os.ms-windows.misc", "comp.sys.ibm.pc.hardware", "comp.sys.mac.hardware"),
+    *("comp.windows.x", "misc.forsale", "rec.autos", "rec.motorcycles", "rec.sport.baseball", "rec.sport.hockey"),
+    *("sci.crypt", "sci.electronics", "sci.med", "sci.space", "soc.religion.christian", "talk.politics.guns"),
+    *("talk.politics.mideast", "talk.politics.misc", "talk.religion.misc"),
+)
+ALL = "all"
+SCENES = ("comp", "rec", "sci", "talk", "all")
+Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
+LARGEST, LONGEST = 1 << 25, 500_000
+"""Bytes of a file and characters of a line: the published ones have 23 MB and fewer than 200,000."""
+NO_LINE = re.compile("[\x00-\x1f]")
+"""Signs that stand in no line: JSON escapes them."""
+QUOTE = re.compile(r"^[ \t]*(?:\w{0,4}[>|}]|:[ \t]).*$", re.MULTILINE)
+"""A line of another's post, behind >, |> or the writer's initials."""
+QUOTED = re.compile(
+    r"^(?:In (?:a previous )?article\b.*|.*\b(?:writes|wrote|says|asks)[ \t]*(?::|\.\.\.)[ \t]*)$", re.MULTILINE
+)
+"""The line that says whose words follow."""
+RULE = re.compile(r"^[ \t]*[-=_*#~]{2,}[ \t]*$", re.MULTILINE)
+"""A line of signs; the last one, with a few lines behind it, begins a signature."""
+SIGNATURE = 10
+"""Lines that a signature may have."""
+
+
+class Kept(NamedTuple):
+    """Which parts of a post are read beside what its writer says."""
+
+    headers: bool
+    quotes: bool
+    footers: bool
+
+
+class NewsgroupsDataset(list[Dataset], Constrained):
+    """11,314 + 7,532 posts of 20 newsgroups, split by date, from `data_dir/20news-bydate/`.
+
+    `comp` (5 groups), `rec`, `sci` and `talk` (4 each) are scenes with a task each, the group of a post, and data sets
+    of their own; `all` is one scene of all 20 groups, and stands alone. One vocabulary is learnt on all training texts.
+
+    Headers, quotes and signatures are left out: they name people, machines and threads, which tell the group without
+    the topic, and do so no longer in a later month. A post of nothing else reads as one unknown word, so that the test
+    split has its published size.
+
+    Args:
+        data_dir: the folder of all data sets.
+        seed: draws the validation posts.
+        batch_size: posts a step, of each scene.
+        scenes: some of comp, rec, sci and talk, or all.
+        headers: whether the lines above a post are read.
+        quotes: whether lines of other posts are read.
+        footers: whether signatures are read.
+        validation: how many training posts of each scene are held out.
+        min_count: how often a word must occur in train to have an id of its own.
+        max_length: of a post, in words and signs; a longer one is cut behind them, in every split.
+        train: how many posts of each scene to train on; None = all the others.
+
+    Raises:
+        ValueError: an unknown scene, or `all` beside others; a number that cannot be.
+        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+
+    Source: Lang 1995, in the edition `bydate` of J. Rennie.
+    """
+
+    provides = ({"name": "newsgroups_{scene}", "kind": "text", "task": "classification"},)
+
+    def __init__(
+        self,
+        *,
+        data_dir: str | None,
+        seed: Seed,
+        batch_size: Count = 64,
+        scenes: Scenes = SCENES[:-1],
+        headers: bool = False,
+        quotes: bool = False,
+        footers: bool = False,
+        validation: Count = 200,
+        min_count: Count = 2,
+        max_length: Count = 256,
+        train: Count | None = None,
+    ) -> None:
+        if ALL in scenes and len(scenes) > 1:
+            raise ValueError(f"`scenes` must be all, or some without it. Found {', '.join(scenes)}: leave all out.")
+        groups = {scene: tuple(group for group in GROUPS if scene in (ALL, group.split(".")[0])) for scene in scenes}
+        kept = Kept(headers, quotes, footers)
+        files = {split: read_posts(data_dir, split) for split in ("train", "test")}
+        posts = {}
+        for scene, own in groups.items():
+            rows = {split: labelled(found, own, kept) for split, found in files.items()}
+            generator = random_generator(seed, "newsgroups", scene, "validation")
+            held_out, rest = hold_out(len(rows["train"]), generator, validation, train)
+            parts = {"train": [rows["train"][row] for row in rest]}
+            posts[scene] = {**parts, "validation": [rows["train"][row] for row in held_out], "test": rows["test"]}
+        vocabulary = shared_words(posts.values(), min_count)
+        notices = cut_notices("newsgroups", posts.values(), max_length)
+        made = [text_scene(f"newsgroups_{one}", posts[one], groups[one], vocabulary, max_length) for one in scenes]
+        super().__init__(
+            Dataset(scene.name, (scene,), batch_size, notices=() if number else notices)
+            for number, scene in enumerate(made)
+        )
+
+
+class Post(NamedTuple):
+    """One row of a file."""
+
+    group: str
+    text: str
+
+
+def read_posts(data_dir: str | None, split: str) -> list[Post]:
+    """The rows of a file, each an object of JSON with a group and a text."""
+    name = f"20news-bydate/20news-bydate-{split}.jsonl.xz"
+    lines = read_lines(data_dir, name, LARGEST, LONGEST, NO_LINE)
+    return [post_of(name, line, number) for number, line in enumerate(lines, start=1)]
+
+
+def post_of(name: str, line: str, number: int) -> Post:
+    rule = "have a JSON object with `group` and `text` in each line"
+    try:
+        row = json.loads(line)
+        post = Post(row["group"], row["text"])
+        post.text.encode()
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise bad_text(name, rule, repr(line[:20]), number, 1) from error
+    if post.group not in GROUPS:
+        raise bad_text(name, "name one of the 20 groups in each line", repr(str(post.group)[:20]), number, 1)
+    return post
+
+
+def labelled(posts: Sequence[Post], groups: tuple[str, ...], kept: Kept) -> list[Labelled]:
+    """The posts of some groups: words of what is kept, and the group's place."""
+    return [Labelled(groups.index(group), words_of(text, kept)) for group, text in posts if group in groups]
+
+
+def words_of(text: str, kept: Kept) -> str:
+    head, _, body = text.partition("\n\n")
+    if not kept.footers:
+        body = without_signature(body)
+    if not kept.quotes:
+        body = QUOTED.sub("", QUOTE.sub("", body))
+    text = f"{head}\n{body}" if kept.headers else body
+    return words_apart(normalised(NO_TEXT.sub(" ", text), lowercase=True)) or UNKNOWN_SURFACE
+
+
+def without_signature(body: str) -> str:
+    """The post up to its last line of signs, if no more than a signature follows."""
+    body = body.rstrip().removesuffix("--").rstrip("-=_*#~ \n\t")
+    found = list(RULE.finditer(body))
+    return body[: found[-1].start()] if found and body.count("\n", found[-1].end()) <= SIGNATURE else body
