@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError
-from iamm.files import sweep_leftovers, writable, write_text
+from iamm.files import check_length, shortened, sweep_leftovers, writable, write_text
+from iamm.lock import locked
 from iamm.record.checksummed import sealed, unsealed
-from iamm.record.lock import locked
 
 PLACES = (
     *("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun"),
@@ -53,7 +53,7 @@ def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
     """
     without_places = drop_keys(config, PLACES)
     text = json.dumps(without_places, sort_keys=True, ensure_ascii=False)
-    return "-".join((*names, hashlib.sha256(text.encode()).hexdigest()[:8]))
+    return f"{shortened('-'.join(names), 246)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def drop_keys(value: Any, keys: Sequence[str]) -> Any:
@@ -70,9 +70,13 @@ class RunFolder:
 
     Args:
         path: is made when first written.
+
+    Raises:
+        OutputError: the path is too long.
     """
 
     def __init__(self, path: Path) -> None:
+        check_length(path)
         self.path = path
         self.config = path / "config.yaml"
         self.status = path / "status.json"
@@ -134,7 +138,9 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("w")
         with lock:
-            if not locked(lock):
+            with writable(self.path):
+                free = locked(lock)
+            if not free:
                 raise BusyError(f"One process a run folder. Found {self.path} in use by a live run: wait for it.")
             sweep_leftovers(self.path)
             yield

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from iamm.files import shortened
 from iamm.record.recorder import measure_values, tag
 from iamm.table.plan import RAW, Column, Plan
 from iamm.table.table import Run, Table
@@ -78,8 +79,8 @@ def compared(table: Table, output_dir: Path) -> Iterator[tuple[str, Run]]:
 
 
 def file_name(label: str) -> str:
-    """The label, save for a slash or a leading dot, which look-alikes replace."""
-    return re.sub(r"^\.", "·", label.replace("/", "∕"))
+    """The label, save for a slash or a leading dot, which look-alikes replace; a long one is cut."""
+    return shortened(re.sub(r"^\.", "·", label.replace("/", "∕")))
 
 
 def link_events(run: Path, place: Path) -> None:
