@@ -22,10 +22,11 @@ from iamm.config.mistakes import explained, refuse_dashes
 from iamm.config.mistakes_table import EXPLAINED, check_options, known_keys, name_of, refuse_sweeps
 from iamm.errors import FailedCellError, UserError
 from iamm.files import writable, write_text
+from iamm.processors import processors
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell, cell_of
 from iamm.sweep.launch import launcher_words
-from iamm.sweep.sweep import cores, sweep
+from iamm.sweep.sweep import sweep
 from iamm.table.plan import Plan, read_plan, write_plan
 from iamm.table.planning import plan_table
 
@@ -64,7 +65,7 @@ def run_command_line() -> int:
     if work.options["list"]:
         from iamm.table.listing import show_listing
 
-        show_listing(work.plan, work.output_dir, work.options["sweep"]["jobs"] or cores())
+        show_listing(work.plan, work.output_dir, work.options["sweep"]["jobs"] or processors())
         return 0
     cells = missing(work) if work.options["run"] else []
     failed = sweep(cells, work.launcher) if cells else []

@@ -106,6 +106,18 @@ def test_each_run_has_the_bits_of_a_run_by_itself(process, command, small, tmp_p
         assert "run folder" in (swept / "log.txt").read_text()
 
 
+def test_an_output_in_ascii(process, small, tmp_path, monkeypatch):
+    """Of the sweep, and of each run's log."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    answer = process("-m", "dataset=shapes", "model=fam", "steps=1", "seed=0,1", 'output_dir="\u03b1"', *small)
+    assert answer.code == 0, answer.err
+    assert "[2/2] done" in answer.out
+    logs = [path.read_bytes() for path in (tmp_path / "\u03b1").glob("*/log.txt")]
+    assert len(logs) == 2
+    assert all(rb"run folder  \u03b1/" in log for log in logs)
+    assert process("--help").code == 0
+
+
 def test_bad_runs_leave_the_others_alone(process, small, bad_ways, tmp_path):
     answer = process("-m", *small, f"weighting={','.join(WAYS)},equal", "sweep.silence=40", bad_ways)
     assert (answer.code, answer.err) == (3, "")
