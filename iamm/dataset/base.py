@@ -6,7 +6,7 @@ import hashlib
 import math
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -92,6 +92,7 @@ class Dataset:
         batch_size: instances a step (an upper limit where `batch_tokens` is given).
         batch_tokens: target tokens a step, padding included; batches are then cut from examples of like length.
         notices: what a user should know about the data; those on examples that splits share are added here.
+        files: name → SHA-256 of the files that it was read from, noted by who builds it.
 
     Raises:
         BadDataError: a split without an example.
@@ -103,6 +104,7 @@ class Dataset:
     batch_size: int = 64
     batch_tokens: int | None = None
     notices: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         require_count("batch_size", self.batch_size)

@@ -18,6 +18,7 @@ from iamm.config.check.targets import OPTIMIZER, check_targets, is_allowed
 from iamm.config.check.values import check_plain
 from iamm.config.parts import Part, named, parts
 from iamm.dataset.base import Dataset, Scene
+from iamm.dataset.files import noted
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, settle
 from iamm.errors import ConfigError, UserError
@@ -106,8 +107,11 @@ def one_line(error: BaseException) -> str:
 def build_datasets(config: DictConfig) -> list[Dataset]:
     """Every data set of `dataset=`, in order; names of scenes must differ."""
     held(config)
-    with own_mistakes():
-        datasets = [instantiate(part) for part in config.dataset.values()]
+    datasets: list[Dataset] = []
+    for part in config.dataset.values():
+        with own_mistakes(), noted() as files:
+            datasets.append(instantiate(part))
+        datasets[-1].files = files
     names = [scene.name for dataset in datasets for scene in dataset.scenes]
     if len(set(names)) < len(names):
         raise ConfigError(f"A scene can stand in a run once. Found {', '.join(names)}: leave one out.")

@@ -156,7 +156,9 @@ def finish(
     recorder.finish()
     notices = [notice for dataset in datasets for notice in dataset.notices]
     notices += [*conditions.notices, *skipped(state), *notes]
-    result = {**result_values(config, cell, parts, state, tested), "notices": notices, "data": conditions.data}
+    files = {dataset.name: dict(dataset.files) for dataset in datasets}
+    result = {**result_values(config, cell, parts, state, tested), "notices": notices}
+    result |= {"data": conditions.data, "files": files}
     write_sealed(folder.result, result)
     folder.write_status("finished", step=state.step)
     return result
@@ -186,13 +188,7 @@ def hparam_choices(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, 
     return {**single, "lr": config.optimizer.lr, **{key: config[key] for key in keys}}
 
 
-def result_values(
-    config: DictConfig,
-    cell: Cell,
-    parts: Parts,
-    state: RunState,
-    tested: Evaluation,
-) -> dict[str, Any]:
+def result_values(config: DictConfig, cell: Cell, parts: Parts, state: RunState, tested: Evaluation) -> dict[str, Any]:
     """Everything needed to trust a number, beside the number."""
     from iamm.head.text import bleu
 

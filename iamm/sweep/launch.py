@@ -17,6 +17,7 @@ from iamm.config.limits import guarded
 from iamm.config.mistakes import explained
 from iamm.config.overrides import in_order
 from iamm.errors import ConfigError, FailedCellError, MissingPackageError, OutputError
+from iamm.run.finished import finished
 from iamm.run.planned import Cell, read_cell, write_cell
 from iamm.sweep.pool import Outcome, run_cells
 
@@ -50,8 +51,12 @@ def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[Outcome]:
     Args:
         cells: the same one twice is run once.
         launcher: the words that chose it.
+
+    Raises:
+        BadDataError: a finished one was made with other data.
     """
-    waiting = {cell.folder.path: cell for cell in cells if not cell.folder.finished()}.values()
+    each = {cell.folder.path: cell for cell in cells}
+    waiting = [cell for cell in each.values() if not finished(cell)]
     why = launch([planned_file(cell) for cell in waiting], launcher) if waiting else ""
     return [
         Outcome(cell, FailedCellError.exit_code, reason(cell, why)) for cell in waiting if not cell.folder.finished()

@@ -14,9 +14,10 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
-from iamm.errors import BusyError, OutputError
+from iamm.errors import BadDataError, BusyError, OutputError
 from iamm.interruption import SIGNALS
 from iamm.record.run_folder import RunFolder
+from iamm.run.finished import finished
 from iamm.run.planned import Cell
 from iamm.sweep.process import run_alone
 
@@ -67,9 +68,7 @@ def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[Outcom
         while waiting or running:
             while waiting and len(running) < jobs:
                 cell = waiting.popleft()
-                if cell.folder.finished() and not cell.values["rerun"]:
-                    yield Outcome(cell, 0, "")
-                elif isinstance(begun := begin(cell), Live):
+                if isinstance(begun := begin(cell), Live):
                     running.append(begun)
                 else:
                     yield begun
@@ -95,10 +94,15 @@ def stopped_at_the_end() -> Iterator[list[Live]]:
 
 
 def begin(cell: Cell) -> Live | Outcome:
-    """The run's process, forked from a server that has imported what all runs need; or why it cannot begin."""
+    """The run's process, forked from a server that has imported what all runs need; or why it need not or cannot
+    begin."""
     try:
+        if not cell.values["rerun"] and finished(cell):
+            return Outcome(cell, 0, "")
         cell.folder.path.mkdir(parents=True, exist_ok=True)
         cell.folder.log.touch()
+    except BadDataError as error:
+        return Outcome(cell, error.exit_code, str(error))
     except OSError as error:
         return Outcome(cell, OutputError.exit_code, f"A run folder must be writable: {error.strerror}.")
     context = multiprocessing.get_context("forkserver")
