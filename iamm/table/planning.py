@@ -18,7 +18,7 @@ from iamm.config.groups import groups
 from iamm.config.mistakes import explained
 from iamm.errors import ConfigError, nearest
 from iamm.record.run_folder import BUDGET
-from iamm.run.planned import Cell
+from iamm.run.planned import Cell, distinct
 from iamm.table.plan import Claims, Column, Plan, PlannedRun
 
 ONLY = "runs"
@@ -65,6 +65,7 @@ def plan_table(config: DictConfig, name: str) -> tuple[Plan, list[Cell]]:
     columns = columns_of(table, next(iter(shared)))
     require_scenes(columns, composed)
     found = list(runs(table, composed))
+    distinct([cell for _, cell in found])
     return plan_of(table, name, columns, composed, [run for run, _ in found]), [cell for _, cell in found]
 
 

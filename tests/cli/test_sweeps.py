@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from iamm.record.checksummed import write_sealed
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell
 from iamm.sweep.pool import Outcome, last_words, run_cells
@@ -185,13 +186,27 @@ def test_configurations_are_those_of_the_start(started, small, tmp_path):
 
 def test_the_same_cell_twice_is_run_once(tmp_path, monkeypatch):
     """Finished already: told once, nothing started."""
-    values = {"seed": 1, "output_dir": str(tmp_path), "rerun": False}
+    values = {"seed": 1, "output_dir": str(tmp_path), "rerun": False, "dataset": {}}
     cell = Cell(values, {"model": "iamm", "dataset": "shapes"})
     cell.folder.path.mkdir()
-    cell.folder.result.write_text("{}")
+    write_sealed(cell.folder.result, {"test": {}, "config": {}})
     told: list[Outcome] = []
     assert run_cells([cell, cell], 2, 1.0, told.append) == []
     assert told == [Outcome(cell, 0, "")]
+
+
+def test_values_that_make_no_other_run(command, small, tmp_path):
+    answer = command("-m", *small, "dataset=shapes", "nonfinite=stop,skip")
+    assert answer.code == 2
+    assert "Found `nonfinite` alone to differ, stop and skip" in answer.err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_the_same_seed_thrice_is_one_run(command, small, monkeypatch):
+    given = []
+    monkeypatch.setattr("iamm.sweep.sweep.sweep", lambda cells, launcher: given.append(len(cells)) or [])
+    assert command("-m", *small, "seed=1,1,1").code == 0
+    assert given == [1]
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
