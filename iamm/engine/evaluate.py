@@ -12,6 +12,7 @@ from torch import nn
 
 from iamm.dataset.base import Dataset, SceneBatch
 from iamm.engine.collate import collate
+from iamm.engine.finite import finite_measures
 from iamm.engine.sampler import evaluation_batches
 
 Batch = Mapping[str, SceneBatch]
@@ -79,6 +80,9 @@ def evaluate(
         split: validation or test.
         device: of the model.
         rest: is called before each batch, where the run may be left; nothing has changed since the evaluation began.
+
+    Raises:
+        DivergedError: a measure is not finite.
     """
     training = model.training
     model.train(False)
@@ -94,6 +98,7 @@ def evaluate(
                 seen[name].append(part)
     model.train(training)
     measures, qualities = model.measure(evidence)
+    finite_measures(split, measures, qualities)
     scene_weights = {
         name: dict(zip(model.names, torch.cat(parts).double().mean(dim=0).tolist(), strict=True))
         for name, parts in seen.items()

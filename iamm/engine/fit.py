@@ -58,7 +58,7 @@ def fit(
         the state at the end.
 
     Raises:
-        DivergedError: a loss or gradient became infinite or not a number; the step was not applied.
+        DivergedError: a loss, gradient or measure became infinite or not a number; such a step was not applied.
     """
     state, keeper = state or RunState(), keeper or Keeper()
     samplers = [Sampler(dataset, seed) for dataset in datasets]

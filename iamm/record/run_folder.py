@@ -26,10 +26,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError
+from iamm.errors import BadDataError, BusyError, ConfigError, FullDiskError, MissingDataError
 from iamm.files import check_length, shortened, sweep_leftovers, writable, write_text
 from iamm.lock import locked
-from iamm.record.checksummed import sealed, unsealed
+from iamm.record.checksummed import sealed, strict, unsealed
 
 PLACES = (
     *("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun"),
@@ -51,8 +51,10 @@ def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
         config: resolved, plain containers.
         names: what a reader should see first, such as model and data sets.
     """
-    without_places = drop_keys(config, PLACES)
-    text = json.dumps(without_places, sort_keys=True, ensure_ascii=False)
+    try:
+        text = json.dumps(drop_keys(config, PLACES), sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ConfigError(f"The numbers of a configuration are finite. {error}: write another, or null.") from error
     return f"{shortened('-'.join(names), 246)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
@@ -166,7 +168,7 @@ class RunFolder:
 
     def append(self, record: Mapping[str, Any]) -> None:
         with writable(self.records), self.records.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(strict(record) + "\n")
 
     def seal_records(self) -> None:
         """The last line of a finished run's records: the SHA-256 of those before it."""
@@ -216,7 +218,7 @@ def damaged(records: Path) -> str:
 
 
 def write_json(path: Path, content: Any) -> None:
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, strict(content, indent=2) + "\n")
 
 
 def read_result(folder: Path, keys: Collection[str] = ("test", "config")) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError, OutputError
+from iamm.errors import BadDataError, BusyError, ConfigError, FullDiskError, MissingDataError, OutputError
 from iamm.files import write_text
 from iamm.lock import locked
 from iamm.record.checksummed import sealed, unsealed, write_sealed
@@ -353,6 +354,22 @@ def test_a_failed_write_leaves_the_old_file(folder, monkeypatch):
     with pytest.raises(FullDiskError, match="No space"):
         write_text(folder.config, "new")
     assert folder.config.read_text() == "old"
+
+
+def test_strict_json(folder):
+    """What is not finite is null, in every file: other programs read them too."""
+    folder.append({"values": {"a": math.nan, "b": (1.5, -math.inf)}})
+    write_sealed(folder.result, {"test": {"a": math.inf}, "config": {"b": 0.5}})
+    write_json(folder.examples, [math.nan])
+
+    def refused(name: str) -> None:
+        raise AssertionError(name)
+
+    read = [json.loads(file.read_text(), parse_constant=refused) for file in (folder.records, folder.examples)]
+    assert read == [{"values": {"a": None, "b": [1.5, None]}}, [None]]
+    assert read_result(folder.path) == {"test": {"a": None}, "config": {"b": 0.5}}
+    with pytest.raises(ConfigError, match=r"^The numbers of a configuration are finite\. "):
+        address({"a": [math.inf]}, ("x",))
 
 
 def test_finished_once_the_result_is_there(folder):
