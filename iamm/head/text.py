@@ -14,7 +14,7 @@ from iamm.dataset.base import Scene, SceneBatch
 from iamm.dataset.vocabulary import BOS, EOS, PAD, Vocabulary, padded
 from iamm.encoder.base import Features
 from iamm.head.base import Evidence, Head, Look, gathered
-from iamm.head.decoding import beam_search, greedy_search, next_token_scores
+from iamm.head.decoding import beam_search, next_token_scores
 
 
 class TextHead(Head):
@@ -89,8 +89,6 @@ class TextHead(Head):
         """The searched text of each example, as ids."""
         count, device = features.values.shape[0], features.values.device
         state = self.begin(features)
-        if self.beams == 1:
-            return greedy_search(self.score_next, state, count, self.max_length, device)
         return beam_search(
             self.score_next,
             state,
