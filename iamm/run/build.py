@@ -66,7 +66,7 @@ def refused_on_purpose(error: BaseException) -> bool:
         return False
     module = str(trace.tb_frame.f_globals.get("__name__", ""))
     said = dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
-    return said and (module.startswith("iamm.") or is_allowed(module))
+    return said and (module.startswith(("iamm.", "torch.optim.")) or is_allowed(module))
 
 
 def held(config: DictConfig) -> None:
@@ -90,7 +90,7 @@ def require_own(part: Part) -> None:
     with own_mistakes():
         found = get_object(target)
     home = str(getattr(found, "__module__", ""))
-    of_torch = OPTIMIZER.fullmatch(target) and home.startswith("torch.optim.")
+    of_torch = OPTIMIZER.fullmatch(target) and f"{home}.".startswith("torch.optim.")
     if not callable(found) or not (of_torch or is_allowed(home)):
         raise ConfigError(f"`{part.path}._target_` must be of an allowed package. Found {target}, of {home or 'none'}.")
     given = {str(key): value for key, value in part.values.items() if not str(key).startswith("_")}

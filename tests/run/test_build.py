@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
@@ -19,6 +20,20 @@ def composed(*words):
 def test_a_refusal_is_a_mistake():
     with pytest.raises(ConfigError, match=r"^`values` must hold one weight per scene\. Found 1 for 2"), own_mistakes():
         FixedWeighting(2, values=[1.0])
+
+
+@pytest.mark.parametrize("name", ["Muon", "Adafactor", "AdamW"])
+def test_optimizers_of_torch(name):
+    """The first two say that their module is `torch.optim` itself."""
+    config = composed()
+    OmegaConf.set_struct(config, False)
+    config.optimizer = {"_target_": f"torch.optim.{name}", "_partial_": True, "lr": 0.001}
+    held(config)
+
+
+def test_what_an_optimizer_refuses_is_a_mistake():
+    with pytest.raises(ConfigError, match="Muon only supports 2D parameters"), own_mistakes():
+        torch.optim.Muon([torch.nn.Parameter(torch.zeros(3))])
 
 
 @pytest.mark.parametrize("wrong", [["a", "b"], 3, [None, None]], ids=str)
