@@ -39,11 +39,11 @@ def bare_batch(dataset: Dataset, rows: torch.Tensor) -> dict[str, SceneBatch]:
     batch = {}
     for scene in dataset.scenes:
         part = scene.splits["train"]
-        inputs, targets = part.inputs[rows], part.targets[rows]
+        inputs, targets = part.inputs[scene.kind][rows], part.targets[rows]
         inputs = inputs.float() / 255 if scene.kind == "image" else inputs[:, : int((inputs != 0).sum(1).max())]
         if targets.dim() == 2:
             targets = targets[:, : int((targets != 0).sum(1).max())]
-        batch[scene.name] = SceneBatch(inputs, targets, part.present[rows])
+        batch[scene.name] = SceneBatch({scene.kind: inputs}, targets, part.present[rows])
     return batch
 
 
@@ -72,7 +72,10 @@ def main() -> None:
     datasets = build_datasets(config)
     ours, bare = build(config, datasets), build(config, datasets)
     mine, theirs = ([Sampler(dataset, 0) for dataset in datasets] for _ in range(2))
-    with tempfile.TemporaryDirectory() as folder, ProgressLine(Console(file=open(os.devnull, "w")), 1000) as line:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProgressLine(Console(file=open(os.devnull, "w")), 1000, ours.model.declared_measures()) as line,
+    ):
         recorder = Recorder(RunFolder(Path(folder)))
         loop = Loop(
             ours.model, datasets, mine, ours.weighting, ours.optimizer, ours.schedule, ours.plan, 0, ours.device,

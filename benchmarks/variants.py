@@ -125,7 +125,7 @@ def places(found: Looks) -> Figure:
 
 def first_picture(config: Mapping[str, Any]) -> Tensor:
     (dataset,) = (instantiate(part) for part in config["dataset"].values())
-    return dataset.scenes[0].splits["validation"].inputs[0] / 255
+    return dataset.scenes[0].splits["validation"].inputs["image"][0] / 255
 
 
 def matrices(found: Looks) -> Figure:

@@ -116,7 +116,10 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 
 DEPENDENCIES = {
-    **{name: name for name in ("torch", "numpy", "omegaconf", "tensorboard", "sacrebleu", "sentencepiece", "scipy")},
+    **{
+        name: name
+        for name in ("torch", "numpy", "omegaconf", "tensorboard", "sacrebleu", "sentencepiece", "scipy", "jinja2")
+    },
     **{"matplotlib": "matplotlib", "rich": "rich", "hydra": "hydra-core", "sklearn": "scikit-learn"},
 }
 """Packages that the project imports, as they are imported, with their names for pip."""

@@ -17,6 +17,19 @@ from iamm.score.scaled_dot_product import ScaledDotProductScore
 settings.register_profile("same", derandomize=True)  # the same examples each time; others: --hypothesis-profile=default
 settings.load_profile("same")
 
+ONE_OF_EACH = ("additive", "gated", "hierarchical", "linear", "low_rank", "mixed", "multi_head", "null")
+"""Attentions that heads, encoders and fusions meet in the quick tier; all others meet them in the long one."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What every attention keeps is held by the attentions' own contract; a part that takes one is tried with a few."""
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        case = params.get("case", params.get("fusion"))
+        if item.path.name == "test_contract.py" and isinstance(case, tuple) and case[1] not in ONE_OF_EACH:
+            item.add_marker(pytest.mark.long)
+
 
 @pytest.fixture
 def agree():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ PARTS = {
     *("normaliser", "pattern", "schedule", "score", "weighting"),
 }  # floor 1
 MAY_USE = {
+    "attention": {"score", "pattern", "normaliser"},  # its parts
     **{"model": {"attention", "encoder", "fusion", "head"}, "engine": set(), "record": {"engine"}},  # floor 2
     **{"config": set(), "run": {*PARTS, "model", "engine", "record", "config"}},  # floor 3
     **{"sweep": {"run", "record", "config"}, "table": {"sweep", "run", "record", "config", "engine"}},  # floor 4
@@ -33,6 +34,7 @@ HYDRA = {"config", "run", "sweep", "table", COMMAND}
 COMPOSED = {"experiment", "model", "optimizer", "table"}  # rooms whose choices are made of others' classes
 ROOMS = {*PARTS, *MAY_USE, COMMAND}
 LONGEST = 250  # lines of a file of iamm
+CROWD = 16  # files of a room that is no list of variants
 
 SOURCES = sorted(CODE.rglob("*.py"))
 SCRIPTS = sorted(
@@ -46,8 +48,9 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def each(paths: list[Path]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", paths, ids=name_of)
+def broken(paths: list[Path], rule: Callable[[Path], Any]) -> dict[str, Any]:
+    """What a rule complains of, by file; one test a rule, whatever the number of files."""
+    return {name_of(path): complaint for path in paths if (complaint := rule(path))}
 
 
 def imports(source: str) -> Iterator[str]:
@@ -109,21 +112,23 @@ def forbidden(source: str) -> Iterator[str]:
                 yield f"line {node.lineno}: torch.load without weights_only=True"
 
 
-@each(VARIANTS)
-def test_one_word_three_places(path: Path) -> None:
+def misplaced(path: Path) -> str:
+    """What is missing or misnamed of the three files of a variant; empty where nothing is."""
     room = path.parent.name
-    module = module_of(room, path.stem)
-    if is_preset(path):
-        module = target_of(path).split(".")[2]
-    assert (CODE / room / f"{module}.py").exists(), f"no iamm/{room}/{module}.py for {name_of(path)}"
-    assert (TESTS / room / f"test_{module}.py").exists(), f"no tests/{room}/test_{module}.py for {name_of(path)}"
-    classes = [
-        node.name
-        for node in ast.parse((CODE / room / f"{module}.py").read_text()).body
-        if isinstance(node, ast.ClassDef)
-    ]
-    assert camel(module, room) in classes
-    assert target_of(path) == f"iamm.{room}.{module}.{camel(module, room)}"
+    module = target_of(path).split(".")[2] if is_preset(path) else module_of(room, path.stem)
+    code, test = CODE / room / f"{module}.py", TESTS / room / f"test_{module}.py"
+    for file in (code, test):
+        if not file.exists():
+            return f"no {name_of(file)}"
+    wanted = camel(module, room)
+    if wanted not in [node.name for node in ast.parse(code.read_text()).body if isinstance(node, ast.ClassDef)]:
+        return f"no class {wanted} in {name_of(code)}"
+    target = target_of(path)
+    return "" if target == f"iamm.{room}.{module}.{wanted}" else f"its _target_ is {target}"
+
+
+def test_one_word_three_places() -> None:
+    assert broken(VARIANTS, misplaced) == {}
 
 
 def test_every_room_has_choices() -> None:
@@ -147,38 +152,48 @@ def room_of(path: Path) -> str:
     return inside[0] if len(inside) > 1 else ""
 
 
-@each(SOURCES)
-def test_arrows_run_down(path: Path) -> None:
-    room = room_of(path)
-    assert [name for name in imports(path.read_text()) if not may_import(room, name)] == []
+def upward(path: Path) -> list[str]:
+    return [name for name in imports(path.read_text()) if not may_import(room_of(path), name)]
 
 
-@each([path for path in SOURCES if path.relative_to(CODE).parts[0] not in HYDRA])
-def test_only_the_configuration_knows_hydra(path: Path) -> None:
-    assert [name for name in imports(path.read_text()) if name.split(".")[0] in ("hydra", "omegaconf")] == []
+def test_arrows_run_down() -> None:
+    assert broken(SOURCES, upward) == {}
 
 
-@each(YAMLS)
-def test_first_line_says_what_the_choice_is(path: Path) -> None:
+def test_only_the_configuration_knows_hydra() -> None:
+    others = [path for path in SOURCES if room_of(path) not in HYDRA]
+    libraries = ("hydra", "omegaconf")
+    found = broken(others, lambda path: [n for n in imports(path.read_text()) if n.split(".")[0] in libraries])
+    assert found == {}
+
+
+def headless(path: Path) -> bool:
     """It is shown by --help; only Hydra's own `@package` line may stand above it."""
     first = next(line for line in path.read_text().splitlines() if "@package" not in line)
-    assert first.startswith("# ")
-    assert len(first.split()) > 3
+    return not first.startswith("# ") or len(first.split()) <= 3
 
 
-@each(sorted(CODE.rglob("*/__init__.py")))
-def test_init_files_are_empty(path: Path) -> None:
-    assert path.read_text() == ""
+def test_first_line_says_what_the_choice_is() -> None:
+    assert broken(YAMLS, headless) == {}
 
 
-@each(SOURCES)
-def test_files_are_short(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= LONGEST
+def test_init_files_are_empty() -> None:
+    assert broken(sorted(CODE.rglob("*/__init__.py")), Path.read_text) == {}
 
 
-@each(SCRIPTS)
-def test_nothing_forbidden(path: Path) -> None:
-    assert list(forbidden(path.read_text())) == []
+def test_files_are_short() -> None:
+    assert broken(SOURCES, lambda path: len(path.read_text().splitlines()) > LONGEST) == {}
+
+
+def test_nothing_forbidden() -> None:
+    assert broken(SCRIPTS, lambda path: list(forbidden(path.read_text()))) == {}
+
+
+def test_rooms_are_not_crowded() -> None:
+    """A flat list of more than some fifteen files is no room; folders of variants are lists by nature."""
+    folders = {path.parent for path in SOURCES if room_of(path) not in PARTS | {""}}
+    counts = {name_of(folder): len(list(folder.glob("*.py"))) - 1 for folder in folders}
+    assert {name: count for name, count in counts.items() if count > CROWD} == {}
 
 
 def test_wheel_holds_every_folder() -> None:
@@ -186,6 +201,14 @@ def test_wheel_holds_every_folder() -> None:
     code = {path.parent.relative_to(ROOT) for path in SOURCES}
     configs = {Path("iamm") / path.parent.relative_to(ROOT) for path in [*YAMLS, CONFIGS / "__init__.py"]}
     assert sorted(listed) == sorted(".".join(path.parts) for path in code | configs)
+
+
+def test_wheel_holds_every_template() -> None:
+    folders = {path.parent for path in CODE.rglob("templates/*")}
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    held = {ROOT / package.replace(".", "/") / Path(glob).parent for package, globs in data.items() for glob in globs}
+    assert folders
+    assert folders <= held
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from iamm.attention.state import AttentionState
 
 
 class AttentionOutput(NamedTuple):
-    """context (B, Q, D); weights (B, H, Q, K) where they were asked for; state where there is one."""
+    """context (B, Q, D); weights (B, H, Q, K) where they were requested; state where there is one."""
 
     context: Tensor
     weights: Tensor | None

@@ -116,13 +116,13 @@ class HierarchicalAttention(Attention):
             bias=bias,
             need_weights=need_weights,
         )
-        seen = real[:, None, None] if allow is None else real[:, None, None] & allow  # (B·N, 1, 1 or Q, L)
-        seen = seen.expand(-1, -1, queries, -1)  # (B·N, 1, Q, L)
+        visible = real[:, None, None] if allow is None else real[:, None, None] & allow  # (B·N, 1, 1 or Q, L)
+        visible = visible.expand(-1, -1, queries, -1)  # (B·N, 1, Q, L)
         sentences = self.sentence(
             query.flatten(0, 1).unsqueeze(1),  # (B·Q, 1, D)
             by_query(words.context, batch, count),  # (B·Q, N, D)
-            key_allow=by_query(seen.any(-1).squeeze(1), batch, count),  # (B·Q, N)
-            bias=None if bias is None else by_query(loudest(bias, seen).squeeze(1), batch, count)[:, None, None],
+            key_allow=by_query(visible.any(-1).squeeze(1), batch, count),  # (B·Q, N)
+            bias=None if bias is None else by_query(loudest(bias, visible).squeeze(1), batch, count)[:, None, None],
             need_weights=need_weights,
         )
         context = sentences.context.squeeze(1).unflatten(0, (batch, queries))  # (B, Q, D)
@@ -148,6 +148,6 @@ def by_query(each: Tensor, batch: int, count: int) -> Tensor:
     return each.unflatten(0, (batch, count)).transpose(1, 2).flatten(0, 1)
 
 
-def loudest(bias: Tensor, seen: Tensor) -> Tensor:
-    """The largest bias among the places seen, the lowest number where there is none: (B·N, 1, Q, L) → (B·N, 1, Q)"""
-    return bias.masked_fill(~seen, torch.finfo(bias.dtype).min).amax(-1)
+def loudest(bias: Tensor, visible: Tensor) -> Tensor:
+    """The largest bias among the places visible, the lowest number where there is none: (B·N, 1, Q, L) → (B·N, 1, Q)"""
+    return bias.masked_fill(~visible, torch.finfo(bias.dtype).min).amax(-1)

@@ -16,11 +16,14 @@ class Augment(ABC):
     """What happens to an example is a function of (seed, epoch, index) alone.
 
     It does not depend on the batch-mates, on the batch's size or order, nor on any global random state. A variant gives
-    `kind` and `apply`; with all strengths at 0 `apply` returns the very same tensor.
+    `kind`, `field` and `apply`; with all strengths at 0 `apply` returns the very same tensor.
     """
 
     kind: ClassVar[str]
     """The scenes it is for: `image` or `text`, as in `Scene.kind`. Also keeps the kinds' random numbers apart."""
+
+    field: ClassVar[str]
+    """The kind of the inputs that it changes, as in `Field.kind`."""
 
     def __call__(
         self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, vocabulary: int | None = None

@@ -39,6 +39,7 @@ class ImageAugment(Augment):
     """
 
     kind: ClassVar[str] = "image"
+    field: ClassVar[str] = "pixels"
 
     def __init__(
         self, *, crop: int = 2, flip: float = 0.5, rotate: float = 5.0, scale: float = 0.05, erase: float = 0.25

@@ -38,6 +38,7 @@ class TextAugment(Augment):
     """
 
     kind: ClassVar[str] = "text"
+    field: ClassVar[str] = "tokens"
 
     def __init__(
         self, *, replace: float = 0.05, delete: float = 0.05, mask: float = 0.05, insert: float = 0.05

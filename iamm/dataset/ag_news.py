@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 
 from iamm.dataset.base import Dataset, Scene, Split, require_count
+from iamm.dataset.fields import CLASS, TOKENS
 from iamm.dataset.files import bad_text, read_lines
 from iamm.dataset.vocabulary import SubwordVocabulary, Vocabulary, WordVocabulary, normalised, padded, words_apart
 from iamm.errors import BadDataError
@@ -81,7 +82,7 @@ class AgNewsDataset(Dataset):
         ids = vocabulary.encode_all(texts)
         labels = torch.tensor([story.label for story in stories])
         splits = {split: encoded(ids, labels, chosen, max_length) for split, chosen in rows.items()}
-        scene = Scene("ag_news", "text", "classification", splits, classes=CLASSES, source=vocabulary)
+        scene = Scene("ag_news", "text", "classification", splits, {"text": TOKENS}, CLASS, CLASSES, source=vocabulary)
         kept = [ids[row] for chosen in rows.values() for row in chosen]
         super().__init__("ag_news", (scene,), batch_size, notices=cut_notices(kept, max_length))
 
@@ -169,7 +170,7 @@ def learnt(texts: Sequence[str], subwords: int | None, min_count: int) -> Vocabu
 
 def encoded(ids: Sequence[Sequence[int]], labels: torch.Tensor, rows: Sequence[int], max_length: int) -> Split:
     inputs = padded(ids[row][:max_length] for row in rows)  # (N, T)
-    return Split(inputs, labels[list(rows)], torch.ones(len(rows), dtype=torch.bool))
+    return Split({"text": inputs}, labels[list(rows)], torch.ones(len(rows), dtype=torch.bool))
 
 
 def cut_notices(ids: Sequence[Sequence[int]], max_length: int) -> tuple[str, ...]:

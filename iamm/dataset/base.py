@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from iamm.dataset.fields import Field
+from iamm.dataset.overlap import row_bytes, shared_notices
 from iamm.dataset.vocabulary import Vocabulary
 from iamm.errors import BadDataError
 
@@ -24,37 +25,51 @@ class Split:
     """N examples of one scene. An absent view has an empty input; its target is kept, but counts nowhere.
 
     Shapes:
-        inputs: pictures (N, channels, height, width) uint8, or token ids (N, T) int64, padded with 0
-        targets: classes (N,) int64, or token ids (N, T) int64: BOS … EOS, padded with 0
+        inputs: by name, as the scene's fields declare: pictures (N, channels, height, width) uint8, say
+        targets: as the scene's target field declares: classes (N,) int64, or tokens (N, T) int64: BOS … EOS, padded
         present: (N,) bool, False where this view of the instance is missing
     """
 
-    inputs: Tensor
+    inputs: Mapping[str, Tensor]
     targets: Tensor
     present: Tensor
 
     def __len__(self) -> int:
-        return self.inputs.shape[0]
+        return len(self.present)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return iter((self.inputs, self.targets, self.present))
+        return iter((*self.inputs.values(), self.targets, self.present))
+
+    def rows(self, rows: Tensor) -> Split:
+        """Some of the examples, in the order of `rows`."""
+        return Split(picked(self.inputs, rows), self.targets[rows], self.present[rows])
 
 
 class SceneBatch(NamedTuple):
-    """B examples of one scene, as a network takes them: pictures are float32 in [0, 1], padding is trimmed.
+    """B examples of one scene, as a network reads them: pixels are float32 in [0, 1], padding is trimmed.
 
     Shapes:
-        inputs: (B, channels, height, width) float32, or (B, T) int64
-        targets: (B,) int64, or (B, T) int64
+        inputs: by the name of the field: (B, channels, height, width) float32, or (B, T) int64, say
+        targets: (B,) int64, or (B, T) int64, say
         present: (B,) bool
     """
 
-    inputs: Tensor
+    inputs: Mapping[str, Tensor]
     targets: Tensor
     present: Tensor
 
     def to(self, device: torch.device) -> SceneBatch:
-        return SceneBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        inputs = {name: values.to(device, non_blocking=True) for name, values in self.inputs.items()}
+        return SceneBatch(inputs, *(values.to(device, non_blocking=True) for values in self[1:]))
+
+    def rows(self, rows: Tensor) -> SceneBatch:
+        """Some of the examples, in the order of `rows`."""
+        return SceneBatch(picked(self.inputs, rows), self.targets[rows], self.present[rows])
+
+
+def picked(inputs: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    """The same rows of every field."""
+    return {name: values[rows] for name, values in inputs.items()}
 
 
 @dataclass(frozen=True)
@@ -63,9 +78,12 @@ class Scene:
 
     Args:
         name: as in `dataset=`, and in every tag and table; a data set of several views appends the view's name.
-        kind: of the inputs, `image` or `text`; picks the encoder.
-        task: `classification` or `generation`; picks the head.
-        splits: train, validation and test, with no example in common.
+        kind: of the inputs, such as `image` or `text`; picks the encoder.
+        task: such as `classification` or `generation`; picks the head.
+        splits: train, validation and test, with no example in common; others, such as `unlabelled`, may be there too.
+            One that nothing reads may be empty or left out.
+        fields: what each input holds, by name; a scene of one input names it as its kind.
+        target_field: what the targets hold.
         classes: a name for each class of a classification.
         source: the vocabulary of the inputs, where they are text.
         target: the vocabulary of the targets, where they are text.
@@ -75,6 +93,8 @@ class Scene:
     kind: str
     task: str
     splits: Mapping[str, Split]
+    fields: Mapping[str, Field]
+    target_field: Field
     classes: tuple[str, ...] = ()
     source: Vocabulary | None = None
     target: Vocabulary | None = None
@@ -95,7 +115,6 @@ class Dataset:
         files: name → SHA-256 of the files that it was read from, noted by who builds it.
 
     Raises:
-        BadDataError: a split without an example.
         ValueError: a batch of nothing; scenes that are not aligned.
     """
 
@@ -110,9 +129,47 @@ class Dataset:
         require_count("batch_size", self.batch_size)
         if self.batch_tokens is not None:
             require_count("batch_tokens", self.batch_tokens)
-        for split in SPLITS:
-            require_examples(self.scenes, split)
+        for split in self.splits():
+            require_aligned(self.scenes, split)
         self.notices = (*self.notices, *(notice for scene in self.scenes for notice in overlap_notices(scene)))
+
+    def splits(self) -> list[str]:
+        """The names of all splits: those of every data set first."""
+        there = {split for scene in self.scenes for split in scene.splits}
+        return [*(split for split in SPLITS if split in there), *sorted(there.difference(SPLITS))]
+
+    def require(self, *splits: str) -> None:
+        """Whoever reads a split needs an example of each scene in it.
+
+        Raises:
+            BadDataError: a split that is left out, or without a present example.
+        """
+        for scene in self.scenes:
+            for split in splits:
+                if split not in scene.splits or not scene.splits[split].present.any():
+                    raise BadDataError(
+                        "A split that is read needs an example of each scene. "
+                        f"Found none in {scene.name}/{split}: give it more data."
+                    )
+
+    def labelled(self, k: int, seed: int) -> Dataset:
+        """A view with k labelled training examples of each class; those for k are the first of those for 2k.
+
+        Args:
+            k: examples of each class that are present, for the first scene with classes.
+            seed: of the draw.
+
+        Raises:
+            ValueError: no scene has classes; a class has fewer examples.
+        """
+        require_count("k", k)
+        rows = labelled_rows(self, k, random_generator(seed, self.name, "labelled"))
+        scenes = tuple(
+            replace(scene, splits={**scene.splits, "train": scene.splits["train"].rows(rows)}) for scene in self.scenes
+        )
+        overlaps = {notice for scene in self.scenes for notice in overlap_notices(scene)}
+        notices = tuple(notice for notice in self.notices if notice not in overlaps)
+        return Dataset(self.name, scenes, self.batch_size, self.batch_tokens, notices)
 
     def size(self, split: str) -> int:
         return len(self.scenes[0].splits[split])
@@ -121,54 +178,53 @@ class Dataset:
         """SHA-256 of every tensor of every split: two runs with the same sum saw the same data."""
         digest = hashlib.sha256()
         for scene in self.scenes:
-            for split in SPLITS:
+            for split in self.splits():
                 for tensor in scene.splits[split]:
                     digest.update(str((scene.name, split, tuple(tensor.shape))).encode())
                     digest.update(tensor.contiguous().numpy().data)
         return digest.hexdigest()
 
 
-def require_examples(scenes: tuple[Scene, ...], split: str) -> None:
-    """Each scene has an example in the split, and all have as many rows."""
-    for scene in scenes:
-        if not scene.splits[split].present.any():
-            raise BadDataError(
-                f"Each split of a scene needs an example. Found none in {scene.name}/{split}: give it more data."
+def labelled_rows(dataset: Dataset, k: int, generator: np.random.Generator) -> Tensor:
+    """Rows of the training split, one of each class in turn, k times.  # (k · C,)"""
+    scene = next((scene for scene in dataset.scenes if scene.classes), None)
+    if scene is None:
+        raise ValueError(f"`labelled` needs a scene with classes. Found none in {dataset.name}: take another data set.")
+    train = scene.splits["train"]
+    chosen = []
+    for label, name in enumerate(scene.classes):
+        rows = ((train.targets == label) & train.present).nonzero()[:, 0].numpy()
+        if len(rows) < k:
+            raise ValueError(
+                f"`k` must not exceed the training examples of a class. Found k={k}, {len(rows)} of {name} in "
+                f"{scene.name}: lower it."
             )
-    sizes = {scene.name: len(scene.splits[split]) for scene in scenes}
+        chosen.append(generator.permutation(rows)[:k])
+    return torch.from_numpy(np.stack(chosen, axis=1).ravel())
+
+
+def require_aligned(scenes: tuple[Scene, ...], split: str) -> None:
+    """All scenes have as many rows in the split."""
+    sizes = {scene.name: len(scene.splits[split]) if split in scene.splits else 0 for scene in scenes}
     if len(set(sizes.values())) != 1:
         raise ValueError(f"Scenes of one data set must have the same instances. Found in {split}: {sizes}.")
 
 
 def overlap_notices(scene: Scene) -> list[str]:
     """One line for each pair of splits that share examples (some public data sets do)."""
-    return shared_notices(scene.name, "examples", {split: examples(scene.splits[split]) for split in SPLITS})
+    contents = {split: examples(scene, scene.splits[split]) for split in SPLITS if split in scene.splits}
+    return shared_notices(scene.name, "examples", contents)
 
 
-def examples(split: Split) -> set[tuple[bytes, bytes]]:
-    """The content, input and target, of each present example."""
+def examples(scene: Scene, split: Split) -> set[tuple[bytes, ...]]:
+    """The content, inputs and target, of each present example, without padding."""
     kept = split.present.numpy()
-    inputs, targets = (row_bytes(tensor.numpy()[kept]) for tensor in (split.inputs, split.targets))
-    return set(zip(inputs, targets, strict=True))
-
-
-def row_bytes(rows: np.ndarray) -> list[bytes]:
-    """Each row's bytes without the zeros behind them (numpy drops those of an `S` type), hence without padding."""
-    flat = np.ascontiguousarray(rows.reshape(len(rows), math.prod(rows.shape[1:])))
-    if flat.size == 0:
-        return [b""] * len(rows)
-    return flat.view(f"S{flat.shape[1] * flat.itemsize}").ravel().tolist()
-
-
-def shared_notices(name: str, what: str, contents: Mapping[str, set]) -> list[str]:
-    """One line for each pair of splits whose contents meet."""
-    pairs = (("validation", "train"), ("test", "train"), ("test", "validation"))
-    shared = {(a, b): len(contents[a] & contents[b]) for a, b in pairs}
-    return [
-        f"{name}: {count:,} of {len(contents[a]):,} distinct {a} {what} also stand in {b}."
-        for (a, b), count in shared.items()
-        if count
+    columns = [(field, split.inputs[name]) for name, field in scene.fields.items()]
+    columns.append((scene.target_field, split.targets))
+    contents = [
+        row_bytes((values - field.padding if field.padding else values).numpy()[kept]) for field, values in columns
     ]
+    return set(zip(*contents, strict=True))
 
 
 def random_generator(seed: int, *purpose: str) -> np.random.Generator:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from iamm.dataset.base import SPLITS, Dataset, Scene, random_generator, require_between
-from iamm.dataset.idx import picture_split
+from iamm.dataset.base import SPLITS, Dataset, random_generator, require_between
+from iamm.dataset.idx import picture_scene, picture_split
 
 
 class DigitsDataset(Dataset):
@@ -38,8 +38,7 @@ class DigitsDataset(Dataset):
         splits = {
             split: picture_split(pictures[own], bunch.target[own]) for split, own in zip(SPLITS, rows, strict=True)
         }
-        scene = Scene("digits", "image", "classification", splits, classes=tuple("0123456789"))
-        super().__init__("digits", (scene,), batch_size)
+        super().__init__("digits", (picture_scene("digits", splits, tuple("0123456789")),), batch_size)
 
 
 def stratified_rows(labels: np.ndarray, shares: tuple[float, ...], generator: np.random.Generator) -> list[np.ndarray]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 
 from iamm.dataset.base import Scene, Split, random_generator, require_count
+from iamm.dataset.fields import CLASS, PIXELS
 from iamm.dataset.files import read_gzip
 from iamm.errors import BadDataError
 
@@ -43,7 +45,7 @@ def idx_scene(
         "validation": picture_split(pictures[held_out], labels[held_out]),
         "test": picture_split(*tests),
     }
-    return Scene(name, "image", "classification", splits, classes=classes)
+    return picture_scene(name, splits, classes)
 
 
 def hold_out(
@@ -59,10 +61,16 @@ def hold_out(
     return order[:validation], order[validation:][:train]
 
 
+def picture_scene(name: str, splits: Mapping[str, Split], classes: tuple[str, ...]) -> Scene:
+    return Scene(name, "image", "classification", splits, {"image": PIXELS}, CLASS, classes=classes)
+
+
 def picture_split(pictures: np.ndarray, labels: np.ndarray) -> Split:
     """Grey pictures (N, height, width) uint8 and their classes (N,)."""
     inputs = torch.from_numpy(pictures).unsqueeze(1)  # (N, 1, height, width)
-    return Split(inputs, torch.from_numpy(labels.astype(np.int64)), torch.ones(len(labels), dtype=torch.bool))
+    return Split(
+        {"image": inputs}, torch.from_numpy(labels.astype(np.int64)), torch.ones(len(labels), dtype=torch.bool)
+    )
 
 
 def read_pair(data_dir: str | None, stem: str, classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import torch
 
-from iamm.dataset.base import Dataset, Scene, Split, require_count, shared_notices
+from iamm.dataset.base import Dataset, Scene, Split, require_count
+from iamm.dataset.fields import TOKENS
 from iamm.dataset.files import read_lines
+from iamm.dataset.overlap import shared_notices
 from iamm.dataset.vocabulary import (
     UNKNOWN,
     SubwordVocabulary,
@@ -83,11 +85,11 @@ class Multi30kDataset(Dataset):
         texts = {split: read_pairs(data_dir, stem, source, target) for split, stem in files.items()}
         texts["train"] = Pairs(*(side[:train] for side in texts["train"]))
         texts = {split: tidied(pairs, lowercase, words=subwords is None) for split, pairs in texts.items()}
-        vocabularies = learnt(texts["train"], subwords, min_count)
-        ids = {split: encoded(pairs, vocabularies) for split, pairs in texts.items()}
+        words = learnt(texts["train"], subwords, min_count)
+        ids = {split: encoded(pairs, words) for split, pairs in texts.items()}
         ids["train"], notices = without_long(ids["train"], max_length, name)
         splits = {split: pair_split(rows) for split, rows in ids.items()}
-        scene = Scene(name, "text", "generation", splits, source=vocabularies[0], target=vocabularies[1])
+        scene = Scene(name, "text", "generation", splits, {"text": TOKENS}, TOKENS, source=words[0], target=words[1])
         notices += (*sentence_notices(name, texts), *unknown_notices(name, splits))
         super().__init__(name, (scene,), batch_size, batch_tokens, notices)
 
@@ -148,7 +150,7 @@ def without_long(rows: list[Row], max_length: int, name: str) -> tuple[list[Row]
 
 def pair_split(rows: list[Row]) -> Split:
     source, target = zip(*rows, strict=True)
-    return Split(padded(source), framed(target), torch.ones(len(rows), dtype=torch.bool))
+    return Split({"text": padded(source)}, framed(target), torch.ones(len(rows), dtype=torch.bool))
 
 
 def sentence_notices(name: str, texts: Mapping[str, Pairs]) -> list[str]:

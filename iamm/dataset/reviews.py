@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator, require_between, require_count
+from iamm.dataset.fields import CLASS, TOKENS
 from iamm.dataset.reviews_language import (
     DAYS,
     PRODUCTS,
@@ -75,13 +76,13 @@ class ReviewsDataset(Dataset):
         labels["train"] ^= random_generator(seed, "reviews", "train", "noise").random(train) < noise
         splits = {
             split: Split(
-                padded(vocabulary.encode_all(texts[split])),
+                {"text": padded(vocabulary.encode_all(texts[split]))},
                 torch.from_numpy(labels[split].astype(np.int64)),
                 torch.ones(counts[split], dtype=torch.bool),
             )
             for split in SPLITS
         }
-        scene = Scene("reviews", "text", "classification", splits, classes=CLASSES, source=vocabulary)
+        scene = Scene("reviews", "text", "classification", splits, {"text": TOKENS}, CLASS, CLASSES, source=vocabulary)
         super().__init__("reviews", (scene,), batch_size)
 
 

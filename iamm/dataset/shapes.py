@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from iamm.dataset.base import Dataset, Scene, Split, random_generator, require_between, require_count
+from iamm.dataset.fields import CLASS, PIXELS, TOKENS
 from iamm.dataset.shapes_language import blurred, sentences, source_words, target_words
 from iamm.dataset.shapes_picture import SIDE, pictures
 from iamm.dataset.shapes_world import COLOURS, LARGE, SHAPES, Worlds, paired_worlds, worlds, worlds_of_splits
@@ -97,11 +98,11 @@ def image_split(pictured: Worlds, pixels: np.ndarray, seen: np.ndarray) -> Split
     """Pixels (N, 3, 32, 32), black where they are not seen (N,), and the large object's class."""
     classes = pictured.shape[:, LARGE] * len(COLOURS) + pictured.colour[:, LARGE]
     pixels *= seen[:, None, None, None]
-    return Split(torch.from_numpy(pixels), torch.from_numpy(classes), torch.from_numpy(seen))
+    return Split({"image": torch.from_numpy(pixels)}, torch.from_numpy(classes), torch.from_numpy(seen))
 
 
 def image_scene(splits: Mapping[str, Split]) -> Scene:
-    return Scene("shapes_image", "image", "classification", splits, classes=CLASSES)
+    return Scene("shapes_image", "image", "classification", splits, {"image": PIXELS}, CLASS, CLASSES)
 
 
 class TextPairs(NamedTuple):
@@ -127,10 +128,10 @@ def text_scene(pairs: Mapping[str, TextPairs]) -> Scene:
     target = WordVocabulary.learn(compress(train.target, train.heard))
     splits = {
         split: Split(
-            padded(source.encode_all(pair.source)),
+            {"text": padded(source.encode_all(pair.source))},
             framed(target.encode_all(pair.target)),
             torch.from_numpy(pair.heard),
         )
         for split, pair in pairs.items()
     }
-    return Scene("shapes_text", "text", "generation", splits, source=source, target=target)
+    return Scene("shapes_text", "text", "generation", splits, {"text": TOKENS}, TOKENS, source=source, target=target)

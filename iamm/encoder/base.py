@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -41,11 +41,11 @@ class Encoder(nn.Module):
         super().__init__()
         self.dim = dim
 
-    def forward(self, inputs: Tensor, present: Tensor) -> Features:
-        """Inputs as in `SceneBatch`; present (B,) bool."""
+    def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Features:
+        """Inputs by the names of the scene's fields, as in `SceneBatch`; present (B,) bool."""
         raise NotImplementedError
 
-    def look(self, inputs: Tensor, present: Tensor) -> list[Tensor]:
+    def look(self, inputs: Mapping[str, Tensor], present: Tensor) -> list[Tensor]:
         """For pictures: the weights (B, H, T, T) of each self-attention on the way, the first layer's first, if any."""
         return []
 

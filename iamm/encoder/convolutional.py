@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
@@ -31,7 +31,7 @@ class ConvolutionalEncoder(Encoder):
         dropout: share of the positions' features dropped.
 
     Shapes:
-        inputs (B, C, H, W) in [0, 1] → values (B, H/2ⁿ · W/2ⁿ, D) for n stages, row by row
+        inputs["image"] (B, C, H, W) in [0, 1] → values (B, H/2ⁿ · W/2ⁿ, D) for n stages, row by row
 
     Raises:
         ValueError: `groups` does not divide a width, or one of them is below 1; a picture too small for so many stages.
@@ -45,7 +45,7 @@ class ConvolutionalEncoder(Encoder):
     ) -> None:
         super().__init__(scene, dim)
         train = scene.splits["train"]
-        pictures = train.inputs
+        pictures = train.inputs["image"]
         check_stages(channels, groups, pictures.shape[2:])
         mean, deviation = statistics(pictures[train.present.nonzero()[:STATISTICS_EXAMPLES, 0]])
         self.register_buffer("mean", mean)
@@ -57,12 +57,12 @@ class ConvolutionalEncoder(Encoder):
         self.position = nn.Parameter(torch.zeros(height * width, dim))
         self.dropout = nn.Dropout(dropout)
 
-    def feature_map(self, inputs: Tensor) -> Tensor:
+    def feature_map(self, pictures: Tensor) -> Tensor:
         """(B, C, H, W) → (B, D, h, w)"""
-        return torch.relu(self.project(self.stages((inputs - self.mean) / self.deviation)))
+        return torch.relu(self.project(self.stages((pictures - self.mean) / self.deviation)))
 
-    def forward(self, inputs: Tensor, present: Tensor) -> Features:
-        values = self.feature_map(inputs).flatten(2).transpose(1, 2) + self.position  # (B, T, D)
+    def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Features:
+        values = self.feature_map(inputs["image"]).flatten(2).transpose(1, 2) + self.position  # (B, T, D)
         values = self.dropout(values)
         return Features(values, present[:, None].expand(-1, values.shape[1]))
 

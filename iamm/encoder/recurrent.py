@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -22,7 +24,7 @@ class RecurrentEncoder(Encoder):
         dropout: share dropped of the embeddings and between layers.
 
     Shapes:
-        inputs (B, T) ids → values (B, T, D)
+        inputs["text"] (B, T) ids → values (B, T, D)
 
     Raises:
         ValueError: an odd `dim`.
@@ -39,10 +41,11 @@ class RecurrentEncoder(Encoder):
             dim, dim // 2, layers, batch_first=True, bidirectional=True, dropout=dropout if layers > 1 else 0.0
         )
 
-    def forward(self, inputs: Tensor, present: Tensor) -> Features:
-        allow = (inputs != PAD) & present[:, None]
+    def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Features:
+        tokens = inputs["text"]
+        allow = (tokens != PAD) & present[:, None]
         lengths = allow.sum(dim=1).clamp(min=1).cpu()
-        embedded = self.dropout(self.embedding(inputs.masked_fill(~allow, PAD)))
+        embedded = self.dropout(self.embedding(tokens.masked_fill(~allow, PAD)))
         packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
-        values, _ = pad_packed_sequence(self.recurrence(packed)[0], batch_first=True, total_length=inputs.shape[1])
+        values, _ = pad_packed_sequence(self.recurrence(packed)[0], batch_first=True, total_length=tokens.shape[1])
         return Features(values.masked_fill(~allow.unsqueeze(-1), 0.0), allow)

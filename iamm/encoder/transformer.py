@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
@@ -27,7 +27,7 @@ class TransformerEncoder(Encoder):
         dropout: share dropped of embeddings, hidden units and each part's output.
 
     Shapes:
-        inputs (B, T) ids → values (B, T, D)
+        inputs["text"] (B, T) ids → values (B, T, D)
 
     Raises:
         ValueError: an odd `dim`.
@@ -53,19 +53,19 @@ class TransformerEncoder(Encoder):
         self.layers = nn.ModuleList(TransformerLayer(dim, attention, feed_forward, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
 
-    def embed(self, inputs: Tensor, present: Tensor) -> Features:
-        allow = (inputs != PAD) & present[:, None]
-        positions = sinusoids(inputs.shape[1], self.dim).to(inputs.device)
-        return Features(self.dropout(self.embedding(inputs) * math.sqrt(self.dim) + positions), allow)  # (B, T, D)
+    def embed(self, tokens: Tensor, present: Tensor) -> Features:
+        allow = (tokens != PAD) & present[:, None]
+        positions = sinusoids(tokens.shape[1], self.dim).to(tokens.device)
+        return Features(self.dropout(self.embedding(tokens) * math.sqrt(self.dim) + positions), allow)  # (B, T, D)
 
-    def forward(self, inputs: Tensor, present: Tensor) -> Features:
-        values, allow = self.embed(inputs, present)
+    def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Features:
+        values, allow = self.embed(inputs["text"], present)
         for layer in self.layers:
             values, _ = layer(values, allow)
         return Features(self.norm(values).masked_fill(~allow.unsqueeze(-1), 0.0), allow)
 
-    def look(self, inputs: Tensor, present: Tensor) -> list[Tensor]:
-        values, allow = self.embed(inputs, present)
+    def look(self, inputs: Mapping[str, Tensor], present: Tensor) -> list[Tensor]:
+        values, allow = self.embed(inputs["text"], present)
         seen = []
         for layer in self.layers:
             values, weights = layer(values, allow, need_weights=True)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from iamm.dataset.base import Dataset, Scene, SceneBatch
 
-Augment = Callable[..., Tensor]
+
+class Augment(Protocol):
+    """Changes the fields of one kind, each example by (seed, epoch, row)."""
+
+    field: str
+
+    def __call__(self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, vocabulary: int | None) -> Tensor: ...
 
 
 def collate(
@@ -29,7 +36,7 @@ def collate(
         split: train, validation or test.
         rows: (B,) int64.
         device: where the batch goes.
-        augment: per kind of input, what changes it; a function of (seed, epoch, row) for each example.
+        augment: by name, what changes the fields of one kind.
         seed, epoch: for `augment`.
     """
     return {
@@ -40,19 +47,10 @@ def collate(
 def scene_batch(
     scene: Scene, split: str, rows: Tensor, augment: Mapping[str, Augment], seed: int, epoch: int
 ) -> SceneBatch:
-    part = scene.splits[split]
-    inputs, targets = trimmed(part.inputs[rows]), trimmed(part.targets[rows])
-    if scene.kind == "image":
-        inputs = inputs.to(torch.float32) / 255.0
-    if scene.kind in augment:
-        extra = {} if scene.source is None else {"vocabulary": len(scene.source)}
-        inputs = augment[scene.kind](inputs, rows, seed=seed, epoch=epoch, **extra)
-    return SceneBatch(inputs, targets, part.present[rows])
-
-
-def trimmed(values: Tensor) -> Tensor:
-    """Token ids (B, T) without the columns that are padding in every row (one column at least); others as they are."""
-    if values.dim() != 2:
-        return values
-    longest = int((values != 0).sum(dim=1).max())
-    return values[:, : max(longest, 1)]
+    part = scene.splits[split].rows(rows)
+    inputs = {name: field.batched(part.inputs[name]) for name, field in scene.fields.items()}
+    vocabulary = None if scene.source is None else len(scene.source)
+    for change in augment.values():
+        for name in (name for name, field in scene.fields.items() if field.kind == change.field):
+            inputs[name] = change(inputs[name], rows, seed=seed, epoch=epoch, vocabulary=vocabulary)
+    return SceneBatch(inputs, scene.target_field.batched(part.targets), part.present)

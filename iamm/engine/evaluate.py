@@ -49,7 +49,7 @@ class Evaluation:
     Args:
         measures: per scene, name → value.
         scene_weights: per scene, the mean attention over all scenes' names, where the fusion has any.
-        qualities: per scene, the measure, 0 to 1, that its head is judged by.
+        qualities: per scene, the measure that its head selects by, turned so that higher is better.
         evidence: per scene, what the head noted of each example, sorted as evaluated.
     """
 
@@ -84,6 +84,8 @@ def evaluate(
     Raises:
         DivergedError: a measure is not finite.
     """
+    for dataset in datasets:
+        dataset.require(split)
     training = model.training
     model.train(False)
     evidence: dict[str, list[Any]] = defaultdict(list)

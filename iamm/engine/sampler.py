@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from iamm.dataset.base import Dataset, Split
+from iamm.dataset.base import Dataset
 from iamm.engine.seeding import derived_seed
 
 EVALUATION_ROWS = 250
@@ -27,6 +27,7 @@ class Sampler:
     """
 
     def __init__(self, dataset: Dataset, seed: int) -> None:
+        dataset.require("train")
         self.dataset = dataset
         self.seed = seed
         self.lengths = None if dataset.batch_tokens is None else row_lengths(dataset, "train").numpy()
@@ -84,16 +85,17 @@ def cut_by_tokens(lengths: np.ndarray, rows: int, tokens: int) -> list[int]:
 
 
 def row_lengths(dataset: Dataset, split: str) -> Tensor:
-    """The longest text of each instance, in tokens: its targets' where they are texts, else its inputs'.  # (N,)"""
-    texts = []
+    """How long each instance is: its padded targets, or else the longest of its padded inputs.  # (N,)"""
+    lengths: list[Tensor] = []
     for scene in dataset.scenes:
-        part: Split = scene.splits[split]
-        longest = part.targets if part.targets.dim() == 2 else part.inputs
-        if longest.dim() == 2:
-            texts.append((longest != 0).sum(dim=1))
-    if not texts:
+        part = scene.splits[split]
+        targets = [(scene.target_field, part.targets)]
+        inputs = [(field, part.inputs[name]) for name, field in scene.fields.items()]
+        padded = targets if scene.target_field.padding is not None else inputs
+        lengths += [field.lengths(values) for field, values in padded if field.padding is not None]
+    if not lengths:
         return torch.ones(dataset.size(split), dtype=torch.int64)
-    return torch.stack(texts).amax(dim=0)
+    return torch.stack(lengths).amax(dim=0)
 
 
 def evaluation_batches(dataset: Dataset, split: str) -> Iterator[Tensor]:

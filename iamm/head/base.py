@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Features
+from iamm.errors import nearest
+from iamm.measure import Measure
 
 Evidence = Mapping[str, Any]
 """What a head notes of one batch: tensors and lists with one entry an example that is present, in the batch's order."""
@@ -34,14 +36,22 @@ class Head(nn.Module):
     Args:
         scene: gives the classes or the vocabulary.
         dim: D.
+        quality: name of the measure that validation selects by; None means the first one.
+
+    Raises:
+        ValueError: a `quality` that the head does not measure.
     """
 
-    quality = ""
-    """The measure (higher is better, 0 to 1) that validation selects by and tables show first."""
+    measures: ClassVar[tuple[Measure, ...]] = ()
+    """What `measure` gives, in the order in which it is shown."""
 
-    def __init__(self, scene: Scene, dim: int) -> None:
+    def __init__(self, scene: Scene, dim: int, *, quality: str | None = None) -> None:
         super().__init__()
         self.dim = dim
+        names = [measure.name for measure in self.measures]
+        if quality is not None and quality not in names:
+            raise ValueError(f"`quality` must be a measure of the head. Found {quality}. {nearest(quality, names)}")
+        self.selects = self.measures[0 if quality is None else names.index(quality)]
 
     def loss(self, features: Features, batch: SceneBatch) -> Tensor:
         """Mean training loss of the batch, label smoothing included; 0 where no example is present.  # ()"""
@@ -56,7 +66,7 @@ class Head(nn.Module):
         return None
 
     def measure(self, evidence: Sequence[Evidence]) -> dict[str, float]:
-        """All batches' evidence → measures, `loss` among them."""
+        """All batches' evidence → the value of each of `measures`, `loss` among them."""
         raise NotImplementedError
 
 

@@ -12,6 +12,7 @@ from iamm.attention.base import Attention
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Features, Pool
 from iamm.head.base import Evidence, Head, Look, gathered
+from iamm.measure import LOSS, Measure
 
 
 class ClassifierHead(Head):
@@ -26,9 +27,10 @@ class ClassifierHead(Head):
         attention: a partial that takes `dim`, pools the places with a learnt query; None means their mean.
         dropout: share dropped of the pooled vector.
         label_smoothing: ε, the target is 1 − ε on the class and ε/C on all (Szegedy et al. 2016).
+        quality: name of the measure that validation selects by.
     """
 
-    quality = "accuracy"
+    measures = (Measure("accuracy"), Measure("precision"), Measure("recall"), Measure("f1"), LOSS)
 
     def __init__(
         self,
@@ -38,8 +40,9 @@ class ClassifierHead(Head):
         attention: Callable[..., Attention] | None = None,
         dropout: float = 0.1,
         label_smoothing: float = 0.0,
+        quality: str = "accuracy",
     ) -> None:
-        super().__init__(scene, dim)
+        super().__init__(scene, dim, quality=quality)
         self.classes = scene.classes
         self.label_smoothing = label_smoothing
         self.pool = Pool(dim, attention)

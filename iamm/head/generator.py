@@ -47,7 +47,7 @@ class GeneratorHead(TextHead):
         layers: how many.
         feed_forward: hidden width of the feed-forward parts, as a multiple of D.
         dropout: share dropped of embeddings, hidden units and each part's output.
-        search: `label_smoothing`, `beams`, `length_penalty`, `max_length` as in `TextHead`.
+        search: `label_smoothing`, `beams`, `length_penalty`, `max_length`, `quality` as in `TextHead`.
 
     Raises:
         ValueError: an odd `dim`; an `own` that cannot be causal.

@@ -46,7 +46,7 @@ class RecurrentGeneratorHead(TextHead):
         attention: a partial that takes `dim`; None means no attention.
         layers: GRU layers on top of each other.
         dropout: share dropped of embeddings and outputs.
-        search: `label_smoothing`, `beams`, `length_penalty`, `max_length` as in `TextHead`.
+        search: `label_smoothing`, `beams`, `length_penalty`, `max_length`, `quality` as in `TextHead`.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ from iamm.dataset.vocabulary import BOS, EOS, PAD, Vocabulary, padded
 from iamm.encoder.base import Features
 from iamm.head.base import Evidence, Head, Look, gathered
 from iamm.head.decoding import beam_search, next_token_scores
+from iamm.measure import LOSS, PERPLEXITY, Measure
 
 
 class TextHead(Head):
@@ -30,9 +31,10 @@ class TextHead(Head):
         beams: width of the search in evaluation; 1 is greedy.
         length_penalty: α of the beam search.
         max_length: longest text written, in tokens; None means the longest of the training targets.
+        quality: name of the measure that validation selects by.
     """
 
-    quality = "bleu"
+    measures = (Measure("bleu"), LOSS, PERPLEXITY)
 
     def __init__(
         self,
@@ -43,8 +45,9 @@ class TextHead(Head):
         beams: int = 1,
         length_penalty: float = 1.0,
         max_length: int | None = None,
+        quality: str = "bleu",
     ) -> None:
-        super().__init__(scene, dim)
+        super().__init__(scene, dim, quality=quality)
         if beams < 1:
             raise ValueError(f"`beams` must be at least 1. Found {beams}: 1 is greedy search.")
         assert scene.target is not None
@@ -106,7 +109,7 @@ class TextHead(Head):
     def observe(self, features: Features, batch: SceneBatch) -> Evidence:
         rows = batch.present.nonzero()[:, 0]
         here = Features(features.values[rows], features.allow[rows])
-        seen = SceneBatch(batch.inputs[rows], batch.targets[rows], batch.present[rows])
+        seen = batch.rows(rows)
         logits, targets = self.token_logits(here, seen)
         surprise = functional.cross_entropy(logits.double(), targets, reduction="none")
         written = self.write(here) if len(rows) else []

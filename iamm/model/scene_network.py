@@ -12,6 +12,7 @@ from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Encoder, Features
 from iamm.fusion.base import Fusion
 from iamm.head.base import Evidence, Head, Look
+from iamm.measure import Measure
 
 Batch = Mapping[str, SceneBatch]
 """One aligned group: the scenes of one data set, row b of each a view of the same instance."""
@@ -122,9 +123,15 @@ class SceneNetwork(nn.Module):
     def measure(
         self, evidence: Mapping[str, Sequence[Evidence]]
     ) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-        """Per scene its measures, and its quality: the measure that its head is judged by."""
+        """Per scene its measures, and its quality: the measure that its head selects by, turned so that higher is
+        better."""
         measures = {name: self.head(name).measure(parts) for name, parts in evidence.items()}
-        return measures, {name: found[self.head(name).quality] for name, found in measures.items()}
+        selects = {name: self.head(name).selects for name in measures}
+        return measures, {name: selects[name].quality(found[selects[name].name]) for name, found in measures.items()}
+
+    def declared_measures(self) -> dict[str, dict[str, Measure]]:
+        """Per scene, what its head measures, by name."""
+        return {name: {measure.name: measure for measure in self.head(name).measures} for name in self.names}
 
     @torch.no_grad()
     def head_look(self, batch: Batch, name: str) -> Look | None:

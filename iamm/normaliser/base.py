@@ -57,8 +57,8 @@ def below_highest(scores: Tensor, allow: Tensor | None) -> Tensor:
     No gradient runs through the maximum: it is for weights that a shift of all scores does not change.
     """
     scores = widened(scores)
-    seen = fill_hidden(scores, allow, torch.finfo(scores.dtype).min)
-    return seen - highest(seen.detach())
+    filled = fill_hidden(scores, allow, torch.finfo(scores.dtype).min)
+    return filled - highest(filled.detach())
 
 
 def highest(scores: Tensor) -> Tensor:
@@ -68,6 +68,6 @@ def highest(scores: Tensor) -> Tensor:
 
 def places_in_sight(scores: Tensor, allow: Tensor | None) -> Tensor:
     """n, how many places each query may see, at least 1; in the type of the scores.  # (…, 1), broadcastable to them"""
-    seen = scores.new_ones(1, dtype=torch.bool) if allow is None else allow
-    counts = seen.expand(*seen.shape[:-1], scores.shape[-1]).sum(dim=-1, keepdim=True, dtype=scores.dtype)
+    visible = scores.new_ones(1, dtype=torch.bool) if allow is None else allow
+    counts = visible.expand(*visible.shape[:-1], scores.shape[-1]).sum(dim=-1, keepdim=True, dtype=scores.dtype)
     return counts.clamp(min=1.0)

@@ -22,5 +22,5 @@ class SigmoidNormaliser(Normaliser):
 
     def forward(self, scores: Tensor, allow: Tensor | None) -> Tensor:
         wide = widened(scores)
-        seen = fill_hidden(wide, allow, torch.finfo(wide.dtype).min)  # whose σ is 0
-        return torch.sigmoid(seen - places_in_sight(wide, allow).log()).to(scores.dtype)
+        filled = fill_hidden(wide, allow, torch.finfo(wide.dtype).min)  # whose σ is 0
+        return torch.sigmoid(filled - places_in_sight(wide, allow).log()).to(scores.dtype)

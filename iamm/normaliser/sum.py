@@ -19,6 +19,6 @@ class SumNormaliser(Normaliser):
     needs_positive = True
 
     def forward(self, scores: Tensor, allow: Tensor | None) -> Tensor:
-        seen = fill_hidden(widened(scores), allow, 0.0)
-        total = seen.sum(dim=-1, keepdim=True)  # (…, 1)
-        return (seen / total.masked_fill(total < torch.finfo(seen.dtype).tiny, 1.0)).to(scores.dtype)
+        filled = fill_hidden(widened(scores), allow, 0.0)
+        total = filled.sum(dim=-1, keepdim=True)  # (…, 1)
+        return (filled / total.masked_fill(total < torch.finfo(filled.dtype).tiny, 1.0)).to(scores.dtype)

@@ -36,6 +36,6 @@ class TemperatureNormaliser(Normaliser):
         self.theta = nn.Parameter(torch.full((heads, 1, 1), -math.log(math.log(places))))
 
     def forward(self, scores: Tensor, allow: Tensor | None) -> Tensor:
-        seen = fill_hidden(widened(scores), allow, 0.0)
-        sharpness = self.theta.exp() * places_in_sight(seen, allow).log()  # (…, H, Q or 1, 1)
-        return masked_softmax(sharpness * seen, allow).to(scores.dtype)
+        filled = fill_hidden(widened(scores), allow, 0.0)
+        sharpness = self.theta.exp() * places_in_sight(filled, allow).log()  # (…, H, Q or 1, 1)
+        return masked_softmax(sharpness * filled, allow).to(scores.dtype)

@@ -36,7 +36,7 @@ class TopKNormaliser(Normaliser):
         self.k = k
 
     def forward(self, scores: Tensor, allow: Tensor | None) -> Tensor:
-        seen = fill_hidden(scores.detach(), allow, -math.inf)
-        first = seen.argsort(dim=-1, descending=True, stable=True)[..., : self.k]  # (B, H, Q, k)
+        filled = fill_hidden(scores.detach(), allow, -math.inf)
+        first = filled.argsort(dim=-1, descending=True, stable=True)[..., : self.k]  # (B, H, Q, k)
         kept = torch.zeros_like(scores, dtype=torch.bool).scatter(-1, first, True)  # (B, H, Q, K)
         return masked_softmax(scores, fill_hidden(kept, allow, False))

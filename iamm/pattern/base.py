@@ -88,7 +88,7 @@ def cut(mask: Tensor | None, place: int) -> Tensor | None:
 
 class Attend(Protocol):
     """Score, normalise and sum over all pairs of a block: queries (N, H, Q, F), keys (N, H, K, F), values (N, H, K, E)
-    → context (N, H, Q, E), and weights (N, H, Q, K) where asked for.
+    → context (N, H, Q, E), and weights (N, H, Q, K) where requested.
     """
 
     def __call__(
@@ -142,7 +142,7 @@ class Pattern(nn.Module):
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """Queries (B, H, Q, F), keys (B, H, K, F) and values (B, H, K, E), as the score prepared them; padded rows of
-        keys and values come from zeros → context (B, H, Q, E), and weights (B, H, Q, K) where asked for.
+        keys and values come from zeros → context (B, H, Q, E), and weights (B, H, Q, K) where requested.
         """
         raise NotImplementedError
 

@@ -71,10 +71,10 @@ class GlobalWindowPattern(FullPattern):
         assert start is not None
         begin = tokens if sight.pairwise or sight.positional else max(start - self.radius, tokens)
         place = torch.arange(key.shape[2], device=key.device)
-        seen = self.seen(place[start:, None], without(place, tokens, begin, dim=0), sight.causal)  # (Q, K')
+        visible = self.visible(place[start:, None], without(place, tokens, begin, dim=0), sight.causal)  # (Q, K')
         key_allow = None if sight.key_allow is None else without(sight.key_allow, tokens, begin, dim=1)
         key, value = without(key, tokens, begin, dim=2), without(value, tokens, begin, dim=2)  # (B, H, K', F)
-        sight = replace(sight, key_allow=key_allow, causal=False).narrowed(seen)
+        sight = replace(sight, key_allow=key_allow, causal=False).narrowed(visible)
         context, weights = super().forward(attend, query, key, value, sight, need_weights=need_weights)
         if weights is not None:
             others = functional.pad(weights[..., tokens:], (begin - tokens, 0))
@@ -91,8 +91,10 @@ class GlobalWindowPattern(FullPattern):
         context, weights = self.beside(attend, others, key, value, sight, sight.start + count, need_weights)
         if count == 0:
             return context, weights
-        first, seen = super().forward(attend, own, key, value, sight, need_weights=need_weights)
-        both = None if seen is None or weights is None else torch.cat((seen, weights), dim=2)  # (B, H, Q, K)
+        first, first_weights = super().forward(attend, own, key, value, sight, need_weights=need_weights)
+        both = (
+            None if first_weights is None or weights is None else torch.cat((first_weights, weights), dim=2)
+        )  # (B, H, Q, K)
         return torch.cat((first, context), dim=2), both  # (B, H, Q, E)
 
     def beside(
@@ -107,9 +109,9 @@ class GlobalWindowPattern(FullPattern):
             return torch.cat((every, blocks.keys(near[:, :, begin:])), dim=2)  # (B·n, H, tokens + W, F)
 
         place, shown = torch.arange(key.shape[2], device=key.device).view(1, 1, -1, 1), real(key, sight)
-        seen = self.seen(blocks.queries(place[:, :, start:]), joined(place, place).transpose(2, 3), sight.causal)
+        visible = self.visible(blocks.queries(place[:, :, start:]), joined(place, place).transpose(2, 3), sight.causal)
         shown = joined(shown, shown & (place >= tokens)).transpose(2, 3)  # (B·n, 1, 1, tokens + W)
-        allow = shown & seen.repeat(len(key), 1, 1, 1)  # (B·n, 1, size, tokens + W)
+        allow = shown & visible.repeat(len(key), 1, 1, 1)  # (B·n, 1, size, tokens + W)
         context, weights = attend(
             blocks.queries(query), joined(key, key), joined(value, value), allow=allow, need_weights=need_weights
         )
@@ -119,7 +121,7 @@ class GlobalWindowPattern(FullPattern):
         every = functional.pad(blocks.context(every), (0, key.shape[2] - tokens))  # (B, H, Q, K)
         return blocks.context(context), every + functional.pad(blocks.weights(near), (begin, 0))
 
-    def seen(self, own: Tensor, place: Tensor, causal: bool) -> Tensor:
+    def visible(self, own: Tensor, place: Tensor, causal: bool) -> Tensor:
         """Which places a query at `own` meets; both may have any shapes that broadcast."""
         near = ((place - own).abs() <= self.radius) | (place < self.tokens)
         return near & (place <= own) if causal else near | (own < self.tokens)

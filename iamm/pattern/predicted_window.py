@@ -1,4 +1,4 @@
-"""Every query says where it wants to look."""
+"""Every query predicts the centre of its own window."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class Album:
         if scene.kind == "image" and scene.classes and shown:
             rows, titles = [each.number for each in shown], [f"{each.asked[0]}\n({each.truth})" for each in shown]
             weights = torch.stack([each.weights for each in shown])  # (N, H, 1, T)
-            figure = places_figure(part.inputs[rows].cpu(), weights, titles, heads=self.heads)
+            figure = places_figure(part.inputs["image"][rows].cpu(), weights, titles, heads=self.heads)
             self.recorder.picture(tag("val", "attention", scene.name), figure, self.step)
             return
         for each in shown:
@@ -154,8 +154,8 @@ def present_rows(part: SceneBatch) -> list[int]:
 def places(scene: Scene, part: SceneBatch, row: int, count: int) -> list[str]:
     """A name for each place that was looked at: a text's pieces, or row and column on a picture's map."""
     if scene.source is not None:
-        return [scene.source.piece(index) for index in part.inputs[row].tolist() if index]
-    height, width = map_shape(count, *part.inputs.shape[2:])
+        return [scene.source.piece(index) for index in part.inputs["text"][row].tolist() if index]
+    height, width = map_shape(count, *part.inputs["image"].shape[2:])
     return [f"{y},{x}" for y in range(height) for x in range(width)]
 
 

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from iamm.config.check.targets import OPTIMIZER, check_targets, is_allowed
 from iamm.config.check.values import check_plain
 from iamm.config.parts import Part, named, parts
-from iamm.dataset.base import Dataset, Scene
+from iamm.dataset.base import SPLITS, Dataset, Scene
 from iamm.dataset.files import noted
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, settle
@@ -105,7 +105,7 @@ def one_line(error: BaseException) -> str:
 
 
 def build_datasets(config: DictConfig) -> list[Dataset]:
-    """Every data set of `dataset=`, in order; names of scenes must differ."""
+    """Every data set of `dataset=`, in order, with all that a run reads; names of scenes must differ."""
     held(config)
     datasets: list[Dataset] = []
     for part in config.dataset.values():
@@ -115,6 +115,8 @@ def build_datasets(config: DictConfig) -> list[Dataset]:
     names = [scene.name for dataset in datasets for scene in dataset.scenes]
     if len(set(names)) < len(names):
         raise ConfigError(f"A scene can stand in a run once. Found {', '.join(names)}: leave one out.")
+    for dataset in datasets:
+        dataset.require(*SPLITS)
     return datasets
 
 

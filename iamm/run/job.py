@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from iamm.measure import measures_of
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.finished import finished
 from iamm.run.planned import Cell
@@ -53,11 +54,11 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     recorded = read_result(folder.path, ("test", "config", "data"))
     trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
     measures = evaluate_again(OmegaConf.create(trained), folder, recorded["data"])
-    show_measures(console, measures)
+    show_measures(console, measures, recorded)
     same = measures == recorded["test"]
     console.print("The run's own numbers: the same to the last digit." if same else "The run's own numbers differ:")
     if not same:
-        show_measures(console, recorded["test"])
+        show_measures(console, recorded["test"], recorded)
 
 
 def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]:
@@ -78,15 +79,16 @@ def plain_console() -> Console:
     return console
 
 
-def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]]) -> None:
+def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]], result: Mapping[str, Any]) -> None:
+    """Test measures as a table, on the scales that the run's result declares."""
     from iamm.run.progress import measure_table
 
-    console.print(measure_table("test", measures))
+    console.print(measure_table("test", measures, measures_of(result)))
 
 
 def show(console: Console, folder: RunFolder, result: Mapping[str, Any]) -> None:
     """Test measures, where the run lies, how to look at it."""
-    show_measures(console, result["test"])
+    show_measures(console, result["test"], result)
     told = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
     console.print(f"{told}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
     for notice in result["notices"]:

@@ -14,8 +14,12 @@ from rich.table import Table
 from iamm.engine.evaluate import Evaluation
 from iamm.engine.observer import Interval
 from iamm.engine.plan import RunState
+from iamm.measure import Measure
 
 SECONDS_BETWEEN_LINES = 5.0
+
+Declared = Mapping[str, Mapping[str, Measure]]
+"""Per scene, what its head measures, by name."""
 
 
 class ProgressLine:
@@ -24,11 +28,13 @@ class ProgressLine:
     Args:
         console: where to; a terminal gets a live line, anything else a line each few seconds.
         epochs: of the plan.
+        measures: per scene, what its head measures.
     """
 
-    def __init__(self, console: Console, epochs: int) -> None:
+    def __init__(self, console: Console, epochs: int, measures: Declared) -> None:
         self.console = console
         self.epochs = epochs
+        self.measures = measures
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeRemainingColumn(compact=True))
         self.live = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
         self.task = self.live.add_task("starting", total=None)
@@ -56,32 +62,29 @@ class ProgressLine:
 
     def validated(self, state: RunState, evaluation: Evaluation) -> None:
         best = "  (best so far)" if state.best_epoch == state.epoch else ""
-        line = f"epoch {state.epoch}/{self.epochs}  validation  {short_measures(evaluation.measures)}{best}"
+        line = (
+            f"epoch {state.epoch}/{self.epochs}  validation  {short_measures(evaluation.measures, self.measures)}{best}"
+        )
         self.console.print(line, soft_wrap=True, highlight=False)
 
 
-def short_measures(measures: Mapping[str, Mapping[str, float]]) -> str:
+def short_measures(measures: Mapping[str, Mapping[str, float]], declared: Declared) -> str:
     """Per scene its first measure and its loss."""
     shown = []
     for scene, found in measures.items():
         first = next(iter(found))
-        shown.append(f"{scene} {first} {100 * found[first]:.2f} loss {found['loss']:.3f}")
+        shown.append(f"{scene} {first} {declared[scene][first].shown(found[first])} loss {found['loss']:.3f}")
     return "  ".join(shown)
 
 
-def measure_table(title: str, measures: Mapping[str, Mapping[str, float]]) -> Table:
-    """A row a scene; shares in percent, BLEU as it is published (0 to 100)."""
+def measure_table(title: str, measures: Mapping[str, Mapping[str, float]], declared: Declared) -> Table:
+    """A row for each scene, each measure on its own scale."""
     columns = list(dict.fromkeys(name for found in measures.values() for name in found))
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("scene", overflow="fold")
     for column in columns:
         table.add_column(column, justify="right")
     for scene, found in measures.items():
-        table.add_row(scene, *(cell(column, found.get(column)) for column in columns))
+        cells = {name: declared[scene][name].shown(value) for name, value in found.items()}
+        table.add_row(scene, *(cells.get(column, "–") for column in columns))
     return table
-
-
-def cell(name: str, value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4f}" if name in ("loss", "perplexity") else f"{100 * value:.2f}"

@@ -19,6 +19,7 @@ from iamm.engine.keeper import FileKeeper
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, DivergedError, MissingDataError, UserError
 from iamm.files import writable, write_text
+from iamm.measure import as_json
 from iamm.record.checksummed import write_sealed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
@@ -88,7 +89,7 @@ def run(
     folder.write_status("running", step=state.step)
     write_text(folder.config, OmegaConf.to_yaml(config))
     forget_peak(parts.device)
-    with ProgressLine(console, config.epochs) as line, interruption.deferred():
+    with ProgressLine(console, config.epochs, parts.model.declared_measures()) as line, interruption.deferred():
         state = fit(
             parts.model,
             datasets,
@@ -194,6 +195,7 @@ def result_values(config: DictConfig, cell: Cell, parts: Parts, state: RunState,
 
     return {
         "test": {scene: dict(found) for scene, found in tested.measures.items()},
+        "measures": as_json(parts.model.declared_measures()),
         "quality": dict(tested.qualities),
         "scene_weights": {scene: dict(found) for scene, found in tested.scene_weights.items()},
         "validation_quality": state.best_quality,

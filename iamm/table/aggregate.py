@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
+from iamm.measure import Measure, measures_of
 from iamm.table.notices import noticed
 from iamm.table.orders import orders
 from iamm.table.pairing import Differences, bare, differences, measured
 from iamm.table.plan import Column, Plan
 from iamm.table.selection import Choice, Choices, chosen, observed
 from iamm.table.statistics import estimate
-from iamm.table.table import Cell, Cost, Row, Table
+from iamm.table.table import Cell, Cost, Row, Run, Table
 
 
 def build_table(plan: Plan, output_dir: Path) -> Table:
@@ -25,6 +28,7 @@ def build_table(plan: Plan, output_dir: Path) -> Table:
         BadDataError: a result that cannot be read.
     """
     runs = tuple(observed(run, output_dir) for run in plan.runs)
+    plan = with_measures(plan, runs)
     choices = chosen(plan, runs)
     found = differences(plan, choices)
     rows = tuple(
@@ -36,6 +40,17 @@ def build_table(plan: Plan, output_dir: Path) -> Table:
         for row in plan.rows
     )
     return Table(plan, rows, runs, orders(plan, rows, runs), noticed(plan, rows, runs))
+
+
+def with_measures(plan: Plan, runs: Iterable[Run]) -> Plan:
+    """The plan whose columns have the scale and the direction that the runs' results declare."""
+    declared: dict[tuple[str | None, str], Measure] = {}
+    for result in (run.result for run in runs if run.result is not None):
+        for scene, found in measures_of(result).items():
+            for name, measure in found.items():
+                declared.setdefault((scene, name), measure)
+    columns = (replace(column, declared=declared.get((column.scene, column.measure))) for column in plan.columns)
+    return replace(plan, columns=tuple(columns))
 
 
 def cell(plan: Plan, column: Column, row: str, choices: Choices, found: Differences) -> Cell:

@@ -1,4 +1,4 @@
-"""What was not equal between the rows of a table, a line each: learning rates' seeds, examples, parameters, budgets."""
+"""Notices of what differs between rows, a line each: seeds of a learning rate, examples, parameters, budgets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from iamm.table.table import Cost, Row, Run
 
 
 def outnumbered(rows: Sequence[Row], runs: Iterable[Run]) -> Iterator[str]:
-    """Learning rates that validate better than the chosen one, but over fewer seeds."""
+    """Name learning rates that validate better than the chosen one, but over fewer seeds."""
     done = grouped((run for run in runs if run.result is not None), rate_of)
     for row, setting, cost in costs(rows):
         for rate, quality in cost.validation.items():
@@ -34,19 +34,19 @@ def costs(rows: Iterable[Row]) -> Iterator[tuple[Row, str, Cost]]:
 
 
 def other_examples(plan: Plan, rows: Sequence[Row]) -> Iterator[str]:
-    """Seeds at which a row met other examples than one that it would be compared with."""
+    """Name seeds at which a row read other examples than the row that it would be compared with."""
     by_label = {row.label: row for row in rows}
     rivals = dict.fromkeys((plan.rows[0], *(column.minus for column in plan.columns if column.minus is not None)))
     for rival in rivals:
         for row, setting, cost in costs(rows):
-            seeds = unlike(results_of(cost), results_of(by_label[rival].costs[setting]))
+            seeds = seeds_with_other_examples(results_of(cost), results_of(by_label[rival].costs[setting]))
             if seeds:
                 named = ", ".join(map(str, seeds))
                 yield f"{row.label} met other examples than {rival} in {setting}, so they are not paired: seed {named}."
 
 
-def unlike(results: dict[int, Result], rivals: dict[int, Result]) -> list[int]:
-    """Seeds of both with a scene in common, but not its examples."""
+def seeds_with_other_examples(results: dict[int, Result], rivals: dict[int, Result]) -> list[int]:
+    """Return the seeds of both that have a scene in common, but not its examples."""
     both = [(seed, results[seed], rivals[seed]) for seed in sorted(results.keys() & rivals.keys())]
     shared = [(seed, one, other) for seed, one, other in both if one["quality"].keys() & other["quality"].keys()]
     return [seed for seed, one, other in shared if not same_examples(one, other)]
@@ -57,7 +57,7 @@ def results_of(cost: Cost) -> dict[int, Result]:
 
 
 def other_sizes(plan: Plan, rows: Sequence[Row]) -> Iterator[str]:
-    """Rows whose parameters differ from the first row's by more than the table allows."""
+    """Name rows whose parameters differ from the first row's by more than the table allows."""
     for row, setting, cost in costs(rows):
         if cost.within is False:
             yield (
@@ -67,7 +67,7 @@ def other_sizes(plan: Plan, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def other_budgets(rows: Sequence[Row]) -> Iterator[str]:
-    """Rows that might train longer or shorter than the first one, or with other batches."""
+    """Name rows that can train longer or shorter than the first one, or with other batches."""
     for row, setting, cost in costs(rows):
         results, rivals = results_of(cost), results_of(rows[0].costs[setting])
         pairs = [(budget(results[seed]), budget(rivals[seed])) for seed in results if seed in rivals]
@@ -82,7 +82,7 @@ def other_budgets(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def budget(result: Result) -> dict[str, Any]:
-    """What the run might spend and, where it could not stop early, did."""
+    """Return the budget of a run and, where it could not stop early, the steps that it took."""
     config = result["config"]
     spent = {"steps in all": result["steps"]} if config.get("patience") is None else {}
     return {name: config.get(name) for name in BUDGET if name != "seed"} | spent

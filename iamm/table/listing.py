@@ -1,4 +1,4 @@
-"""Which runs of a table are there, and what the missing ones will cost."""
+"""A list of a table's runs by state, and the time that the missing ones will take."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATES = ("finished", "running", "interrupted", "failed", "missing")
 
 
 def show_listing(plan: Plan, output_dir: Path, jobs: int) -> None:
-    """A line for each row and setting, then the cost of all that is not finished; each failed run with its reason.
+    """Print a line for each row and setting, each failed run with its reason, and the time of all unfinished runs.
 
     Args:
         plan: of the table.
@@ -29,12 +29,12 @@ def show_listing(plan: Plan, output_dir: Path, jobs: int) -> None:
     console = plain_console()
     runs = [observed(planned, output_dir) for planned in plan.runs]
     places = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
-    costs = {place: cost(found, plan.seconds) for place, found in places.items()}
+    costs = {place: cost(group, plan.seconds) for place, group in places.items()}
     table = Table(title=plan.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("row", "setting", *STATES, "one run", "to do"):
         table.add_column(name, justify="left" if name in ("row", "setting") else "right", overflow="fold")
-    for place, found in places.items():
-        table.add_row(*place, *line(found, costs[place]))
+    for place, group in places.items():
+        table.add_row(*place, *line(group, costs[place]))
     console.print(table)
     for run in runs:
         if run.state == "failed":
@@ -44,13 +44,13 @@ def show_listing(plan: Plan, output_dir: Path, jobs: int) -> None:
 
 
 def cost(runs: Iterable[Run], expected: float | None) -> float | None:
-    """Seconds of one run: the mean of those that are finished, else what the table expects."""
-    seen = [run.result["seconds"] for run in runs if run.result is not None]
-    return fmean(seen) if seen else expected
+    """Return the seconds of one run: the mean of the finished ones, or else what the table expects."""
+    seconds = [run.result["seconds"] for run in runs if run.result is not None]
+    return fmean(seconds) if seconds else expected
 
 
 def line(runs: Sequence[Run], cost: float | None) -> list[str]:
-    """How many are in each state; what one costs, and all that are not finished."""
+    """Count the runs in each state, and word the time of one and of all unfinished ones."""
     counts = Counter(run.state for run in runs)
     left = len(runs) - counts["finished"]
     costs = ["?", "?"] if cost is None else [duration(cost), duration(left * cost)]
@@ -58,7 +58,7 @@ def line(runs: Sequence[Run], cost: float | None) -> list[str]:
 
 
 def outlook(left: Sequence[float | None], jobs: int) -> str:
-    """What is to be done, by so many at once.
+    """Word the time that the unfinished runs will take.
 
     Args:
         left: seconds of each run that is not finished.

@@ -1,4 +1,4 @@
-"""What a reader of a table must know, a line each: what is missing or failed, what was not equal, what was mixed."""
+"""Notices for the reader of a table, a line each: runs that are missing or failed, unequal rows, mixed origins."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from iamm.table.table import Row, Run
 
 
 def noticed(plan: Plan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[str, ...]:
+    """Collect the lines of every kind of notice."""
     results = [run.result for run in runs if run.result is not None]
-    found = (
+    parts = (
         unfinished(runs),
         failures(runs),
         empty(plan, rows, runs),
@@ -25,13 +26,13 @@ def noticed(plan: Plan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[str, 
         other_budgets(rows),
         weak(plan, rows),
         mixed(results),
-        told(results),
+        data_notices(results),
     )
-    return tuple(line for part in found for line in part)
+    return tuple(line for part in parts for line in part)
 
 
 def unfinished(runs: Sequence[Run]) -> Iterator[str]:
-    """How many runs are not finished, by state."""
+    """Count the runs that are not finished, by state."""
     counts = Counter(run.state for run in runs if run.state != "finished")
     if counts:
         states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
@@ -40,16 +41,16 @@ def unfinished(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def failures(runs: Iterable[Run]) -> Iterator[str]:
-    """Each run that failed, with the first line of why."""
+    """Name each run that failed, with the first line of the reason."""
     for run in runs:
         if run.state == "failed":
-            planned, reason = run.planned, run.reason.strip() or "it did not say why"
+            planned, reason = run.planned, run.reason.strip() or "it gave no reason"
             place = f"{planned.row}, {planned.setting}, learning rate {planned.rate:g}, seed {planned.seed}"
             yield f"Failed: {place}: {reason.splitlines()[0]}"
 
 
 def empty(plan: Plan, rows: Sequence[Row], runs: Iterable[Run]) -> Iterator[str]:
-    """Columns that no finished run has a value for: a misspelt measure, say."""
+    """Name the columns for which no finished run has a value: a misspelt measure, for example."""
     begun = {run.planned.setting for run in runs if run.result is not None}
     for column in plan.columns:
         if column.setting in begun and not any(row.cells[column.label].values for row in rows):
@@ -59,7 +60,7 @@ def empty(plan: Plan, rows: Sequence[Row], runs: Iterable[Run]) -> Iterator[str]
 
 
 def weak(plan: Plan, rows: Sequence[Row]) -> Iterator[str]:
-    """Too few seeds for any verdict, however large the differences."""
+    """Warn of too few seeds for any verdict, however large the differences are."""
     first, *others = rows
     compared = {
         (row.label, bare(column))
@@ -76,7 +77,7 @@ def weak(plan: Plan, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def mixed(results: Sequence[Result]) -> Iterator[str]:
-    """Commits, versions, threads and devices that are not the same for all runs; commits that do not tell all."""
+    """Name commits, versions, threads and devices that differ between runs, and code that is in no commit."""
     packages = sorted({package for result in results for package in result["versions"]})
     kinds = {
         "commits": [result["commit"] or "unknown" for result in results],
@@ -84,8 +85,8 @@ def mixed(results: Sequence[Result]) -> Iterator[str]:
         "numbers of threads": [str(result["threads"]) for result in results],
         "devices": [result["device"] for result in results],
     }
-    for kind, found in kinds.items():
-        counts = Counter(found)
+    for kind, values in kinds.items():
+        counts = Counter(values)
         if len(counts) > 1:
             shares = ", ".join(f"{value} (runs: {count})" for value, count in sorted(counts.items()))
             yield f"The runs are of several {kind}: {shares}."
@@ -94,6 +95,6 @@ def mixed(results: Sequence[Result]) -> Iterator[str]:
         yield f"Made from code with changes that are in no commit: {changed} of {len(results)} finished runs."
 
 
-def told(results: Iterable[Result]) -> list[str]:
-    """What the runs' data sets had to say, each line once."""
+def data_notices(results: Iterable[Result]) -> list[str]:
+    """Repeat the notices of the runs' data sets, each line once."""
     return list(dict.fromkeys(line for result in results for line in result["notices"]))

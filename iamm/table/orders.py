@@ -1,4 +1,4 @@
-"""Whether the order of rows that a document claims was found."""
+"""The orders of rows that a document claims, beside the measured ones."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from iamm.table.table import Cell, Order, Row, Run
 
 
 def orders(plan: Plan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[Order, ...]:
-    """One for each column in which the document has figures of several rows."""
+    """Compare the orders in each column for which the document has figures of several rows."""
     awaited = {(run.planned.row, run.planned.setting) for run in runs if run.state not in ("finished", "failed")}
     columns = {column: [row for row in rows if row.cells[column.label].claim is not None] for column in plan.columns}
     return tuple(order(column, claimed, rows[0].label, awaited) for column, claimed in columns.items() if claimed[1:])
 
 
 def order(column: Column, rows: Sequence[Row], first: str, awaited: Collection[tuple[str | None, str]]) -> Order:
-    """Claimed and found, best first; the means are over the seeds that all these rows have.
+    """Compare the claimed with the measured order; the means are over the seeds that all these rows have.
 
     Args:
-        column: to look at.
+        column: whose rows are ordered.
         rows: those with a claim.
         first: label of the table's first row.
         awaited: rows and settings with runs to come.
@@ -31,26 +31,26 @@ def order(column: Column, rows: Sequence[Row], first: str, awaited: Collection[t
     claims = {row: sign * cell.claim for row, cell in cells.items() if cell.claim is not None}
     means = {row: sign * mean for row, mean in shared_means(cells).items()}
     steps = [(a, b) for a, b in permutations(cells, 2) if claims[a] < claims[b]]
-    claimed, found = (tuple(sorted(values, key=values.__getitem__)) for values in (claims, means))
-    if len(found) < len(claimed) or any((row, column.setting) in awaited for row in (*cells, column.minus)):
+    claimed, measured = (tuple(sorted(values, key=values.__getitem__)) for values in (claims, means))
+    if len(measured) < len(claimed) or any((row, column.setting) in awaited for row in (*cells, column.minus)):
         held = "open"
     elif not all(means[a] < means[b] for a, b in steps):
         held = "no"
     else:
         held = "yes" if separated(first, steps, cells) else "in the means only"
-    return Order(column.label, claimed, found, held)
+    return Order(column.label, claimed, measured, held)
 
 
 def shared_means(cells: Mapping[str, Cell]) -> dict[str, float]:
-    """Of each row with values, over the seeds that all such rows have; empty where they share none."""
+    """Return the mean of each row with values, over the seeds that all such rows have; empty without such seeds."""
     values = {row: cell.values for row, cell in cells.items() if cell.values}
-    seeds = [set(found) for found in values.values()]
+    seeds = [set(by_seed) for by_seed in values.values()]
     shared = sorted(set.intersection(*seeds)) if seeds else []
-    return {row: fmean(found[seed] for seed in shared) for row, found in values.items() if shared}
+    return {row: fmean(by_seed[seed] for seed in shared) for row, by_seed in values.items() if shared}
 
 
 def separated(first: str, steps: Sequence[tuple[str, str]], cells: Mapping[str, Cell]) -> bool:
-    """The first row differs from each other as claimed, by the table's tests."""
+    """Return whether the tests separate the first row from each other as claimed."""
     verdicts = {row: cell.difference.verdict for row, cell in cells.items() if cell.difference}
     below = [verdicts.get(b) == "worse" for a, b in steps if a == first]
     above = [verdicts.get(a) == "better" for a, b in steps if b == first]

@@ -1,4 +1,4 @@
-"""Rows of a table against each other: only over the same seeds and the same examples."""
+"""Comparisons between rows of a table: only over the same seeds and the same examples."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def measure_of(result: Result, scene: str, measure: str) -> float | None:
 
 
 def measured(column: Column, row: str, choices: Choices) -> dict[int, float] | None:
-    """A row's values by seed, as shown; None where its runs have no such scene, or it is itself what is subtracted."""
+    """Return a row's values by seed, as shown; None where its runs have no such scene, or it is `minus` itself."""
     own = raw_values(column, row, choices)
     if column.minus == row or (choices[row, column.setting].results and not own):
         return None
@@ -44,7 +44,7 @@ def measured(column: Column, row: str, choices: Choices) -> dict[int, float] | N
 
 
 def raw_values(column: Column, row: str, choices: Choices) -> dict[int, float]:
-    """By seed, before anything is subtracted. A mean over scenes is one over all scenes of the setting, or none."""
+    """Return values by seed, with nothing subtracted. A mean over scenes needs all scenes of the setting."""
     results = choices[row, column.setting].results
     if column.scene is None:
         whole = all_scenes(column.setting, choices)
@@ -54,13 +54,13 @@ def raw_values(column: Column, row: str, choices: Choices) -> dict[int, float]:
 
 
 def all_scenes(setting: str, choices: Choices) -> set[str]:
-    """Of any row; a row has the same ones with every seed."""
+    """Collect the scenes of all rows; a row has the same ones with every seed."""
     results = (next(iter(choice.results.values()), None) for place, choice in choices.items() if place[1] == setting)
     return {scene for result in results if result is not None for scene in result["quality"]}
 
 
 def paired(column: Column, first: str, row: str, choices: Choices) -> dict[int, tuple[float, float]]:
-    """Both rows' values for each seed that both have finished on the same examples."""
+    """Return both rows' values for each seed that both have finished on the same examples."""
     ours, theirs = (raw_values(column, label, choices) for label in (first, row))
     one, other = (choices[label, column.setting].results for label in (first, row))
     shared = [seed for seed in ours if seed in theirs and same_examples(one[seed], other[seed])]
@@ -68,21 +68,21 @@ def paired(column: Column, first: str, row: str, choices: Choices) -> dict[int, 
 
 
 def same_examples(one: Result, other: Result) -> bool:
-    """Every data set that both have gave them the same examples: equal sums or, with other views, equal settings."""
+    """Return whether each shared data set gave the same examples: equal checksums, or equal settings but for views."""
     shared = one["data"].keys() & other["data"].keys()
     unequal = [name for name in shared if one["data"][name] != other["data"][name]]
     return bool(shared) and all(other_views(one, other, name) for name in unequal)
 
 
 def other_views(one: Result, other: Result, name: str) -> bool:
-    """Both configure the data set alike but for its views."""
+    """Return whether both configure the data set alike except for its views."""
     first, second = (result["config"]["dataset"].get(name, {}) for result in (one, other))
     left_out = ("views", *PLACES)
     return first.get("views") != second.get("views") and drop_keys(first, left_out) == drop_keys(second, left_out)
 
 
 def differences(plan: Plan, choices: Choices) -> Differences:
-    """Each row against the first one, measure by measure; p corrected for all of these together (Holm 1979)."""
+    """Compare each row with the first one in each measure; p is corrected for all of these together (Holm 1979)."""
     places = [(row, column) for column in dict.fromkeys(map(bare, plan.columns)) for row in plan.rows[1:]]
     pairs = {(row, column): paired(column, plan.rows[0], row, choices) for row, column in places}
     tested = {place: tuple(zip(*both.values(), strict=True)) for place, both in pairs.items() if both}
@@ -94,7 +94,7 @@ def differences(plan: Plan, choices: Choices) -> Differences:
 
 
 def bare(column: Column) -> Column:
-    """What is tested: the measure. What is subtracted from both rows cancels, and each measure is tested once."""
+    """Return the tested measure. What is subtracted from both rows cancels, so that each measure is tested once."""
     return replace(column, label="", minus=None)
 
 
@@ -103,7 +103,7 @@ def difference(column: Column, changes: Sequence[float], p: float, adjusted: flo
 
 
 def verdict(column: Column, changes: Sequence[float], p: float) -> str:
-    """A rank test can separate rows against their means, by one seed far off: then nothing is claimed."""
+    """Word the result of a test. A rank test can separate rows against their means, by one outlier: that is a tie."""
     if math.isnan(p):
         return "untested"
     mean = fmean(changes)

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from iamm.errors import BadDataError, MissingDataError
+from iamm.measure import Measure, undeclared
 from iamm.record.run_folder import write_json
-
-RAW = ("loss", "perplexity")
-"""Measures that are no shares: shown as they are, and lower is better."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +19,12 @@ class Column:
 
     Args:
         label: what stands above it.
-        measure: of the scene's test measures, or `quality`: what its head is judged by, 0 to 1.
+        measure: of the scene's test measures, or `quality`: the one that its head selects by, turned so that higher is
+            better.
         scene: None: the mean over all scenes of the setting; rows that lack one of them have none.
         setting: which of the table's settings it is measured in.
         minus: label of the row whose value of the same seed is subtracted, as for transfer; None: none.
+        declared: the measure as the runs' results declare it; None before there is one that does.
     """
 
     label: str
@@ -32,15 +32,20 @@ class Column:
     scene: str | None
     setting: str
     minus: str | None = None
+    declared: Measure | None = None
+
+    @property
+    def kind(self) -> Measure:
+        return self.declared or undeclared(self.measure)
 
     @property
     def scale(self) -> float:
-        """Shares and BLEU are shown in percent points."""
-        return 1.0 if self.measure in RAW else 100.0
+        """From a value to what is shown."""
+        return self.kind.factor
 
     @property
     def lower_is_better(self) -> bool:
-        return self.measure in RAW
+        return self.kind.lower_is_better
 
 
 @dataclass(frozen=True)
@@ -120,9 +125,14 @@ def read_plan(path: Path) -> Plan:
         ) from error
 
 
+def column_of(content: dict[str, Any]) -> Column:
+    declared = content.get("declared")
+    return Column(**{**content, "declared": declared and Measure(**declared)})
+
+
 def plan_of(content: dict[str, Any]) -> Plan:
     tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates")}
-    columns = tuple(Column(**column) for column in content["columns"])
+    columns = tuple(column_of(column) for column in content["columns"])
     runs = tuple(PlannedRun(**run) for run in content["runs"])
     claims = content["claims"] and Claims(**content["claims"])
     return Plan(**{**content, **tuples, "columns": columns, "runs": runs, "claims": claims})

@@ -1,4 +1,4 @@
-"""Which runs stand for a row of a table: those of the learning rate that validation chose."""
+"""The runs that stand for a row of a table: those of the learning rate that validation chose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEEDED = (
     *("test", "quality", "validation_quality", "config", "data", "steps", "parameters", "seconds", "peak_memory_mib"),
     *("threads", "device", "notices", "versions", "commit"),
 )
-"""What a table reads of a result."""
+"""Keys of a result that a table reads."""
 MEASURED = ("test", "quality", "validation_quality")
 
 Key = TypeVar("Key", bound=Hashable)
@@ -39,7 +39,7 @@ class Choice(NamedTuple):
     results: Mapping[int, Result]
 
     def failed(self) -> set[int]:
-        """Seeds whose run failed; before there is a rate, those that failed at every one."""
+        """Return the seeds whose run failed; before there is a rate, those that failed at every one."""
         by_seed = grouped(self.runs, lambda run: run.planned.seed)
         return {seed for seed, runs in by_seed.items() if all(run.state == "failed" for run in runs)}
 
@@ -49,7 +49,7 @@ Choices = Mapping[tuple[str, str], Choice]
 
 
 def observed(planned: PlannedRun, output_dir: Path) -> Run:
-    """What became of a planned run.
+    """Read the state and the result of a planned run.
 
     Raises:
         BadDataError: a result that cannot be read.
@@ -75,20 +75,20 @@ def chosen(plan: Plan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
 
 
 def choose(runs: Sequence[Run]) -> Choice:
-    """The rate with the most finished seeds and, among such, the best mean quality on validation.
+    """Choose the rate with the most finished seeds and, among such, the best mean quality on validation.
 
-    Test is not looked at. A rate at which a run failed so gives way to one without failures. Of equal rates the one
+    The test is not used. A rate at which a run failed thus gives way to one without failures. Of equal rates the one
     that was planned first is taken.
 
     Args:
         runs: of one row and setting.
     """
     by_rate = grouped(runs, lambda run: run.planned.rate)
-    reached = {rate: validations(group) for rate, group in by_rate.items()}
-    validation = {rate: fmean(found) for rate, found in reached.items() if found}
+    qualities = {rate: validations(group) for rate, group in by_rate.items()}
+    validation = {rate: fmean(values) for rate, values in qualities.items() if values}
     if not validation:
         return Choice(None, {}, runs, {})
-    rate = max(validation, key=lambda rate: (len(reached[rate]), validation[rate]))
+    rate = max(validation, key=lambda rate: (len(qualities[rate]), validation[rate]))
     results = {run.planned.seed: run.result for run in by_rate[rate] if run.result is not None}
     return Choice(rate, validation, by_rate[rate], results)
 
@@ -98,8 +98,8 @@ def validations(runs: Iterable[Run]) -> list[float]:
 
 
 def grouped(runs: Iterable[Run], key: Callable[[Run], Key]) -> dict[Key, tuple[Run, ...]]:
-    """In the order of the runs."""
-    found: dict[Key, list[Run]] = {}
+    """Group the runs by a key, in their order."""
+    groups: dict[Key, list[Run]] = {}
     for run in runs:
-        found.setdefault(key(run), []).append(run)
-    return {name: tuple(group) for name, group in found.items()}
+        groups.setdefault(key(run), []).append(run)
+    return {name: tuple(group) for name, group in groups.items()}

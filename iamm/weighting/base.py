@@ -203,7 +203,8 @@ class Weighting(nn.Module):
 
     @torch.no_grad()
     def end_validation(self, qualities: Tensor) -> None:
-        """Called after each validation with the quality (S,), 0 to 1, that each scene's head is judged by."""
+        """Called after each validation with each scene's quality (S,), where higher is better whatever its head selects
+        by: 0 to 1, but for a raw measure of which the higher value is the better one."""
 
 
 def scene_gram(losses: Sequence[Tensor], observed: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:

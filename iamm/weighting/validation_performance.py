@@ -15,9 +15,10 @@ LOWEST, HIGHEST = 0.001, 0.999
 class ValidationPerformanceWeighting(Weighting):
     """w_i ∝ −(1 − κ_i)^γ log κ_i, Σ w_i = 1: dynamic task prioritization (DTP).
 
-    κ_i is the running mean of what scene i's head is judged by (0 to 1) on the validation split: κ ← m κ + (1 − m) q,
-    from the first q on. It is taken as 0.001 to 0.999, so that a scene without any success keeps a finite weight and
-    one without failure some. Weights are equal before the first validation, and where all scenes are perfect.
+    κ_i is the running mean of scene i's quality q on the validation split (where higher is better, see `Measure`):
+    κ ← m κ + (1 − m) q, from the first q on. It is taken as 0.001 to 0.999, so that a scene without any
+    success keeps a finite weight and one without failure some. Weights are equal before the first validation, and where
+    all scenes are perfect.
 
     The validation split then steers the training as well as choosing its best epoch: its measures are no longer clean,
     and only those of the test split may be compared.

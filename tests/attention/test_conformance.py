@@ -28,7 +28,7 @@ PAGE = ROOT / "docs" / "attention.md"
 BEGIN, END = "<!-- conformance: begin -->", "<!-- conformance: end -->"
 NAMES = sorted(path.stem for path in (ROOT / "configs" / "attention").glob("*.yaml"))
 MASKS = ("none", "padding", "causal", "padding and causal", "arbitrary")
-MODES = ("train", "eval", "no_grad", "bf16", "compiled", "cached")
+MODES = ("train", "eval", "no_grad", "bf16", pytest.param("compiled", marks=pytest.mark.long), "cached")
 B, T, D = (
     3,
     191,

@@ -94,7 +94,8 @@ def test_yaml_shows_every_keyword_with_its_default(name):
     defaults = {
         key: parameters[key].default for key in keywords if parameters[key].default is not inspect.Parameter.empty
     }
-    assert {key: config[key] for key in defaults} == defaults
+    named = {key: f"{part.__module__}.{part.__name__}" for key, part in defaults.items() if isinstance(part, type)}
+    assert {key: config[key]._target_ if key in named else config[key] for key in defaults} == {**defaults, **named}
 
 
 @pytest.mark.parametrize("queries", [1, Q])

@@ -92,6 +92,7 @@ class LeftAfterFour(FileKeeper):
         return state.step == 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("choice", EVERY)
 def test_a_choice_goes_on_to_the_same_bits(choice, tmp_path):
     """Left after the fourth of six steps, and taken up by parts that are built anew."""
@@ -125,6 +126,7 @@ def test_a_choice_goes_on_to_the_same_bits(choice, tmp_path):
     torch.testing.assert_close(again, whole, rtol=0, atol=0, equal_nan=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", names("model"))
 @pytest.mark.parametrize("weighting", names("weighting"))
 def test_a_model_with_a_weighting_trains_a_step(model, weighting):

@@ -32,6 +32,8 @@ import os
 
 from iamm.weighting.equal import EqualWeighting
 
+pytestmark = pytest.mark.long
+
 
 def aborts(scenes):
     os.abort()

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from torch import Tensor, tensor
 
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
+from iamm.dataset.fields import CLASS, TOKENS
+from iamm.dataset.idx import picture_scene
 from iamm.dataset.vocabulary import WordVocabulary
 from iamm.head.base import Look
 from iamm.run.pictures import draw
@@ -47,8 +49,8 @@ class Model:
             raise ValueError("No weights of this one. Choose another.")
         if self.refuses == "all":
             return None
-        count = len(batch[name].inputs)
-        if batch[name].inputs.dim() == 4:
+        count = len(batch[name].present)
+        if "image" in batch[name].inputs:
             return Look(SEEN.repeat(1, 2)[:, :4].expand(count, 2, 4).unsqueeze(2), [["square"]] * count)
         if self.words is None:
             return Look(SEEN.expand(count, 2, 3).unsqueeze(2), [["good"]] * count)
@@ -57,11 +59,11 @@ class Model:
     def encoder_look(self, batch, name: str) -> list[Tensor]:
         if self.refuses == "encoder":
             raise NotImplementedError
-        inputs = batch[name].inputs
-        return [] if inputs.dim() == 4 else [SEEN[:, None].expand(len(inputs), 2, 3, 3)] * 2
+        part = batch[name]
+        return [] if "image" in part.inputs else [SEEN[:, None].expand(len(part.present), 2, 3, 3)] * 2
 
     def fusion_look(self, batch) -> dict[str, Tensor]:
-        return {name: tensor([[0.125, 0.875]]).expand(len(part.inputs), 1, 2) for name, part in batch.items()}
+        return {name: tensor([[0.125, 0.875]]).expand(len(part.present), 1, 2) for name, part in batch.items()}
 
 
 def text_scene(name: str, **more) -> Scene:
@@ -69,12 +71,15 @@ def text_scene(name: str, **more) -> Scene:
     inputs, present = tensor([[4, 5, 0], [6, 0, 0], [6, 4, 5]]), tensor([True, False, True])
     targets = tensor([1, 0, 0]) if "classes" in more else tensor([[1, 6, 2], [1, 4, 2], [1, 5, 2]])
     task = "classification" if "classes" in more else "generation"
-    return Scene(name, "text", task, dict.fromkeys(SPLITS, Split(inputs, targets, present)), source=WORDS, **more)
+    splits = dict.fromkeys(SPLITS, Split({"text": inputs}, targets, present))
+    target_field = CLASS if "classes" in more else TOKENS
+    return Scene(name, "text", task, splits, {"text": TOKENS}, target_field, source=WORDS, **more)
 
 
 def image_scene(name: str) -> Scene:
-    split = Split(torch.zeros(3, 3, 8, 8, dtype=torch.uint8), tensor([0, 1, 1]), torch.ones(3, dtype=torch.bool))
-    return Scene(name, "image", "classification", dict.fromkeys(SPLITS, split), classes=("circle", "square"))
+    pixels = torch.zeros(3, 3, 8, 8, dtype=torch.uint8)
+    split = Split({"image": pixels}, tensor([0, 1, 1]), torch.ones(3, dtype=torch.bool))
+    return picture_scene(name, dict.fromkeys(SPLITS, split), ("circle", "square"))
 
 
 def drawn(model: Model, *scenes: Scene, count: int = 3, heads: bool = True) -> tuple[Shelf, list[str]]:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "numpy", "rich", "scipy", "sklearn", "matplotlib", "pandas", "tensorboard"}
+HEAVY = {"torch", "numpy", "rich", "jinja2", "scipy", "sklearn", "matplotlib", "pandas", "tensorboard"}
 HYDRA = ("hydra", "hydra_plugins")
 ALL = (*HYDRA, "omegaconf", "yaml")
 QUICK = [  # the module, the words, the exit code, what is said, what may not be imported

@@ -181,7 +181,10 @@ MISTAKES = [  # where, what stands there, what is said
     ids=str,
 )
 def test_what_a_table_may_be(changes):
+    """The same table is refused once it has a key that no table has."""
     check({**TABLE, **changes})
+    with pytest.raises(ConfigError, match="nonsense"):
+        check({**TABLE, **changes, "nonsense": 1})
 
 
 @pytest.mark.parametrize(("path", "value", "said"), MISTAKES, ids=lambda part: str(part)[:40])

@@ -120,7 +120,7 @@ def test_scenes_are_those_of_the_data_set(name, more):
         return
     target = OmegaConf.load(CONFIGS / "dataset" / f"{name}.yaml")[name]._target_
     dataset = get_class(target)(seed=0, **SMALL[name], **more)
-    found = [(s.name, s.kind, s.task, s.splits["train"].inputs.shape[-1]) for s in dataset.scenes]
+    found = [(s.name, s.kind, s.task, s.splits["train"].inputs[s.kind].shape[-1]) for s in dataset.scenes]
     known = [(s.name, s.kind, s.task, s.side) for s in scenes_of({"_target_": target, **more})]
     assert [scene[:3] for scene in found] == [scene[:3] for scene in known]
     assert [scene[3] for scene in found if scene[1] == "image"] == [scene[3] for scene in known if scene[1] == "image"]

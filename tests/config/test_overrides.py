@@ -110,4 +110,7 @@ def test_no_pickle_is_run(word):
 
 
 def test_other_options_are_no_rerun():
-    refuse_rerun(["--epochs=3", "--", "-e", "experimental-rerun=3"])
+    others = ["--epochs=3", "--", "-e", "experimental-rerun=3"]
+    refuse_rerun(others)
+    with pytest.raises(ConfigError):
+        refuse_rerun([*others, "--experimental-rerun=x.pickle"])

@@ -54,7 +54,7 @@ def made(folder: Path, **changes) -> AgNewsDataset:
 
 def texts(dataset: AgNewsDataset, split: str) -> list[str]:
     scene = dataset.scenes[0]
-    return [scene.source.decode(row) for row in scene.splits[split].inputs.tolist()]
+    return [scene.source.decode(row) for row in scene.splits[split].inputs["text"].tolist()]
 
 
 def test_rows_become_classes_and_texts(folder):
@@ -133,7 +133,7 @@ def test_the_vocabulary_is_learnt_on_the_training_texts(folder):
 def test_words_apart_from_punctuation(folder):
     scene = made(folder, subwords=None, min_count=2).scenes[0]
     assert [scene.source.piece(i) for i in range(4, 8)] == [".", "a", "news", "number"]
-    inputs = scene.splits["test"].inputs
+    inputs = scene.splits["test"].inputs["text"]
     assert inputs.shape == (800, 8)  # war news . a war of number 17
     assert (inputs[:, 7] == UNKNOWN).all()  # each number stands once
     every = made(folder, subwords=None, min_count=1).scenes[0]
@@ -155,8 +155,8 @@ def test_long_texts_are_cut_and_told(folder):
     assert [notice for notice in whole.notices if "cut" in notice] == []
     assert cut.notices[0] == "ag_news: 1 of 1,704 texts are cut to their first 8 tokens."
     for split in SPLITS:
-        kept = whole.scenes[0].splits[split].inputs[:, :8]
-        assert torch.equal(cut.scenes[0].splits[split].inputs, kept)
+        kept = whole.scenes[0].splits[split].inputs["text"][:, :8]
+        assert torch.equal(cut.scenes[0].splits[split].inputs["text"], kept)
 
 
 def test_texts_that_are_the_same_when_cut_are_told(folder):

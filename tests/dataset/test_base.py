@@ -1,20 +1,27 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from iamm.dataset.base import Dataset, Scene, Split, random_generator, require_between, require_count, row_bytes
+from iamm.dataset.base import Dataset, Scene, Split, random_generator, require_between, require_count
+from iamm.dataset.digits import DigitsDataset
+from iamm.dataset.fields import CLASS, PIXELS, TOKENS, Field
+from iamm.dataset.overlap import row_bytes
+from iamm.dataset.shapes import ShapesDataset
 from iamm.errors import BadDataError
 
 
 def texts(*rows: tuple[list[int], list[int]], present: list[bool] | None = None) -> Split:
     inputs, targets = (torch.tensor(side) for side in zip(*rows, strict=True))
-    return Split(inputs, targets, torch.tensor(present or [True] * len(rows)))
+    return Split({"text": inputs}, targets, torch.tensor(present or [True] * len(rows)))
 
 
 def scene(train: Split, validation: Split, test: Split, name: str = "toy") -> Scene:
-    return Scene(name, "text", "generation", {"train": train, "validation": validation, "test": test})
+    splits = {"train": train, "validation": validation, "test": test}
+    return Scene(name, "text", "generation", splits, {"text": TOKENS}, TOKENS)
 
 
 TRAIN = texts(([4, 5, 0], [1, 6, 2]), ([4, 256, 0], [1, 7, 2]), ([4, 5, 6], [1, 6, 2]))
@@ -56,8 +63,100 @@ def test_checksum_sees_names_values_and_presence():
 
 def test_a_split_without_a_present_example_is_refused():
     absent = Split(TEST.inputs, TEST.targets, torch.zeros(2, dtype=torch.bool))
-    with pytest.raises(BadDataError, match=r"Found none in toy/test"):
-        Dataset("toy", (scene(TRAIN, VALIDATION, absent),))
+    dataset = Dataset("toy", (scene(TRAIN, VALIDATION, absent),))  # nothing reads it yet
+    dataset.require("train", "validation")
+    with pytest.raises(BadDataError, match=r"A split that is read needs an example .* Found none in toy/test"):
+        dataset.require("train", "test")
+
+
+def test_a_split_may_be_left_out_and_another_may_be_there():
+    whole = scene(TRAIN, VALIDATION, TEST)
+    without = Dataset("toy", (replace(whole, splits={"train": TRAIN, "unlabelled": VALIDATION}),))
+    assert without.splits() == ["train", "unlabelled"]
+    assert without.size("unlabelled") == 1
+    without.require("train", "unlabelled")
+    with pytest.raises(BadDataError, match=r"Found none in toy/validation: give it more data."):
+        without.require("validation")
+    more = Dataset("toy", (replace(whole, splits={"unlabelled": VALIDATION, **whole.splits}),))
+    assert more.splits() == ["train", "validation", "test", "unlabelled"]
+    assert len({data.checksum() for data in (without, more, Dataset("toy", (whole,)))}) == 3
+
+
+def test_checksums_are_those_of_the_last_release():
+    """A run can be measured again on its own data only where its checksum is the same."""
+    assert DigitsDataset(seed=3).checksum() == "19f80435aa56d45c842c5ebae990b32e7ea4f05e22027c8d0bdeac066a7a4086"
+    shapes = ShapesDataset(seed=3, train=50, validation=20, test=20, missing=0.2)
+    assert shapes.checksum() == "4a3075ae5af03f173bd336d678247cdf565c6db215f1d56436865dc1d34cdfd5"
+
+
+def test_shared_examples_are_counted_without_the_declared_padding_alone():
+    """Zeros of several labels count; behind -1 nothing does."""
+
+    def split(history, labels):
+        return Split({"history": torch.tensor([history])}, torch.tensor([labels]), torch.tensor([True]))
+
+    splits = {"train": split([3, 0, -1], [0, 1]), "test": split([3, 0], [0, 1]), "validation": split([3, -1], [0, 1])}
+    fields = {"history": Field("sequence", padding=-1)}
+    dataset = Dataset("toy", (Scene("toy", "history", "labels", splits, fields, Field("numbers")),))
+    assert dataset.notices == ("toy: 1 of 1 distinct test examples also stand in train.",)
+
+
+def classified(labels: list[int], present: list[bool] | None = None) -> Dataset:
+    """Pictures whose only pixel is their row number."""
+    pixels = {"image": torch.arange(len(labels), dtype=torch.uint8).reshape(-1, 1, 1, 1)}
+    train = Split(pixels, torch.tensor(labels), torch.tensor(present or [True] * len(labels)))
+    splits = {"train": train, "validation": train, "test": train}
+    return Dataset("toy", (Scene("toy", "image", "classification", splits, {"image": PIXELS}, CLASS, ("a", "b")),), 7)
+
+
+def test_a_few_labelled_examples_are_the_first_of_more():
+    labels = [0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0]
+    whole = classified(labels)
+    few, more = (whole.labelled(k, seed=3).scenes[0].splits["train"] for k in (2, 4))
+    assert few.targets.tolist() == [0, 1] * 2
+    assert more.targets.tolist() == [0, 1] * 4
+    rows = more.inputs["image"].flatten().tolist()
+    assert few.inputs["image"].flatten().tolist() == rows[:4]
+    assert len(set(rows)) == 8
+    assert [labels[row] for row in rows] == more.targets.tolist()
+    others = {
+        tuple(whole.labelled(4, seed).scenes[0].splits["train"].inputs["image"].flatten().tolist()) for seed in range(5)
+    }
+    assert len(others) == 5
+
+
+def test_a_labelled_view_keeps_all_but_the_training_examples():
+    whole = classified([0, 1, 1, 0, 1, 0])
+    view = whole.labelled(1, seed=0)
+    assert (view.name, view.batch_size, view.size("train"), view.size("test")) == ("toy", 7, 2, 6)
+    assert whole.size("train") == 6
+    assert "toy: 2 of 6 distinct test examples also stand in train." in view.notices
+    assert "toy: 6 of 6 distinct test examples also stand in train." not in view.notices
+
+
+def test_scenes_of_a_labelled_view_stay_aligned():
+    whole = ShapesDataset(seed=1, train=400, validation=5, test=5, missing=0.3)
+    image, text = (scene.splits["train"] for scene in whole.labelled(3, seed=0).scenes)
+    assert image.targets.tolist() == list(range(24)) * 3
+    assert image.present.all()
+    pairs = {
+        (first.numpy().tobytes(), second.numpy().tobytes())
+        for first, second in zip(*(scene.splits["train"].targets for scene in whole.scenes), strict=True)
+    }
+    assert all(
+        (first.numpy().tobytes(), second.numpy().tobytes()) in pairs
+        for first, second in zip(image.targets, text.targets, strict=True)
+    )
+
+
+def test_more_labelled_examples_than_there_are_are_refused():
+    absent = classified([0, 1, 1, 0, 1, 0], [True, True, True, False, True, True])
+    with pytest.raises(ValueError, match=r"^`k` must not exceed .* Found k=3, 2 of a in toy: lower it.$"):
+        absent.labelled(3, seed=0)
+    with pytest.raises(ValueError, match=r"`k` must be a whole number of at least 1. Found 0"):
+        absent.labelled(0, seed=0)
+    with pytest.raises(ValueError, match=r"`labelled` needs a scene with classes. Found none in toy"):
+        Dataset("toy", (scene(TRAIN, VALIDATION, TEST),)).labelled(1, seed=0)
 
 
 def test_scenes_of_unequal_length_are_refused():

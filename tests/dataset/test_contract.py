@@ -14,6 +14,7 @@ from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
+from iamm.dataset.fields import CLASS, PIXELS, TOKENS
 from iamm.dataset.vocabulary import BOS, EOS, PAD
 from iamm.errors import MissingDataError
 
@@ -91,10 +92,13 @@ def test_names(variant):
 def test_splits_are_aligned_tensors_of_the_promised_kind(variant):
     dataset = once(variant)
     for scene, split in scenes_and_splits(variant):
-        assert split.inputs.dtype == {"image": torch.uint8, "text": torch.int64}[scene.kind]
-        assert split.inputs.dim() == {"image": 4, "text": 2}[scene.kind]
+        assert split.inputs[scene.kind].dtype == {"image": torch.uint8, "text": torch.int64}[scene.kind]
+        assert split.inputs[scene.kind].dim() == {"image": 4, "text": 2}[scene.kind]
         assert split.targets.dtype == torch.int64
         assert split.targets.dim() == {"classification": 1, "generation": 2}[scene.task]
+        assert set(scene.fields) == set(split.inputs)
+        assert scene.fields[scene.kind] == {"image": PIXELS, "text": TOKENS}[scene.kind]
+        assert scene.target_field == {"classification": CLASS, "generation": TOKENS}[scene.task]
         assert split.present.dtype == torch.bool
         assert len(split) == len(split.targets) == len(split.present)
         assert split.present.any()
@@ -105,7 +109,7 @@ def test_splits_are_aligned_tensors_of_the_promised_kind(variant):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_pictures_of_all_splits_have_one_size(variant):
     for scene in once(variant).scenes:
-        sizes = {scene.splits[split].inputs.shape[1:] for split in SPLITS}
+        sizes = {scene.splits[split].inputs[scene.kind].shape[1:] for split in SPLITS}
         assert len(sizes) == 1 or scene.kind == "text"
 
 
@@ -116,8 +120,8 @@ def test_targets_and_ids_are_in_range(variant):
         assert split.targets.min() >= 0
         assert split.targets.max() < size
         if scene.kind == "text":
-            assert split.inputs.min() >= 0
-            assert split.inputs.max() < len(scene.source)
+            assert split.inputs[scene.kind].min() >= 0
+            assert split.inputs[scene.kind].max() < len(scene.source)
     for scene in once(variant).scenes:
         if scene.task == "classification":
             assert set(scene.splits["train"].targets.tolist()) == set(range(len(scene.classes)))
@@ -133,7 +137,7 @@ def test_texts_are_framed_and_padded_behind(variant):
                 assert row[-1] == EOS
                 assert not {PAD, BOS, EOS} & set(row[1:-1])
         if scene.kind == "text":
-            for row, present in zip(rows(split.inputs), split.present.tolist(), strict=True):
+            for row, present in zip(rows(split.inputs[scene.kind]), split.present.tolist(), strict=True):
                 assert bool(row) == present
                 assert not {PAD, BOS, EOS} & set(row)
 
@@ -147,7 +151,7 @@ def test_splits_share_no_example_or_tell_how_many(variant):
         for name in SPLITS:
             split = scene.splits[name]
             targets = split.targets if scene.task == "generation" else split.targets[:, None]
-            triples = zip(rows(split.inputs), rows(targets), split.present.tolist(), strict=True)
+            triples = zip(rows(split.inputs[scene.kind]), rows(targets), split.present.tolist(), strict=True)
             seen[name] = {(source, target) for source, target, present in triples if present}
         for one, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
             if count := len(seen[one] & seen[other]):

@@ -20,14 +20,14 @@ def test_every_picture_stands_in_one_split_with_its_label():
     bunch = load_digits()
     expected = sorted((picture.tolist(), label) for picture, label in zip(bunch.images, bunch.target, strict=True))
     splits = DigitsDataset(seed=3).scenes[0].splits.values()
-    pictures = torch.cat([split.inputs for split in splits]).squeeze(1).double() * 16 / 255
+    pictures = torch.cat([split.inputs["image"] for split in splits]).squeeze(1).double() * 16 / 255
     labels = torch.cat([split.targets for split in splits])
     pairs = zip(pictures.round().tolist(), labels.tolist(), strict=True)
     assert sorted(pairs) == expected
 
 
 def test_values_are_stretched_to_bytes():
-    values = torch.cat([split.inputs for split in DigitsDataset(seed=3).scenes[0].splits.values()]).unique()
+    values = torch.cat([split.inputs["image"] for split in DigitsDataset(seed=3).scenes[0].splits.values()]).unique()
     assert values.tolist() == [round(value * 255 / 16) for value in range(17)]
 
 

@@ -46,20 +46,20 @@ def test_worked_bytes(tmp_path):
 def test_scene_has_each_picture_once_with_its_label(tmp_path):
     write_set(tmp_path / "toy")
     splits = toy(tmp_path).splits
-    numbers = {name: split.inputs[:, 0, 0, 0].tolist() for name, split in splits.items()}
+    numbers = {name: split.inputs["image"][:, 0, 0, 0].tolist() for name, split in splits.items()}
     assert sorted(numbers["train"] + numbers["validation"]) == list(range(11))
     assert len(numbers["validation"]) == 4
     assert numbers["test"] == [100, 101, 102, 103, 104]
     for name, split in splits.items():
-        assert split.inputs.shape == (len(numbers[name]), 1, 3, 2)
+        assert split.inputs["image"].shape == (len(numbers[name]), 1, 3, 2)
         assert split.targets.tolist() == [number % 3 for number in numbers[name]]
 
 
 def test_fewer_training_examples_are_the_first_and_leave_validation_alone(tmp_path):
     write_set(tmp_path / "toy")
     whole, short = toy(tmp_path).splits, toy(tmp_path, train=5).splits
-    assert short["train"].inputs.tolist() == whole["train"].inputs[:5].tolist()
-    assert short["validation"].inputs.tolist() == whole["validation"].inputs.tolist()
+    assert short["train"].inputs["image"].tolist() == whole["train"].inputs["image"][:5].tolist()
+    assert short["validation"].inputs["image"].tolist() == whole["validation"].inputs["image"].tolist()
 
 
 @pytest.mark.parametrize(("validation", "train"), [(0, None), (11, None), (4, 8), (4, 0), (-1, None)])
@@ -142,6 +142,6 @@ def test_a_set_without_test_pictures_names_the_missing_file(tmp_path):
 
 def test_picture_split_adds_the_channel():
     split = picture_split(np.full((7, 3, 5), 9, dtype=np.uint8), np.arange(7, dtype=np.uint8))
-    assert split.inputs.shape == (7, 1, 3, 5)
+    assert split.inputs["image"].shape == (7, 1, 3, 5)
     assert split.targets.tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert split.present.all()

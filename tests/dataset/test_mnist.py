@@ -19,7 +19,7 @@ def dataset() -> MnistDataset:
 
 def test_sizes(dataset):
     assert [dataset.size(split) for split in ("train", "validation", "test")] == [55_000, 5_000, 10_000]
-    assert dataset.scenes[0].splits["train"].inputs.shape == (55_000, 1, 28, 28)
+    assert dataset.scenes[0].splits["train"].inputs["image"].shape == (55_000, 1, 28, 28)
 
 
 def test_first_test_labels_are_the_published_ones(dataset):

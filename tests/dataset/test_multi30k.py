@@ -39,7 +39,7 @@ def made(folder: Path, **changes) -> Multi30kDataset:
 
 def texts(dataset: Multi30kDataset, split: str) -> list[tuple[str, str]]:
     scene = dataset.scenes[0]
-    rows = zip(scene.splits[split].inputs.tolist(), scene.splits[split].targets.tolist(), strict=True)
+    rows = zip(scene.splits[split].inputs["text"].tolist(), scene.splits[split].targets.tolist(), strict=True)
     return [(scene.source.decode(source), scene.target.decode(target)) for source, target in rows]
 
 
@@ -86,7 +86,7 @@ def test_long_training_pairs_are_left_out_and_told(folder):
     assert dataset.notices[0] == "multi30k_de_en: 1 of 5 train pairs are left out: longer than 4 tokens."
     assert dataset.scenes[0].splits["train"].targets.shape == (4, 6)
     assert dataset.size("test") == 2
-    assert dataset.scenes[0].splits["test"].inputs.shape == (2, 5)
+    assert dataset.scenes[0].splits["test"].inputs["text"].shape == (2, 5)
 
 
 def test_no_training_pair_is_short_enough(folder):
@@ -212,6 +212,6 @@ def test_real_texts_survive_the_round_trip(real):
 
 
 def test_real_padding_is_one_block(real):
-    for tensor in (real.scenes[0].splits["train"].inputs, real.scenes[0].splits["train"].targets):
+    for tensor in (real.scenes[0].splits["train"].inputs["text"], real.scenes[0].splits["train"].targets):
         lengths = (tensor > 0).sum(dim=1)
         assert torch.equal(tensor > 0, torch.arange(tensor.shape[1]) < lengths[:, None])

@@ -25,7 +25,7 @@ def made(**knobs) -> ReviewsDataset:
 
 def texts(dataset: ReviewsDataset, split: str = "train") -> list[str]:
     (scene,) = dataset.scenes
-    return [scene.source.decode(row) for row in scene.splits[split].inputs.tolist()]
+    return [scene.source.decode(row) for row in scene.splits[split].inputs["text"].tolist()]
 
 
 def labels(dataset: ReviewsDataset, split: str = "train") -> list[int]:

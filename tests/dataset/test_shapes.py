@@ -36,7 +36,7 @@ def test_two_views_with_their_tasks():
     image, text = dataset.scenes
     assert (image.name, image.kind, image.task) == ("shapes_image", "image", "classification")
     assert (text.name, text.kind, text.task) == ("shapes_text", "text", "generation")
-    assert parts(dataset)[0].inputs.shape == (97, 3, 32, 32)
+    assert parts(dataset)[0].inputs["image"].shape == (97, 3, 32, 32)
     assert parts(dataset)[1].targets.shape == (97, 15)  # BOS, 13 words, EOS
     assert [dataset.size(split) for split in SPLITS] == [97, 31, 37]
     assert len(CLASSES) == 24
@@ -71,9 +71,9 @@ def test_missing_share_is_exact_and_never_both(missing, expected):
     image, text = parts(dataset)
     assert ((~image.present).sum() + (~text.present).sum()).item() == expected  # round(0.3 · 97) = 29
     assert (image.present | text.present).all()
-    assert (image.inputs[~image.present] == 0).all()
-    assert (text.inputs[~text.present] == 0).all()
-    assert (text.inputs[text.present] > 0).any(dim=1).all()
+    assert (image.inputs["image"][~image.present] == 0).all()
+    assert (text.inputs["text"][~text.present] == 0).all()
+    assert (text.inputs["text"][text.present] > 0).any(dim=1).all()
 
 
 @pytest.mark.parametrize("views", [["image"], ["text"]])
@@ -100,8 +100,8 @@ def test_either_view_may_be_missing():
 def test_what_is_not_missing_does_not_change():
     whole, half = parts(made()), parts(made(missing=0.5))
     for one, other in zip(whole, half, strict=True):
-        if one.inputs.dim() == 4:
-            torch.testing.assert_close(other.inputs[other.present], one.inputs[other.present])
+        if "image" in one.inputs:
+            torch.testing.assert_close(other.inputs["image"][other.present], one.inputs["image"][other.present])
             torch.testing.assert_close(other.targets, one.targets)
 
 
@@ -114,7 +114,7 @@ def test_picture_knobs_leave_the_worlds_and_the_texts(knob):
     (image, text), (changed, other) = parts(made()), parts(made(**knob))
     assert same(text, other)
     torch.testing.assert_close(changed.targets, image.targets)
-    assert not torch.equal(changed.inputs, image.inputs)
+    assert not torch.equal(changed.inputs["image"], image.inputs["image"])
 
 
 @pytest.mark.parametrize("knob", [{"word_drop": 0.4}, {"word_ambiguity": 0.4}])
@@ -122,7 +122,7 @@ def test_word_knobs_leave_the_worlds_and_the_pictures(knob):
     plain, changed = made(), made(**knob)
     assert same(parts(plain)[0], parts(changed)[0])
     assert told(changed) == told(plain)
-    assert not torch.equal(parts(changed)[1].inputs, parts(plain)[1].inputs)
+    assert not torch.equal(parts(changed)[1].inputs["text"], parts(plain)[1].inputs["text"])
 
 
 def test_relatedness_leaves_the_pictures():
@@ -133,7 +133,7 @@ def test_more_training_examples_come_behind_and_leave_the_test():
     plain, more = made(), made(train=131)
     assert same(parts(plain, "test")[0], parts(more, "test")[0])
     assert told(plain, "test") == told(more, "test")
-    torch.testing.assert_close(parts(more)[0].inputs[:97], parts(plain)[0].inputs)
+    torch.testing.assert_close(parts(more)[0].inputs["image"][:97], parts(plain)[0].inputs["image"])
     assert told(more)[:97] == told(plain)
 
 
@@ -141,7 +141,7 @@ def test_vocabularies_are_the_words_of_the_training_pairs_that_are_present():
     text = made(train=7, missing=0.9, word_drop=0.5).scenes[1]
     split = text.splits["train"]
     assert 1 < split.present.sum() < 7
-    for vocabulary, ids in ((text.source, split.inputs), (text.target, split.targets)):
+    for vocabulary, ids in ((text.source, split.inputs["text"]), (text.target, split.targets)):
         assert set(ids[split.present].unique().tolist()) - {0, 1, 2} == set(range(4, len(vocabulary)))
 
 

@@ -7,18 +7,27 @@ import torch
 from torch import Tensor
 
 from iamm.dataset.base import Scene, Split
+from iamm.dataset.fields import CLASS, PIXELS, TOKENS
 from iamm.dataset.vocabulary import WordVocabulary
 
 
 def made_pictures(pictures: Tensor, present: Tensor | None = None) -> Scene:
     count = len(pictures)
     here = torch.ones(count, dtype=torch.bool) if present is None else present
-    split = Split(pictures, torch.zeros(count, dtype=torch.int64), here)
-    return Scene("pictured", "image", "classification", {"train": split}, classes=("a", "b"))
+    split = Split({"image": pictures}, torch.zeros(count, dtype=torch.int64), here)
+    return Scene("pictured", "image", "classification", {"train": split}, {"image": PIXELS}, CLASS, classes=("a", "b"))
 
 
 def made_texts(words: int) -> Scene:
-    return Scene("told", "text", "generation", {}, source=WordVocabulary([f"w{n}" for n in range(words)]))
+    return Scene(
+        "told",
+        "text",
+        "generation",
+        {},
+        {"text": TOKENS},
+        TOKENS,
+        source=WordVocabulary([f"w{n}" for n in range(words)]),
+    )
 
 
 @pytest.fixture

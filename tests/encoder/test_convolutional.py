@@ -67,7 +67,7 @@ def test_a_channel_without_contrast_does_not_divide_by_zero(image_scene, noise):
     flat[:, 1] = 51
     encoder = ConvolutionalEncoder(image_scene(flat), 2, channels=[8])
     assert encoder.deviation[1].item() == pytest.approx(1e-3)
-    assert encoder(flat / 255.0, torch.ones(5, dtype=torch.bool)).values.isfinite().all()
+    assert encoder({"image": flat / 255.0}, torch.ones(5, dtype=torch.bool)).values.isfinite().all()
 
 
 def test_set_weights_by_hand(image_scene):
@@ -78,7 +78,7 @@ def test_set_weights_by_hand(image_scene):
     encoder.project.bias.data.zero_()
     encoder.project.weight.data[0, 0, 1, 1] = 1.0
     encoder.project.weight.data[1, 0, 1, 2] = -1.0
-    values, allow = encoder(pictures / 255.0, tensor([True, True]))
+    values, allow = encoder({"image": pictures / 255.0}, tensor([True, True]))
     low, middle, high = -0.4 / 0.4320494, -0.2 / 0.4320494, 0.6 / 0.4320494
     expected = tensor([[[0.0, -middle], [0.0, 0.0]], [[0.0, 0.0], [high, 0.0]]])
     torch.testing.assert_close(values, expected)
@@ -92,7 +92,7 @@ def test_equals_the_naive_loop_with_gradients(image_scene, noise, agree):
     for parameter in encoder.parameters():
         torch.nn.init.normal_(parameter)
     inputs = (noise[:2] / 255.0).double().requires_grad_()
-    found = encoder(inputs, tensor([True, True])).values
+    found = encoder({"image": inputs}, tensor([True, True])).values
     expected = torch.stack([naive_encoder(encoder, picture, groups=2) for picture in inputs])
     assert found.shape == (2, 2 * 3, 5)
     agree(found, expected, [inputs, *encoder.parameters()])
@@ -101,13 +101,13 @@ def test_equals_the_naive_loop_with_gradients(image_scene, noise, agree):
 def test_no_batch_mate_is_seen_in_training_either(image_scene, noise):
     encoder = ConvolutionalEncoder(image_scene(noise), 7).train()
     present = torch.ones(5, dtype=torch.bool)
-    together = encoder(noise / 255.0, present).values
-    torch.testing.assert_close(encoder(noise[2:3] / 255.0, present[:1]).values, together[2:3])
+    together = encoder({"image": noise / 255.0}, present).values
+    torch.testing.assert_close(encoder({"image": noise[2:3] / 255.0}, present[:1]).values, together[2:3])
 
 
 def test_dropout_drops_features(image_scene, noise):
     encoder = ConvolutionalEncoder(image_scene(noise), 7, dropout=0.5)
-    inputs, present = noise / 255.0, torch.ones(5, dtype=torch.bool)
+    inputs, present = {"image": noise / 255.0}, torch.ones(5, dtype=torch.bool)
     kept = encoder.eval()(inputs, present).values
     trained = encoder.train()(inputs, present).values
     torch.testing.assert_close(trained[trained != 0], 2 * kept[trained != 0])

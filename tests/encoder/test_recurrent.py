@@ -46,7 +46,7 @@ def test_by_hand(text_scene):
         parameter.data.zero_()
         if name.startswith("bias_ih"):
             parameter.data[2] = 1.0
-    values, allow = encoder(tensor([[4, 5, 0]]), tensor([True]))
+    values, allow = encoder({"text": tensor([[4, 5, 0]])}, tensor([True]))
     one, two = 0.5 * math.tanh(1), 0.75 * math.tanh(1)
     torch.testing.assert_close(values, tensor([[[one, two], [two, one], [0.0, 0.0]]]))
     assert allow.tolist() == [[True, True, False]]
@@ -56,14 +56,14 @@ def test_by_hand(text_scene):
 def test_equals_the_naive_loop_with_gradients(text_scene, agree, layers):
     torch.manual_seed(0)
     encoder = RecurrentEncoder(text_scene(5), 6, layers=layers, dropout=0.0).double()
-    found = encoder(IDS, HERE).values
+    found = encoder({"text": IDS}, HERE).values
     agree(found, naive_encoder(encoder, IDS), list(encoder.parameters()))
 
 
 def test_the_backward_direction_starts_at_the_texts_own_end(text_scene):
     encoder = RecurrentEncoder(text_scene(5), 6, dropout=0.0)
-    longer = encoder(nn.functional.pad(IDS, (0, 3)), HERE).values
-    torch.testing.assert_close(longer[:, :5], encoder(IDS, HERE).values)
+    longer = encoder({"text": nn.functional.pad(IDS, (0, 3))}, HERE).values
+    torch.testing.assert_close(longer[:, :5], encoder({"text": IDS}, HERE).values)
     assert (longer[:, 5:] == 0).all()
 
 

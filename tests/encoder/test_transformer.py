@@ -68,7 +68,7 @@ def test_by_hand(text_scene):
     second.bias.data = tensor([0.0, 8.0], dtype=torch.float64)
     layer_output = []
     encoder.norm.register_forward_pre_hook(lambda module, inputs: layer_output.append(inputs[0]))
-    values, _ = encoder(tensor([[4, 5]]), tensor([True]))
+    values, _ = encoder({"text": tensor([[4, 5]])}, tensor([True]))
     share = 0.9640275801
     expected = [[2 + share, 1 - share + 8], [math.sin(1) - share, 3 + math.cos(1) + share + 8]]
     places = {"atol": 1e-4, "rtol": 0.0}  # the ε of the norm
@@ -82,7 +82,7 @@ def test_equals_the_naive_loop_with_gradients(text_scene, agree):
     for norm in [module for module in encoder.modules() if isinstance(module, nn.LayerNorm)]:
         nn.init.normal_(norm.weight)
         nn.init.normal_(norm.bias)
-    found = encoder(IDS, HERE).values
+    found = encoder({"text": IDS}, HERE).values
     expected = torch.stack([naive_encoder(encoder, [i for i in row if i], 5) for row in IDS.tolist()])
     assert found.shape == (3, 5, 6)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)  # positions are float32
@@ -99,7 +99,7 @@ def test_each_layers_weights_by_the_naive_loop(text_scene):
     for layer in encoder.layers:
         layer.norms[0].register_forward_hook(lambda module, inputs, output: read.append(output))
     with torch.no_grad():
-        seen = encoder.look(IDS, HERE)
+        seen = encoder.look({"text": IDS}, HERE)
     assert [weights.shape for weights in seen] == [(3, 1, 5, 5)] * 2
     for weights, states in zip(seen, read, strict=True):
         for row, length in enumerate((5, 2, 1)):
@@ -112,7 +112,7 @@ def test_each_layers_weights_by_the_naive_loop(text_scene):
 def test_order_matters(text_scene):
     """Without positions attention would not tell one order from another."""
     encoder = TransformerEncoder(text_scene(5), 6, attention=ScaledDotProductAttention, dropout=0.0)
-    one, other = encoder(tensor([[4, 5, 6], [6, 5, 4]]), tensor([True, True])).values
+    one, other = encoder({"text": tensor([[4, 5, 6], [6, 5, 4]])}, tensor([True, True])).values
     assert (one.flip(0) - other).abs().max() > 1e-2
 
 

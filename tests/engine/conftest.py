@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
+from iamm.dataset.fields import CLASS, PIXELS, TOKENS
 from iamm.dataset.vocabulary import WordVocabulary
 
 CLASSES = ("a", "b", "c")
@@ -25,7 +26,7 @@ def draws(seed: int) -> torch.Generator:
 def picture_split(count: int, seed: int, missing: int = 0) -> Split:
     pixels = torch.randint(0, 256, (count, 1, 5, 7), generator=draws(seed), dtype=torch.uint8)
     classes = torch.randint(0, len(CLASSES), (count,), generator=draws(seed + 1))
-    return Split(pixels, classes, torch.arange(count) >= missing)
+    return Split({"image": pixels}, classes, torch.arange(count) >= missing)
 
 
 def text_split(count: int, seed: int) -> Split:
@@ -37,7 +38,7 @@ def text_split(count: int, seed: int) -> Split:
     places = torch.arange(9)
     body = torch.cat((torch.full((count, 1), 1), ids, torch.zeros(count, 1, dtype=torch.int64)), dim=1)
     targets = body * (places <= middle) + 2 * (places == middle + 1)
-    return Split(inputs, targets, torch.ones(count, dtype=torch.bool))
+    return Split({"text": inputs}, targets, torch.ones(count, dtype=torch.bool))
 
 
 def picture_data(
@@ -45,7 +46,9 @@ def picture_data(
 ) -> Dataset:
     counts = zip(SPLITS, (train, 13, 11), strict=True)
     splits = {split: picture_split(count, seed + 10 * len(split), missing) for split, count in counts}
-    return Dataset(name, (Scene(name, "image", "classification", splits, classes=CLASSES),), batch_size)
+    return Dataset(
+        name, (Scene(name, "image", "classification", splits, {"image": PIXELS}, CLASS, CLASSES),), batch_size
+    )
 
 
 def text_data(
@@ -54,7 +57,7 @@ def text_data(
     splits = {split: text_split(n, seed + 10 * len(split)) for split, n in zip(SPLITS, (train, 13, 11), strict=True)}
     vocabulary = WordVocabulary.learn([" ".join("bcdefgh")])
     assert len(vocabulary) == WORDS
-    scene = Scene(name, "text", "generation", splits, source=vocabulary, target=vocabulary)
+    scene = Scene(name, "text", "generation", splits, {"text": TOKENS}, TOKENS, source=vocabulary, target=vocabulary)
     return Dataset(name, (scene,), batch_size, tokens)
 
 
@@ -93,21 +96,21 @@ class TinyNetwork(nn.Module):
         return []
 
     def losses(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        return {name: functional.cross_entropy(self.parts[name](b.inputs), classes(b)) for name, b in batch.items()}
+        return {name: functional.cross_entropy(self.parts[name](read(b)), classes(b)) for name, b in batch.items()}
 
     def forward(self, batch: Mapping[str, Any]) -> SimpleNamespace:
         self.autocast.append(torch.is_autocast_enabled("cpu"))
-        features = {name: part.inputs for name, part in batch.items()}
+        features = {name: read(part) for name, part in batch.items()}
         return SimpleNamespace(losses=self.losses(batch), scene_weights=None, features=features, representation=[])
 
     def observe(self, batch: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         self.autocast.append(torch.is_autocast_enabled("cpu"))
         noted = {}
         for name, part in batch.items():
-            logits, target = self.parts[name](part.inputs)[part.present], classes(part)[part.present]
+            logits, target = self.parts[name](read(part))[part.present], classes(part)[part.present]
             surprise = functional.cross_entropy(logits.double(), target, reduction="none")
             noted[name] = {"right": (logits.argmax(1) == target).tolist(), "surprise": surprise.tolist()}
-        weights = {name: part.inputs.flatten(1).double().mean(dim=1)[part.present] for name, part in batch.items()}
+        weights = {name: read(part).flatten(1).double().mean(dim=1)[part.present] for name, part in batch.items()}
         return noted, {
             name: torch.stack([w * (i + 1) for i in range(len(self.names))], 1) for name, w in weights.items()
         }
@@ -121,8 +124,13 @@ class TinyNetwork(nn.Module):
         return measures, {name: found["accuracy"] for name, found in measures.items()}
 
 
+def read(batch: Any) -> Tensor:
+    (values,) = batch.inputs.values()
+    return values
+
+
 def classes(batch: Any) -> Tensor:
-    return batch.targets if batch.targets.dim() == 1 else batch.inputs[:, 0] % len(CLASSES)
+    return batch.targets if batch.targets.dim() == 1 else batch.inputs["text"][:, 0] % len(CLASSES)
 
 
 class Slopes(nn.Module):

@@ -22,7 +22,7 @@ def model(network):
 def test_measures_by_hand(model, datasets):
     found = evaluate(model, datasets, "test", CPU)
     part = datasets[0].scenes[0].splits["test"]
-    logits = model.parts["pictures"].layer(part.inputs.flatten(1) / 255.0)[3:]  # the first three are missing
+    logits = model.parts["pictures"].layer(part.inputs["image"].flatten(1) / 255.0)[3:]  # the first three are missing
     assert found.measures["pictures"]["accuracy"] == (logits.argmax(1) == part.targets[3:]).double().mean()
     expected = functional.cross_entropy(logits.double(), part.targets[3:]).item()
     assert found.measures["pictures"]["loss"] == pytest.approx(expected, rel=1e-6)
@@ -32,7 +32,7 @@ def test_measures_by_hand(model, datasets):
         "pictures": 8,
         "texts": 11,
     }
-    brightness = (part.inputs[3:].double() / 255).mean().item()
+    brightness = (part.inputs["image"][3:].double() / 255).mean().item()
     assert found.scene_weights["pictures"] == pytest.approx({"pictures": brightness, "texts": 2 * brightness}, rel=1e-6)
 
 

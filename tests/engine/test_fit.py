@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from iamm.dataset.base import SceneBatch
+from iamm.dataset.fields import TOKENS
 from iamm.engine.checkpoint import load_model
-from iamm.engine.collate import trimmed
 from iamm.engine.fit import fit
 from iamm.engine.keeper import FileKeeper, Keeper
 from iamm.engine.plan import Plan
@@ -66,9 +66,11 @@ def bare_loop(model, datasets, optimizer, rate: float) -> list[dict[str, float]]
                 left[place] = [order[i : i + data.batch_size] for i in range(0, len(order), data.batch_size)]
                 visits[place] += 1
             rows = left[place].pop(0)
-            inputs, targets, present = (part[rows] for part in data.scenes[0].splits["train"])
-            inputs = inputs.float() / 255.0 if inputs.dim() == 4 else trimmed(inputs)
-            each |= model.losses({data.name: SceneBatch(inputs, trimmed(targets), present)})
+            (scene,) = data.scenes
+            inputs, targets, present = (part[rows] for part in scene.splits["train"])
+            inputs = inputs.float() / 255.0 if inputs.dim() == 4 else TOKENS.batched(inputs)
+            targets = scene.target_field.batched(targets)
+            each |= model.losses({data.name: SceneBatch({scene.kind: inputs}, targets, present)})
         optimizer.param_groups[0]["lr"] = rate * (1 - step / (6 * EPOCHS))
         optimizer.zero_grad()
         (0.7 * each["pictures"] + 0.2 * each["texts"]).backward()
@@ -209,7 +211,7 @@ def batches(data, count):
     for number in range(count):
         rows = order[number * data.batch_size : (number + 1) * data.batch_size]
         inputs, targets, present = (part[rows] for part in parts)
-        yield SceneBatch(inputs.float() / 255.0, targets, present)
+        yield SceneBatch({"image": inputs.float() / 255.0}, targets, present)
 
 
 @pytest.fixture
@@ -373,17 +375,17 @@ def test_augmentation_is_told_seed_and_pass(network, pictures, texts):
     """The pass of each data set, not the epoch: 23 texts begin their second pass in the sixth step of the epoch."""
     asked = []
 
-    def note(kind, inputs, rows, *, seed, epoch, **extra):
-        asked.append((kind, seed, epoch, sorted(extra)))
+    def note(kind, inputs, rows, *, seed, epoch, vocabulary):
+        asked.append((kind, seed, epoch, vocabulary))
         return inputs
 
     augment = {kind: partial(note, kind) for kind in ("image", "text")}
+    augment["image"].field, augment["text"].field = "pixels", "tokens"
     model = network(NAMES)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     trained(model, optimizer, [pictures(), texts()], plan=Plan(1), augment=augment)
-    assert [entry for entry in asked if entry[0] == "image"] == [("image", SEED, 0, [])] * 6
-    words = ["vocabulary"]
-    assert asked[1::2] == [("text", SEED, 0, words)] * 5 + [("text", SEED, 1, words)]
+    assert [entry for entry in asked if entry[0] == "image"] == [("image", SEED, 0, None)] * 6
+    assert asked[1::2] == [("text", SEED, 0, 11)] * 5 + [("text", SEED, 1, 11)]
 
 
 @pytest.mark.parametrize("rate", [math.inf, 1e38])

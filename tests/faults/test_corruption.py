@@ -19,6 +19,8 @@ from iamm.errors import BadDataError
 from iamm.record import checksummed as seal
 from iamm.record.run_folder import RunFolder, read_result
 
+pytestmark = pytest.mark.long
+
 FILES = ("last.pt", "previous.pt", "best.pt", "records.jsonl", "status.json", "result.json")
 
 

@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 EXPERIMENTS = (
     *("interest guidance", "unpaired", "surgery", "gradient norm", "random"),
     *("growing", "nash", "augmented", "validation", "reviews"),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from iamm.dataset.base import Scene, SceneBatch, Split
+from iamm.dataset.fields import TOKENS
 from iamm.dataset.vocabulary import WordVocabulary
 from iamm.encoder.base import Features
 from iamm.head.text import TextHead
@@ -20,9 +21,9 @@ def made_scene(task: str, targets: Tensor | None = None, present: Tensor | None 
     count = 1 if targets is None else len(targets)
     targets = torch.tensor([[1, 4, 5, 6, 7, 8, 9, 10, 2]]) if targets is None else targets
     here = torch.ones(count, dtype=torch.bool) if present is None else present
-    split = Split(torch.zeros(count, 1), targets, here)
+    split = Split({}, targets, here)
     vocabulary = WordVocabulary(WORDS)
-    return Scene("s", "text", task, {"train": split}, classes=("red", "green", "blue"), target=vocabulary)
+    return Scene("s", "text", task, {"train": split}, {}, TOKENS, classes=("red", "green", "blue"), target=vocabulary)
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def batch():
 
     def make(targets: Tensor, present: Tensor | None = None) -> SceneBatch:
         here = torch.ones(len(targets), dtype=torch.bool) if present is None else present
-        return SceneBatch(torch.zeros(len(targets), 1), targets, here)
+        return SceneBatch({}, targets, here)
 
     return make
 

@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import Tensor, nn, tensor
 
+from iamm.config.check.rules import rule_for
 from iamm.dataset.base import SceneBatch
 from iamm.dataset.vocabulary import BOS, EOS, PAD, UNKNOWN
 from iamm.encoder.base import Features
@@ -77,7 +78,7 @@ def features() -> Features:
 
 @pytest.fixture
 def batch(case) -> SceneBatch:
-    return SceneBatch(torch.zeros(4, 1), CLASSES if case[0] in CLASSIFY else TEXTS, HERE)
+    return SceneBatch({}, CLASSES if case[0] in CLASSIFY else TEXTS, HERE)
 
 
 def gradients(head: Head, loss: Tensor) -> list[Tensor]:
@@ -85,7 +86,7 @@ def gradients(head: Head, loss: Tensor) -> list[Tensor]:
 
 
 def some(features: Features, batch: SceneBatch, rows: list[int]) -> tuple[Features, SceneBatch]:
-    return Features(*(part[rows] for part in features)), SceneBatch(*(part[rows] for part in batch))
+    return Features(*(part[rows] for part in features)), batch.rows(torch.tensor(rows))
 
 
 def test_what_an_absent_row_holds_changes_nothing(head, features, batch):
@@ -120,10 +121,17 @@ def test_batch_mates_are_invisible(head, features, batch):
     assert head.loss(features, batch).item() == pytest.approx(mean)
 
 
+def test_what_validation_can_select_by_is_what_the_head_measures(head, case):
+    rule = rule_for("head", case[0], "quality")
+    assert set(rule.choices) == {measure.name for measure in head.measures}
+    assert head.selects == head.measures[0]
+
+
 def test_measures_hold_the_quality_and_the_loss(head, features, batch):
     noted = head.observe(features, batch)
     found = head.measure([noted, noted])
-    assert 0 <= found[head.quality] <= 1
+    assert list(found) == [measure.name for measure in head.measures]
+    assert 0 <= head.selects.quality(found[head.selects.name]) <= 1
     assert found["loss"] == pytest.approx(sum(noted["surprise"]) / len(noted["surprise"]))
     assert all(isinstance(value, float) for value in found.values())
 

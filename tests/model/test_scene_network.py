@@ -5,9 +5,11 @@ import torch
 from torch import nn, tensor
 
 from iamm.dataset.base import Scene, SceneBatch
+from iamm.dataset.fields import CLASS, Field
 from iamm.encoder.base import Encoder, Features
 from iamm.fusion.base import Fused, Fusion
 from iamm.head.base import Head, Look
+from iamm.measure import LOSS, Measure
 from iamm.model.scene_network import SceneNetwork, present_mean
 
 NAMES = ("left", "right")
@@ -17,10 +19,11 @@ class Doubling(Encoder):
     """x → 2x, a place of its own for each number."""
 
     def forward(self, inputs, present):
-        return Features(2 * inputs.unsqueeze(-1), present[:, None].expand(inputs.shape))
+        numbers = inputs["number"]
+        return Features(2 * numbers.unsqueeze(-1), present[:, None].expand(numbers.shape))
 
     def look(self, inputs, present):
-        return [inputs[:, None, None] * present[:, None, None, None]]
+        return [inputs["number"][:, None, None] * present[:, None, None, None]]
 
 
 class Adding(Fusion):
@@ -45,7 +48,7 @@ class Adding(Fusion):
 class Summing(Head):
     """Loss: the sum of the features of present rows. Quality: the number of present rows, tenth by tenth."""
 
-    quality = "share"
+    measures = (Measure("share"), LOSS)
 
     def loss(self, features, batch):
         return features.values[batch.present].sum()
@@ -67,7 +70,7 @@ class Silent(Summing):
 
 
 def scene(name: str, task: str = "sum", kind: str = "number") -> Scene:
-    return Scene(name, kind, task, {})
+    return Scene(name, kind, task, {}, {kind: Field("numbers")}, CLASS)
 
 
 @pytest.fixture
@@ -82,8 +85,8 @@ def network() -> SceneNetwork:
 def batch() -> dict[str, SceneBatch]:
     none = torch.zeros(2, dtype=torch.int64)
     return {
-        "left": SceneBatch(tensor([[1.0], [3.0]]), none, tensor([True, True])),
-        "right": SceneBatch(tensor([[10.0], [20.0]]), none, tensor([True, False])),
+        "left": SceneBatch({"number": tensor([[1.0], [3.0]])}, none, tensor([True, True])),
+        "right": SceneBatch({"number": tensor([[10.0], [20.0]])}, none, tensor([True, False])),
     }
 
 

@@ -9,15 +9,15 @@ from iamm.table.write.axis import Axis, round_step, value_axis
 
 def test_where_values_lie():
     """A quarter of the way from 10 to 50 is 110 of 100 to 140; downwards 50 of 60 to 20."""
-    assert [Axis(10, 50, 100, 140).at(value) for value in (10, 20, 50, 20.04)] == ["100", "110", "140", "110"]
-    assert [Axis(10, 50, 60, 20).at(value) for value in (10, 20, 50)] == ["60", "50", "20"]
+    assert [Axis(10, 50, 100, 140).position(value) for value in (10, 20, 50, 20.04)] == ["100", "110", "140", "110"]
+    assert [Axis(10, 50, 60, 20).position(value) for value in (10, 20, 50)] == ["60", "50", "20"]
 
 
 def test_where_values_lie_by_their_ratios():
     """From 1 to 100, 10 is half of the way."""
     axis = Axis(1, 100, 0, 40, logarithmic=True)
-    assert [axis.at(value) for value in (1, 10, 100)] == ["0", "20", "40"]
-    assert axis.at(2) == "6"  # 40 · 0.30103 / 2
+    assert [axis.position(value) for value in (1, 10, 100)] == ["0", "20", "40"]
+    assert axis.position(2) == "6"  # 40 · 0.30103 / 2
 
 
 @pytest.mark.parametrize(

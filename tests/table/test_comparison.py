@@ -241,7 +241,7 @@ def test_the_layout_draws_each_columns_curves(make_plan, column, validation, tra
     scenes, measures = ("a", "ab", "a/b", "xa"), ("accuracy", "f1", "loss", "perplexity")
     tags = [f"val/{measure}/{scene}" for scene in scenes for measure in measures]
     tags += ["val/quality", "val/scene_weight/a/a", *(f"train/loss/{scene}" for scene in scenes), "train/weight/a"]
-    [category] = layout(make_plan(columns=(Column("its label", *column, "both"),)))["category"]
+    [category] = layout(make_plan(columns=(Column("its label", *column, "both"),)), ("loss", "perplexity"))["category"]
     assert category["title"] == "its label"
     drawn = {
         chart["title"]: sorted(tag for tag in tags if re.match(chart["multiline"]["tag"][0], tag))

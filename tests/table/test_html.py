@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from jinja2 import UndefinedError
 
 from iamm.errors import BadDataError
 from iamm.record.checksummed import unsealed, write_sealed
@@ -12,8 +13,7 @@ from iamm.record.run_folder import write_json
 from iamm.table.aggregate import build_table
 from iamm.table.plan import Claims, Column
 from iamm.table.write import html_examples
-from iamm.table.write.html import html_report
-from iamm.table.write.page import escaped, prose
+from iamm.table.write.html import html_report, templates
 
 VOID = {"meta", "br", "img", "hr", "input", "link"}
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(90))
@@ -440,12 +440,20 @@ def test_several_settings_are_named(report):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
-    [("a `b<c` d", "a <code>b&lt;c</code> d"), (" one ` only ", "one ` only"), ('"&"', "&quot;&amp;&quot;")],
+    ("text", "markup"),
+    [("a `b<c` d", "a <code>b&lt;c</code> d"), (" one ` only ", "one ` only"), ('"&"', "&#34;&amp;&#34;")],
 )
-def test_prose(text, said):
-    assert prose(text) == said
+def test_prose(text, markup):
+    assert templates().get_template("parts.html.j2").module.prose(text) == markup
 
 
-def test_escaped():
-    assert escaped("<a href='x'>&\"") == "&lt;a href=&#x27;x&#x27;&gt;&amp;&quot;"
+def test_no_template_turns_escaping_off():
+    loader = templates().loader
+    texts = {name: loader.get_source(templates(), name)[0] for name in loader.list_templates()}
+    assert "report.html.j2" in texts
+    assert [name for name, text in texts.items() if re.search(r"\|\s*safe\b|autoescape", text)] == []
+
+
+def test_a_name_that_a_template_does_not_have_is_an_error():
+    with pytest.raises(UndefinedError, match="'costs' is undefined"):
+        templates().get_template("costs.html.j2").render()

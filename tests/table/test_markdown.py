@@ -131,6 +131,31 @@ def test_lower_losses_are_better(make_table):
     assert "loss: loss of a (lower is better)" in text
 
 
+def test_a_declared_measure_keeps_its_scale_and_direction(make_table):
+    """A calibration error of 0.07 is 0.07, and better than 0.12; a likelihood is better the higher it is."""
+
+    def outcome(run):
+        error = {"ours": (0.06, 0.07, 0.08), "rival": (0.11, 0.12, 0.135)}[run.row][run.seed]
+        return {"a": {"calibration": error, "likelihood": -error, "accuracy": 0.5}}
+
+    declared = {
+        "calibration": {"scale": "raw", "lower_is_better": True},
+        "likelihood": {"scale": "raw", "lower_is_better": False},
+        "accuracy": {"scale": "percent", "lower_is_better": False},
+    }
+    columns = tuple(Column(name, name, "a", "both") for name in declared)
+    claims = Claims("a book", {"ours": {"calibration": 0.05}, "rival": {"calibration": 0.15}})
+    table = make_table(outcome, lambda run: {"measures": {"a": declared}}, columns=columns, claims=claims)
+    text = markdown(table, "..")
+    assert cells_of(text)["ours"][0] == "0.0700 ± 0.0100 [0.0452, 0.0948] n=3"
+    assert cells_of(text)["rival"][1] == "worse"
+    assert cells_of(text)["rival"][4] == "worse"
+    assert cells_of(text, "## Claimed")["calibration"] == ["ours > rival", "ours > rival", "yes"]
+    assert "calibration: calibration of a (lower is better)" in text
+    assert "likelihood: likelihood of a (higher is better)" in text
+    assert "accuracy: accuracy of a (percent points)" in text
+
+
 def test_without_claims(make_table):
     text = markdown(make_table(claims=None), "..")
     assert "laimed" not in text

@@ -9,7 +9,8 @@ import pytest
 from iamm.table.statistics import estimate
 from iamm.table.table import Cell
 from iamm.table.write.axis import Axis
-from iamm.table.write.svg import Line, curve_chart, interval
+from iamm.table.write.html import templates
+from iamm.table.write.svg import Line, curve_chart
 
 SEEDS = {"seed 0": [(10, 20.0), (20, 40.0)], "seed 1": [(10, 40.0), (20, 60.0)]}
 BAND = [(10, 30.0, 20.0, 40.0), (20, 50.0, 40.0, 60.0)]
@@ -18,7 +19,12 @@ CORNERS = [(20, 0.0), (20, 100.0)]
 
 
 def draw(*lines, points=CORNERS, **more):
-    return ElementTree.fromstring(curve_chart(lines, points, "<all>", "step", "share & more", size=(256, 260), **more))
+    chart = curve_chart(lines, points, "<all>", "share & more", size=(256, 260), **more)
+    return ElementTree.fromstring(macro("curves")(chart))
+
+
+def macro(name):
+    return getattr(templates().get_template("drawing.html.j2").module, name)
 
 
 def paths(drawing, kind):
@@ -70,7 +76,7 @@ def test_one_seed_has_no_band_and_an_unfinished_one_no_mean():
 
 def test_ticks_and_labels():
     texts = [part.text for part in draw(Line("ours", 0, SEEDS, frozenset(SEEDS), BAND)).iter("text")]
-    assert texts == ["0", "50", "100", "0", "10", "20", "step", "share & more"]
+    assert texts == ["0", "50", "100", "0", "10", "20", "training step", "share & more"]
     line = Line("ours", 0, SEEDS, frozenset(SEEDS), BAND)
     logarithmic = draw(line, points=[(20, 1.0), (20, 100.0)], ratios=True)
     assert "share & more, logarithmic" in [part.text for part in logarithmic.iter("text")]
@@ -86,7 +92,7 @@ AXIS = Axis(0, 100, 0, 100)
 
 def test_places_of_an_interval():
     """58, 60, 62: mean 60, deviation 2, and half of the interval is t(0.975, 2) · 2 / √3 = 4.3027 · 1.1547 = 4.968."""
-    drawing = ElementTree.fromstring(interval(cell([58.0, 60.0, 62.0], 71.5), AXIS, 50.0))
+    drawing = ElementTree.fromstring(macro("interval")(cell([58.0, 60.0, 62.0], 71.5), AXIS, 50.0))
     assert paths(drawing, "interval") == ["M55 5H65"]
     assert paths(drawing, "reference") == ["M50 0V15"]
     assert paths(drawing, "claim")[0].startswith("M71.5 1l")
@@ -99,7 +105,7 @@ def test_places_of_an_interval():
     ("values", "dots"), [([], []), ([40.0], ["40", "40"]), ([math.nan], []), ([math.inf, 40.0], ["40"])]
 )
 def test_what_cannot_be_drawn_is_left_out(values, dots):
-    text = interval(cell(values), AXIS, None)
+    text = macro("interval")(cell(values), AXIS, None)
     drawing = ElementTree.fromstring(text)
     assert [dot.get("cx") for dot in drawing.iter("circle")] == dots
     assert paths(drawing, "interval") == paths(drawing, "claim") == paths(drawing, "reference") == []

@@ -81,6 +81,8 @@ RULES: Mapping[str, Rule] = {
     "beams": LAYERS,
     "length_penalty": NOT_NEGATIVE,
     "head.max_length": COUNT_OR_NULL,
+    "head.quality": OneOf(("bleu", "loss", "perplexity")),
+    "head.classifier.quality": OneOf(("accuracy", "precision", "recall", "f1", "loss")),
     # optimizer and schedule
     "lr": POSITIVE,
     "weight_decay": NOT_NEGATIVE,

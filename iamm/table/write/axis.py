@@ -16,8 +16,8 @@ class Axis(NamedTuple):
     end: float
     logarithmic: bool = False
 
-    def at(self, value: float) -> str:
-        """Where a value lies, to a tenth."""
+    def position(self, value: float) -> str:
+        """Return where a value lies, to a tenth."""
         if self.logarithmic:
             share = math.log(value / self.low) / math.log(self.high / self.low)
         else:
@@ -25,7 +25,7 @@ class Axis(NamedTuple):
         return f"{self.start + share * (self.end - self.start):.1f}".removesuffix(".0")
 
     def ticks(self, most: int) -> dict[float, str]:
-        """Round values inside, as they are written: 1, 2 or 5 times a power of ten apart; or such values themselves."""
+        """Return round values inside and their text: 1, 2 or 5 times a power of ten apart, or such values."""
         if self.logarithmic:
             return {value: f"{value:,g}" for value in self.powers(most)}
         step = round_step((self.high - self.low) / most)
@@ -34,7 +34,7 @@ class Axis(NamedTuple):
         return {place * step: f"{place * step:,.{decimals}f}" for place in places}
 
     def powers(self, most: int) -> list[float]:
-        """The digits times powers of ten that lie inside; fewer digits where there would be too many."""
+        """Return digits times powers of ten that lie inside; fewer digits where there would be too many."""
         exponents = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         for digits in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1,)):
             values = [float(f"{digit}e{exponent}") for exponent in exponents for digit in digits]
@@ -45,15 +45,15 @@ class Axis(NamedTuple):
 
 
 def round_step(least: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is no less."""
+    """Return the smallest of 1, 2, 5 times a power of ten that is no less."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
 
 
 def value_axis(values: Iterable[float], start: float, end: float, *, ratios: bool = False) -> Axis:
-    """An axis around all values with some room; logarithmic where they are `ratios` that span a factor above 5."""
-    found = list(values)
-    low, high = min(found), max(found)
+    """Return an axis with some room around all values; logarithmic for `ratios` that span a factor above 5."""
+    every = list(values)
+    low, high = min(every), max(every)
     if ratios and low > 0 and high / low > 5:
         return Axis(low / 1.1, high * 1.1, start, end, logarithmic=True)
     room = 0.04 * (high - low) or 0.5 * abs(high) or 1.0

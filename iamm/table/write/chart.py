@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 INK, SOFT, DOTS, CLAIM = "#1c1e21", "#6b727a", "#c4500a", "#b0307a"
 HOLLOW: dict[str, Any] = {"marker": "D", "color": CLAIM, "markerfacecolor": "none", "markersize": 5.5}
 VERDICTS = {"better": ("▲ better", "#0b5cad"), "worse": ("▼ worse", "#a83c00"), "tie": ("= tie", SOFT)}
-"""What is written, and its colour; the others are written as they are."""
+"""Text and colour of a verdict; all others are written as they are."""
 
 
 def draw_chart(table: Table, path: Path) -> None:
@@ -56,7 +56,7 @@ def chart(table: Table) -> Figure:
 
 
 def draw_panel(panel: Axes, table: Table, column: Column) -> None:
-    """One column; the first row's mean goes down through it as a line."""
+    """Draw one column, with a vertical line at the first row's mean."""
     first = table.rows[0].cells[column.label].estimate
     if first and math.isfinite(first.mean):
         panel.axvline(first.mean, color=SOFT, linewidth=0.8, linestyle=":")
@@ -79,29 +79,33 @@ def draw_panel(panel: Axes, table: Table, column: Column) -> None:
 
 
 def draw_cells(panel: Axes, cells: Sequence[Cell]) -> None:
-    """Marks of one kind in one go, which is much faster than cell by cell."""
-    found = [(place, cell.estimate) for place, cell in enumerate(cells) if cell.estimate]
-    spans = [(place, each.low, each.high) for place, each in found if each.low is not None and each.high is not None]
+    """Draw all marks of one kind together, which is much faster than cell by cell."""
+    estimates = [(place, cell.estimate) for place, cell in enumerate(cells) if cell.estimate]
+    spans = [
+        (place, each.low, each.high) for place, each in estimates if each.low is not None and each.high is not None
+    ]
     seeds = [(value, place + 0.24) for place, cell in enumerate(cells) for value in cell.values.values()]
     claims = [(cell.claim, place) for place, cell in enumerate(cells) if cell.claim is not None]
     places, lows, highs = columns(spans, 3)
     panel.hlines(places, lows, highs, color=INK, linewidth=[1.2 if place else 2.4 for place in places])
     panel.plot(*columns(seeds, 2), ".", color=DOTS, markersize=3.5)
-    panel.plot(*columns([(each.mean, place) for place, each in found], 2), "o", color=INK, markersize=4.5)
-    panel.plot(*columns([(each.mean, place) for place, each in found if place == 0], 2), "s", color=INK, markersize=6)
+    panel.plot(*columns([(each.mean, place) for place, each in estimates], 2), "o", color=INK, markersize=4.5)
+    panel.plot(
+        *columns([(each.mean, place) for place, each in estimates if place == 0], 2), "s", color=INK, markersize=6
+    )
     panel.plot(*columns(claims, 2), **HOLLOW, linestyle="none")
 
 
 def columns(rows: Sequence[Sequence[float]], count: int) -> list[list[float]]:
-    """Rows of so many values, turned; also where there are none."""
+    """Transpose rows of `count` values, also where there are none."""
     return [[row[number] for row in rows] for number in range(count)]
 
 
 def write_verdict(panel: Axes, place: int, table: Table, row: Row, column: Column) -> None:
-    """On the right of the panel, with the seeds that are lacking; or why there is no mark."""
+    """Write the verdict on the right of the panel, with the missing seeds; or why there is no mark."""
     cell = row.cells[column.label]
-    said = verdict(table, row, column)
-    text, color = VERDICTS.get(said, (said, SOFT))
+    word = verdict(table, row, column)
+    text, color = VERDICTS.get(word, (word, SOFT))
     marked = cell.estimate is not None and math.isfinite(cell.estimate.mean)
     lines = [text, gaps(cell)] if marked else ["nan" if cell.estimate else empty(cell)]
     beside = "\n".join(line for line in lines if line)
@@ -109,13 +113,13 @@ def write_verdict(panel: Axes, place: int, table: Table, row: Row, column: Colum
 
 
 def label_rows(panel: Axes, rows: Sequence[Row]) -> None:
-    """The first one, which the others are compared with, in bold."""
+    """Label the rows; the first one, with which the others are compared, in bold."""
     panel.set_yticks(range(len(rows)), [row.label for row in rows], fontsize=9, color=INK)
     panel.get_yticklabels()[0].set_fontweight("bold")
 
 
 def legend(place: str | None) -> list[Line2D]:
-    """What the marks are."""
+    """Return a sample of each mark with its meaning."""
     from matplotlib.lines import Line2D
 
     marks = [

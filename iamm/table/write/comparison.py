@@ -12,13 +12,14 @@ import re
 import shlex
 import shutil
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from iamm.files import shortened
+from iamm.measure import measures_of
 from iamm.record.recorder import measure_values, tag
-from iamm.table.plan import RAW, Column, Plan
+from iamm.table.plan import Column, Plan
 from iamm.table.table import Run, Table
 
 EVENTS = "events.out.tfevents."
@@ -53,7 +54,7 @@ def compare_in_tensorboard(table: Table, folder: Path, output_dir: Path) -> str:
         for name, run in runs.items():
             link_events(output_dir.resolve() / run.planned.folder, folder / name)
         sessions = {folder / name / FIRST: session(own) for name, own in chosen.items()}
-        write_events(sessions, columns, layout(table.plan))
+        write_events(sessions, columns, layout(table.plan, raw_measures(runs.values())))
     except OSError as error:
         return (
             f"A comparison in TensorBoard needs a folder that takes symbolic links. Found {folder}: {error.strerror}."
@@ -136,20 +137,28 @@ def domain(values: list[Any]) -> Json:
     return {"type": "DATA_TYPE_FLOAT64"}
 
 
-def layout(plan: Plan) -> Json:
+def raw_measures(runs: Iterable[Run]) -> list[str]:
+    """Names of the measures that are no shares, in any of the runs."""
+    results = [run.result for run in runs if run.result is not None]
+    found = (measure for result in results for scene in measures_of(result).values() for measure in scene.values())
+    return sorted({measure.name for measure in found if measure.scale == "raw"})
+
+
+def layout(plan: Plan, raw: Sequence[str]) -> Json:
     """Of the custom scalars: for each column all runs' curves on validation, and of the loss they were trained with."""
 
     def charts(column: Column) -> list[Json]:
-        patterns = {"validation": validation(column), "training loss": training(column)}
+        patterns = {"validation": validation(column, raw), "training loss": training(column)}
         return [{"title": title, "multiline": {"tag": [pattern]}} for title, pattern in patterns.items()]
 
     return {"category": [{"title": column.label, "chart": charts(column)} for column in plan.columns]}
 
 
-def validation(column: Column) -> str:
+def validation(column: Column, raw: Sequence[str]) -> str:
     """Pattern of the tags. One scene's quality has no tag: the scene's measures that are shares stand for it."""
     if column.scene is not None and column.measure == "quality":
-        return f"val/(?!{'|'.join(RAW)})[^/]+/{re.escape(column.scene)}$"
+        others = "".join(f"(?!{re.escape(name)}/)" for name in raw)
+        return f"val/{others}[^/]+/{re.escape(column.scene)}$"
     return re.escape(tag("val", *place(column))) + "$"
 
 

@@ -16,7 +16,7 @@ from iamm.table.table import Cost, Row, Run, Table
 
 
 def csv_text(table: Table, *, costs: bool = True) -> str:
-    """Long format: a line for each planned run, of every learning rate, and each column measured in its setting.
+    """Write the long format: a line for each planned run and each column measured in its setting.
 
     `chosen` is true where the learning rate is the one that validation chose. Without a value the field is empty.
 
@@ -37,7 +37,7 @@ def csv_text(table: Table, *, costs: bool = True) -> str:
 
 
 def field(value: Any) -> Any:
-    """As both pandas and R read it: true and false, NaN and Inf, nothing for None."""
+    """Write a value so that both pandas and R read it: true and false, NaN and Inf, nothing for None."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and not math.isfinite(value):
@@ -46,14 +46,14 @@ def field(value: Any) -> Any:
 
 
 def json_text(table: Table, *, costs: bool = True) -> str:
-    """The plan, the rows with cells and costs, every run, claimed orders and notices; null for what is no number.
+    """Write the plan, the rows with cells and costs, every run, claimed orders and notices; null where not finite.
 
     Args:
         table: to be written.
         costs: False leaves out time and memory.
     """
     plan = asdict(table.plan)
-    del plan["runs"]  # they stand below, with what became of them
+    del plan["runs"]  # they stand below, with their states
     if not costs:
         del plan["seconds"]
     rows = [
@@ -75,7 +75,7 @@ def json_text(table: Table, *, costs: bool = True) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The same in dicts and lists, with the names of fields as keys."""
+    """Convert to dicts and lists, with the names of fields as keys."""
     if is_dataclass(value):
         return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
@@ -88,14 +88,14 @@ def plain(value: Any) -> Any:
 
 
 def cost_entry(cost: Cost, costs: bool) -> dict[str, Any]:
-    """A cost with its runs by their folders."""
+    """Return a cost that names its runs by their folders."""
     kept = {name: getattr(cost, name) for name in ("rate", "validation", "parameters", "within")}
     spent = {"seconds": cost.seconds, "memory": cost.memory} if costs else {}
     return kept | spent | {"runs": [run.planned.folder for run in cost.runs]}
 
 
 def run_entries(table: Table, costs: bool) -> Iterator[dict[str, Any]]:
-    """Every planned run, row by row, with its value in each column of its setting; its result is left out."""
+    """Yield every planned run, row by row, with its value in each column of its setting but without its result."""
     for row in table.rows:
         for run in table.runs:
             if run.planned.row == row.label:
@@ -123,7 +123,7 @@ def run_entry(table: Table, row: Row, run: Run, costs: bool) -> dict[str, Any]:
 
 
 def run_value(column: Column, row: Row, run: Run, chosen: bool) -> float | None:
-    """What stands in the table or, of a learning rate that was not chosen, would.
+    """Return the value in the table or, of a learning rate that was not chosen, the one that would stand there.
 
     A difference to another row's run is known only for the chosen rates of both.
     """

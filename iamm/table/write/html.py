@@ -1,21 +1,26 @@
-"""A comparison table as one HTML file that opens from disk: nothing is fetched, nothing is run."""
+"""A comparison table as one HTML file that opens from disk: it fetches nothing and runs nothing."""
 
 from __future__ import annotations
 
+import math
+import re
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from iamm.table.table import Table
-from iamm.table.write.html_curves import curves
-from iamm.table.write.html_examples import examples, pictures
-from iamm.table.write.html_origin import configurations, provenance, runs
-from iamm.table.write.html_results import costs_table, differences, orders, results
-from iamm.table.write.page import Section, block, bullets, details, escaped, page, prose
-from iamm.table.write.page import terms as pairs
-from iamm.table.write.wording import terms
+from iamm.table.write import wording
+from iamm.table.write.html_curves import curve_figures
+from iamm.table.write.html_examples import picture_albums, sentences
+from iamm.table.write.html_origin import checksums, configurations, origins
+from iamm.table.write.html_results import column_axis, places
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = True) -> str:
-    """The whole report: figures, curves, what was written and looked at, and where all of it comes from.
+    """Render the report: figures, curves, written sentences, attention maps, and the origin of all of it.
 
     Args:
         table: to be shown.
@@ -26,35 +31,53 @@ def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = Tru
     Raises:
         BadDataError: records that cannot be read.
     """
-    sections = [
-        Section("results", "Results", results(table, links)),
-        Section("orders", "Claimed orders", orders(table)),
-        Section("differences", "Differences to the first row", folded("All differences", differences(table), table)),
-        Section(
-            "costs",
-            "Parameters and costs" if costs else "Parameters",
-            folded("All rows", costs_table(table, costs), table),
-        ),
-        Section("curves", "Curves", curves(table, output_dir)),
-        Section("examples", "Written sentences", examples(table, output_dir)),
-        Section("pictures", "Attention", pictures(table, output_dir, links)),
-        Section("configurations", "Configurations", configurations(table)),
-        Section("runs", "Learning rates and runs", folded("All runs", runs(table, links), table)),
-        Section("provenance", "Provenance", provenance(table)),
-    ]
-    return page(table.plan.title, opening(table), sections)
-
-
-def opening(table: Table) -> str:
-    """What the table is about, how it was made, and what a reader must know first."""
-    said = pairs((escaped(name), prose(text)) for name, text in terms(table))
-    notices = bullets(map(prose, table.notices))
-    return f"<p>{prose(table.plan.about)}</p>{said}" + block(
-        "notices", f"<p><strong>Notices</strong></p>{notices}" * bool(notices)
+    return (
+        templates()
+        .get_template("report.html.j2")
+        .render(
+            table=table,
+            links=links,
+            costs=costs,
+            places=[(label, row.costs[setting]) for row, setting, label in places(table)],
+            axes={column.label: column_axis(table, column) for column in table.plan.columns},
+            curves=curve_figures(table, output_dir),
+            examples=sentences(table, output_dir),
+            albums=picture_albums(table, output_dir),
+            configurations=configurations(table),
+            origins=origins(table),
+            checksums=checksums(table),
+        )
     )
 
 
-def folded(name: str, body: str, table: Table) -> str:
-    """A part that is long in a table of many rows, and then closed at first."""
-    many = len(table.rows) * len(table.plan.settings) > 12
-    return details(name, body) if body and many else body
+@cache
+def templates() -> Environment:
+    """Prepare the templates, which escape all values and can call the functions that word figures."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("iamm.table.write"),
+        extensions=["jinja2.ext.do"],
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    made.filters["code_parts"] = code_parts
+    made.tests["finite"] = math.isfinite
+    made.globals.update(
+        {
+            word.__name__: word
+            for word in (
+                *(wording.bounds, wording.claimed, wording.count, wording.digits, wording.empty, wording.gaps),
+                *(wording.number, wording.probability, wording.run_groups, wording.terms, wording.verdict),
+            )
+        }
+    )
+    return made
+
+
+def code_parts(text: str) -> list[str]:
+    """Split a text at its code in backticks: every second part is code."""
+    return re.split(r"`([^`]+)`", text.strip())

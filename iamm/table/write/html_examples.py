@@ -1,4 +1,4 @@
-"""What runs wrote and what they looked at, in an HTML report: sentences beside their references, and pictures."""
+"""Values for what runs wrote and attended to, in an HTML report: sentences beside their references, and pictures."""
 
 from __future__ import annotations
 
@@ -6,36 +6,45 @@ import base64
 import json
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from iamm.record.run_folder import RunFolder
 from iamm.table.table import Cost, Table
 from iamm.table.write.html_results import places
-from iamm.table.write.page import block, details, escaped, figure, grid, link
 
 MOST = 30 * 2**20
 """Bytes of pictures in a report."""
 
 Pairs = dict[str, list[tuple[str, str]]]
 """Per scene: written, reference."""
+References = list[tuple[str, list[tuple[str, str]]]]
+"""A reference, and what was written in its place: row, sentence."""
 
 
-def examples(table: Table, output_dir: Path) -> str:
-    """Some sentences of test: what each row wrote, with its first finished seed, below the reference."""
-    parts = []
+class Album(NamedTuple):
+    """The pictures of a row: those inside the report (name, base64) and links to the others (name, path)."""
+
+    label: str
+    images: list[tuple[str, str]]
+    left_out: list[tuple[str, str]]
+
+
+def sentences(table: Table, output_dir: Path) -> dict[str, References]:
+    """Collect what the first finished seed of each row wrote in the test, by scene and setting."""
+    found = {}
     for setting in table.plan.settings:
         folders = {row.label: first_finished(output_dir, row.costs[setting]) for row in table.rows}
         written = {row: read_pairs(folder) for row, folder in folders.items() if folder}
-        scenes = dict.fromkeys(scene for pairs in written.values() for scene in pairs)
-        for scene in scenes:
+        for scene in dict.fromkeys(scene for pairs in written.values() for scene in pairs):
             place = f"{scene}, {setting}" if len(table.plan.settings) > 1 else scene
-            parts.append(f"<h3>{escaped(place)}</h3>" + by_reference(written, scene))
-    return "".join(parts)
+            found[place] = by_reference(written, scene)
+    return found
 
 
 def first_finished(output_dir: Path, cost: Cost) -> RunFolder | None:
-    """The folder of the first seed whose run is finished."""
-    found = next((run for run in cost.runs if run.state == "finished"), None)
-    return found and RunFolder(output_dir / found.planned.folder)
+    """Return the folder of the first seed whose run is finished."""
+    finished = next((run for run in cost.runs if run.state == "finished"), None)
+    return finished and RunFolder(output_dir / finished.planned.folder)
 
 
 def read_pairs(folder: RunFolder) -> Pairs:
@@ -43,59 +52,36 @@ def read_pairs(folder: RunFolder) -> Pairs:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def by_reference(written: dict[str, Pairs], scene: str) -> str:
-    """The rows that wrote for the same example stand together; the first example is open."""
+def by_reference(written: dict[str, Pairs], scene: str) -> References:
+    """Group the rows that wrote for the same example."""
     groups: dict[tuple[int, str], list[tuple[str, str]]] = {}
     for row, pairs in written.items():
-        for number, (said, reference) in enumerate(pairs.get(scene, ())):
-            groups.setdefault((number, reference), []).append((row, said))
-    return "".join(
-        details(f"Reference: <q>{escaped(reference)}</q>", sentences(rows, reference), shown=place == 0)
-        for place, ((_, reference), rows) in enumerate(sorted(groups.items()))
-    )
+        for number, (sentence, reference) in enumerate(pairs.get(scene, ())):
+            groups.setdefault((number, reference), []).append((row, sentence))
+    return [(reference, rows) for (_, reference), rows in sorted(groups.items())]
 
 
-def sentences(rows: list[tuple[str, str]], reference: str) -> str:
-    shown = [
-        [escaped(row), escaped(said) or "<em>nothing</em>", "✓ as the reference" if said == reference else ""]
-        for row, said in rows
-    ]
-    return grid("", ["row", "written", ""], shown)
-
-
-def pictures(table: Table, output_dir: Path, links: str) -> str:
-    """What each row looked at, with its first finished seed; links to what would make the file too large."""
-    folders = [(shown, first_finished(output_dir, row.costs[setting])) for row, setting, shown in places(table)]
-    albums = [(shown, sorted(folder.pictures.glob("*.png"), key=natural)) for shown, folder in folders if folder]
-    found = [(shown, files) for shown, files in albums if files]
-    share = MOST // max(1, len(found))
-    return "".join(
-        details(f"{shown} ({len(files)})", album(shown, files, share, links), shown=number == 0)
-        for number, (shown, files) in enumerate(found)
-    )
+def picture_albums(table: Table, output_dir: Path) -> list[Album]:
+    """Read the pictures of each row's first finished seed; all together take no more than `MOST` bytes."""
+    folders = [(label, first_finished(output_dir, row.costs[setting])) for row, setting, label in places(table)]
+    found = [(label, sorted(folder.pictures.glob("*.png"), key=natural)) for label, folder in folders if folder]
+    filled = [(label, files) for label, files in found if files]
+    return [album(label, files, MOST // len(filled)) for label, files in filled]
 
 
 def natural(path: Path) -> list[tuple[int, str]]:
-    """2 before 10."""
+    """Sort 2 before 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
-def album(shown: str, files: list[Path], most: int, links: str) -> str:
-    """As many pictures as fit into so many bytes of the report; the others as links."""
-    inside, outside, used = [], [], 0
+def album(label: str, files: list[Path], most: int) -> Album:
+    """Read as many pictures as fit into `most` bytes of the report."""
+    result, used = Album(label, [], []), 0
     for file in files:
         size = 4 * ((file.stat().st_size + 2) // 3)
         if used + size <= most:
             used += size
-            inside.append(picture(file, shown))
+            result.images.append((file.stem, base64.b64encode(file.read_bytes()).decode()))
         else:
-            target = f"{links}/{file.parent.parent.name}/{file.parent.name}/{file.name}"
-            outside.append(link(target, file.stem))
-    rest = f"<p>Left out for their size: {', '.join(outside)}.</p>" if outside else ""
-    return block("pictures", "".join(inside)) + rest
-
-
-def picture(file: Path, shown: str) -> str:
-    content = base64.b64encode(file.read_bytes()).decode()
-    name = escaped(file.stem)
-    return figure(f'<img src="data:image/png;base64,{content}" alt="{shown}: {name}">', name)
+            result.left_out.append((file.stem, "/".join(file.parts[-3:])))
+    return result

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from iamm.table.plan import Column
+from iamm.table.statistics import Estimate
 from iamm.table.table import Cell, Cost, Row, Run, Table
 from iamm.table.write.wording import (
     NOTHING,
@@ -27,7 +28,7 @@ Strip = tuple[str, str, Sequence[str]]
 
 
 def markdown(table: Table, links: str, *, costs: bool = True) -> str:
-    """The whole table: what was compared and how, results, costs, differences, claims, notices, links to all runs.
+    """Write the whole table: conditions, results, costs, differences, claims, notices, links to all runs.
 
     Args:
         table: to be written.
@@ -57,7 +58,7 @@ def bullets(lines: Iterable[str]) -> str:
 
 
 def grid(strips: Sequence[Strip]) -> str:
-    """A table of the columns, padded so that it is one in plain text too; empty without cells."""
+    """Write a table of the columns, padded so that it is also one in plain text; empty without cells."""
     padded = []
     for head, side, cells in strips:
         width = max(3, *map(len, (head, *cells)))
@@ -68,7 +69,7 @@ def grid(strips: Sequence[Strip]) -> str:
 
 
 def escaped(text: str) -> str:
-    """On one line, without what Markdown would take for markup; code in backticks stays code."""
+    """Write text on one line and escape what Markdown would take for markup; code in backticks stays code."""
     line = re.sub(r"[\\|<*~$]", r"\\\g<0>", " ".join(text.split()))
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # inside a word it is none
 
@@ -89,19 +90,19 @@ def results(table: Table) -> list[Strip]:
 
 
 def result(cell: Cell, decimals: int) -> str:
-    """`88.70 ± 0.31 [88.32, 89.08] n=5`; one seed has neither deviation nor interval."""
-    found = cell.estimate
-    if found is None:
+    """Word a cell as `88.70 ± 0.31 [88.32, 89.08] n=5`; one seed has neither deviation nor interval."""
+    estimate = cell.estimate
+    if estimate is None:
         return empty(cell)
-    mean = number(found.mean, decimals)
-    if found.deviation is None:
+    mean = number(estimate.mean, decimals)
+    if estimate.deviation is None:
         return f"{mean} n={count(cell)}"
-    spread, low, high = (number(value, decimals) for value in (found.deviation, found.low, found.high))
+    spread, low, high = (number(value, decimals) for value in (estimate.deviation, estimate.low, estimate.high))
     return f"{mean} ± {spread} [{low}, {high}] n={count(cell)}"
 
 
 def used(table: Table, costs: bool) -> list[Strip]:
-    """Of each row in each setting, at its chosen learning rate: parameters and what a training cost."""
+    """Return the columns of parameters and costs for each row in each setting, at its chosen learning rate."""
     plan = table.plan
     places = [(row.label, setting, row.costs[setting]) for row in table.rows for setting in plan.settings]
     strips: list[Strip] = [("row", "<", [escaped(row) for row, _, _ in places])]
@@ -118,14 +119,14 @@ def used(table: Table, costs: bool) -> list[Strip]:
 
 
 def parameters(cost: Cost) -> str:
-    """Marked where they are not within the table's tolerance."""
+    """Word a count of parameters, marked where it is outside the table's tolerance."""
     if cost.parameters is None:
         return NOTHING
     return f"{cost.parameters:,}{' †' if cost.within is False else ''}"
 
 
 def tolerance(table: Table) -> str:
-    """How far parameters may differ, and what the mark says."""
+    """Word how far parameters may differ, and the meaning of the mark."""
     share = table.plan.tolerance
     return "" if share is None else f"Tolerance: {100 * share:g} % of the first row's parameters; † lies outside."
 
@@ -141,7 +142,7 @@ def differences(table: Table) -> list[Strip]:
         ("column", "<", [escaped(column.label) for column, _, _ in found]),
         ("row", "<", [escaped(row.label) for _, row, _ in found]),
         ("difference", ">", [number(each.estimate.mean, digits(column), "+") for column, _, each in found]),
-        ("95 % interval", ">", [interval(column, each.estimate.low, each.estimate.high) for column, _, each in found]),
+        ("95 % interval", ">", [interval(column, each.estimate) for column, _, each in found]),
         ("n", ">", [str(each.estimate.n) for _, _, each in found]),
         ("p", ">", [probability(each.p) for _, _, each in found]),
         ("p (Holm)", ">", [probability(each.adjusted) for _, _, each in found]),
@@ -149,14 +150,13 @@ def differences(table: Table) -> list[Strip]:
     ]
 
 
-def interval(column: Column, low: float | None, high: float | None) -> str:
-    if low is None:
+def interval(column: Column, estimate: Estimate) -> str:
+    if estimate.low is None:
         return NOTHING
-    return f"[{number(low, digits(column), '+')}, {number(high, digits(column), '+')}]"
+    return f"[{number(estimate.low, digits(column), '+')}, {number(estimate.high, digits(column), '+')}]"
 
 
 def orders(table: Table) -> list[Strip]:
-    """Best first."""
     return [
         ("column", "<", [escaped(order.column) for order in table.orders]),
         ("claimed", "<", [ranked(order.claimed) for order in table.orders]),
@@ -170,7 +170,7 @@ def ranked(rows: Iterable[str]) -> str:
 
 
 def runs(table: Table, links: str) -> Iterator[str]:
-    """A line for each row, setting and learning rate: what validation said of it, and its runs by seed."""
+    """Yield a line for each row, setting and learning rate: its quality on validation, and its runs by seed."""
     for row, setting, rate, group in run_groups(table):
         place = f"{escaped(row.label)}, {escaped(setting)}, learning rate {rate:g}"
         seeds = ", ".join(linked(run, links) for run in group)
@@ -178,16 +178,16 @@ def runs(table: Table, links: str) -> Iterator[str]:
 
 
 def chosen(row: Row, setting: str, rate: float) -> str:
-    """` (chosen; validation 88.10)`, as far as there is anything to say."""
+    """Word a rate as ` (chosen; validation 88.10)`, as far as these are known."""
     cost = row.costs[setting]
     quality = cost.validation.get(rate)
-    said = ["chosen"] if rate == cost.rate else []
-    said += [] if quality is None else [f"validation {number(100 * quality, 2)}"]
-    return f" ({'; '.join(said)})" if said else ""
+    notes = ["chosen"] if rate == cost.rate else []
+    notes += [] if quality is None else [f"validation {number(100 * quality, 2)}"]
+    return f" ({'; '.join(notes)})" if notes else ""
 
 
 def linked(run: Run, links: str) -> str:
-    """The seed, as a link to the run's folder if there is one, and the run's state unless it is finished."""
+    """Write a seed, as a link to the run's folder if there is one, and the run's state unless it is finished."""
     seed, folder = run.planned.seed, quote(f"{links}/{run.planned.folder}")
     if run.state == "missing":
         return f"{seed} missing"

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from iamm.table.pairing import ALPHA
-from iamm.table.plan import RAW, Column
+from iamm.table.plan import Column
+from iamm.table.statistics import Estimate
 from iamm.table.table import Cell, Row, Run, Table
 
 TESTS = {"t": "paired t test", "wilcoxon": "Wilcoxon signed-rank test"}
@@ -16,8 +17,8 @@ NOTHING = "–"
 
 
 def digits(column: Column) -> int:
-    """Decimals: 2 of percent points, 4 of losses."""
-    return 4 if column.measure in RAW else 2
+    """Decimals: 2 of percent points, 4 of what is shown as it is."""
+    return column.kind.decimals
 
 
 def number(value: float | None, decimals: int, sign: str = "") -> str:
@@ -26,6 +27,13 @@ def number(value: float | None, decimals: int, sign: str = "") -> str:
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{round(value, decimals) + 0.0:{sign}.{decimals}f}"
+
+
+def bounds(estimate: Estimate, column: Column, sign: str = "") -> str:
+    """Word the interval of a mean as `88.32 to 89.08`; empty where there is none."""
+    if estimate.low is None:
+        return ""
+    return " to ".join(number(value, digits(column), sign) for value in (estimate.low, estimate.high))
 
 
 def probability(p: float) -> str:
@@ -118,5 +126,11 @@ def described(table: Table, column: Column) -> str:
     measured = f"{column.measure} of {column.scene}" if column.scene else "mean quality of the scenes"
     place = f" in {column.setting}" if len(table.plan.settings) > 1 else ""
     minus = f", minus that of {column.minus} with the same seed" if column.minus else ""
-    unit = "lower is better" if column.lower_is_better else "percent points"
-    return f"{measured}{place}{minus} ({unit})"
+    return f"{measured}{place}{minus} ({unit(column)})"
+
+
+def unit(column: Column) -> str:
+    """On which scale a column stands, and its direction where that does not go without saying."""
+    percent = ["percent points"] if column.kind.scale == "percent" else []
+    direction = ["lower is better"] if column.lower_is_better else [] if percent else ["higher is better"]
+    return ", ".join((*percent, *direction))

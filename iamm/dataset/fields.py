@@ -1,0 +1,56 @@
+"""What a tensor of a scene holds, and which of its entries are padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from iamm.dataset.vocabulary import PAD
+
+KINDS = ("pixels", "tokens", "ids", "numbers", "sequence")
+
+
+@dataclass(frozen=True)
+class Field:
+    """The declaration of one named input, or of the targets.
+
+    Args:
+        kind: `pixels` (N, channels, height, width) uint8, which a network reads as float32 in [0, 1]; `tokens` (N, T)
+            int64 of a text; `ids` (N,) int64, one of several classes; `numbers` (N, …); `sequence` (N, T) int64, ids
+            that are no text.
+        padding: the value that fills up rows (N, T, …) behind their end; None: the rows are not padded.
+
+    Raises:
+        ValueError: an unknown kind.
+    """
+
+    kind: str
+    padding: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"`kind` must be one of {', '.join(KINDS)}. Found {self.kind}.")
+
+    def lengths(self, values: Tensor) -> Tensor:
+        """How long each row is, up to its last entry that is not padding.  # (N,)"""
+        assert self.padding is not None
+        real = values.ne(self.padding).reshape(*values.shape[:2], -1).any(dim=2)  # (N, T)
+        return real.flip(1).cumsum(dim=1).bool().sum(dim=1)
+
+    def batched(self, values: Tensor) -> Tensor:
+        """Rows as a network reads them: pixels in [0, 1]; without the columns that are padding in every row, save one.
+
+        Nothing but declared padding is cut off.
+        """
+        if self.kind == "pixels":
+            return values.to(torch.float32) / 255.0
+        if self.padding is None:
+            return values
+        return values[:, : max(int(self.lengths(values).max()), 1)]
+
+
+PIXELS = Field("pixels")
+TOKENS = Field("tokens", padding=PAD)
+CLASS = Field("ids")

@@ -1,0 +1,27 @@
+"""Which contents several splits have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def row_bytes(rows: np.ndarray) -> list[bytes]:
+    """Each row's bytes without the zeros behind them (numpy drops those of an `S` type), hence without padding."""
+    flat = np.ascontiguousarray(rows.reshape(len(rows), math.prod(rows.shape[1:])))
+    if flat.size == 0:
+        return [b""] * len(rows)
+    return flat.view(f"S{flat.shape[1] * flat.itemsize}").ravel().tolist()
+
+
+def shared_notices(name: str, what: str, contents: Mapping[str, set]) -> list[str]:
+    """One line for each pair of splits whose contents meet."""
+    pairs = (("validation", "train"), ("test", "train"), ("test", "validation"))
+    shared = {(a, b): len(contents[a] & contents[b]) for a, b in pairs if {a, b} <= contents.keys()}
+    return [
+        f"{name}: {count:,} of {len(contents[a]):,} distinct {a} {what} also stand in {b}."
+        for (a, b), count in shared.items()
+        if count
+    ]
