@@ -14,6 +14,7 @@ from iamm.dataset.base import Dataset, SceneBatch
 from iamm.engine.collate import collate
 from iamm.engine.finite import finite_measures
 from iamm.engine.sampler import evaluation_batches
+from iamm.penalty import Penalties
 
 Batch = Mapping[str, SceneBatch]
 Measures = dict[str, dict[str, float]]
@@ -24,6 +25,7 @@ class Network(Protocol):
 
     names: tuple[str, ...]
     training: bool
+    reads_all_scenes: bool
 
     def __call__(self, batch: Batch) -> Any: ...
 
@@ -33,9 +35,15 @@ class Network(Protocol):
 
     def head_parameters(self) -> list[list[nn.Parameter]]: ...
 
+    def shared_head_parameters(self) -> list[nn.Parameter]: ...
+
     def trunk_parameters(self) -> list[nn.Parameter]: ...
 
     def shared_parameters(self, groups: Sequence[Sequence[str]]) -> list[nn.Parameter]: ...
+
+    def penalties(self) -> Penalties: ...
+
+    def set_progress(self, progress: float) -> None: ...
 
     def observe(self, batch: Batch) -> tuple[dict[str, Any], dict[str, torch.Tensor]]: ...
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from iamm import processes
 from iamm.dataset.base import Dataset
 from iamm.engine.collate import Augment, collate
-from iamm.engine.evaluate import Evaluation, Network, evaluate
+from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
+from iamm.engine.forward import add_penalties, forward
 from iamm.engine.keeper import Keeper
 from iamm.engine.observer import Observer, Part, Stepped, Totals
 from iamm.engine.plan import Plan, RunState
@@ -100,6 +101,7 @@ class Loop:
         groups = [[scene.name for scene in dataset.scenes] for dataset in self.datasets]
         self.order = [name for group in groups for name in group]
         self.heads, self.shared = self.model.head_parameters(), self.model.shared_parameters(groups)
+        self.shared_heads = self.model.shared_head_parameters()
         several = set(self.shared)
         self.private = [parameter for parameter in self.model.trunk_parameters() if parameter not in several]
 
@@ -119,6 +121,7 @@ class Loop:
         steps = self.plan.epoch_steps(state.epoch, self.samplers)
         while state.done < steps:
             rate = self.set_rate(state.step)
+            self.model.set_progress(state.step / self.total)
             telling = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
             done = self.try_step(state, conflict=telling and self.plan.conflict)
             state.step += 1
@@ -188,45 +191,37 @@ class Loop:
         last = self.plan.accumulate - 1
         parts = [self.add_gradients(epoch, conflict=conflict and part == last) for part in range(last + 1)]
         weights = self.weighting.finish()
+        penalties = add_penalties(self.model.penalties())
         learnt = list(self.weighting.parameters())
         processes.average_gradients((*self.parameters, *learnt))
         norm = self.shape_gradients()
         finite_norm(learnt)
         self.optimizer.step()
-        return Stepped.joined(parts, weights, norm)
+        return Stepped.joined(parts, weights, norm, penalties)
 
     def add_gradients(self, epoch: int, *, conflict: bool) -> Part:
         """Forward and backward of one batch of every data set; with `conflict`, the scenes' Gram matrix too."""
-        losses: list[Tensor] = []
-        observed: list[Tensor] = []
-        seen: list[Tensor] = []
-        features: list[Tensor] = []
-        representation: list[Tensor] = []
+        share, sources = 1.0 / self.plan.accumulate, zip(self.datasets, self.samplers, strict=True)
+        batches = [self.next_batch(dataset, sampler, epoch) for dataset, sampler in sources]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
-            for dataset, sampler in zip(self.datasets, self.samplers, strict=True):
-                rows = sampler.next(self.plan.growth_at(epoch))
-                self.rows.append((dataset.name, rows))
-                batch = collate(
-                    dataset, "train", rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited
-                )
-                outcome = self.model(batch)
-                losses += outcome.losses.values()
-                features += outcome.features.values()
-                representation += outcome.representation
-                observed += [part.present.any() for part in batch.values()]
-                seen += [] if outcome.scene_weights is None else outcome.scene_weights.values()
-        losses, here = [loss.float() for loss in losses], torch.stack(observed)
-        finite_losses(losses)
-        attended = torch.stack(seen).float() if seen else None
-        products = scene_gram(losses, here, self.shared) if conflict else None
+            made = forward(self.model, batches)
+        finite_losses(made.losses)
+        attended = made.scene_weights
+        products = scene_gram(made.losses, made.observed, [*self.shared, *self.shared_heads]) if conflict else None
+        penalties = add_penalties(made.penalties, share)
         self.weighting.backward(
-            losses,
-            observed=here,
-            paths=Paths(features, representation, self.heads, self.shared, self.private),
+            made.losses,
+            observed=made.observed,
+            paths=Paths(made.features, made.representation, self.heads, self.shared, self.private, self.shared_heads),
             scene_weights=None if attended is None else attended.mean(dim=0),
-            share=1.0 / self.plan.accumulate,
+            share=share,
         )
-        return Part(torch.stack(losses).detach(), here, attended, products)
+        return Part(torch.stack(made.losses).detach(), made.observed, attended, products, penalties)
+
+    def next_batch(self, dataset: Dataset, sampler: Sampler, epoch: int) -> Batch:
+        rows = sampler.next(self.plan.growth_at(epoch))
+        self.rows.append((dataset.name, rows))
+        return collate(dataset, "train", rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited)
 
     def shape_gradients(self) -> Tensor:
         """Regularise, then clip; the norm of all gradients before clipping.  # ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from iamm.engine.evaluate import Evaluation
 from iamm.engine.plan import RunState
+from iamm.penalty import Penalties, summed
 from iamm.weighting.base import Seen
 
 
@@ -41,7 +42,10 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Interval:
-    """Means over the steps since the last record; the conflict is that of the last step."""
+    """Means over the steps since the last record; the conflict is that of the last step.
+
+    A penalty that a step lacks counts there as 0.
+    """
 
     step: int
     total: int
@@ -53,6 +57,7 @@ class Interval:
     gradient_norm: float
     steps_per_second: float
     conflict: Conflict | None = None
+    penalties: Mapping[str, float] = field(default_factory=dict)
 
 
 class Observer(Protocol):
@@ -71,12 +76,14 @@ class Part(NamedTuple):
         observed: (S,) bool
         scene_weights: (S, S), a row a scene that asks; None where the fusion has none
         gram: (S, S), dot products of the scenes' gradients of the shared parameters, where asked for
+        penalties: by name, (), this batch's share of the step's
     """
 
     losses: Tensor
     observed: Tensor
     scene_weights: Tensor | None
     gram: Tensor | None
+    penalties: Penalties
 
 
 class Stepped(NamedTuple):
@@ -86,16 +93,23 @@ class Stepped(NamedTuple):
     observed: Tensor
     scene_weights: Tensor | None
     gram: Tensor | None
+    penalties: Penalties
     weights: Tensor
     gradient_norm: Tensor
 
     @staticmethod
-    def joined(parts: Sequence[Part], weights: Tensor, norm: Tensor) -> Stepped:
-        """A scene's loss is the mean over the batches in which it was observed; the Gram matrix is the last one's."""
-        if len(parts) == 1:
-            return Stepped(*parts[0], weights, norm)
+    def joined(parts: Sequence[Part], weights: Tensor, norm: Tensor, penalties: Penalties) -> Stepped:
+        """A scene's loss is the mean over the batches in which it was observed; the Gram matrix is the last one's.
+
+        Args:
+            parts: of each batch.
+            weights: as applied.
+            norm: before clipping.
+            penalties: those of the parameters, beside the batches' own.
+        """
+        paid = summed((*(part.penalties for part in parts), penalties))
         seen = Seen.joined([Seen(part.losses, part.observed.to(part.losses), part.scene_weights) for part in parts])
-        return Stepped(seen.losses, seen.observed, seen.scene_weights, parts[-1].gram, weights, norm)
+        return Stepped(seen.losses, seen.observed, seen.scene_weights, parts[-1].gram, paid, weights, norm)
 
 
 SUMS = ("losses", "weights", "observed", "seen", "norm")
@@ -120,11 +134,13 @@ class Totals:
         self.norm = torch.zeros((), device=device)
         self.steps = self.before = 0
         self.attended = False
+        self.penalties: dict[str, Tensor] = {}
         self.last: Stepped | None = None
         self.started = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
-        return {**{name: getattr(self, name).clone() for name in SUMS}, "steps": self.steps, "attended": self.attended}
+        sums = {name: getattr(self, name).clone() for name in SUMS}
+        return {**sums, "steps": self.steps, "attended": self.attended, "penalties": dict(self.penalties)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The time of an earlier process does not count for the steps a second."""
@@ -132,6 +148,7 @@ class Totals:
             getattr(self, name).copy_(state[name])
         self.steps, self.attended = int(state["steps"]), bool(state["attended"])
         self.before = self.steps
+        self.penalties = {name: value.to(self.norm.device) for name, value in state["penalties"].items()}
 
     def add(self, done: Stepped) -> None:
         self.losses += done.losses
@@ -140,6 +157,7 @@ class Totals:
         self.steps += 1
         self.norm += done.gradient_norm
         self.last = done
+        self.penalties = summed((self.penalties, done.penalties))
         if done.scene_weights is not None:
             self.attended = True
             self.seen += done.scene_weights
@@ -164,6 +182,7 @@ class Totals:
             gradient_norm=float(self.norm) / self.steps,
             steps_per_second=max(self.steps - self.before, 1) / max(time.perf_counter() - self.started, 1e-9),
             conflict=self.conflict(),
+            penalties={name: float(value) / self.steps for name, value in self.penalties.items()},
         )
 
     def conflict(self) -> Conflict | None:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from iamm.encoder.base import Features
+from iamm.penalty import Penalties
 
 
 class Fused(NamedTuple):
-    """What each scene's head is given, and what was attended to.
+    """What each scene's head is given, what was attended to, and what this batch adds to the losses.
 
     Shapes:
         features: per scene of the group, values (B, T, D) and allow (B, T), as they came in
         scene_weights: per scene of the group, (B, S): how much each of all S scenes counted, summing to 1 over S (or 0
             where nothing is present); None where a fusion has no such weights
+        penalties: by name, (), weighted by a key of the fusion; minimised beside the weighted losses
     """
 
     features: Mapping[str, Features]
     scene_weights: Mapping[str, Tensor] | None
+    penalties: Penalties = MappingProxyType({})
 
 
 class Fusion(nn.Module):
@@ -29,6 +33,8 @@ class Fusion(nn.Module):
 
     Scenes in one group are views of the same instances (row b of each is instance b); an absent view (a row with
     nothing allowed) is masked. Other scenes are met through what they have learnt, never through an example's data.
+
+    A parameter of one scene is stored by the scene's name, so that a scene can be added to a trained model.
 
     Args:
         scenes: names of all S scenes of the run, in their order.
@@ -40,6 +46,14 @@ class Fusion(nn.Module):
 
     mixes_views = False
     """True where a scene of a group reads what the encoders of the other scenes of the group gave."""
+
+    reads_all_scenes = False
+    """True where one call gets the batches of all data sets of a training step, each with a B of its own. In evaluation
+    it gets one data set's group at a time, as every fusion does."""
+
+    progress = 0.0
+    """How much of the training is over, in [0, 1]: the loop sets it before each step, for schedules such as that of a
+    gradient reversal. No prediction may depend on it: a model that is read from a file has 0."""
 
     def __init__(self, scenes: Sequence[str], dim: int) -> None:
         super().__init__()
@@ -56,21 +70,26 @@ class Fusion(nn.Module):
 
 
 class SceneMemory(nn.Module):
-    """M learnt slots a scene, shape (S, M, D): what a scene has learnt, for examples of others to attend to.
+    """M learnt slots (M, D) a scene, by its name: what a scene has learnt, for examples of others to attend to.
 
     A scene's own examples read its slots too; so a slot is formed by its own scene as well as by those that borrow it.
 
     Args:
-        scenes: S.
+        scenes: names of all S scenes, in their order.
         slots: M.
         dim: D.
     """
 
-    def __init__(self, scenes: int, slots: int, dim: int) -> None:
+    def __init__(self, scenes: Sequence[str], slots: int, dim: int) -> None:
         super().__init__()
-        self.slots = nn.Parameter(torch.randn(scenes, slots, dim) / dim**0.5)
+        start = torch.randn(len(scenes), slots, dim) / dim**0.5
+        self.slots = nn.ParameterDict({name: row.clone() for name, row in zip(scenes, start, strict=True)})
+
+    def all_slots(self) -> Tensor:
+        return torch.stack(list(self.slots.values()))  # (S, M, D)
 
     def read(self, query: Tensor) -> Tensor:
         """softmax(query · slotᵀ / √D) slot, scene by scene: (B, D) → (B, S, D)."""
-        scores = torch.einsum("bd,smd->bsm", query, self.slots) / query.shape[-1] ** 0.5
-        return torch.einsum("bsm,smd->bsd", scores.softmax(dim=-1), self.slots)
+        slots = self.all_slots()
+        scores = torch.einsum("bd,smd->bsm", query, slots) / query.shape[-1] ** 0.5
+        return torch.einsum("bsm,smd->bsd", scores.softmax(dim=-1), slots)

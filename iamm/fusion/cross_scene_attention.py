@@ -40,7 +40,7 @@ class CrossSceneAttentionFusion(Fusion):
         super().__init__(scenes, dim)
         self.norm = nn.LayerNorm(dim)
         self.attention = attention(dim)
-        self.memory = SceneMemory(len(self.scenes), slots, dim)
+        self.memory = SceneMemory(self.scenes, slots, dim)
         self.output = nn.Linear(dim, dim, bias=False)
         self.dropout = nn.Dropout(dropout)
 
@@ -56,7 +56,7 @@ class CrossSceneAttentionFusion(Fusion):
     def others(self, name: str, features: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
         """The memories of all scenes, then the other views' places: keys (B, K, D) and key_allow (B, K)."""
         batch = features[name].values.shape[0]
-        memory = self.memory.slots.flatten(0, 1).expand(batch, -1, -1)  # (B, S·M, D)
+        memory = self.memory.all_slots().flatten(0, 1).expand(batch, -1, -1)  # (B, S·M, D)
         views = [view for other, view in features.items() if other != name]
         keys = torch.cat((memory, *(self.norm(view.values) for view in views)), dim=1)
         return keys, torch.cat((memory.new_ones(memory.shape[:2], dtype=torch.bool), *(v.allow for v in views)), dim=1)

@@ -46,9 +46,9 @@ class InterestGuidanceFusion(Fusion):
     ) -> None:
         super().__init__(scenes, dim)
         self.pools = nn.ModuleDict({name: Pool(dim, pool) for name in self.scenes})
-        self.memory = SceneMemory(len(self.scenes), slots, dim)
+        self.memory = SceneMemory(self.scenes, slots, dim)
         self.recognise = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
-        self.asking = nn.Parameter(torch.zeros(len(self.scenes), dim))
+        self.asking = nn.ParameterDict({name: torch.zeros(dim) for name in self.scenes})
         self.attention = attention(dim)
         self.output = nn.Linear(dim, dim, bias=False)
         self.dropout = nn.Dropout(dropout)
@@ -90,7 +90,7 @@ class InterestGuidanceFusion(Fusion):
         own = [self.scenes.index(name) for name in features]
         weight = known[:, own].unsqueeze(-1).to(vectors.dtype)
         mean = (vectors[:, own] * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1.0)  # (B, D)
-        return self.recognise(mean).unsqueeze(1) + self.asking[own]
+        return self.recognise(mean).unsqueeze(1) + torch.stack([self.asking[name] for name in features])
 
 
 def group_mean(pooled: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -13,6 +13,9 @@ from iamm.encoder.base import Encoder, Features
 from iamm.fusion.base import Fusion
 from iamm.head.base import Evidence, Head, Look
 from iamm.measure import Measure
+from iamm.model.sharing import in_common, modules
+from iamm.penalty import Penalised, Penalties, summed
+from iamm.sharing import Share
 
 Batch = Mapping[str, SceneBatch]
 """One aligned group: the scenes of one data set, row b of each a view of the same instance."""
@@ -26,16 +29,18 @@ class Outcome(NamedTuple):
         scene_weights: per scene, the mean attention (S,) of its present examples over all scenes; None if there is none
         features: per scene, (B, T, D): all that its head reads of what lies before
         representation: (B, T, D) each, what encoders gave to several scenes; empty where no scene reads another's
+        penalties: by name, (), minimised beside the weighted losses
     """
 
     losses: Mapping[str, Tensor]
     scene_weights: Mapping[str, Tensor] | None
     features: Mapping[str, Tensor]
     representation: Sequence[Tensor]
+    penalties: Penalties
 
 
 class SceneNetwork(nn.Module):
-    """Per scene its own encoder and head; between them one fusion for all.
+    """Per scene, or group of scenes, an encoder and a head; between them one fusion for all.
 
     Args:
         scenes: all scenes of the run, in the order of losses and weights.
@@ -43,9 +48,12 @@ class SceneNetwork(nn.Module):
         encoder: per kind of input a partial that takes (scene, dim).
         fusion: a partial that takes (names of the scenes, dim).
         head: per task a partial that takes (scene, dim).
+        share_encoder: `none`, `kind` (all scenes of one kind with the same vocabulary or pixel format), or groups of
+            scenes by name; an encoder of several is made from the training data of all of them.
+        share_head: `none`, `kind` (all scenes of one task with the same classes or vocabulary), or groups by name.
 
     Raises:
-        ValueError: a scene whose kind of input or task has no encoder or head.
+        ValueError: a scene whose kind of input or task has no encoder or head; scenes that cannot share one.
     """
 
     def __init__(
@@ -56,6 +64,8 @@ class SceneNetwork(nn.Module):
         encoder: Mapping[str, Callable[..., Encoder]],
         fusion: Callable[..., Fusion],
         head: Mapping[str, Callable[..., Head]],
+        share_encoder: Share = "none",
+        share_head: Share = "none",
     ) -> None:
         super().__init__()
         for scene in scenes:
@@ -65,29 +75,45 @@ class SceneNetwork(nn.Module):
                     f"{scene.task}), encoders {sorted(encoder)} and heads {sorted(head)}: choose a model with both."
                 )
         self.names = tuple(scene.name for scene in scenes)
-        self.encoders = nn.ModuleDict({scene.name: encoder[scene.kind](scene, dim) for scene in scenes})
+        self.encoders = modules(scenes, share_encoder, "encoder", lambda scene: encoder[scene.kind](scene, dim))
         self.fusion = fusion(self.names, dim)
-        self.heads = nn.ModuleDict({scene.name: head[scene.task](scene, dim) for scene in scenes})
+        self.reads_all_scenes = self.fusion.reads_all_scenes
+        self.heads = modules(scenes, share_head, "head", lambda scene: head[scene.task](scene, dim))
 
     def head_parameters(self) -> list[list[nn.Parameter]]:
-        """Per scene, those behind its features."""
-        return [list(self.heads[name].parameters()) for name in self.names]
+        """Per scene, those behind its features that no other scene's loss reaches."""
+        several = in_common(self.heads)
+        return [[] if name in several else list(self.heads[name].parameters()) for name in self.names]
+
+    def shared_head_parameters(self) -> list[nn.Parameter]:
+        """Those behind the features that several scenes' losses reach: of heads in common."""
+        return parameters_of(self.heads, in_common(self.heads))
 
     def trunk_parameters(self) -> list[nn.Parameter]:
         """All before the heads."""
         return [*self.encoders.parameters(), *self.fusion.parameters()]
 
     def shared_parameters(self, groups: Sequence[Sequence[str]]) -> list[nn.Parameter]:
-        """Those that several scenes' losses reach: the fusion's, and the encoders of views that the fusion mixes.
+        """Those before the heads that several scenes' losses reach: the fusion's, and those of encoders in common or of
+        views that the fusion mixes.
 
         Counted with the fusion is what it holds for one scene alone, such as that scene's own pooling.
 
         Args:
             groups: names of the scenes of each data set.
         """
-        mixed = [name for group in groups if self.fusion.mixes_views and len(group) > 1 for name in group]
-        encoders = [parameter for name in mixed for parameter in self.encoders[name].parameters()]
+        together = [self.names] if self.reads_all_scenes else groups
+        mixed = {name for group in together if self.fusion.mixes_views and len(group) > 1 for name in group}
+        encoders = parameters_of(self.encoders, mixed | in_common(self.encoders))
         return [*encoders, *self.fusion.parameters()] if len(self.names) > 1 else []
+
+    def penalties(self) -> dict[str, Tensor]:
+        """Those of parameters alone."""
+        return summed(module.penalties() for module in self.modules() if isinstance(module, Penalised))
+
+    def set_progress(self, progress: float) -> None:
+        """How much of the training is over, in [0, 1]."""
+        self.fusion.progress = progress
 
     def head(self, name: str) -> Head:
         return cast(Head, self.heads[name])
@@ -105,12 +131,13 @@ class SceneNetwork(nn.Module):
 
     def forward(self, batch: Batch) -> Outcome:
         encoded = self.encoded(batch)
-        features, weights = self.fusion(encoded)
+        features, weights, penalties = self.fusion(encoded)
         losses = {name: self.head(name).loss(features[name], part) for name, part in batch.items()}
         attended = weights and {name: present_mean(weights[name], batch[name].present) for name in batch}
         read = {name: part.values for name, part in features.items()}
         mixed = self.fusion.mixes_views and len(batch) > 1
-        return Outcome(losses, attended, read, [part.values for part in encoded.values()] if mixed else [])
+        representation = [part.values for part in encoded.values()] if mixed else []
+        return Outcome(losses, attended, read, representation, penalties)
 
     @torch.no_grad()
     def observe(self, batch: Batch) -> tuple[dict[str, Evidence], dict[str, Tensor]]:
@@ -148,6 +175,11 @@ class SceneNetwork(nn.Module):
     def fusion_look(self, batch: Batch) -> dict[str, Tensor]:
         """Per scene of the group, the weights (B, H, S) of all scenes, head by head, if the fusion has any."""
         return self.fusion.look(self.encoded(batch))
+
+
+def parameters_of(parts: nn.ModuleDict, names: Collection[str]) -> list[nn.Parameter]:
+    """Each once, in the order of the scenes."""
+    return list(nn.ModuleList(part for name, part in parts.items() if name in names).parameters())
 
 
 def present_mean(weights: Tensor, present: Tensor) -> Tensor:

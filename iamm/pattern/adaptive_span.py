@@ -12,19 +12,32 @@ from iamm.normaliser.base import Normaliser, widened
 from iamm.pattern.base import refuse_positive_only
 from iamm.pattern.blocks import around
 from iamm.pattern.local import LocalPattern
+from iamm.penalty import Penalised
 from iamm.score.base import Score
 
 
-class AdaptiveSpanPattern(LocalPattern):
+@torch.library.custom_op("iamm::bounded", mutates_args=())
+def bounded(share: Tensor) -> Tensor:
+    """clamp(x, 0, 1), whose slope is 1 outside too, but 0 where a step down it would lead out or further out."""
+    return share.clamp(0.0, 1.0)
+
+
+def inwards(ctx: Any, slope: Tensor) -> Tensor:
+    (share,) = ctx.saved_tensors
+    outwards = (share <= 0) & (slope > 0) | (share >= 1) & (slope < 0)
+    return slope.masked_fill(outwards, 0.0)
+
+
+bounded.register_fake(torch.empty_like)
+bounded.register_autograd(inwards, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+
+
+class AdaptiveSpanPattern(LocalPattern, Penalised):
     """Scores get + ln m(|i − j|), m(x) = clamp((ramp + z − x) / ramp, 0, 1): weights ∝ m·e^s under a softmax. Each head
     learns its own span z in [0, limit].
 
-    Spans are paid for: `penalty`·mean(z)/limit is part of what is minimised, by its gradient alone, which a hook adds
-    to that of the spans once for each backward pass that reaches them, so `accumulate=4` pays it four times a step; the
-    loss that is logged is without it. A gradient that leads out of the range is dropped, so that no span gets stuck
-    outside. A rule over scenes' gradients sees the penalty in each of them, and weighs it with them. Where another
-    parameter takes the place of the spans, as by `load_state_dict(assign=True)`, the hook is lost, and both with it;
-    copies of the whole module get it anew.
+    Spans are paid for: the penalty `span`, `penalty`·mean(z)/limit, is minimised beside the losses. A gradient that
+    leads out of the range is dropped, so that no span gets stuck outside.
 
     The keys of a memory apart (pooling, a source text) have no place among the queries: all of them are met.
 
@@ -63,19 +76,9 @@ class AdaptiveSpanPattern(LocalPattern):
         self.ramp = ramp
         self.penalty = penalty
         self.share = nn.Parameter(torch.full((heads,), start))
-        self.share.register_hook(self.charged)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copied parameter has lost its hooks."""
-        super().__setstate__(state)
-        if self.share.requires_grad:
-            self.share.register_hook(self.charged)
-
-    def charged(self, slope: Tensor) -> Tensor:
-        """The gradient of the shares with that of the penalty, without what leads out of [0, 1]."""
-        slope = slope + self.penalty / len(slope)
-        outwards = (self.share <= 0) & (slope > 0) | (self.share >= 1) & (slope < 0)
-        return slope.masked_fill(outwards, 0.0)
+    def penalties(self) -> dict[str, Tensor]:
+        return {"span": self.penalty * bounded(self.share).mean()}
 
     def check(self, score: Score, normaliser: Normaliser) -> None:
         refuse_positive_only(normaliser)
@@ -89,7 +92,6 @@ class AdaptiveSpanPattern(LocalPattern):
         return math.ceil(longest) + least
 
     def near(self, apart: Tensor) -> tuple[Tensor, Tensor]:
-        bounded = self.share + (self.share.clamp(0.0, 1.0) - self.share).detach()  # its slope is 1 outside too
-        span = self.limit * widened(bounded)[:, None, None]  # (H, 1, 1)
+        span = self.limit * widened(bounded(self.share))[:, None, None]  # (H, 1, 1)
         shown = ((self.ramp + span - apart.abs()) / self.ramp).clamp(0.0, 1.0)  # (H, Q, K)
         return shown > 0, shown.clamp(min=torch.finfo(shown.dtype).tiny).log()

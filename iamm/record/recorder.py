@@ -90,6 +90,7 @@ class Recorder:
         values |= scene_weight_values("train", told.scene_weights)
         values |= {tag("train", "learning_rate"): told.rate, tag("train", "gradient_norm"): told.gradient_norm}
         values |= conflict_values(told.conflict)
+        values |= {tag("train", "penalty", name): value for name, value in told.penalties.items()}
         speed = {tag("time", "steps_per_second"): told.steps_per_second}
         self.scalars(values | speed, told.step)
         self.folder.append({"kind": "train", "step": told.step, "epoch": told.epoch, "values": values, "time": speed})

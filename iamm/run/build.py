@@ -131,7 +131,9 @@ def build_model(config: DictConfig, scenes: list[Scene]) -> SceneNetwork:
     settle(derived_seed(config.seed, "initialisation"), config.threads)
     with own_mistakes():
         encoder, head = parts_of(config.encoder), parts_of(config.head)
-        return SceneNetwork(scenes, config.dim, encoder=encoder, fusion=instantiate(config.fusion), head=head)
+        share: Any = OmegaConf.to_container(config.share)
+        parts = {"encoder": encoder, "fusion": instantiate(config.fusion), "head": head}
+        return SceneNetwork(scenes, config.dim, **parts, share_encoder=share["encoder"], share_head=share["head"])
 
 
 def build(config: DictConfig, datasets: list[Dataset]) -> Parts:
@@ -151,7 +153,7 @@ def build_weighting(config: DictConfig, model: SceneNetwork, datasets: list[Data
     weighting: Weighting = instantiate(config.weighting)(len(model.names))
     groups = [[scene.name for scene in dataset.scenes] for dataset in datasets]
     fusion = type(model.fusion).__name__
-    shares = bool(model.shared_parameters(groups))
+    shares = bool(model.shared_parameters(groups) or model.shared_head_parameters())
     if weighting.needs_scene_weights and not model.fusion.gives_scene_weights:
         raise ConfigError(
             "This weighting takes its weights from a fusion that attends to scenes. "

@@ -8,17 +8,17 @@ from pathlib import Path
 from statistics import fmean
 
 from iamm.measure import Measure, measures_of
-from iamm.table.notices import noticed
+from iamm.table.notices import collect_notices
 from iamm.table.orders import orders
 from iamm.table.pairing import Differences, bare, differences, measured
 from iamm.table.plan import Column, Plan
-from iamm.table.selection import Choice, Choices, chosen, observed
+from iamm.table.selection import Choice, Choices, choose_rates, read_run
 from iamm.table.statistics import estimate
 from iamm.table.table import Cell, Cost, Row, Run, Table
 
 
 def build_table(plan: Plan, output_dir: Path) -> Table:
-    """The table as far as its runs have come; the same whatever the order in which they ended.
+    """Build the table as far as its runs have come; the same whatever the order in which they ended.
 
     Args:
         plan: of the table.
@@ -27,9 +27,9 @@ def build_table(plan: Plan, output_dir: Path) -> Table:
     Raises:
         BadDataError: a result that cannot be read.
     """
-    runs = tuple(observed(run, output_dir) for run in plan.runs)
+    runs = tuple(read_run(run, output_dir) for run in plan.runs)
     plan = with_measures(plan, runs)
-    choices = chosen(plan, runs)
+    choices = choose_rates(plan, runs)
     found = differences(plan, choices)
     rows = tuple(
         Row(
@@ -39,7 +39,7 @@ def build_table(plan: Plan, output_dir: Path) -> Table:
         )
         for row in plan.rows
     )
-    return Table(plan, rows, runs, orders(plan, rows, runs), noticed(plan, rows, runs))
+    return Table(plan, rows, runs, orders(plan, rows, runs), collect_notices(plan, rows, runs))
 
 
 def with_measures(plan: Plan, runs: Iterable[Run]) -> Plan:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from iamm.run.job import plain_console
 from iamm.table.plan import Plan
-from iamm.table.selection import grouped, observed
+from iamm.table.selection import grouped, read_run
 from iamm.table.table import Run
 
 STATES = ("finished", "running", "interrupted", "failed", "missing")
@@ -27,7 +27,7 @@ def show_listing(plan: Plan, output_dir: Path, jobs: int) -> None:
         jobs: runs at once.
     """
     console = plain_console()
-    runs = [observed(planned, output_dir) for planned in plan.runs]
+    runs = [read_run(planned, output_dir) for planned in plan.runs]
     places = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     costs = {place: cost(group, plan.seconds) for place, group in places.items()}
     table = Table(title=plan.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)

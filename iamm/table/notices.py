@@ -13,7 +13,7 @@ from iamm.table.statistics import smallest_p
 from iamm.table.table import Row, Run
 
 
-def noticed(plan: Plan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[str, ...]:
+def collect_notices(plan: Plan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[str, ...]:
     """Collect the lines of every kind of notice."""
     results = [run.result for run in runs if run.result is not None]
     parts = (

@@ -48,7 +48,7 @@ Choices = Mapping[tuple[str, str], Choice]
 """By row and setting."""
 
 
-def observed(planned: PlannedRun, output_dir: Path) -> Run:
+def read_run(planned: PlannedRun, output_dir: Path) -> Run:
     """Read the state and the result of a planned run.
 
     Raises:
@@ -69,7 +69,7 @@ def numbers(value: Any) -> Any:
     return math.nan if value is None else value
 
 
-def chosen(plan: Plan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
+def choose_rates(plan: Plan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
     by_place = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     return {place: choose(by_place.get(place, ())) for place in product(plan.rows, plan.settings)}
 

@@ -20,9 +20,10 @@ class Paths(NamedTuple):
     Shapes:
         features: per scene, the tensor that its head reads; the same object where heads read one tensor
         representation: the tensors that several scenes read, on the way to their features; empty where there are none
-        heads: per scene, the parameters behind its features
+        heads: per scene, the parameters behind its features that its loss alone reaches
         shared: the parameters before the features that several scenes' losses reach
         private: the other parameters before the features
+        shared_heads: the parameters behind the features that several scenes' losses reach
     """
 
     features: Sequence[Tensor]
@@ -30,6 +31,7 @@ class Paths(NamedTuple):
     heads: Sequence[Sequence[nn.Parameter]]
     shared: Sequence[nn.Parameter]
     private: Sequence[nn.Parameter]
+    shared_heads: Sequence[nn.Parameter] = ()
 
 
 class Seen(NamedTuple):
@@ -178,7 +180,8 @@ class Weighting(nn.Module):
 
     def keep(self, losses: Sequence[Tensor], observed: Tensor, paths: Paths, share: float) -> None:
         """Each observed scene's gradients, apart, of all parameters."""
-        everything = [*paths.shared, *paths.private, *(parameter for head in paths.heads for parameter in head)]
+        heads = (parameter for head in (*paths.heads, paths.shared_heads) for parameter in head)
+        everything = [*paths.shared, *paths.private, *heads]
         for scene in observed.nonzero().flatten().tolist():
             slopes = torch.autograd.grad(losses[scene] * share, everything, retain_graph=True, allow_unused=True)
             for parameter, slope in zip(everything, slopes, strict=True):

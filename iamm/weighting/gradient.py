@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,8 +15,18 @@ from iamm.weighting.base import Paths, Seen, Weighting
 from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gram
 
 PLACES = ("parameters", "representation")
-Slopes = dict[int, Tensor]
-"""∂L_i/∂features_i by the scene's number."""
+
+
+class Slope(NamedTuple):
+    """A scene's gradients: ∂L_i/∂features_i, and piece by piece those of heads in common, None for what L_i does not
+    reach."""
+
+    features: Tensor
+    heads: Sequence[Tensor | None]
+
+
+Slopes = dict[int, Slope]
+"""By the scene's number."""
 
 
 class GradientWeighting(Weighting):
@@ -101,30 +112,32 @@ class GradientWeighting(Weighting):
             self.pull_trunk(slopes, paths, self.find(self.representation_gram(slopes, paths)))
 
     def pull_heads(self, losses: Sequence[Tensor], here: Sequence[int], paths: Paths, share: float) -> Slopes:
-        """Give the heads their gradients; what of ∂L_i/∂features_i is this batch's, for each scene that is here."""
-        weights, slopes = self.own_weights(), {}
+        """Give each scene's own head its gradients; what the rest of this batch's gradients is made of, for each scene
+        that is here."""
+        weights, slopes = self.own_weights(), dict[int, Slope]()
         for scene in here:
             head, loss = paths.heads[scene], losses[scene]
-            slopes[scene], *own = torch.autograd.grad(
+            slope, *found = torch.autograd.grad(
                 loss,
-                (paths.features[scene], *head),
+                (paths.features[scene], *head, *paths.shared_heads),
                 loss.new_full((), share),
                 retain_graph=scene != here[-1],  # heads may have parts of their graphs in common
                 allow_unused=True,
             )
-            add_gradients(head, own, weights[scene])
+            add_gradients(head, found[: len(head)], weights[scene])
+            slopes[scene] = Slope(slope, found[len(head) :])
         return slopes
 
     def keep_trunk(self, slopes: Slopes, paths: Paths) -> None:
         """Each scene's gradients of what is shared, apart, and those of its own; a pass a scene."""
         weights, trunk, last = self.own_weights(), (*paths.shared, *paths.private), len(slopes) - 1
-        self.shared = paths.shared
-        self.rows.begin(paths.shared)
+        self.shared = (*paths.shared, *paths.shared_heads)
+        self.rows.begin(self.shared)
         for place, (scene, slope) in enumerate(slopes.items()):
             found = torch.autograd.grad(
-                paths.features[scene], trunk, slope, retain_graph=place < last, allow_unused=True
+                paths.features[scene], trunk, slope.features, retain_graph=place < last, allow_unused=True
             )
-            self.rows.add(scene, found[: len(paths.shared)])
+            self.rows.add(scene, (*found[: len(paths.shared)], *slope.heads))
             add_gradients(paths.private, found[len(paths.shared) :], weights[scene])
             del found  # the next pass then works in the same memory
 
@@ -132,9 +145,11 @@ class GradientWeighting(Weighting):
         """Σ_i a_i g_i of what is shared in one pass, and what is each scene's own in another, if there is such."""
         features = [paths.features[scene] for scene in slopes]
         if features and paths.private:
-            self.push(features, slopes, self.own_weights(), paths.private, more=True)
-        if features:
+            self.push(features, slopes, self.own_weights(), paths.private, more=bool(paths.shared))
+        if features and paths.shared:
             self.push(features, slopes, weights.tolist(), paths.shared)
+        for scene, slope in slopes.items():
+            add_gradients(paths.shared_heads, slope.heads, float(weights[scene]))
         self.applied.append(weights * self.parts[-1].share)
 
     def push(
@@ -147,7 +162,7 @@ class GradientWeighting(Weighting):
         more: bool = False,
     ) -> None:
         """Add to the parameters' gradients those of the weighted losses; with `more` the graph stays."""
-        scaled = [slope * weights[scene] for scene, slope in slopes.items()]
+        scaled = [slope.features * weights[scene] for scene, slope in slopes.items()]
         torch.autograd.backward(features, scaled, inputs=list(parameters), retain_graph=more)
 
     def representation_gram(self, slopes: Slopes, paths: Paths) -> Tensor:
@@ -155,7 +170,7 @@ class GradientWeighting(Weighting):
         z, rows = paths.representation, Rows(self.scenes)
         rows.begin(z)
         for scene, slope in slopes.items():
-            found = torch.autograd.grad(paths.features[scene], z, slope, retain_graph=True, allow_unused=True)
+            found = torch.autograd.grad(paths.features[scene], z, slope.features, retain_graph=True, allow_unused=True)
             rows.add(scene, found)
         products = processes.mean(gram(rows.local())) / processes.count()
         lengths = products.diagonal()

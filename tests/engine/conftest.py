@@ -75,7 +75,26 @@ class Linear(nn.Module):
         return self.layer(self.dropout(inputs.flatten(1)))
 
 
-class TinyNetwork(nn.Module):
+def outcome(losses: Mapping[str, Tensor], features: Mapping[str, Tensor]) -> SimpleNamespace:
+    return SimpleNamespace(losses=losses, scene_weights=None, features=features, representation=[], penalties={})
+
+
+class Plain(nn.Module):
+    """Without penalties; notes the progress that it is given."""
+
+    reads_all_scenes = False
+
+    def shared_head_parameters(self) -> list[nn.Parameter]:
+        return []
+
+    def penalties(self) -> dict[str, Tensor]:
+        return {}
+
+    def set_progress(self, progress: float) -> None:
+        self.progress = [*getattr(self, "progress", []), progress]
+
+
+class TinyNetwork(Plain):
     """Answers what the engine asks, with one layer a scene. A text's class is its first token modulo 3."""
 
     def __init__(self, names: Sequence[str], dropout: float = 0.3, seed: int = 3) -> None:
@@ -101,7 +120,7 @@ class TinyNetwork(nn.Module):
     def forward(self, batch: Mapping[str, Any]) -> SimpleNamespace:
         self.autocast.append(torch.is_autocast_enabled("cpu"))
         features = {name: read(part) for name, part in batch.items()}
-        return SimpleNamespace(losses=self.losses(batch), scene_weights=None, features=features, representation=[])
+        return outcome(self.losses(batch), features)
 
     def observe(self, batch: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         self.autocast.append(torch.is_autocast_enabled("cpu"))
@@ -133,7 +152,7 @@ def classes(batch: Any) -> Tensor:
     return batch.targets if batch.targets.dim() == 1 else batch.inputs["text"][:, 0] % len(CLASSES)
 
 
-class Slopes(nn.Module):
+class Slopes(Plain):
     """Loss of each scene = slope · w (so the gradient is the slope); validation's quality is read from a list."""
 
     def __init__(
@@ -157,7 +176,7 @@ class Slopes(nn.Module):
     def forward(self, batch: Mapping[str, Any]) -> SimpleNamespace:
         losses = {name: (self.slopes[name] * self.w).sum() for name in batch}
         features = dict.fromkeys(batch, self.w)
-        return SimpleNamespace(losses=losses, scene_weights=None, features=features, representation=[])
+        return outcome(losses, features)
 
     def observe(self, batch: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return {name: {} for name in batch}, {}

@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 def part(losses, observed, attended=None, gram=None):
     seen, products = (None if given is None else torch.tensor(given) for given in (attended, gram))
-    return Part(torch.tensor(losses), torch.tensor(observed), seen, products)
+    return Part(torch.tensor(losses), torch.tensor(observed), seen, products, {})
 
 
 def stepped(losses, observed, attended=None, gram=None, norm=0.0):
@@ -21,7 +21,7 @@ def stepped(losses, observed, attended=None, gram=None, norm=0.0):
 def test_accumulated_batches_are_one_step():
     """A scene's loss is the mean over the batches that hold it, not over all of them."""
     parts = [part([2.0, 6.0, 0.0], [True, True, False]), part([4.0, 0.0, 0.0], [True, False, False])]
-    whole = Stepped.joined(parts, torch.tensor([0.5, 0.125, 0.0]), torch.tensor(3.0))
+    whole = Stepped.joined(parts, torch.tensor([0.5, 0.125, 0.0]), torch.tensor(3.0), {})
     assert whole.losses.tolist() == [3.0, 6.0, 0.0]
     assert whole.weights.tolist() == [0.5, 0.125, 0.0]
     assert whole.observed.tolist() == [True, True, False]

@@ -23,7 +23,8 @@ ScaledDotProductAttention = partial(
 def test_by_hand():
     """norms of both views (1, −1), score 2; two empty slots score 0: weight e² / (e² + 2) = 0.78699, W = 10 · I."""
     fusion = CrossSceneAttentionFusion(["a", "b"], 2, attention=DotProductAttention, slots=1, dropout=0.0).double()
-    nn.init.zeros_(fusion.memory.slots)
+    for slots in fusion.memory.slots.values():
+        nn.init.zeros_(slots)
     fusion.output.weight.data = 10 * torch.eye(2, dtype=torch.float64)
     place = tensor([[True]])
     given = {
@@ -52,7 +53,7 @@ def test_equals_the_naive_loop_with_gradients(features, agree):
     for name, other in (("a", "b"), ("b", "a")):
         rows = []
         for b in range(4):
-            seen = [fusion.memory.slots[s, m] for s in range(3) for m in range(2)]
+            seen = [fusion.memory.slots[scene][m] for scene in names for m in range(2)]
             view = given[other]
             seen += [normed(view.values[b, t]) for t in range(view.values.shape[1]) if view.allow[b, t]]
             for x in given[name].values[b]:

@@ -29,7 +29,8 @@ X = tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], dtype=torch.float64)
 def document():
     """A fusion whose x are the features themselves (no memory, one place each), whose q is Q, and with W = I."""
     fusion = InterestGuidanceFusion(["one", "two"], 4, attention=DotProductAttention, slots=1, dropout=0.0).double()
-    nn.init.zeros_(fusion.memory.slots)
+    for slots in fusion.memory.slots.values():
+        nn.init.zeros_(slots)
     nn.init.zeros_(fusion.recognise[2].weight)
     fusion.recognise[2].bias.data = Q.clone()
     nn.init.eye_(fusion.output.weight)
@@ -45,7 +46,7 @@ def views(*present: bool) -> dict[str, Features]:
 
 def test_the_documents_worked_example_with_its_right_values(document):
     """D0 §4.6: qᵀx₁ = 3, qᵀx₂ = 7; w = 1 / (1 + e⁴), 1 / (1 + e⁻⁴). The document's 0.6 and 0.4 are wrong."""
-    fused, weights = document(views(True, True))
+    fused, weights, _ = document(views(True, True))
     for name, x in zip(("one", "two"), X, strict=True):
         w = weights[name][0]
         torch.testing.assert_close(w, tensor([1 / (1 + math.exp(4)), 1 / (1 + math.exp(-4))], dtype=torch.float64))
@@ -55,10 +56,10 @@ def test_the_documents_worked_example_with_its_right_values(document):
 
 
 def test_an_absent_view_leaves_all_to_the_other(document):
-    fused, weights = document(views(True, False))
+    fused, weights, _ = document(views(True, False))
     torch.testing.assert_close(weights["one"], tensor([[1.0, 0.0]], dtype=torch.float64), rtol=0, atol=0)
     torch.testing.assert_close(fused["one"].values[0, 0], 2 * X[0])
-    _, weights = document(views(False, False))
+    _, weights, _ = document(views(False, False))
     assert (weights["one"] == 0).all()
 
 
@@ -88,7 +89,8 @@ def test_what_is_drawn_of_the_documents_example(document):
 def test_the_scale_divides_by_the_root_of_the_width():
     """3 / 2 and 7 / 2 instead of 3 and 7: w₁ = 1 / (1 + e²) = 0.1192."""
     fusion = InterestGuidanceFusion(["one", "two"], 4, attention=ScaledDotProductAttention, slots=1).double()
-    nn.init.zeros_(fusion.memory.slots)
+    for slots in fusion.memory.slots.values():
+        nn.init.zeros_(slots)
     nn.init.zeros_(fusion.recognise[2].weight)
     fusion.recognise[2].bias.data = Q.clone()
     weight = fusion(views(True, True)).scene_weights["one"][0, 0]
@@ -98,14 +100,14 @@ def test_the_scale_divides_by_the_root_of_the_width():
 def test_the_gradient_of_q_by_the_softmaxs_derivative(document):
     """∂L/∂q = Σ w_i (x_i − h) (∂L/∂h · x_i); q_s = … + e_s, so that it is the gradient of e_s (D0 §4.5, put right)."""
     upstream = tensor([0.7, -1.1, 0.4, 2.3], dtype=torch.float64)  # ∂L/∂h
-    fused, weights = document(views(True, True))
+    fused, weights, _ = document(views(True, True))
     (fused["one"].values[0, 0] @ upstream).backward()
     w = weights["one"][0].detach()
     h = w @ X
     expected = sum(w[i] * (X[i] - h) * (upstream @ X[i]) for i in range(2))
-    torch.testing.assert_close(document.asking.grad[0], expected)
+    torch.testing.assert_close(document.asking["one"].grad, expected)
     assert expected.abs().max() > 0.1
-    assert (document.asking.grad[1] == 0).all()
+    assert (document.asking["two"].grad == 0).all()
 
 
 def softmax(scores: list[Tensor]) -> list[Tensor]:
@@ -126,10 +128,10 @@ def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int, po
         own[name] = sum(w * x for w, x in zip(share, places, strict=True))
     reader = sum(own.values(), start=zero) / max(len(own), 1)
     x = {}
-    for place, name in enumerate(fusion.scenes):
+    for name in fusion.scenes:
         if name in given and name not in own:
             continue
-        slots = fusion.memory.slots[place]
+        slots = fusion.memory.slots[name]
         share = softmax([reader @ slot / math.sqrt(dim) for slot in slots])
         x[name] = own.get(name, zero) + sum(w * slot for w, slot in zip(share, slots, strict=True))
     first, _, second = fusion.recognise
@@ -138,7 +140,7 @@ def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int, po
     interest = second.weight @ (first.weight @ mean + first.bias).clamp(min=0) + second.bias
     added, weights = [], []
     for name in given:
-        q = interest + fusion.asking[fusion.scenes.index(name)]
+        q = interest + fusion.asking[name]
         share = dict(zip(x, softmax([q @ x[other] / math.sqrt(dim) for other in x]), strict=True))
         added.append(fusion.output.weight @ sum((share[other] * x[other] for other in x), start=zero))
         nothing = torch.zeros((), dtype=torch.float64)
@@ -154,9 +156,10 @@ def test_equals_the_naive_loop_with_gradients(features, agree, group, pooled):
     fusion = InterestGuidanceFusion(
         ["a", "b", "c"], 5, attention=ScaledDotProductAttention, pool=pool, slots=2, dropout=0.0
     ).double()
-    nn.init.normal_(fusion.asking)
+    for interest in fusion.asking.values():
+        nn.init.normal_(interest)
     given = features(group, 5)
-    fused, weights = fusion(given)
+    fused, weights, _ = fusion(given)
     expected = [naive(fusion, given, b, pooled) for b in range(4)]
     leaves = [scene.values for scene in given.values()] + list(fusion.parameters())
     for place, (name, scene) in enumerate(given.items()):

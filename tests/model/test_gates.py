@@ -220,3 +220,18 @@ def test_heads_read_nothing_but_their_features(model, data, network, datasets):
                 outcome.features[name], made.trunk_parameters(), slope, retain_graph=True, allow_unused=True
             )
             torch.testing.assert_close(through, whole, rtol=0, atol=0)
+
+
+def test_a_scene_is_added_to_a_trained_model(model, network, datasets):
+    """All that two scenes have learnt fits into a network of three, in whatever order; only the third's is new."""
+    (digits, shapes) = datasets("unpaired")
+    old, new = (
+        network(model, "unpaired", seed=1, datasets=[shapes]),
+        network(model, "unpaired", datasets=[digits, shapes]),
+    )
+    missing, unexpected = new.load_state_dict(old.state_dict(), strict=False)
+    assert unexpected == []
+    assert all(".digits" in name for name in missing)
+    assert any(name.startswith("heads.digits.") for name in missing)
+    state = new.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in old.state_dict().items())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 from copy import deepcopy
 from functools import partial
@@ -66,15 +67,23 @@ def test_by_hand(attention_with):
     torch.testing.assert_close(context[0, 0, 0], tensor(4.5 / 3.5, dtype=torch.float64))
 
 
-def test_the_penalty_is_in_the_gradient():
-    """That of λ·mean(z)/limit, whose slope in each of two heads' shares is λ/2."""
-    slopes = []
-    for penalty in (0.0, 0.3):
-        make = partial(AdaptiveSpanPattern, limit=5, ramp=3, penalty=penalty)
-        attention = ComposedAttention(6, heads=2, pattern=make, **PARTS).double()
-        attention(torch.linspace(-1, 1, 42, dtype=torch.float64).view(1, 7, 6)).context.sum().backward()
-        slopes.append(attention.pattern.share.grad)
-    torch.testing.assert_close(slopes[1] - slopes[0], tensor([0.15, 0.15], dtype=torch.float64))
+def test_the_penalty_by_hand():
+    """λ·mean(z)/limit = 0.3 · (0.2 + 0.6) / 2, whose slope in each of two heads' shares is λ/2."""
+    pattern = AdaptiveSpanPattern(3, 2, limit=5, ramp=3, penalty=0.3)
+    with torch.no_grad():
+        pattern.share.copy_(tensor([0.2, 0.6]))
+    penalty = pattern.penalties()["span"]
+    torch.testing.assert_close(penalty, tensor(0.12))
+    penalty.backward()
+    torch.testing.assert_close(pattern.share.grad, tensor([0.15, 0.15]))
+
+
+def test_the_penalty_pulls_no_span_below_zero():
+    pattern = AdaptiveSpanPattern(3, 3, limit=5, ramp=3, penalty=0.3)
+    with torch.no_grad():
+        pattern.share.copy_(tensor([-0.2, 0.0, 1.2]))
+    pattern.penalties()["span"].backward()
+    torch.testing.assert_close(pattern.share.grad, tensor([0.0, 0.0, 0.1]))
 
 
 def test_a_gradient_that_leads_out_is_dropped(attention_with):
@@ -93,10 +102,45 @@ def test_a_gradient_that_leads_out_is_dropped(attention_with):
     assert found[0][2] == -found[1][2] > 0
 
 
-def test_a_copy_pays_too(attention_with):
-    attention = deepcopy(attention_with(6, pattern=partial(AdaptiveSpanPattern, start=0.5, penalty=0.7)))
-    (0.0 * attention(torch.ones(1, 2, 6, dtype=torch.float64)).context.sum()).backward()
-    torch.testing.assert_close(attention.pattern.share.grad, tensor([0.7], dtype=torch.float64))
+def assigned(pattern):
+    pattern.load_state_dict({"share": tensor([0.25, 1.0])}, assign=True)
+    return pattern
+
+
+def frozen_copy(pattern):
+    pattern.requires_grad_(False)
+    return deepcopy(pattern).requires_grad_(True)
+
+
+def copied_by_pickle(pattern):
+    """As `pickle` does it, by the same two calls."""
+    make, arguments, state = pattern.__reduce_ex__(4)[:3]
+    other = make(*arguments)
+    other.__setstate__(deepcopy(state))
+    return other
+
+
+def saved(pattern):
+    file = io.BytesIO()
+    torch.save(pattern.state_dict(), file)
+    file.seek(0)
+    other = AdaptiveSpanPattern(3, 2, limit=4, ramp=2, penalty=0.7)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    return other
+
+
+@pytest.mark.parametrize("changed", [deepcopy, copied_by_pickle, assigned, frozen_copy, saved])
+def test_the_penalty_and_the_range_outlast_what_happens_to_the_parameter(changed):
+    """λ/2 in each share; at 1 a slope that would lead further out is dropped."""
+    pattern = AdaptiveSpanPattern(3, 2, limit=4, ramp=2, penalty=0.7)
+    with torch.no_grad():
+        pattern.share.copy_(tensor([0.25, 1.0]))
+    pattern = changed(pattern)
+    (slope,) = torch.autograd.grad(pattern.penalties()["span"], pattern.share)
+    torch.testing.assert_close(slope, tensor([0.35, 0.35], dtype=slope.dtype))
+    shown = pattern.near(tensor([[2, 5]]))[1]  # z is 1 and 4: m is 1/2 in either head, d ln m / d share = 4
+    (slope,) = torch.autograd.grad(-shown[0, 0, 0] - shown[1, 0, 1], pattern.share)
+    torch.testing.assert_close(slope, tensor([-4.0, 0.0], dtype=slope.dtype))
 
 
 def test_spans_are_learnt(attention_with):

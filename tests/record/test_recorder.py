@@ -47,6 +47,7 @@ def test_intervals_and_validations_are_in_both_places(folder, interval, evaluati
     assert points(events, "train/scene_weight/a/b") == [(2, 0.25), (4, 0.25)]
     assert points(events, "train/conflict/norm/b") == [(2, 0.125), (4, 0.125)]
     assert points(events, "train/conflict/cosine/a/b") == [(2, -0.5), (4, -0.5)]
+    assert points(events, "train/penalty/span") == [(2, 0.75), (4, 0.75)]
     assert points(events, "train/learning_rate") == [(2, 0.25), (4, 0.0625)]
     assert points(events, "train/gradient_norm") == [(2, 3.0), (4, 3.0)]
     assert points(events, "time/steps_per_second") == [(2, 17.0), (4, 17.0)]

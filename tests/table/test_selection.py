@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iamm.table.plan import PlannedRun
-from iamm.table.selection import choose, chosen, grouped
+from iamm.table.selection import choose, choose_rates, grouped
 from iamm.table.table import Run
 
 
@@ -78,11 +78,11 @@ def test_each_row_and_setting_chooses_for_itself(make_plan):
         run(p.rate, p.seed, 0.6 if p.rate == best[p.row, p.setting] else 0.5, row=p.row, setting=p.setting)
         for p in plan.runs
     ]
-    assert {place: found.rate for place, found in chosen(plan, runs).items()} == best
+    assert {place: found.rate for place, found in choose_rates(plan, runs).items()} == best
 
 
 def test_a_row_without_planned_runs_has_an_empty_choice(make_plan):
-    assert chosen(make_plan(runs=()), ())["ours", "both"].runs == ()
+    assert choose_rates(make_plan(runs=()), ())["ours", "both"].runs == ()
 
 
 def test_grouped_keeps_the_order():

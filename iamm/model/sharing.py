@@ -1,0 +1,87 @@
+"""One encoder, or one head, for several scenes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from iamm.dataset.base import Scene, Split
+from iamm.dataset.fields import Field
+from iamm.dataset.vocabulary import Vocabulary
+from iamm.sharing import Share, groups
+
+
+def modules(scenes: Sequence[Scene], share: Share, part: str, make: Callable[[Scene], nn.Module]) -> nn.ModuleDict:
+    """A module for each scene by its name: the same one for all scenes of a group.
+
+    Args:
+        scenes: of the run, in their order.
+        share: how they are grouped.
+        part: `encoder` or `head`.
+        make: from a scene; of several, from one with the training data of all.
+
+    Raises:
+        ValueError: a group that cannot share.
+    """
+    told = {"encoder": input_format, "head": target_format}[part]
+    alike = {scene.name: scene.name if share == "none" else told(scene) for scene in scenes}
+    by_name, made = {scene.name: scene for scene in scenes}, dict[str, nn.Module]()
+    for names in groups(share, alike, part):
+        group = [by_name[name] for name in names]
+        made |= dict.fromkeys(names, make(group[0] if len(group) == 1 else pooled(group, part)))
+    return nn.ModuleDict({name: made[name] for name in by_name})
+
+
+def in_common(parts: nn.ModuleDict) -> set[str]:
+    """The names of the scenes whose module is another scene's, too."""
+    count = Counter(id(module) for module in parts.values())
+    return {name for name, module in parts.items() if count[id(module)] > 1}
+
+
+def input_format(scene: Scene) -> Hashable:
+    """What an encoder depends on: the kind, the fields with the shape of what is not padded, and the vocabulary."""
+    inputs = scene.splits["train"].inputs
+    shapes = {
+        name: None if field.padding is not None else inputs[name].shape[1:] for name, field in scene.fields.items()
+    }
+    return scene.kind, *scene.fields.items(), *shapes.items(), None if scene.source is None else pieces(scene.source)
+
+
+def target_format(scene: Scene) -> Hashable:
+    """What a head depends on: the task, and the classes or the vocabulary."""
+    return scene.task, scene.classes, None if scene.target is None else pieces(scene.target)
+
+
+def pieces(vocabulary: Vocabulary) -> tuple[str, ...]:
+    return tuple(vocabulary.piece(index) for index in range(len(vocabulary)))
+
+
+def pooled(scenes: Sequence[Scene], part: str) -> Scene:
+    """A scene like the first, whose training examples are those of all: its inputs for an encoder, targets for a head.
+
+    The scenes' examples take turns, as many of each as its share in all: the first n so stand for the whole.
+    """
+    train = [scene.splits["train"] for scene in scenes]
+    order = torch.cat([torch.arange(len(split)) / max(len(split), 1) for split in train]).argsort(stable=True)
+    present = torch.cat([split.present for split in train])[order]
+    nothing = torch.zeros(len(order), dtype=torch.int64)
+    if part == "encoder":
+        fields = scenes[0].fields.items()
+        inputs = {name: joined([split.inputs[name] for split in train], field)[order] for name, field in fields}
+        split = Split(inputs, nothing, present)
+    else:
+        split = Split({}, joined([split.targets for split in train], scenes[0].target_field)[order], present)
+    return replace(scenes[0], name="+".join(scene.name for scene in scenes), splits={"train": split})
+
+
+def joined(parts: Sequence[Tensor], field: Field) -> Tensor:
+    """Rows below each other; those that are padded, to the longest."""
+    if field.padding is not None:
+        longest = max(part.shape[1] for part in parts)
+        parts = [functional.pad(part, (0, longest - part.shape[1]), value=field.padding) for part in parts]
+    return torch.cat(list(parts))
