@@ -15,7 +15,7 @@ from iamm.dataset.base import Dataset
 from iamm.engine.collate import Augment, collate
 from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
-from iamm.engine.forward import add_penalties, forward
+from iamm.engine.forward import add_penalties, forward, portions
 from iamm.engine.keeper import Keeper
 from iamm.engine.observer import Observer, Part, Stepped, Totals
 from iamm.engine.plan import Plan, RunState
@@ -124,8 +124,7 @@ class Loop:
             self.model.set_progress(state.step / self.total)
             telling = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
             done = self.try_step(state, conflict=telling and self.plan.conflict)
-            state.step += 1
-            state.done += 1
+            state.step, state.done = state.step + 1, state.done + 1
             if done is not None:
                 self.interval.add(done)
                 self.whole.add(done)
@@ -185,11 +184,9 @@ class Loop:
             return None
 
     def step(self, epoch: int, *, conflict: bool = False) -> Stepped:
-        """One optimizer step, from the gradients of `accumulate` batches of every data set."""
-        self.rows.clear()
+        """One optimizer step."""
         self.optimizer.zero_grad(set_to_none=True)
-        last = self.plan.accumulate - 1
-        parts = [self.add_gradients(epoch, conflict=conflict and part == last) for part in range(last + 1)]
+        parts = self.accumulated(epoch, conflict=conflict)
         weights = self.weighting.finish()
         penalties = add_penalties(self.model.penalties())
         learnt = list(self.weighting.parameters())
@@ -199,24 +196,32 @@ class Loop:
         self.optimizer.step()
         return Stepped.joined(parts, weights, norm, penalties)
 
-    def add_gradients(self, epoch: int, *, conflict: bool) -> Part:
+    def accumulated(self, epoch: int, *, conflict: bool) -> list[Part]:
+        """The gradients of `accumulate` batches of every data set."""
+        self.rows.clear()
+        sources = list(zip(self.datasets, self.samplers, strict=True))
+        drawn = [[self.next_batch(*source, epoch) for source in sources] for _ in range(self.plan.accumulate)]
+        return [
+            self.add_gradients(batches, portion, conflict=conflict and batches is drawn[-1])
+            for batches, portion in zip(drawn, portions(self.model, drawn), strict=True)
+        ]
+
+    def add_gradients(self, batches: Sequence[Batch], portion: Tensor, *, conflict: bool) -> Part:
         """Forward and backward of one batch of every data set; with `conflict`, the scenes' Gram matrix too."""
-        share, sources = 1.0 / self.plan.accumulate, zip(self.datasets, self.samplers, strict=True)
-        batches = [self.next_batch(dataset, sampler, epoch) for dataset, sampler in sources]
+        share = 1.0 / self.plan.accumulate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
-            made = forward(self.model, batches)
+            made = forward(self.model, batches, portion)
         finite_losses(made.losses)
-        attended = made.scene_weights
         products = scene_gram(made.losses, made.observed, [*self.shared, *self.shared_heads]) if conflict else None
         penalties = add_penalties(made.penalties, share)
         self.weighting.backward(
             made.losses,
             observed=made.observed,
             paths=Paths(made.features, made.representation, self.heads, self.shared, self.private, self.shared_heads),
-            scene_weights=None if attended is None else attended.mean(dim=0),
+            scene_weights=None if made.scene_weights is None else made.scene_weights.mean(dim=0),
             share=share,
         )
-        return Part(torch.stack(made.losses).detach(), made.observed, attended, products, penalties)
+        return Part(torch.stack(made.losses).detach(), made.observed, made.scene_weights, products, penalties)
 
     def next_batch(self, dataset: Dataset, sampler: Sampler, epoch: int) -> Batch:
         rows = sampler.next(self.plan.growth_at(epoch))

@@ -78,9 +78,15 @@ class TextHead(Head):
 
     def token_logits(self, features: Features, batch: SceneBatch) -> tuple[Tensor, Tensor]:
         """Logits (n, V) and targets (n,) of the n real tokens of present examples: padding is never scored."""
-        given, wanted = batch.targets[:, :-1], batch.targets[:, 1:]
-        real = (wanted != PAD) & batch.present[:, None]
+        given, wanted, real = batch.targets[:, :-1], batch.targets[:, 1:], self.real(batch)
         return self.logits(self.attended(features, given, need_weights=False)[0][real]), wanted[real]
+
+    def real(self, batch: SceneBatch) -> Tensor:
+        """Where a token is predicted.  # (B, T − 1)"""
+        return (batch.targets[:, 1:] != PAD) & batch.present[:, None]
+
+    def count(self, batch: SceneBatch) -> Tensor:
+        return self.real(batch).sum()
 
     def loss(self, features: Features, batch: SceneBatch) -> Tensor:
         logits, targets = self.token_logits(features, batch)
