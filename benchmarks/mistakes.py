@@ -19,11 +19,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from iamm.cli.train import main
-from iamm.config.check.constraints import OneOf, Switch
-from iamm.config.check.rules import leaves, rule_for
+from iamm.config.check.run_keys import RUN, leaves
+from iamm.config.check.statements import arguments
 from iamm.config.composer import Composer
 from iamm.config.groups import choices, groups, known_keys, slots
 from iamm.config.sources import Sources
+from iamm.constraints import Constraint, words_of
 
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 LEAST = 4  # letters of a word that is misspelt: of shorter ones too little is left
@@ -150,7 +151,7 @@ def wrong_choice(draw: random.Random) -> Mistake:
     return Mistake("choice", NAMED.get(group, f"{group}={{}}").format(told), choice)
 
 
-def ruled(draw: random.Random) -> tuple[list[str], str, Any]:
+def ruled(draw: random.Random) -> tuple[list[str], str, Constraint]:
     """Words, a key and its rule."""
     while True:
         words, found = keys(draw)
@@ -158,9 +159,7 @@ def ruled(draw: random.Random) -> tuple[list[str], str, Any]:
         tree: Any = Composer(Sources()).compose(words)[0]
         for part in path.split(".")[:-1]:
             tree = tree[part]
-        target = str(tree.get("_target_", "")).split(".") if isinstance(tree, dict) else [""]
-        room, variant = (target[1], target[2]) if target[0] == "iamm" else (path.split(".")[0], "")
-        rule = rule_for(room, variant, path.split(".")[-1])
+        rule = arguments(tree).get(path.split(".")[-1]) or RUN.get(path)
         if rule is not None:
             return words, path, rule
 
@@ -168,7 +167,7 @@ def ruled(draw: random.Random) -> tuple[list[str], str, Any]:
 def wrong_word(draw: random.Random) -> Mistake:
     while True:
         words, path, rule = ruled(draw)
-        known = ("true", "false") if isinstance(rule, Switch) else rule.choices if isinstance(rule, OneOf) else ()
+        known = words_of(rule)
         long = [word for word in known if len(word) >= LEAST]
         if long:
             word = draw.choice(long)

@@ -30,9 +30,9 @@ ANSWERS = {
 SWEEP = ("attention=additive,multi_head", "fusion=none,shared,interest_guidance", "dim=64,128", "seed=range(42)")
 PLANNED = """
 import sys, time
-from iamm.cli.compose import checked
 from iamm.config.compose import composed
 from iamm.config.overrides import Line
+from iamm.sweep.jobs import checked
 begin = time.process_time()
 names = [checked(each).name for each in composed(Line(tuple(sys.argv[1:]), sweeping=True))]
 print(len(names), time.process_time() - begin)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
-from iamm.spelling import closest
+ALIKE = 0.65
+"""Share of letters, in the same order, that a word must have in common with the one that was meant."""
 
 
 class UserError(Exception):
@@ -105,6 +107,17 @@ class BusyError(UserError):
     """A run folder that another live process is writing."""
 
     exit_code = 75
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that has most letters in common with the word, the first of equals; None if none is alike."""
+    matcher = difflib.SequenceMatcher(b=word)
+
+    def likeness(other: str) -> float:
+        matcher.set_seq1(other)
+        return matcher.ratio()
+
+    return max((other for other in known if likeness(other) >= ALIKE), key=likeness, default=None)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

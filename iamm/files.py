@@ -25,6 +25,7 @@ LONGEST_NAME, LONGEST_PATH = 255, 4095
 """Bytes that the systems in use take."""
 INSIDE = 255
 """Bytes kept free for the paths of files inside a run folder."""
+ESCAPED = "backslashreplace"
 LEFTOVER = ".tmp"
 """How a temporary file's name ends."""
 
@@ -59,8 +60,14 @@ def write_bytes(path: Path, content: bytes | memoryview, *, previous: Path | Non
 
 
 def write_text(path: Path, text: str) -> None:
-    """As `write_bytes`, in UTF-8."""
-    write_bytes(path, text.encode())
+    """As `write_bytes`, encoded."""
+    write_bytes(path, encoded(text))
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8. A byte of a path that is none, which Python holds as a lone surrogate, becomes the escape that JSON and
+    YAML have for it inside quotes."""
+    return text.encode(errors=ESCAPED)
 
 
 def flush(path: Path) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
 import pytest
 
-from iamm.errors import DEPENDENCIES, missing_package
+from iamm.errors import DEPENDENCIES, closest, missing_package
 
 
 def test_dependencies_are_those_of_the_project():
@@ -48,3 +49,29 @@ def test_a_broken_one_is_installed_anew_also_where_another_error_tells_of_it():
 )
 def test_other_errors_are_none_of_its(error):
     assert missing_package(error) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("stpes", ["seed", "steps", "epochs", "patience"], "steps"),
+        ("epcohs", ["seed", "steps", "epochs", "patience"], "epochs"),
+        ("batch_size", ["seed", "steps", "epochs", "patience"], None),
+        ("multi", ["mixed", "multi_head"], "multi_head"),
+        ("dmi", ["seed", "dim"], "dim"),
+        ("ab", ["abc", "abd"], "abc"),  # the first of equals
+        ("x", [], None),
+        ("", ["dim"], None),
+    ],
+)
+def test_the_word_that_was_meant(word, known, meant):
+    assert closest(word, known) == meant
+
+
+def test_one_slip_is_always_corrected():
+    draw = random.Random(0)
+    words = ["attention", "weighting", "schedule", "interest_guidance", "convolutional", "dropout"]
+    for _ in range(300):
+        word = draw.choice(words)
+        place = draw.randrange(len(word))
+        assert closest(word[:place] + draw.choice("qxz") + word[place + 1 :], words) == word

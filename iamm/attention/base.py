@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm.attention.state import AttentionState
+from iamm.constrained import Constrained
 
 
 class AttentionOutput(NamedTuple):
@@ -42,7 +43,7 @@ class Call(NamedTuple):
         return self.allow is not None or self.bias is not None
 
 
-class Attention(nn.Module):
+class Attention(Constrained, nn.Module):
     """context_q = Σ_k w_qk value_k: each query reads a weighted sum of the places that it may see.
 
     Padding belongs in `key_allow`: what stands there, be it NaN, reaches no real output and no gradient. `allow` and
@@ -65,6 +66,9 @@ class Attention(nn.Module):
     """True where the places of a separate memory gather from each other before the query reads them, so that a place
     that `allow` shows brings what it has gathered from hidden ones.
     """
+
+    limits_from = ""
+    """The argument whose attention gives this one its heads and its limits; empty where it has its own."""
 
     growth = 2
     """Exponent of T in the time of self-attention over T places."""

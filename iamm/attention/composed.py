@@ -17,6 +17,7 @@ from iamm.attention.base import (
 )
 from iamm.attention.fused import fused_is_faster
 from iamm.attention.state import AttentionState
+from iamm.constraints import Count, ShareBelow1
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern, Sight
 from iamm.score.base import Score
@@ -47,14 +48,12 @@ class ComposedAttention(Attention):
         score: Callable[..., Score],
         pattern: Callable[..., Pattern],
         normaliser: Callable[..., Normaliser],
-        dropout: float = 0.0,
-        heads: int = 1,
+        dropout: ShareBelow1 = 0.0,
+        heads: Count = 1,
     ) -> None:
         super().__init__(dim)
-        if heads < 1 or dim % heads:
+        if dim % heads:
             raise ValueError(f"`heads` must divide `dim`. Found dim={dim}, heads={heads}.")
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(f"`dropout` must lie in [0, 1). Found {dropout}.")
         self.heads = heads
         self.dropout = dropout
         self.score = score(dim // heads, heads)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from iamm.attention.single import SingleAttention
+from iamm.constraints import ShareBelow1
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern
 from iamm.score.base import Score
@@ -35,7 +36,7 @@ class CrossAttention(SingleAttention):
         score: Callable[..., Score],
         pattern: Callable[..., Pattern],
         normaliser: Callable[..., Normaliser],
-        dropout: float = 0.0,
+        dropout: ShareBelow1 = 0.0,
     ) -> None:
         super().__init__(dim, score=score, pattern=pattern, normaliser=normaliser, dropout=dropout)
         self.w_q = nn.Linear(dim, dim, bias=False)

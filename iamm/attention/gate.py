@@ -21,6 +21,8 @@ class ValueGateAttention(Attention):
         inner: a partial of an Attention that takes `dim`.
     """
 
+    limits_from = "inner"
+
     def __init__(self, dim: int, *, inner: Callable[..., Attention]) -> None:
         super().__init__(dim)
         self.inner = inner(dim)

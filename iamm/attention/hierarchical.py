@@ -16,6 +16,7 @@ from iamm.attention.base import (
     require_same_batch,
 )
 from iamm.attention.state import AttentionState
+from iamm.constraints import Width
 from iamm.pattern.base import Sight
 
 
@@ -54,12 +55,12 @@ class HierarchicalAttention(Attention):
     the caller's, the same at both levels, instead of the learnt u_w and u_s (in pooling it is learnt).
     """
 
+    limits_from = "word"
+
     def __init__(
-        self, dim: int, *, word: Callable[..., Attention], sentence: Callable[..., Attention], length: int = 4
+        self, dim: int, *, word: Callable[..., Attention], sentence: Callable[..., Attention], length: Width = 4
     ) -> None:
         super().__init__(dim)
-        if length < 1:
-            raise ValueError(f"`length` must be at least 1. Found {length}.")
         self.length = length
         self.word = word(dim)
         self.sentence = sentence(dim)

@@ -43,6 +43,7 @@ class MixedAttention(Attention):
     """
 
     mixes_memory = True
+    limits_from = "own"
 
     def __init__(self, dim: int, *, own: Callable[..., Attention], other: Callable[..., Attention]) -> None:
         super().__init__(dim)

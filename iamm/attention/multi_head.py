@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from iamm.attention.base import AttentionOutput, clear_padding, require_same_batch
 from iamm.attention.composed import ComposedAttention
+from iamm.constraints import Count, ShareBelow1
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern
 from iamm.score.base import Score
@@ -52,8 +53,8 @@ class MultiHeadAttention(ComposedAttention):
         score: Callable[..., Score],
         pattern: Callable[..., Pattern],
         normaliser: Callable[..., Normaliser],
-        heads: int = 4,
-        dropout: float = 0.0,
+        heads: Count = 4,
+        dropout: ShareBelow1 = 0.0,
     ) -> None:
         super().__init__(dim, score=score, pattern=pattern, normaliser=normaliser, dropout=dropout, heads=heads)
         self.w_q = nn.Linear(dim, dim, bias=False)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from iamm.attention.base import Attention
 from iamm.attention.gate import ValueGateAttention
+from iamm.constraints import Layers
 
 
 class PerSceneAttention(ValueGateAttention):
@@ -39,10 +40,8 @@ class PerSceneAttention(ValueGateAttention):
     then weighed by an attention, are ours.
     """
 
-    def __init__(self, dim: int, *, inner: Callable[..., Attention], scenes: int = 4, open: float = 4.0) -> None:
+    def __init__(self, dim: int, *, inner: Callable[..., Attention], scenes: Layers = 4, open: float = 4.0) -> None:
         super().__init__(dim, inner=inner)
-        if scenes < 1:
-            raise ValueError(f"`scenes` must be at least 1. Found {scenes}.")
         self.scenes = scenes
         self.r = nn.Linear(dim, scenes, bias=False)
         self.w = nn.Linear(dim, scenes * dim)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from iamm.attention.composed import ComposedAttention
+from iamm.constraints import ShareBelow1
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern
 from iamm.score.base import Score
@@ -33,6 +34,6 @@ class SingleAttention(ComposedAttention):
         score: Callable[..., Score],
         pattern: Callable[..., Pattern],
         normaliser: Callable[..., Normaliser],
-        dropout: float = 0.0,
+        dropout: ShareBelow1 = 0.0,
     ) -> None:
         super().__init__(dim, score=score, pattern=pattern, normaliser=normaliser, dropout=dropout)

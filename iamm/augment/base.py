@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from iamm.augment.randomness import example_keys
+from iamm.constrained import Constrained
 
 
-class Augment(ABC):
+class Augment(Constrained, ABC):
     """What happens to an example is a function of (seed, epoch, index) alone.
 
     It does not depend on the batch-mates, on the batch's size or order, nor on any global random state. A variant gives
@@ -51,9 +52,3 @@ class Augment(ABC):
     @abstractmethod
     def apply(self, inputs: Tensor, keys: NDArray[np.uint64], vocabulary: int | None) -> Tensor:
         """The work, with one key of random numbers an example. keys: (B,)."""
-
-
-def require_share(name: str, value: float) -> None:
-    """A probability, or a relative change that must not turn a picture inside out."""
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"`{name}` must lie between 0 and 1. Found {name}={value}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from iamm.augment.base import Augment, require_share
+from iamm.augment.base import Augment
 from iamm.augment.randomness import uniform
+from iamm.constraints import Number, Share, ShareBelow1
 
 AREA = (0.02, 0.2)  # of the picture, that an erased rectangle covers
 ASPECT = 3.3  # its height by its width, or the inverse, at most
+
+Crop = Annotated[int, Number(0, 10_000, whole=True)]
+Degrees = Annotated[float, Number(0, 180)]
 
 
 class ImageAugment(Augment):
@@ -42,17 +46,15 @@ class ImageAugment(Augment):
     field: ClassVar[str] = "pixels"
 
     def __init__(
-        self, *, crop: int = 2, flip: float = 0.5, rotate: float = 5.0, scale: float = 0.05, erase: float = 0.25
+        self,
+        *,
+        crop: Crop = 2,
+        flip: Share = 0.5,
+        rotate: Degrees = 5.0,
+        scale: ShareBelow1 = 0.05,
+        erase: Share = 0.25,
     ) -> None:
-        if crop < 0 or crop != int(crop):
-            raise ValueError(f"`crop` must be a whole number of pixels, at least 0. Found crop={crop}.")
-        if not 0.0 <= rotate <= 180.0:
-            raise ValueError(f"`rotate` must lie between 0 and 180 degrees. Found rotate={rotate}.")
-        if not 0.0 <= scale < 1.0:
-            raise ValueError(f"`scale` must be at least 0 and below 1. Found scale={scale}.")
-        require_share("flip", flip)
-        require_share("erase", erase)
-        self.crop, self.flip, self.rotate, self.scale, self.erase = int(crop), flip, rotate, scale, erase
+        self.crop, self.flip, self.rotate, self.scale, self.erase = crop, flip, rotate, scale, erase
 
     def apply(self, inputs: Tensor, keys: NDArray[np.uint64], vocabulary: int | None) -> Tensor:
         draws = uniform(keys, np.arange(10)[:, None])  # (10, B)

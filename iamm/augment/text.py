@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from iamm.augment.base import Augment, require_share
+from iamm.augment.base import Augment
 from iamm.augment.randomness import uniform
+from iamm.constraints import Share
 from iamm.dataset.vocabulary import PAD, SPECIAL, UNKNOWN
 
 
@@ -38,16 +39,12 @@ class TextAugment(Augment):
     """
 
     kind: ClassVar[str] = "text"
+    at_most: ClassVar = {("replace", "delete", "mask"): 1}  # a token has one fate
     field: ClassVar[str] = "tokens"
 
     def __init__(
-        self, *, replace: float = 0.05, delete: float = 0.05, mask: float = 0.05, insert: float = 0.05
+        self, *, replace: Share = 0.05, delete: Share = 0.05, mask: Share = 0.05, insert: Share = 0.05
     ) -> None:
-        for name, value in (("replace", replace), ("delete", delete), ("mask", mask), ("insert", insert)):
-            require_share(name, value)
-        if round(delete + replace + mask, 9) > 1.0:
-            found = f"delete={delete}, replace={replace}, mask={mask}"
-            raise ValueError(f"A token has one fate: `delete` + `replace` + `mask` must be at most 1. Found {found}.")
         self.replace, self.delete, self.mask, self.insert = replace, delete, mask, insert
 
     def apply(self, inputs: Tensor, keys: NDArray[np.uint64], vocabulary: int | None) -> Tensor:

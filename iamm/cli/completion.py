@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from iamm.config.check.constraints import Switch
-from iamm.config.check.rules import rule_for
+from iamm.config.check.run_keys import RUN
+from iamm.config.check.statements import statements
 from iamm.config.groups import choices, configs_folder, dotted_keys, groups, heading, keys_of, known_keys, slots
+from iamm.constraints import words_of
 from iamm.errors import ConfigError, nearest
 
 OPTIONS = ("--help", "--multirun", "--cfg", "--config-dir", "--resolve", "--package", "--info", "--completion=")
@@ -116,6 +116,7 @@ def keys(word: str, before: Sequence[str]) -> list[str]:
     if sign == "+":
         return [heading("experiment")]
     inside = [key for key in known_keys() if "." in key and is_at_hand(key, before)]
+    inside += own_keys(before)
     single = [key for key in dotted_keys(configs_folder() / "train.yaml") if "." not in key]
     outer = {key.split(".")[0] for key in inside}
     places = [group if group == place else f"{group}@{place}" for group, place in slots()]
@@ -132,12 +133,26 @@ def shortened(key: str, written: int) -> str:
 
 def is_at_hand(key: str, before: Sequence[str]) -> bool:
     """Whether the key is one of the choices that stand before it, where its group's is among them."""
-    chosen = dict(word.lstrip("+").split("=", 1) for word in before if "=" in word and not word.startswith("-"))
+    chosen = taken(before)
     for group, place in slots():
-        taken = chosen.get(group if group == place else f"{group}@{place}")
-        if key.startswith(f"{place}.") and taken in choices(group):
-            return key.removeprefix(f"{place}.") in keys_of(group, taken)
+        choice = chosen.get(group if group == place else f"{group}@{place}")
+        if key.startswith(f"{place}.") and choice in choices(group):
+            return key.removeprefix(f"{place}.") in keys_of(group, choice)
     return True
+
+
+def taken(before: Sequence[str]) -> dict[str, str]:
+    """What the words before set."""
+    return dict(word.lstrip("+").split("=", 1) for word in before if "=" in word and not word.startswith("-"))
+
+
+def own_keys(before: Sequence[str]) -> Iterator[str]:
+    """The keys of the user's own choices that stand before."""
+    folder, chosen = own(before), taken(before)
+    for group, place in slots() if folder else ():
+        name = chosen.get(group if group == place else f"{group}@{place}", "")
+        if folder and (file := folder / group / f"{name.strip('[]')}.yaml").is_file():
+            yield from (f"{place}.{key}" for key in dotted_keys(file))
 
 
 def table_keys() -> list[str]:
@@ -153,13 +168,24 @@ def with_value(word: str, before: Sequence[str]) -> list[str]:
 
 
 def values_of(key: str, before: Sequence[str]) -> Iterable[str]:
-    """The choices of a group; the words that a key's rule allows."""
+    """The choices of a group; the words that a key's constraint allows."""
     if found := names(key.split("@")[0], before):
         return found
-    *place, last = key.split(".")
-    rule: Any = rule_for(place[0] if place else "", place[1] if len(place) > 1 else "", last)
-    rule = getattr(rule, "each", rule)
-    return ("true", "false") if isinstance(rule, Switch) or is_switch(key) else getattr(rule, "choices", ())
+    if key in RUN or "." not in key:
+        return words_of(RUN.get(key)) or (("true", "false") if is_switch(key) else ())
+    place, _, last = key.rpartition(".")
+    rules = (statements(target).arguments.get(last) for target in targets_at(place, before))
+    return next((words for rule in rules if (words := words_of(rule))), ())
+
+
+def targets_at(place: str, before: Sequence[str]) -> Iterator[str]:
+    """The classes that can stand at a place: those of its group's choices or, under a choice's name, that one's."""
+    places, last = {slot: group for group, slot in slots()}, place.rpartition(".")[2]
+    group = places.get(place) or (last if last in groups() else place.split(".")[0])
+    for root in (configs_folder(), own(before)):
+        for file in sorted((root / group).glob("*.yaml")) if root else ():
+            if place in places or last in (group, file.stem) or root == own(before):
+                yield from re.findall(r"^ *_target_: (\S+)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def is_switch(key: str) -> bool:

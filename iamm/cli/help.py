@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from iamm.config.groups import choices, configs_folder, groups, heading, headline
+from iamm.config.groups import configs_folder, groups, heading, headline
+from iamm.config.origin import config_dirs
 
 HEADER = """iamm-train: train and evaluate attention, sharing and loss weighting across scenes
 
@@ -28,11 +29,11 @@ TABLE_HEADER = """iamm-table: run what a comparison table lacks, then build it
 
 
 def listed(group: str) -> list[str]:
-    """A line for each choice."""
-    width = max(len(choice) for choice in choices(group))
-    return [
-        f"  {choice:<{width}}  {headline(configs_folder() / group / f'{choice}.yaml')}" for choice in choices(group)
-    ]
+    """A line for each choice, those of `--config-dir` among them."""
+    roots = (*config_dirs(), configs_folder())
+    files = {file.stem: file for root in roots for file in (root / group).glob("*.yaml")}
+    width = max(map(len, files))
+    return [f"  {choice:<{width}}  {headline(files[choice])}" for choice in sorted(files)]
 
 
 def help_text() -> str:

@@ -18,13 +18,9 @@ def run() -> int:
         from iamm.cli.completion import answer
 
         return answer(sys.argv[1:])
-    from iamm.config.overrides import in_order, refuse_rerun
+    from iamm.table.work import run_command_line
 
-    refuse_rerun(sys.argv[1:])
-    sys.argv[1:] = in_order(sys.argv[1:])
-    from iamm.cli.tables import run_command_line
-
-    return run_command_line()
+    return run_command_line(sys.argv[1:])
 
 
 def main() -> None:

@@ -18,9 +18,9 @@ def run() -> int:
         from iamm.cli.completion import answer
 
         return answer(sys.argv[1:])
-    from iamm.cli.compose import run_command_line
+    from iamm.sweep.jobs import run_command_line
 
-    return run_command_line()
+    return run_command_line(sys.argv[1:])
 
 
 def main() -> None:

@@ -1,14 +1,14 @@
-"""A plain command line → its configurations, composed and resolved, that wait to be checked."""
+"""A command line → its configurations, composed and resolved, that wait to be checked."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from iamm.config.combinations import combinations
-from iamm.config.composer import Composer
-from iamm.config.overrides import Line
+from iamm.config.composer import Composer, Tree
+from iamm.config.hydra_compat import combinations
+from iamm.config.overrides import Line, NotPlainError
 from iamm.config.references import resolved
 from iamm.config.sources import Sources
 from iamm.processors import processors
@@ -30,7 +30,7 @@ class Composed:
 
 
 def composed(line: Line) -> list[Composed]:
-    """Every job of a plain command line.
+    """Every job of a plain command line of `iamm-train`.
 
     Raises:
         ConfigError: a choice or a key that is not there.
@@ -39,11 +39,56 @@ def composed(line: Line) -> list[Composed]:
     sources = Sources(line.folder)
     composer = Composer(sources)
     found = []
-    for words in combinations(line.overrides, sources) if line.sweeping else [line.overrides]:
+    for words in combinations(line.overrides, sources.choices) if line.sweeping else [line.overrides]:
         tree, taken = composer.compose(words)
         set_threads(tree, line.sweeping)
         found.append(Composed(resolved(tree), taken, keys(words)))
     return found
+
+
+def options(line: Line) -> Composed:
+    """Those of a plain command line of `iamm-table`.
+
+    Raises:
+        ConfigError: a choice or a key that is not there.
+        NotPlainError: only Hydra can compose them.
+    """
+    tree, taken = Composer(Sources(line.folder, "table")).compose(line.overrides)
+    return Composed(resolved(tree), taken, keys(line.overrides))
+
+
+def as_yaml(line: Line, primary: str) -> str:
+    """The composed configuration, references as they stand."""
+    from omegaconf import OmegaConf
+
+    tree, _ = Composer(Sources(line.folder, primary)).compose(line.overrides)
+    return OmegaConf.to_yaml(OmegaConf.create(tree))
+
+
+def tree_composer(sources: Sources) -> Callable[[Sequence[str]], tuple[Tree, Mapping[str, Any]]]:
+    """Overrides of a run → its configuration, references unresolved, and the choice of each group; what is not plain is
+    left to Hydra."""
+    composer = Composer(sources)
+
+    def compose(words: Sequence[str]) -> tuple[Tree, Mapping[str, Any]]:
+        try:
+            return composer.compose(words)
+        except NotPlainError:
+            from iamm.config.by_hydra import compose_tree
+
+            return compose_tree(words, sources.folder)
+
+    return compose
+
+
+def resolve(tree: Tree) -> dict[str, Any]:
+    """The same configuration, each reference replaced by what it stands for."""
+    try:
+        return resolved(tree)
+    except NotPlainError:
+        from iamm.config.by_hydra import resolve_tree
+
+        return resolve_tree(tree)
 
 
 def keys(words: Sequence[str]) -> set[str]:

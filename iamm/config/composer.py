@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from iamm.config.defaults import Defaults, refuse
+from iamm.config.defaults import Defaults
+from iamm.config.mistakes import UnknownGroupError, UnknownKeyError
 from iamm.config.overrides import NotPlainError, Word, parsed
 from iamm.config.sources import Sources
 from iamm.errors import ConfigError
@@ -54,7 +55,7 @@ class Composer:
         if not isinstance(word.value, dict) and self.sources.is_group(word.key):
             return True
         if word.package is not None:
-            refuse(f"Could not override '{word.key}'. No match in the defaults list.")
+            raise UnknownGroupError(word.key)
         return False
 
     def chosen(self, words: Sequence[Word]) -> tuple[Tree, dict[str, str]]:
@@ -120,7 +121,7 @@ def override(tree: Tree, word: Word) -> None:
     for key in path:
         node = below(node, key, word)
     if not word.sign.startswith("+") and last not in node:
-        refuse(f"Could not {'delete from config.' if word.sign else 'override'} '{word.key}'.")
+        raise UnknownKeyError(word.key)
     old, value = node.get(last), word.value
     if word.sign == "~":
         if old is None or is_reference(old) or value is not None:
@@ -143,6 +144,6 @@ def below(node: Tree, key: str, word: Word) -> Tree:
         raise NotPlainError(word)
     if not isinstance(child, dict):
         if not word.sign.startswith("+"):
-            refuse(f"Could not {'delete from config.' if word.sign else 'override'} '{word.key}'.")
+            raise UnknownKeyError(word.key)
         child = node[key] = {}
     return child

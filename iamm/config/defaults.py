@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from iamm.config.mistakes import RULES
+from iamm.config.mistakes import NoChoiceError, NoNameError, UnknownChoiceError, UnknownGroupError
 from iamm.config.overrides import NotPlainError, Word
-from iamm.config.sources import PRIMARY, SELF, Default, Sources
-from iamm.errors import ConfigError
+from iamm.config.sources import MISSING, SELF, Default, Sources
 
 
 class Defaults:
@@ -32,7 +31,7 @@ class Defaults:
         if word.sign not in ("", "+") or (word.package is not None and "_g" in word.package):
             raise NotPlainError(word)
         if not isinstance(word.value, (str, list)):
-            raise ValueError("Config group override must be a string or a list.")
+            raise NoNameError
         if isinstance(word.value, list) and not all(isinstance(name, str) for name in word.value):
             raise NotPlainError(word)
         if word.sign == "+":
@@ -43,12 +42,12 @@ class Defaults:
     def parts(self) -> list[tuple[str, str]]:
         """Each YAML file of the configuration, in order, with the place of its content."""
         told = dict(self.wanted)
-        found = self.walk(PRIMARY, "", None, "", self.added)
+        found = self.walk(self.sources.primary, "", None, "", self.added)
         for key in self.wanted.keys() - self.used:
             group = key.split("@")[0]
             if key not in told or group in {one.split("@")[0] for one in self.known}:
                 raise NotPlainError(key)
-            refuse(f"Could not override '{key}'. No match in the defaults list.")
+            raise UnknownGroupError(key)
         return found
 
     def walk(
@@ -65,7 +64,8 @@ class Defaults:
         """
         source = self.sources.read(path)
         if source is None:
-            self.missing(path)
+            parts = path.split("/")
+            raise UnknownChoiceError(parts[0], parts[-1], self.sources.choices(parts[0]))
         place = joined(above, source.header if said is None else said, group)
         entries = [*source.defaults, *added]
         for number, entry in enumerate(source.defaults):
@@ -86,6 +86,8 @@ class Defaults:
         key = key_of(entry, place)
         value = self.wanted.get(key, entry.value)
         self.used.add(key)
+        if value == MISSING:
+            raise NoChoiceError(entry.group, self.sources.choices(entry.group))
         if isinstance(value, list):
             each = [self.walk(f"{entry.group}/{name}", place, entry.package, entry.group) for name in reversed(value)]
             return [part for parts in reversed(each) for part in parts]
@@ -93,11 +95,6 @@ class Defaults:
             raise NotPlainError(key)
         self.known[key] = value
         return self.walk(f"{entry.group}/{value}", place, entry.package, entry.group)
-
-    def missing(self, path: str) -> NoReturn:
-        group = path.split("/")[0]
-        listed = "".join(f"\n\t{choice}" for choice in self.sources.choices(group))
-        refuse(f"Could not find '{path}'\n\nAvailable options in '{group}':{listed}")
 
 
 def joined(above: str, said: str | None, group: str) -> str:
@@ -111,10 +108,3 @@ def key_of(entry: Default, place: str) -> str:
     assert entry.group is not None
     own = joined(place, entry.package, entry.group)
     return entry.group if own == entry.group else f"{entry.group}@{own or '_global_'}"
-
-
-def refuse(text: str) -> NoReturn:
-    """Raises:
-    ConfigError: the line for what Hydra would say.
-    """
-    raise ConfigError(next(line for rule in RULES if (line := rule(text))))

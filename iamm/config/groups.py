@@ -86,6 +86,14 @@ def dotted_keys(file: Path) -> set[str]:
     return keys
 
 
+@cache
+def overrides_of(model: str) -> tuple[tuple[str, str], ...]:
+    """Each group whose choice a model of the project's sets, with that choice."""
+    file = configs_folder() / "model" / f"{model}.yaml"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return tuple(re.findall(r"^  - override /(\S+): (\w+)$", text, flags=re.MULTILINE))
+
+
 def heading(group: str) -> str:
     """How a choice of the group is made."""
     if group == "experiment":

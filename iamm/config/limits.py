@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from iamm.config.check.targets import HYDRA_NODES, check_hydra
+from iamm.config.hydra_compat import intercepted
 from iamm.config.origin import config_dirs, shown
 from iamm.errors import ConfigError
 
@@ -75,24 +76,19 @@ def values_in(content: bytes) -> float:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """While Hydra is at work, each configuration that it composes is held before it calls anything named there."""
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    """While Hydra is at work, each configuration that it composes is checked before it calls anything named there."""
+    with intercepted(check_nodes):
+        yield
+
+
+def check_nodes(config: Any) -> None:
+    """Those of Hydra's own settings that could call something."""
     from omegaconf import OmegaConf
 
-    load = ConfigLoaderImpl.load_configuration
-
-    def held(self: Any, *args: Any, **words: Any) -> Any:
-        config = load(self, *args, **words)
-        found = {key: OmegaConf.select(config.hydra, key) for key in HYDRA_NODES}
-        plain = {
+    found = {key: OmegaConf.select(config.hydra, key) for key in HYDRA_NODES}
+    check_hydra(
+        {
             key: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
             for key, node in found.items()
         }
-        check_hydra(plain)
-        return config
-
-    setattr(ConfigLoaderImpl, "load_configuration", held)  # noqa: B010
-    try:
-        yield
-    finally:
-        setattr(ConfigLoaderImpl, "load_configuration", load)  # noqa: B010
+    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations, pairwise
 from typing import Any
 
 from iamm.errors import ConfigError
@@ -16,6 +18,8 @@ INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
 FRACTION = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)?\.[0-9]+(?:[eE][+-]?[0-9]+)?|(?:0|[1-9][0-9]*)[eE][+-]?[0-9]+)")
 NAMED = {"true": True, "false": False, "null": None, "inf": float("inf"), "nan": float("nan")}
 HYDRA = re.compile(r"[+~]*hydra\b")
+SIMPLEX = re.compile(r"(?P<key>[^=]+)=\s*simplex\(\s*(?P<scenes>\d+)\s*,\s*(?P<parts>\d+)\s*\)")
+MOST_POINTS = 10_000
 SWEEP, FOLDER, SHOW = ("-m", "--multirun"), ("-cd", "--config-dir"), ("-c", "--cfg")
 
 
@@ -127,12 +131,43 @@ def simple(text: str) -> Any:
 
 
 def parsed_by_hydra(word: str) -> Word:
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.types import RunMode
+    from iamm.config.hydra_compat import read_override
 
-    read = OverridesParser.create().parse_overrides([word])
-    ConfigLoaderImpl.validate_sweep_overrides_legal(read, RunMode.RUN, from_shell=True)
-    sign = re.match(r"[+~]*", read[0].get_key_element())
+    read = read_override(word)
+    sign = re.match(r"[+~]*", read.get_key_element())
     assert sign is not None
-    return Word(sign[0], read[0].key_or_group, read[0].package, read[0].value())
+    return Word(sign[0], read.key_or_group, read.package, read.value())
+
+
+def expanded(word: str) -> str:
+    """A word of the command line, its `simplex(S,N)` written out as Hydra's list of choices.
+
+    Raises:
+        ConfigError: what is not `simplex(S,N)` with S ≥ 2 scenes and N ≥ 1 parts, or has too many points.
+    """
+    if not re.match(r"[^=]+=\s*simplex\b", word):
+        return word
+    found = SIMPLEX.fullmatch(word)
+    scenes, parts = (int(found["scenes"]), int(found["parts"])) if found else (0, 0)
+    if found is None or scenes < 2 or parts < 1:
+        raise ConfigError(
+            f"`simplex(S,N)` takes S scenes, at least 2, and N parts of the whole, at least 1. Found {word!r}: "
+            "write 'weighting.values=simplex(3,10)', in quotes."
+        )
+    count = math.comb(parts + scenes - 1, scenes - 1)
+    if count > MOST_POINTS:
+        raise ConfigError(
+            f"A sweep takes at most {MOST_POINTS:,} points. Found {count:,} in {word!r}: take fewer parts."
+        )
+    return f"{found['key']}={','.join(str(list(point)) for point in grid(scenes, parts))}"
+
+
+def grid(scenes: int, parts: int) -> Iterator[tuple[float, ...]]:
+    """All weights of S scenes that are multiples of 1/N and sum to 1, the first scene's weight falling.
+
+    Each is a way to set S − 1 bars among N stars: the weights are the stars between neighbouring bars.
+    """
+    places = parts + scenes - 1
+    for bars in reversed(list(combinations(range(places), scenes - 1))):
+        edges = (-1, *bars, places)
+        yield tuple((right - left - 1) / parts for left, right in pairwise(edges))

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from iamm.config.check.rules import leaves
-from iamm.config.defaults import refuse
+from iamm.config.check.run_keys import leaves
+from iamm.config.mistakes import BrokenReferenceError
 from iamm.config.overrides import NotPlainError
 
 REFERENCE = re.compile(r"\$\{(\.*)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
@@ -32,7 +32,7 @@ def resolved(tree: Mapping[str, Any]) -> dict[str, Any]:
         path = next((path for path, _, value in leaves(tree) if value == missing.args[0]), None)
         if path is None:
             raise NotPlainError(missing) from missing
-        refuse(f"Interpolation key '{missing.args[0][2:-1]}' not found\n    full_key: {path}")
+        raise BrokenReferenceError(path, missing.args[0][2:-1]) from None
 
 
 def value_at(place: Place, value: Any, depth: int) -> Any:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from iamm.config.groups import configs_folder
+from iamm.config.hydra_compat import yaml_loader
 from iamm.config.overrides import NotPlainError
 
-PRIMARY = "train"
-SELF = "_self_"
+SELF, MISSING = "_self_", "???"
 ENTRY = re.compile(r"(override )?(/?)(\w+)(?:@([\w.]+))?", re.ASCII)
 PLAIN = (str, bool, int, float, type(None))
 
@@ -45,9 +45,15 @@ class Source:
 
 
 class Sources:
-    """The project's YAML files and, behind them, those of a folder of the user's."""
+    """The project's YAML files and, behind them, those of a folder of the user's.
 
-    def __init__(self, folder: str | None = None) -> None:
+    Args:
+        folder: of the user's.
+        primary: the file that a configuration begins with, `train` or `table`.
+    """
+
+    def __init__(self, folder: str | None = None, primary: str = "train") -> None:
+        self.folder, self.primary = folder, primary
         self.roots = [configs_folder(), *([Path(folder).absolute()] if folder is not None else [])]
         if not all(root.is_dir() for root in self.roots):
             raise NotPlainError(folder)
@@ -70,19 +76,19 @@ class Sources:
         """
         if path not in self.found:
             file = next((file for root in self.roots if (file := root / f"{path}.yaml").is_file()), None)
-            self.found[path] = source(file, path) if file else None
+            self.found[path] = source(file, path, path == self.primary) if file else None
         return self.found[path]
 
 
-def source(file: Path, path: str) -> Source:
+def source(file: Path, path: str, primary: bool) -> Source:
     content = yaml_content(file)
     entries = content.pop("defaults", [])
-    if path == PRIMARY:
+    if primary:
         content.pop("hydra", None)
         entries = [entry for entry in entries if not str(entry).startswith("{'override hydra/")]
     if not isinstance(entries, list):
         raise NotPlainError(path)
-    defaults = tuple(default(entry, path) for entry in entries)
+    defaults = tuple(default(entry, primary) for entry in entries)
     own = () if any(one.value == SELF for one in defaults) else (Default(SELF),)
     return Source((*defaults, *own), header(file.read_text(encoding="utf-8")), content)
 
@@ -103,9 +109,8 @@ def yaml_content(file: Path) -> dict[str, Any]:
 def loader() -> Any:
     """OmegaConf's, which tells numbers from words as all else here does; with a parser in C where there is one."""
     import yaml
-    from omegaconf._utils import get_yaml_loader
 
-    own = get_yaml_loader()
+    own = yaml_loader()
     if not yaml.__with_libyaml__:
         return own
     from yaml.cyaml import CParser
@@ -136,8 +141,8 @@ def header(text: str) -> str | None:
     return None
 
 
-def default(entry: Any, path: str) -> Default:
-    """An entry of the defaults list of the file at `path`."""
+def default(entry: Any, primary: bool) -> Default:
+    """An entry of a defaults list, the primary file's or another's."""
     if isinstance(entry, str) and re.fullmatch(r"\w+", entry):
         return Default(entry)
     if not isinstance(entry, dict) or len(entry) != 1:
@@ -145,8 +150,8 @@ def default(entry: Any, path: str) -> Default:
     ((key, value),) = entry.items()
     found = ENTRY.fullmatch(key)
     names = value if isinstance(value, list) else [value]
-    if not found or not all(isinstance(name, str) and re.fullmatch(r"[\w-]+", name) for name in names):
+    if not found or not all(isinstance(name, str) and re.fullmatch(r"[\w-]+|\?{3}", name) for name in names):
         raise NotPlainError(entry)
-    if (not found[2] and path != PRIMARY) or "_group_" in key or found[3] == "hydra":
+    if (not found[2] and not primary) or "_group_" in key or found[3] == "hydra":
         raise NotPlainError(entry)
     return Default(value, found[3], "" if found[4] == "_here_" else found[4], bool(found[1]))

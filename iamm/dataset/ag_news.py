@@ -7,11 +7,12 @@ import html
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 
-from iamm.dataset.base import Dataset, Scene, Split, require_count
+from iamm.constraints import Count, Number
+from iamm.dataset.base import Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, TOKENS
 from iamm.dataset.files import bad_text, read_lines
 from iamm.dataset.vocabulary import SubwordVocabulary, Vocabulary, WordVocabulary, normalised, padded, words_apart
@@ -58,22 +59,19 @@ class AgNewsDataset(Dataset):
     Source: Zhang, Zhao, LeCun 2015; the stories were gathered by A. Gulli.
     """
 
+    provides = ({"name": "ag_news", "kind": "text", "task": "classification"},)
+
     def __init__(
         self,
         *,
         data_dir: str | None,
-        batch_size: int = 64,
+        batch_size: Count = 64,
         lowercase: bool = True,
-        subwords: int | None = 4000,
-        min_count: int = 2,
-        max_length: int = 80,
-        train: int | None = None,
+        subwords: Annotated[int, Number(5, 1_000_000, whole=True)] | None = 4000,
+        min_count: Count = 2,
+        max_length: Count = 80,
+        train: Annotated[int, Number(1, 6_000, whole=True)] | None = None,
     ) -> None:
-        for name, count in {"train": train, "subwords": subwords}.items():
-            if count is not None:
-                require_count(name, count)
-        require_count("min_count", min_count)
-        require_count("max_length", max_length)
         stories = read_stories(data_dir)
         rows = split_rows(stories)
         rows["train"] = rows["train"][:train]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from iamm.constrained import Constrained, check_fields, require
+from iamm.constraints import Count, Number
 from iamm.dataset.fields import Field
 from iamm.dataset.overlap import row_bytes, shared_notices
 from iamm.dataset.vocabulary import Vocabulary
@@ -101,7 +104,7 @@ class Scene:
 
 
 @dataclass
-class Dataset:
+class Dataset(Constrained):
     """One or several scenes over the same instances: row i of each scene is a view of instance i.
 
     A function of (seed, scene, split): the same on every machine. Scenes of different data sets are unpaired.
@@ -118,17 +121,20 @@ class Dataset:
         ValueError: a batch of nothing; scenes that are not aligned.
     """
 
+    provides: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    """What each scene is, for the checks before there are data: `name` (arguments in braces), `kind`, `task`, and of
+    pictures the `side` in pixels. Where `views` is an argument, a scene is there if its kind is among them.
+    """
+
     name: str
     scenes: tuple[Scene, ...]
-    batch_size: int = 64
-    batch_tokens: int | None = None
+    batch_size: Count = 64
+    batch_tokens: Count | None = None
     notices: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        require_count("batch_size", self.batch_size)
-        if self.batch_tokens is not None:
-            require_count("batch_tokens", self.batch_tokens)
+        check_fields(self)
         for split in self.splits():
             require_aligned(self.scenes, split)
         self.notices = (*self.notices, *(notice for scene in self.scenes for notice in overlap_notices(scene)))
@@ -162,7 +168,7 @@ class Dataset:
         Raises:
             ValueError: no scene has classes; a class has fewer examples.
         """
-        require_count("k", k)
+        require({"k": Number(1, whole=True)}, {"k": k})
         rows = labelled_rows(self, k, random_generator(seed, self.name, "labelled"))
         scenes = tuple(
             replace(scene, splits={**scene.splits, "train": scene.splits["train"].rows(rows)}) for scene in self.scenes
@@ -173,6 +179,12 @@ class Dataset:
 
     def size(self, split: str) -> int:
         return len(self.scenes[0].splits[split])
+
+    def only(self, scenes: Collection[str]) -> Dataset:
+        """The same instances, as these scenes alone see them."""
+        part = copy(self)
+        part.scenes = tuple(scene for scene in self.scenes if scene.name in scenes)
+        return part
 
     def checksum(self) -> str:
         """SHA-256 of every tensor of every split: two runs with the same sum saw the same data."""
@@ -229,15 +241,4 @@ def examples(scene: Scene, split: Split) -> set[tuple[bytes, ...]]:
 
 def random_generator(seed: int, *purpose: str) -> np.random.Generator:
     """Random numbers for one purpose: what another purpose draws, or whether it draws at all, changes nothing here."""
-    require_count("seed", seed, least=0)
     return np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in purpose)])
-
-
-def require_count(name: str, value: int, least: int = 1) -> None:
-    if not isinstance(value, int) or value < least:
-        raise ValueError(f"`{name}` must be a whole number of at least {least}. Found {value}.")
-
-
-def require_between(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"`{name}` must lie between {low} and {high}. Found {value}.")

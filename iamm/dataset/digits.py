@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated, ClassVar
+
 import numpy as np
 
-from iamm.dataset.base import SPLITS, Dataset, random_generator, require_between
+from iamm.constraints import Count, Number, Seed
+from iamm.dataset.base import SPLITS, Dataset, random_generator
 from iamm.dataset.idx import picture_scene, picture_split
+
+Part = Annotated[float, Number(0, 1, above=True, below=True)]
 
 
 class DigitsDataset(Dataset):
@@ -25,12 +30,12 @@ class DigitsDataset(Dataset):
     Source: Alpaydin and Kaynak 1998 (UCI), the test part, as scikit-learn has it.
     """
 
-    def __init__(self, *, seed: int, batch_size: int = 64, validation: float = 0.1, test: float = 0.2) -> None:
+    provides = ({"name": "digits", "kind": "image", "task": "classification", "side": 8},)
+    at_most: ClassVar = {("validation", "test"): 0.99}
+
+    def __init__(self, *, seed: Seed, batch_size: Count = 64, validation: Part = 0.1, test: Part = 0.2) -> None:
         from sklearn.datasets import load_digits
 
-        require_between("validation", validation, 0, 1)
-        require_between("test", test, 0, 1)
-        require_between("validation + test", validation + test, 0, 1)
         bunch = load_digits()
         pictures = np.rint(bunch.images * (255 / 16)).astype(np.uint8)  # (N, 8, 8)
         shares = (1 - validation - test, validation)

@@ -36,7 +36,8 @@ class Field:
     def lengths(self, values: Tensor) -> Tensor:
         """How long each row is, up to its last entry that is not padding.  # (N,)"""
         assert self.padding is not None
-        real = values.ne(self.padding).reshape(*values.shape[:2], -1).any(dim=2)  # (N, T)
+        real = values.ne(self.padding)
+        real = real.flatten(start_dim=2).any(dim=2) if real.dim() > 2 else real  # (N, T)
         return real.flip(1).cumsum(dim=1).bool().sum(dim=1)
 
     def batched(self, values: Tensor) -> Tensor:

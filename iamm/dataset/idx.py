@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from iamm.dataset.base import Scene, Split, random_generator, require_count
+from iamm.dataset.base import Scene, Split, random_generator
 from iamm.dataset.fields import CLASS, PIXELS
 from iamm.dataset.files import read_gzip
 from iamm.errors import BadDataError
@@ -53,8 +53,6 @@ def hold_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows for validation and rows for training; fewer for training are the first of more."""
     wanted = 1 if train is None else train
-    require_count("validation", validation)
-    require_count("train", wanted)
     if validation + wanted > count:
         raise ValueError(f"`validation` and `train` must not exceed {count:,} in sum. Found {validation + wanted:,}.")
     order = generator.permutation(count)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Annotated, ClassVar
+
+from iamm.constraints import Count, Number, Seed
 from iamm.dataset.base import Dataset
 from iamm.dataset.idx import idx_scene
 
@@ -19,14 +22,17 @@ class MnistDataset(Dataset):
     Source: LeCun, Bottou, Bengio, Haffner 1998.
     """
 
+    provides = ({"name": "mnist", "kind": "image", "task": "classification", "side": 28},)
+    at_most: ClassVar = {("validation", "train"): 60_000}
+
     def __init__(
         self,
         *,
         data_dir: str | None,
-        seed: int,
-        batch_size: int = 64,
-        validation: int = 5000,
-        train: int | None = None,
+        seed: Seed,
+        batch_size: Count = 64,
+        validation: Annotated[int, Number(1, 59_999, whole=True)] = 5000,
+        train: Count | None = None,
     ) -> None:
         scene = idx_scene(
             "mnist",

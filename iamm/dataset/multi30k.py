@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
 
-from iamm.dataset.base import Dataset, Scene, Split, require_count
+from iamm.constraints import Count, Number, OneOf
+from iamm.dataset.base import Dataset, Scene, Split
 from iamm.dataset.fields import TOKENS
 from iamm.dataset.files import read_lines
 from iamm.dataset.overlap import shared_notices
@@ -21,9 +22,10 @@ from iamm.dataset.vocabulary import (
     padded,
     words_apart,
 )
-from iamm.errors import BadDataError, nearest
+from iamm.errors import BadDataError
 
-LANGUAGES = ("en", "de", "fr", "cs")
+Language = Annotated[str, OneOf(("en", "de", "fr", "cs"))]
+TestFile = Annotated[str, OneOf(("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco"))]
 FOLDER = "multi30k/task1/raw"
 Row = tuple[list[int], list[int]]
 """The ids of a source text and of its translation."""
@@ -59,27 +61,30 @@ class Multi30kDataset(Dataset):
     Source: Elliott, Frank, Sima'an, Specia 2016; Elliott et al. 2017 (French); Barrault et al. 2018 (Czech).
     """
 
+    provides = ({"name": "multi30k_{source}_{target}", "kind": "text", "task": "generation"},)
+    different = (("source", "target"),)
+    impossible: ClassVar = {
+        "The test files of 2017 have no Czech": (
+            {"source": ("cs",), "test": ("test_2017_flickr", "test_2017_mscoco")},
+            {"target": ("cs",), "test": ("test_2017_flickr", "test_2017_mscoco")},
+        )
+    }
+
     def __init__(
         self,
         *,
-        source: str,
-        target: str,
+        source: Language,
+        target: Language,
         data_dir: str | None,
-        batch_size: int = 64,
-        batch_tokens: int | None = None,
+        batch_size: Count = 64,
+        batch_tokens: Count | None = None,
         lowercase: bool = True,
-        subwords: int | None = 6000,
-        min_count: int = 2,
-        max_length: int = 80,
-        train: int | None = None,
-        test: str = "test_2016_flickr",
+        subwords: Annotated[int, Number(5, 1_000_000, whole=True)] | None = 6000,
+        min_count: Count = 2,
+        max_length: Count = 80,
+        train: Annotated[int, Number(1, 29_000, whole=True)] | None = None,
+        test: TestFile = "test_2016_flickr",
     ) -> None:
-        require_languages(source, target)
-        for name, count in {"train": train, "subwords": subwords}.items():
-            if count is not None:
-                require_count(name, count)
-        require_count("min_count", min_count)
-        require_count("max_length", max_length)
         name = f"multi30k_{source}_{target}"
         files = {"train": "train", "validation": "val", "test": test}
         texts = {split: read_pairs(data_dir, stem, source, target) for split, stem in files.items()}
@@ -92,16 +97,6 @@ class Multi30kDataset(Dataset):
         scene = Scene(name, "text", "generation", splits, {"text": TOKENS}, TOKENS, source=words[0], target=words[1])
         notices += (*sentence_notices(name, texts), *unknown_notices(name, splits))
         super().__init__(name, (scene,), batch_size, batch_tokens, notices)
-
-
-def require_languages(source: str, target: str) -> None:
-    for name, language in (("source", source), ("target", target)):
-        if language not in LANGUAGES:
-            raise ValueError(
-                f"`{name}` must be a language of Multi30K. Found {language}. {nearest(language, LANGUAGES)}"
-            )
-    if source == target:
-        raise ValueError(f"`source` and `target` must differ. Found {source} for both: change one.")
 
 
 def read_pairs(data_dir: str | None, stem: str, source: str, target: str) -> Pairs:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import torch
 
-from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator, require_between, require_count
+from iamm.constraints import Count, Number, Seed, Share
+from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator
 from iamm.dataset.fields import CLASS, TOKENS
 from iamm.dataset.reviews_language import (
     DAYS,
-    PRODUCTS,
     asides,
     filler,
     introduction,
@@ -46,26 +48,22 @@ class ReviewsDataset(Dataset):
         ValueError: a number outside of its range.
     """
 
+    provides = ({"name": "reviews", "kind": "text", "task": "classification"},)
+
     def __init__(
         self,
         *,
-        seed: int,
-        batch_size: int = 64,
-        train: int = 4000,
-        validation: int = 500,
-        test: int = 1000,
-        products: int = 4,
-        ambiguity: float = 0.5,
-        negation: float = 0.25,
-        noise: float = 0.0,
+        seed: Seed,
+        batch_size: Count = 64,
+        train: Count = 4000,
+        validation: Count = 500,
+        test: Count = 1000,
+        products: Annotated[int, Number(1, 4, whole=True)] = 4,
+        ambiguity: Share = 0.5,
+        negation: Share = 0.25,
+        noise: Share = 0.0,
     ) -> None:
         counts = {"train": train, "validation": validation, "test": test}
-        for name, count in {**counts, "products": products}.items():
-            require_count(name, count)
-        require_between("products", products, 1, len(PRODUCTS))
-        for name, share in {"ambiguity": ambiguity, "negation": negation, "noise": noise}.items():
-            require_between(name, share, 0, 1)
-
         days = days_of_splits(seed)
         texts = {
             split: reviews(seed, split, count, days[split], products, ambiguity, negation)

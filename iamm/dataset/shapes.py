@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import compress
-from typing import NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 
-from iamm.dataset.base import Dataset, Scene, Split, random_generator, require_between, require_count
+from iamm.constraints import Count, ListOf, Number, OneOf, Seed, Share
+from iamm.dataset.base import Dataset, Scene, Split, random_generator
 from iamm.dataset.fields import CLASS, PIXELS, TOKENS
 from iamm.dataset.shapes_language import blurred, sentences, source_words, target_words
 from iamm.dataset.shapes_picture import SIDE, pictures
@@ -17,6 +18,7 @@ from iamm.dataset.shapes_world import COLOURS, LARGE, SHAPES, Worlds, paired_wor
 from iamm.dataset.vocabulary import WordVocabulary, framed, padded
 
 VIEWS = ("image", "text")
+Views = Annotated[Sequence[str], ListOf(OneOf(VIEWS), different=True)]
 CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
 
 
@@ -44,34 +46,30 @@ class ShapesDataset(Dataset):
         ValueError: a number outside of its range; no view, or an unknown one.
     """
 
+    provides = (
+        {"name": "shapes_image", "kind": "image", "task": "classification", "side": 32},
+        {"name": "shapes_text", "kind": "text", "task": "generation"},
+    )
+    at_most: ClassVar = {("word_drop", "word_ambiguity"): 1}
+
     def __init__(
         self,
         *,
-        seed: int,
-        batch_size: int = 64,
-        train: int = 4000,
-        validation: int = 500,
-        test: int = 1000,
-        relatedness: float = 1.0,
-        pixel_noise: float = 0.3,
-        occlusion: float = 0.5,
-        occlusion_size: int = 16,
-        word_drop: float = 0.15,
-        word_ambiguity: float = 0.1,
-        missing: float = 0.0,
-        views: Sequence[str] = VIEWS,
+        seed: Seed,
+        batch_size: Count = 64,
+        train: Count = 4000,
+        validation: Count = 500,
+        test: Count = 1000,
+        relatedness: Share = 1.0,
+        pixel_noise: Share = 0.3,
+        occlusion: Share = 0.5,
+        occlusion_size: Annotated[int, Number(1, SIDE, whole=True)] = 16,
+        word_drop: Share = 0.15,
+        word_ambiguity: Share = 0.1,
+        missing: Share = 0.0,
+        views: Views = VIEWS,
     ) -> None:
-        if not views or not set(views) <= set(VIEWS):
-            raise ValueError(f"`views` must hold image, text or both. Found {list(views)}.")
         counts = {"train": train, "validation": validation, "test": test}
-        for name, count in (*counts.items(), ("occlusion_size", occlusion_size)):
-            require_count(name, count)
-        require_between("occlusion_size", occlusion_size, 1, SIDE)
-        shares = {"relatedness": relatedness, "pixel_noise": pixel_noise, "occlusion": occlusion, "missing": missing}
-        words = {"word_drop": word_drop, "word_ambiguity": word_ambiguity}
-        for name, share in {**shares, **words, "word_drop + word_ambiguity": word_drop + word_ambiguity}.items():
-            require_between(name, share, 0, 1)
-
         images, texts = {}, {}
         for split, numbers in worlds_of_splits(seed).items():
             pictured, told = map(worlds, paired_worlds(numbers, seed, split, counts[split], relatedness))

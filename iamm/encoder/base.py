@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm.attention.base import Attention
+from iamm.constrained import Constrained
 from iamm.dataset.base import Scene
 
 
@@ -29,7 +30,7 @@ class Features(NamedTuple):
         return self.allow.any(dim=1)  # (B,)
 
 
-class Encoder(nn.Module):
+class Encoder(Constrained, nn.Module):
     """One scene's inputs → features.
 
     Args:

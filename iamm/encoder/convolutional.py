@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from iamm.constraints import Count, ShareBelow1, Width
 from iamm.dataset.base import Scene
 from iamm.encoder.base import Encoder, Features
 
@@ -41,7 +42,13 @@ class ConvolutionalEncoder(Encoder):
     deviation: Tensor
 
     def __init__(
-        self, scene: Scene, dim: int, *, channels: Sequence[int] = (32, 64), groups: int = 8, dropout: float = 0.0
+        self,
+        scene: Scene,
+        dim: int,
+        *,
+        channels: Sequence[Width] = (32, 64),
+        groups: Count = 8,
+        dropout: ShareBelow1 = 0.0,
     ) -> None:
         super().__init__(scene, dim)
         train = scene.splits["train"]
@@ -82,10 +89,9 @@ def statistics(pictures: Tensor) -> tuple[Tensor, Tensor]:
 
 def check_stages(channels: Sequence[int], groups: int, size: Sequence[int]) -> None:
     for width in channels:
-        if groups < 1 or width < 1 or width % groups:
+        if width % groups:
             raise ValueError(
-                "`groups` must divide each of `channels`, all of them at least 1. "
-                f"Found groups={groups}, channels={list(channels)}."
+                f"`groups` must divide each of `channels`. Found groups={groups}, channels={list(channels)}."
             )
     if min(size) < 2 ** len(channels):
         raise ValueError(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from iamm.constraints import EvenWidth, Layers, ShareBelow1
 from iamm.dataset.base import Scene
 from iamm.dataset.vocabulary import PAD
 from iamm.encoder.base import Encoder, Features
@@ -30,10 +31,8 @@ class RecurrentEncoder(Encoder):
         ValueError: an odd `dim`.
     """
 
-    def __init__(self, scene: Scene, dim: int, *, layers: int = 1, dropout: float = 0.1) -> None:
+    def __init__(self, scene: Scene, dim: EvenWidth, *, layers: Layers = 1, dropout: ShareBelow1 = 0.1) -> None:
         super().__init__(scene, dim)
-        if dim % 2:
-            raise ValueError(f"`dim` must be even, half for each direction. Found dim={dim}.")
         assert scene.source is not None
         self.embedding = nn.Embedding(len(scene.source), dim, padding_idx=PAD)
         self.dropout = nn.Dropout(dropout)

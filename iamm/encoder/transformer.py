@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 
 from iamm.attention.base import Attention
+from iamm.constraints import EvenWidth, Layers, ShareBelow1
 from iamm.dataset.base import Scene
 from iamm.dataset.vocabulary import PAD
 from iamm.encoder.base import Encoder, Features, FeedForward, sinusoids
@@ -36,16 +37,14 @@ class TransformerEncoder(Encoder):
     def __init__(
         self,
         scene: Scene,
-        dim: int,
+        dim: EvenWidth,
         *,
         attention: Callable[..., Attention],
-        layers: int = 2,
-        feed_forward: int = 2,
-        dropout: float = 0.1,
+        layers: Layers = 2,
+        feed_forward: Layers = 2,
+        dropout: ShareBelow1 = 0.1,
     ) -> None:
         super().__init__(scene, dim)
-        if dim % 2:
-            raise ValueError(f"`dim` must be even, for sines and cosines of positions. Found dim={dim}.")
         assert scene.source is not None
         self.embedding = nn.Embedding(len(scene.source), dim, padding_idx=PAD)
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)

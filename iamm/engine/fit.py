@@ -16,6 +16,7 @@ from iamm.engine.collate import Augment, collate
 from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
 from iamm.engine.forward import add_penalties, forward, portions
+from iamm.engine.freezing import trained, trained_paths
 from iamm.engine.keeper import Keeper
 from iamm.engine.observer import Observer, Part, Stepped, Totals
 from iamm.engine.plan import Plan, RunState
@@ -39,7 +40,7 @@ def fit(
     state: RunState | None = None,
     keeper: Keeper | None = None,
 ) -> RunState:
-    """Train until the plan's end or until validation stops improving.
+    """Train until the plan's end or until validation stops improving; the state at the end.
 
     Args:
         model: a `SceneNetwork`.
@@ -55,9 +56,6 @@ def fit(
         state: where an interrupted run stood; None begins.
         keeper: is asked after each step whether to keep the state; None keeps nothing.
 
-    Returns:
-        the state at the end.
-
     Raises:
         DivergedError: a loss, gradient or measure became infinite or not a number; such a step was not applied.
     """
@@ -67,7 +65,7 @@ def fit(
         sampler.load_state_dict(saved)
     parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
     (loop := Loop(*parts, keeper)).go_on(state)
-    while state.epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
+    while state.phase_epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
         loop.run_epoch(state)
         found = evaluate(model, datasets, "validation", device, partial(loop.rest, state))
         loop.end_epoch(state, found)
@@ -97,13 +95,12 @@ class Loop:
         self.rows: list[tuple[str, Tensor]] = []  # of the step's batches
         self.total = self.plan.total_steps(self.samplers)
         self.base_rates = [group.setdefault("base_lr", group["lr"]) for group in self.optimizer.param_groups]
-        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.parameters = trained(self.model.parameters())
         groups = [[scene.name for scene in dataset.scenes] for dataset in self.datasets]
         self.order = [name for group in groups for name in group]
-        self.heads, self.shared = self.model.head_parameters(), self.model.shared_parameters(groups)
-        self.shared_heads = self.model.shared_head_parameters()
-        several = set(self.shared)
-        self.private = [parameter for parameter in self.model.trunk_parameters() if parameter not in several]
+        self.columns = torch.tensor([self.model.names.index(name) for name in self.order], device=self.device)
+        self.heads, self.shared, self.private = trained_paths(self.model, groups)
+        self.shared_heads = trained(self.model.shared_head_parameters())
 
     def go_on(self, state: RunState) -> None:
         """Take up what an interrupted epoch had summed up; its time begins anew."""
@@ -118,10 +115,10 @@ class Loop:
     def run_epoch(self, state: RunState) -> None:
         """The steps that are left of the epoch."""
         self.model.train()
-        steps = self.plan.epoch_steps(state.epoch, self.samplers)
+        steps = self.plan.epoch_steps(state.phase_epoch, self.samplers)
         while state.done < steps:
-            rate = self.set_rate(state.step)
-            self.model.set_progress(state.step / self.total)
+            rate = self.set_rate(state.phase_step)
+            self.model.set_progress(state.phase_step / self.total)
             telling = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
             done = self.try_step(state, conflict=telling and self.plan.conflict)
             state.step, state.done = state.step + 1, state.done + 1
@@ -176,7 +173,7 @@ class Loop:
         """
         try:
             with unchanged(self.weighting, self.plan.nonfinite == "skip"):
-                return self.step(state.epoch, conflict=conflict)
+                return self.step(state.phase_epoch, conflict=conflict)
         except NonFiniteError as error:
             if self.plan.nonfinite != "skip":
                 raise diverged(error, self.order, state.step + 1, self.rows) from error
@@ -212,16 +209,17 @@ class Loop:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
             made = forward(self.model, batches, portion)
         finite_losses(made.losses)
+        attended = None if made.scene_weights is None else made.scene_weights[:, self.columns]
         products = scene_gram(made.losses, made.observed, [*self.shared, *self.shared_heads]) if conflict else None
         penalties = add_penalties(made.penalties, share)
         self.weighting.backward(
             made.losses,
             observed=made.observed,
             paths=Paths(made.features, made.representation, self.heads, self.shared, self.private, self.shared_heads),
-            scene_weights=None if made.scene_weights is None else made.scene_weights.mean(dim=0),
+            scene_weights=None if attended is None else attended.mean(dim=0),
             share=share,
         )
-        return Part(torch.stack(made.losses).detach(), made.observed, made.scene_weights, products, penalties)
+        return Part(torch.stack(made.losses).detach(), made.observed, attended, products, penalties)
 
     def next_batch(self, dataset: Dataset, sampler: Sampler, epoch: int) -> Batch:
         rows = sampler.next(self.plan.growth_at(epoch))
@@ -244,7 +242,7 @@ class Loop:
         return norm
 
     def tell(self, state: RunState, rate: float) -> None:
-        told = self.interval.interval(state, self.total, rate)
+        told = self.interval.interval(state, state.step - state.phase_step + self.total, rate)
         self.interval = Totals(self.order, self.device)
         for observer in self.observers:
             observer.trained(told)

@@ -57,6 +57,7 @@ class Interval:
     gradient_norm: float
     steps_per_second: float
     conflict: Conflict | None = None
+    phase: str = ""
     penalties: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -182,6 +183,7 @@ class Totals:
             gradient_norm=float(self.norm) / self.steps,
             steps_per_second=max(self.steps - self.before, 1) / max(time.perf_counter() - self.started, 1e-9),
             conflict=self.conflict(),
+            phase=state.phase,
             penalties={name: float(value) / self.steps for name, value in self.penalties.items()},
         )
 

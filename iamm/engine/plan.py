@@ -66,13 +66,15 @@ class RunState:
         step: optimizer steps taken.
         epoch: epochs that are over, their validation too.
         done: steps of the epoch that is not over.
-        best_quality: the best on validation.
+        best_quality: the best on validation, of this phase.
         best_epoch: the epoch that reached it.
         waited: validations since then.
         skipped: steps left out because they were not finite.
         seconds: of training and validation.
         samplers: where each data set's sampler stands.
         totals: what the epoch, and the interval since the last record, have summed up.
+        phase: the name of the one that is trained; empty where the run has but one.
+        history: the outcomes of the phases before.
     """
 
     step: int = 0
@@ -85,3 +87,20 @@ class RunState:
     seconds: float = 0.0
     samplers: list[dict[str, float]] = field(default_factory=list)
     totals: list[dict[str, Any]] = field(default_factory=list)
+    phase: str = ""
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def phase_step(self) -> int:
+        """Optimizer steps taken in this phase."""
+        return self.step - (self.history[-1]["step"] if self.history else 0)
+
+    @property
+    def phase_epoch(self) -> int:
+        """Epochs of this phase that are over."""
+        return self.epoch - (self.history[-1]["epoch"] if self.history else 0)
+
+    def outcome(self) -> dict[str, Any]:
+        """What a phase came to, once it is over."""
+        best = {"best_quality": self.best_quality, "best_epoch": self.best_epoch}
+        return {"phase": self.phase, "step": self.step, "epoch": self.epoch, **best}

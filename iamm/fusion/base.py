@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from iamm.constrained import Constrained
 from iamm.encoder.base import Features
 from iamm.penalty import Penalties
 
@@ -28,7 +29,7 @@ class Fused(NamedTuple):
     penalties: Penalties = MappingProxyType({})
 
 
-class Fusion(nn.Module):
+class Fusion(Constrained, nn.Module):
     """Features of one aligned group of scenes in, features for their heads out.
 
     Scenes in one group are views of the same instances (row b of each is instance b); an absent view (a row with
@@ -40,6 +41,9 @@ class Fusion(nn.Module):
         scenes: names of all S scenes of the run, in their order.
         dim: D.
     """
+
+    has_parameters = True
+    """False where scenes share no parameters in this fusion."""
 
     gives_scene_weights = False
     """True where `Fused.scene_weights` is there for every batch."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm.attention.base import Attention
+from iamm.constraints import ShareBelow1, Width
 from iamm.encoder.base import Features
 from iamm.fusion.base import Fused, Fusion, SceneMemory
 
@@ -34,8 +35,8 @@ class CrossSceneAttentionFusion(Fusion):
         dim: int,
         *,
         attention: Callable[..., Attention],
-        slots: int = 4,
-        dropout: float = 0.1,
+        slots: Width = 4,
+        dropout: ShareBelow1 = 0.1,
     ) -> None:
         super().__init__(scenes, dim)
         self.norm = nn.LayerNorm(dim)

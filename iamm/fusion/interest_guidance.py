@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm.attention.base import Attention
+from iamm.constraints import ShareBelow1, Width
 from iamm.encoder.base import Features, Pool
 from iamm.fusion.base import Fused, Fusion, SceneMemory
 
@@ -41,8 +42,8 @@ class InterestGuidanceFusion(Fusion):
         *,
         attention: Callable[..., Attention],
         pool: Callable[..., Attention] | None = None,
-        slots: int = 4,
-        dropout: float = 0.1,
+        slots: Width = 4,
+        dropout: ShareBelow1 = 0.1,
     ) -> None:
         super().__init__(scenes, dim)
         self.pools = nn.ModuleDict({name: Pool(dim, pool) for name in self.scenes})

@@ -11,5 +11,7 @@ from iamm.fusion.base import Fused, Fusion
 class NoneFusion(Fusion):
     """x'_s = x_s: each scene is learnt alone, in one run."""
 
+    has_parameters = False
+
     def forward(self, features: Mapping[str, Features]) -> Fused:
         return Fused(features, None)

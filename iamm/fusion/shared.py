@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from iamm.constraints import Layers, ShareBelow1
 from iamm.encoder.base import Features, FeedForward
 from iamm.fusion.base import Fused, Fusion
 
@@ -25,7 +26,13 @@ class SharedFusion(Fusion):
     """
 
     def __init__(
-        self, scenes: Sequence[str], dim: int, *, layers: int = 1, feed_forward: int = 2, dropout: float = 0.1
+        self,
+        scenes: Sequence[str],
+        dim: int,
+        *,
+        layers: Layers = 1,
+        feed_forward: Layers = 2,
+        dropout: ShareBelow1 = 0.1,
     ) -> None:
         super().__init__(scenes, dim)
         self.blocks = nn.ModuleList(

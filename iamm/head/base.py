@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
+from iamm.constrained import Constrained
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Features
 from iamm.errors import nearest
@@ -28,7 +29,7 @@ class Look(NamedTuple):
     asked: list[list[str]]
 
 
-class Head(nn.Module):
+class Head(Constrained, nn.Module):
     """Features → a task's loss and measures.
 
     Examples whose view is absent take part in neither: all models are so judged on the same examples.

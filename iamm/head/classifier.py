@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from iamm.attention.base import Attention
+from iamm.constraints import OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Features, Pool
 from iamm.head.base import Evidence, Head, Look, gathered
@@ -38,9 +40,9 @@ class ClassifierHead(Head):
         dim: int,
         *,
         attention: Callable[..., Attention] | None = None,
-        dropout: float = 0.1,
-        label_smoothing: float = 0.0,
-        quality: str = "accuracy",
+        dropout: ShareBelow1 = 0.1,
+        label_smoothing: ShareBelow1 = 0.0,
+        quality: Annotated[str, OneOf(("accuracy", "precision", "recall", "f1", "loss"))] = "accuracy",
     ) -> None:
         super().__init__(scene, dim, quality=quality)
         self.classes = scene.classes

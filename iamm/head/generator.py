@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm.attention.base import Attention, AttentionState
+from iamm.constraints import EvenWidth, Layers, ShareBelow1
 from iamm.dataset.base import Scene
 from iamm.encoder.base import Features, FeedForward, sinusoids
 from iamm.head.text import TextHead
@@ -56,18 +57,16 @@ class GeneratorHead(TextHead):
     def __init__(
         self,
         scene: Scene,
-        dim: int,
+        dim: EvenWidth,
         *,
         attention: Callable[..., Attention],
         own: Callable[..., Attention] | None = None,
-        layers: int = 2,
-        feed_forward: int = 2,
-        dropout: float = 0.1,
+        layers: Layers = 2,
+        feed_forward: Layers = 2,
+        dropout: ShareBelow1 = 0.1,
         **search: float,
     ) -> None:
         super().__init__(scene, dim, **search)  # type: ignore[arg-type]
-        if dim % 2:
-            raise ValueError(f"`dim` must be even, for sines and cosines of positions. Found dim={dim}.")
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(
             DecoderLayer(dim, own or attention, attention, feed_forward, dropout) for _ in range(layers)

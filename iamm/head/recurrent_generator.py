@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm.attention.base import Attention, AttentionState
+from iamm.constraints import Layers, ShareBelow1
 from iamm.dataset.base import Scene
 from iamm.encoder.base import Features, masked_mean
 from iamm.head.text import TextHead
@@ -55,8 +56,8 @@ class RecurrentGeneratorHead(TextHead):
         dim: int,
         *,
         attention: Callable[..., Attention] | None = None,
-        layers: int = 1,
-        dropout: float = 0.1,
+        layers: Layers = 1,
+        dropout: ShareBelow1 = 0.1,
         **search: float,
     ) -> None:
         super().__init__(scene, dim, **search)  # type: ignore[arg-type]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iamm.constraints import Count, Layers, NotNegative, OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.dataset.vocabulary import BOS, EOS, PAD, Vocabulary, padded
 from iamm.encoder.base import Features
@@ -41,15 +42,13 @@ class TextHead(Head):
         scene: Scene,
         dim: int,
         *,
-        label_smoothing: float = 0.0,
-        beams: int = 1,
-        length_penalty: float = 1.0,
-        max_length: int | None = None,
-        quality: str = "bleu",
+        label_smoothing: ShareBelow1 = 0.0,
+        beams: Layers = 1,
+        length_penalty: NotNegative = 1.0,
+        max_length: Count | None = None,
+        quality: Annotated[str, OneOf(("bleu", "loss", "perplexity"))] = "bleu",
     ) -> None:
         super().__init__(scene, dim, quality=quality)
-        if beams < 1:
-            raise ValueError(f"`beams` must be at least 1. Found {beams}: 1 is greedy search.")
         assert scene.target is not None
         self.vocabulary: Vocabulary = scene.target
         self.label_smoothing = label_smoothing

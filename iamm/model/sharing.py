@@ -8,10 +8,8 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from iamm.dataset.base import Scene, Split
-from iamm.dataset.fields import Field
+from iamm.dataset.base import Field, Scene, Split
 from iamm.dataset.vocabulary import Vocabulary
 from iamm.sharing import Share, groups
 
@@ -44,21 +42,24 @@ def in_common(parts: nn.ModuleDict) -> set[str]:
 
 
 def input_format(scene: Scene) -> Hashable:
-    """What an encoder depends on: the kind, the fields with the shape of what is not padded, and the vocabulary."""
+    """What an encoder depends on: the kind, the fields and the shape of an entry of each, and the vocabulary."""
     inputs = scene.splits["train"].inputs
-    shapes = {
-        name: None if field.padding is not None else inputs[name].shape[1:] for name, field in scene.fields.items()
-    }
-    return scene.kind, *scene.fields.items(), *shapes.items(), None if scene.source is None else pieces(scene.source)
+    fields = tuple((name, field, entry(field, inputs[name])) for name, field in scene.fields.items())
+    return scene.kind, fields, pieces(scene.source)
 
 
 def target_format(scene: Scene) -> Hashable:
     """What a head depends on: the task, and the classes or the vocabulary."""
-    return scene.task, scene.classes, None if scene.target is None else pieces(scene.target)
+    return scene.task, scene.target_field, scene.classes, pieces(scene.target)
 
 
-def pieces(vocabulary: Vocabulary) -> tuple[str, ...]:
-    return tuple(vocabulary.piece(index) for index in range(len(vocabulary)))
+def entry(field: Field, values: Tensor) -> tuple[int, ...]:
+    """The shape of what is not padded: of a picture, say."""
+    return tuple(values.shape[1 if field.padding is None else 2 :])
+
+
+def pieces(vocabulary: Vocabulary | None) -> tuple[str, ...]:
+    return () if vocabulary is None else tuple(vocabulary.piece(index) for index in range(len(vocabulary)))
 
 
 def pooled(scenes: Sequence[Scene], part: str) -> Scene:
@@ -66,22 +67,28 @@ def pooled(scenes: Sequence[Scene], part: str) -> Scene:
 
     The scenes' examples take turns, as many of each as its share in all: the first n so stand for the whole.
     """
-    train = [scene.splits["train"] for scene in scenes]
+    first, train = scenes[0], [scene.splits["train"] for scene in scenes]
     order = torch.cat([torch.arange(len(split)) / max(len(split), 1) for split in train]).argsort(stable=True)
     present = torch.cat([split.present for split in train])[order]
-    nothing = torch.zeros(len(order), dtype=torch.int64)
+    inputs, targets = dict[str, Tensor](), torch.zeros(len(order), dtype=torch.int64)
     if part == "encoder":
-        fields = scenes[0].fields.items()
-        inputs = {name: joined([split.inputs[name] for split in train], field)[order] for name, field in fields}
-        split = Split(inputs, nothing, present)
+        for name, field in first.fields.items():
+            inputs[name] = joined(field, [split.inputs[name] for split in train])[order]
     else:
-        split = Split({}, joined([split.targets for split in train], scenes[0].target_field)[order], present)
-    return replace(scenes[0], name="+".join(scene.name for scene in scenes), splits={"train": split})
+        targets = joined(first.target_field, [split.targets for split in train])[order]
+    name = "+".join(scene.name for scene in scenes)
+    return replace(first, name=name, splits={"train": Split(inputs, targets, present)})
 
 
-def joined(parts: Sequence[Tensor], field: Field) -> Tensor:
-    """Rows below each other; those that are padded, to the longest."""
+def joined(field: Field, parts: Sequence[Tensor]) -> Tensor:
+    """Rows below each other, filled up to the longest where they are padded."""
     if field.padding is not None:
         longest = max(part.shape[1] for part in parts)
-        parts = [functional.pad(part, (0, longest - part.shape[1]), value=field.padding) for part in parts]
+        parts = [filled(part, longest, field.padding) for part in parts]
     return torch.cat(list(parts))
+
+
+def filled(values: Tensor, length: int, padding: int) -> Tensor:
+    """(N, T, …) → (N, length, …)"""
+    more = values.new_full((len(values), length - values.shape[1], *values.shape[2:]), padding)
+    return torch.cat((values, more), dim=1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from iamm.constrained import Constrained
 
-class Normaliser(nn.Module):
+
+class Normaliser(Constrained, nn.Module):
     """w_q = n(s_q) over the places that q may see; zero elsewhere, and all zero, with finite gradients, in a row
     without any.
 

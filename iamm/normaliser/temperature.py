@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
+from iamm.constraints import HUGE, Number
 from iamm.normaliser.base import Normaliser, fill_hidden, masked_softmax, places_in_sight, widened
 
 
@@ -29,10 +31,8 @@ class TemperatureNormaliser(Normaliser):
     ln n alone.
     """
 
-    def __init__(self, dim: int, heads: int, *, places: int = 32) -> None:
+    def __init__(self, dim: int, heads: int, *, places: Annotated[int, Number(2, HUGE, whole=True)] = 32) -> None:
         super().__init__(dim, heads)
-        if places < 2:
-            raise ValueError(f"`places` must be at least 2. Found {places}.")
         self.theta = nn.Parameter(torch.full((heads, 1, 1), -math.log(math.log(places))))
 
     def forward(self, scores: Tensor, allow: Tensor | None) -> Tensor:

@@ -6,6 +6,7 @@ import math
 
 from torch import Tensor
 
+from iamm.constraints import ShareAbove0
 from iamm.normaliser.base import Normaliser, below_highest, fill_hidden, masked_softmax
 
 
@@ -29,10 +30,8 @@ class ThresholdNormaliser(Normaliser):
     means the same at any number of places.
     """
 
-    def __init__(self, dim: int, heads: int, *, threshold: float = 0.1) -> None:
+    def __init__(self, dim: int, heads: int, *, threshold: ShareAbove0 = 0.1) -> None:
         super().__init__(dim, heads)
-        if not 0.0 < threshold <= 1.0:
-            raise ValueError(f"`threshold` must lie in (0, 1]. Found {threshold}.")
         self.margin = -math.log(threshold)
 
     def forward(self, scores: Tensor, allow: Tensor | None) -> Tensor:

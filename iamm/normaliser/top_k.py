@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from iamm.constraints import Count
 from iamm.normaliser.base import Normaliser, fill_hidden, masked_softmax
 
 
@@ -29,10 +30,8 @@ class TopKNormaliser(Normaliser):
     Source: Zhao et al. 2019 (Explicit Sparse Transformer; there equal scores may leave more than k).
     """
 
-    def __init__(self, dim: int, heads: int, *, k: int = 8) -> None:
+    def __init__(self, dim: int, heads: int, *, k: Count = 8) -> None:
         super().__init__(dim, heads)
-        if k < 1:
-            raise ValueError(f"`k` must be at least 1. Found {k}.")
         self.k = k
 
     def forward(self, scores: Tensor, allow: Tensor | None) -> Tensor:

@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from iamm.normaliser.base import Normaliser, widened
-from iamm.pattern.base import refuse_positive_only
+from iamm.constraints import NotNegative, Share, Width
+from iamm.normaliser.base import widened
 from iamm.pattern.blocks import around
 from iamm.pattern.local import LocalPattern
 from iamm.penalty import Penalised
-from iamm.score.base import Score
 
 
 @torch.library.custom_op("iamm::bounded", mutates_args=())
@@ -61,17 +60,19 @@ class AdaptiveSpanPattern(LocalPattern, Penalised):
     Source: Sukhbaatar et al. 2019, eq. 4 to 6, there for causal attention.
     """
 
+    lowers_scores = True
+
     def __init__(
-        self, dim: int, heads: int, *, limit: int = 64, ramp: int = 8, start: float = 0.25, penalty: float = 0.01
+        self,
+        dim: int,
+        heads: int,
+        *,
+        limit: Width = 64,
+        ramp: Width = 8,
+        start: Share = 0.25,
+        penalty: NotNegative = 0.01,
     ) -> None:
         super().__init__(dim, heads)
-        for name, number in (("limit", limit), ("ramp", ramp)):
-            if number < 1:
-                raise ValueError(f"`{name}` must be at least 1. Found {number}.")
-        if not 0.0 <= start <= 1.0:
-            raise ValueError(f"`start` must lie in [0, 1]. Found {start}.")
-        if penalty < 0.0:
-            raise ValueError(f"`penalty` must be at least 0. Found {penalty}.")
         self.limit = limit
         self.ramp = ramp
         self.penalty = penalty
@@ -79,9 +80,6 @@ class AdaptiveSpanPattern(LocalPattern, Penalised):
 
     def penalties(self) -> dict[str, Tensor]:
         return {"span": self.penalty * bounded(self.share).mean()}
-
-    def check(self, score: Score, normaliser: Normaliser) -> None:
-        refuse_positive_only(normaliser)
 
     def radius_for(self, queries: int, past: int, causal: bool) -> int:
         least, most = self.ramp - 1, self.limit + self.ramp - 1

@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from iamm.constrained import Constrained
 from iamm.normaliser.base import Normaliser
 from iamm.score.base import Score
 
@@ -104,7 +105,7 @@ class Attend(Protocol):
     ) -> tuple[Tensor, Tensor | None]: ...
 
 
-class Pattern(nn.Module):
+class Pattern(Constrained, nn.Module):
     """Lays out a call as one or several blocks of pairs, each for `attend`.
 
     Args:
@@ -130,6 +131,12 @@ class Pattern(nn.Module):
     no_dropout = ""
     """Why no weights can be dropped; empty where they can."""
 
+    lowers_scores = False
+    """True for a pattern that hides by numbers below zero, added to the scores."""
+
+    needs_kernel = False
+    """True for a pattern that needs a positive inner product and its plain sum."""
+
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
 
@@ -137,6 +144,11 @@ class Pattern(nn.Module):
         """Raises:
         ValueError: parts that this pattern cannot be computed with.
         """
+        if self.lowers_scores and normaliser.needs_positive:
+            raise ValueError(
+                f"This `pattern` lowers scores below zero. Found {type(normaliser).__name__}, which cannot take that: "
+                "choose another normaliser."
+            )
 
     def forward(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False
@@ -145,12 +157,3 @@ class Pattern(nn.Module):
         keys and values come from zeros → context (B, H, Q, E), and weights (B, H, Q, K) where requested.
         """
         raise NotImplementedError
-
-
-def refuse_positive_only(normaliser: Normaliser) -> None:
-    """For patterns that hide by numbers below zero, added to the scores."""
-    if normaliser.needs_positive:
-        raise ValueError(
-            f"This `pattern` lowers scores below zero. Found {type(normaliser).__name__}, which cannot take that: "
-            "choose another normaliser."
-        )

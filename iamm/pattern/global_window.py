@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from iamm.constraints import Width
 from iamm.pattern.base import Attend, Sight
 from iamm.pattern.blocks import around, real
 from iamm.pattern.full import FullPattern
@@ -44,11 +45,8 @@ class GlobalWindowPattern(FullPattern):
 
     growth = 1
 
-    def __init__(self, dim: int, heads: int, *, radius: int = 8, tokens: int = 1) -> None:
+    def __init__(self, dim: int, heads: int, *, radius: Width = 8, tokens: Width = 1) -> None:
         super().__init__(dim, heads)
-        for name, number in (("radius", radius), ("tokens", tokens)):
-            if number < 1:
-                raise ValueError(f"`{name}` must be at least 1. Found {number}.")
         self.radius = radius
         self.tokens = tokens
 

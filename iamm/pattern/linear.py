@@ -35,6 +35,7 @@ class LinearPattern(FullPattern):
     """
 
     growth = 1
+    needs_kernel = True
     no_dropout = "it never forms the weights that would be dropped"
 
     def check(self, score: Score, normaliser: Normaliser) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from iamm.constraints import Width
 from iamm.errors import ConfigError
-from iamm.normaliser.base import Normaliser
-from iamm.pattern.base import Attend, Pattern, Sight, refuse_positive_only
-from iamm.score.base import Score
+from iamm.pattern.base import Attend, Pattern, Sight
 
 
 class LongInputError(ConfigError, ValueError):
@@ -44,20 +43,14 @@ class LowRankPattern(Pattern):
 
     growth = 1
     sums_to_one = False
+    lowers_scores = True  # its slots mix with both signs, and so do the scores, even of a positive score
     no_causal = "its slots mix all places, later ones too"
     no_pairwise = "its slots mix all places, so that no single pair can be hidden"
 
-    def __init__(self, dim: int, heads: int, *, rank: int = 32, length: int = 256) -> None:
+    def __init__(self, dim: int, heads: int, *, rank: Width = 32, length: Width = 256) -> None:
         super().__init__(dim, heads)
-        for name, number in (("rank", rank), ("length", length)):
-            if number < 1:
-                raise ValueError(f"`{name}` must be at least 1. Found {number}.")
         self.key_slots = nn.Parameter(torch.randn(rank, length) * length**-0.5)
         self.value_slots = nn.Parameter(torch.randn(rank, length) * length**-0.5)
-
-    def check(self, score: Score, normaliser: Normaliser) -> None:
-        """E has both signs, and so have the scores of slots, even of a score that is positive for places."""
-        refuse_positive_only(normaliser)
 
     def forward(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from iamm.normaliser.base import Normaliser, highest, widened
-from iamm.pattern.base import Attend, Sight, refuse_positive_only
+from iamm.constraints import Width
+from iamm.normaliser.base import highest, widened
+from iamm.pattern.base import Attend, Sight
 from iamm.pattern.full import FullPattern
-from iamm.score.base import Score
 
 
 class PredictedWindowPattern(FullPattern):
@@ -33,17 +33,13 @@ class PredictedWindowPattern(FullPattern):
     """
 
     full_apart = False
+    lowers_scores = True
 
-    def __init__(self, dim: int, heads: int, *, radius: int = 10) -> None:
+    def __init__(self, dim: int, heads: int, *, radius: Width = 10) -> None:
         super().__init__(dim, heads)
-        if radius < 1:
-            raise ValueError(f"`radius` must be at least 1. Found {radius}.")
         self.radius = radius
         self.w = nn.Linear(dim, dim, bias=False)
         self.v = nn.Linear(dim, 1, bias=False)
-
-    def check(self, score: Score, normaliser: Normaliser) -> None:
-        refuse_positive_only(normaliser)
 
     def forward(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False

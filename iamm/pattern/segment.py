@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from iamm.constraints import Width
 from iamm.pattern.base import Attend, Sight
 from iamm.pattern.blocks import Blocks
 from iamm.pattern.full import FullPattern
@@ -35,10 +36,8 @@ class SegmentPattern(FullPattern):
 
     growth = 1
 
-    def __init__(self, dim: int, heads: int, *, length: int = 16) -> None:
+    def __init__(self, dim: int, heads: int, *, length: Width = 16) -> None:
         super().__init__(dim, heads)
-        if length < 1:
-            raise ValueError(f"`length` must be at least 1. Found {length}.")
         self.length = length
 
     def forward(

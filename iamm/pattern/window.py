@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from iamm.constraints import Width
 from iamm.pattern.local import LocalPattern
 
 
@@ -29,10 +30,8 @@ class WindowPattern(LocalPattern):
     Source: Beltagy, Peters and Cohan 2020, §3.1, "sliding window"; D2 §3.
     """
 
-    def __init__(self, dim: int, heads: int, *, radius: int = 8) -> None:
+    def __init__(self, dim: int, heads: int, *, radius: Width = 8) -> None:
         super().__init__(dim, heads)
-        if radius < 1:
-            raise ValueError(f"`radius` must be at least 1. Found {radius}.")
         self.radius = radius
 
     def radius_for(self, queries: int, past: int, causal: bool) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from iamm.files import write_text
+from iamm.files import encoded, write_text
 
 SEAL = 64 + len('"\n}\n')
 """Bytes of the sum and what closes the JSON behind it."""
@@ -31,7 +31,7 @@ def finite(value: Any) -> Any:
 def sealed(content: Mapping[str, Any]) -> str:
     """JSON whose last key is the SHA-256 of what stands before it."""
     text = strict({**content, "sha256": ""}, indent=2)[: -len('"\n}')]
-    return f'{text}{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'
+    return f'{text}{hashlib.sha256(encoded(text)).hexdigest()}"\n}}\n'
 
 
 def unsealed(file: bytes) -> dict[str, Any]:

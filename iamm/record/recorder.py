@@ -93,20 +93,22 @@ class Recorder:
         values |= {tag("train", "penalty", name): value for name, value in told.penalties.items()}
         speed = {tag("time", "steps_per_second"): told.steps_per_second}
         self.scalars(values | speed, told.step)
-        self.folder.append({"kind": "train", "step": told.step, "epoch": told.epoch, "values": values, "time": speed})
+        place = place_of(told.step, told.epoch, told.phase)
+        self.folder.append({"kind": "train", **place, "values": values, "time": speed})
 
     def validated(self, state: RunState, evaluation: Evaluation) -> None:
-        self.evaluated("val", state.step, state.epoch, evaluation, seconds=state.seconds)
+        self.evaluated("val", state.step, state.epoch, evaluation, seconds=state.seconds, within=state.phase)
         self.write_texts("val", evaluation, state.step)
 
-    def evaluated(self, phase: str, step: int, epoch: int, evaluation: Evaluation, *, seconds: float) -> None:
+    def evaluated(
+        self, phase: str, step: int, epoch: int, evaluation: Evaluation, *, seconds: float, within: str = ""
+    ) -> None:
         values = measure_values(phase, evaluation.measures)
         values |= scene_weight_values(phase, evaluation.scene_weights)
         values[tag(phase, "quality")] = evaluation.quality
         self.scalars(values | {tag("time", "seconds"): seconds}, step)
-        self.folder.append(
-            {"kind": phase, "step": step, "epoch": epoch, "values": values, "time": {tag("time", "seconds"): seconds}}
-        )
+        place = place_of(step, epoch, within)
+        self.folder.append({"kind": phase, **place, "values": values, "time": {tag("time", "seconds"): seconds}})
 
     def write_texts(self, phase: str, evaluation: Evaluation, step: int) -> None:
         """Some written sentences beside their references, as a table."""
@@ -138,6 +140,11 @@ class Recorder:
         plain = {key: value if isinstance(value, (bool, int, float)) else str(value) for key, value in choices.items()}
         for summary in hparams(plain, measure_values("test", measures)):
             self.events.add(summary)
+
+
+def place_of(step: int, epoch: int, phase: str) -> dict[str, Any]:
+    """Where in a run a record stands; the phase only where the run has several."""
+    return {"step": step, "epoch": epoch, **({"phase": phase} if phase else {})}
 
 
 def measure_values(phase: str, measures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

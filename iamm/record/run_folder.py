@@ -3,9 +3,9 @@
 config.yaml      the resolved configuration
 status.json      running, finished, interrupted, diverged or failed
 records.jsonl    one line a record: intervals of training, validations; a finished run's last line seals it
-result.json      the final measures with everything needed to trust them; written last, its presence means finished
+result.json      the final measures with everything needed to trust them; its presence means finished
 last.pt          where training goes on from; previous.pt the checkpoint before it
-best.pt          the model that validation chose
+best.pt          the model that validation chose; best-<phase>.pt that of an earlier phase
 events.out.*     TensorBoard
 examples.json    some sentences of test beside their references, where any were written
 pictures/        what was looked at; attention.json, where asked for, holds its numbers
@@ -21,50 +21,18 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from iamm.errors import BadDataError, BusyError, ConfigError, FullDiskError, MissingDataError
-from iamm.files import check_length, shortened, sweep_leftovers, writable, write_text
+from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError
+from iamm.files import ESCAPED, check_length, sweep_leftovers, writable, write_text
 from iamm.lock import locked
 from iamm.record.checksummed import sealed, strict, unsealed
 
-PLACES = (
-    *("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun"),
-    *("log", "sweep", "checkpoint", "nonfinite"),
-)
-"""Keys that say where and how, not what is computed; left out of a run's address."""
-
-BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
-"""Keys that say how long a run may train, and on what batches."""
-
 Result = Mapping[str, Any]
 """The content of a `result.json`."""
-
-
-def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
-    """A readable name and 8 hex digits of SHA-256 over what the configuration computes.
-
-    Args:
-        config: resolved, plain containers.
-        names: what a reader should see first, such as model and data sets.
-    """
-    try:
-        text = json.dumps(drop_keys(config, PLACES), sort_keys=True, ensure_ascii=False, allow_nan=False)
-    except ValueError as error:
-        raise ConfigError(f"The numbers of a configuration are finite. {error}: write another, or null.") from error
-    return f"{shortened('-'.join(names), 246)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def drop_keys(value: Any, keys: Sequence[str]) -> Any:
-    """The same containers without those keys, at any depth."""
-    if isinstance(value, Mapping):
-        return {key: drop_keys(part, keys) for key, part in value.items() if key not in keys}
-    if isinstance(value, list):
-        return [drop_keys(part, keys) for part in value]
-    return value
 
 
 class RunFolder:
@@ -95,6 +63,10 @@ class RunFolder:
     def files(self) -> tuple[Path, ...]:
         """Those that grow or change while a run lives."""
         return self.log, self.records, self.status, self.last, self.result
+
+    def best_of(self, phase: str) -> Path:
+        """The model that validation chose in an earlier phase of the run; empty: in the last one."""
+        return self.path / f"best-{phase}.pt" if phase else self.best
 
     def finished(self) -> bool:
         return self.result.exists()
@@ -149,7 +121,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Forget everything an earlier run left here."""
-        kept = (self.last, self.previous, self.best)
+        kept = (self.last, self.previous, *self.path.glob("best*.pt"))
         for file in (self.result, self.status, self.records, *kept, self.config, self.examples, self.attention):
             file.unlink(missing_ok=True)
         for file in (*self.events(), *self.pictures.glob("*.png")):
@@ -162,7 +134,7 @@ class RunFolder:
             write_text(self.status, text)
         except FullDiskError:
             mode = "r+" if self.status.exists() else "w"
-            with writable(self.status), self.status.open(mode, encoding="utf-8") as file:
+            with writable(self.status), self.status.open(mode, encoding="utf-8", errors=ESCAPED) as file:
                 file.write(text)
                 file.truncate()
 
@@ -221,12 +193,13 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, strict(content, indent=2) + "\n")
 
 
-def read_result(folder: Path, keys: Collection[str] = ("test", "config")) -> dict[str, Any]:
+def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: str = "run") -> dict[str, Any]:
     """The result of a finished run.
 
     Args:
         folder: of the run.
         keys: what the result must hold.
+        name: of the key that says where it lies.
 
     Raises:
         MissingDataError: no finished run lies there.
@@ -235,7 +208,7 @@ def read_result(folder: Path, keys: Collection[str] = ("test", "config")) -> dic
     path = folder / "result.json"
     if not path.exists():
         raise MissingDataError(
-            f"`run` must name the folder of a finished run. Found no result.json in {folder}: "
+            f"`{name}` must name the folder of a finished run. Found no result.json in {folder}: "
             "look at the end of the training's output for the folder."
         )
     try:

@@ -152,9 +152,11 @@ def present_rows(part: SceneBatch) -> list[int]:
 
 
 def places(scene: Scene, part: SceneBatch, row: int, count: int) -> list[str]:
-    """A name for each place that was looked at: a text's pieces, or row and column on a picture's map."""
-    if scene.source is not None:
+    """A name for each place that was looked at: a text's pieces, row and column on a picture's map, or its number."""
+    if "text" in part.inputs and scene.source is not None:
         return [scene.source.piece(index) for index in part.inputs["text"][row].tolist() if index]
+    if "image" not in part.inputs:
+        return [str(place) for place in range(count)]
     height, width = map_shape(count, *part.inputs["image"].shape[2:])
     return [f"{y},{x}" for y in range(height) for x in range(width)]
 
@@ -162,7 +164,7 @@ def places(scene: Scene, part: SceneBatch, row: int, count: int) -> list[str]:
 def truth(scene: Scene, target: Tensor) -> str:
     if scene.target is not None:
         return scene.target.decode(target.tolist())
-    return scene.classes[int(target)]
+    return scene.classes[int(target)] if scene.target_field.kind == "ids" else str(target.tolist())
 
 
 def rounded(weights: Tensor) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,18 +19,23 @@ from iamm.config.check.values import check_plain
 from iamm.config.parts import Part, named, parts
 from iamm.dataset.base import SPLITS, Dataset, Scene
 from iamm.dataset.files import noted
+from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, settle
 from iamm.errors import ConfigError, UserError
 from iamm.model.scene_network import SceneNetwork
+from iamm.run.phase import WHOLE, Phase
 from iamm.weighting.base import Weighting
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a training needs."""
+    """What a training needs: that of a run, or of one of its phases; `trained` names the parameters that move."""
 
+    phase: Phase
+    datasets: Sequence[Dataset]
     model: SceneNetwork
+    trained: frozenset[str]
     weighting: Weighting
     optimizer: torch.optim.Optimizer
     schedule: Any
@@ -136,24 +141,51 @@ def build_model(config: DictConfig, scenes: list[Scene]) -> SceneNetwork:
         return SceneNetwork(scenes, config.dim, **parts, share_encoder=share["encoder"], share_head=share["head"])
 
 
-def build(config: DictConfig, datasets: list[Dataset]) -> Parts:
-    """Everything for a training, before anything is written."""
+def build(
+    config: DictConfig, datasets: Sequence[Dataset], phase: Phase = WHOLE, model: SceneNetwork | None = None
+) -> Parts:
+    """Everything for a training, before anything is written.
+
+    Args:
+        config: of the run.
+        datasets: of the run.
+        phase: what of it is trained.
+        model: of the run, where another phase has built it.
+    """
     scenes = [scene for dataset in datasets for scene in dataset.scenes]
     device = chosen_device(config.device)
-    model = build_model(config, scenes).to(device)
+    model = model or build_model(config, scenes).to(device)
+    groups, own = phase.datasets(datasets), trained_names(model)
+    freeze(model, phase.freeze)
+    freeze_others(model, [scene.name for dataset in groups for scene in dataset.scenes])
     with own_mistakes():
-        weighting = build_weighting(config, model, datasets).to(device)
+        weighting = build_weighting(config, model, groups).to(device)
         optimizer = instantiate(config.optimizer)(parameter_groups(model, weighting))
         schedule, augment = instantiate(config.schedule), parts_of(config.augment)
+    moved = trained_names(model)
+    train_only(model, own)
     torch.manual_seed(derived_seed(config.seed, "training"))
-    return Parts(model, weighting, optimizer, schedule, augment, plan(config), device)
+    return Parts(phase, groups, model, moved, weighting, optimizer, schedule, augment, plan(config, phase), device)
 
 
-def build_weighting(config: DictConfig, model: SceneNetwork, datasets: list[Dataset]) -> Weighting:
-    weighting: Weighting = instantiate(config.weighting)(len(model.names))
+def freeze_others(model: SceneNetwork, names: Sequence[str]) -> None:
+    """Freeze the encoders and heads that none of these scenes has."""
+    others = [name for name in model.names if name not in names]
+    freeze_parts(parts_of_scenes(model, others), parts_of_scenes(model, names))
+
+
+def parts_of_scenes(model: SceneNetwork, names: Sequence[str]) -> list[torch.nn.Module]:
+    return [part for name in names for part in (model.encoder(name), model.head(name))]
+
+
+def build_weighting(config: DictConfig, model: SceneNetwork, datasets: Sequence[Dataset]) -> Weighting:
+    """For the scenes of these data sets, and what is trained of the model."""
     groups = [[scene.name for scene in dataset.scenes] for dataset in datasets]
+    names = [name for group in groups for name in group]
+    weighting: Weighting = instantiate(config.weighting)(len(names))
     fusion = type(model.fusion).__name__
-    shares = bool(model.shared_parameters(groups) or model.shared_head_parameters())
+    shared = [*model.shared_parameters(groups), *model.shared_head_parameters()]
+    shares = len(names) > 1 and bool(trained(shared))
     if weighting.needs_scene_weights and not model.fusion.gives_scene_weights:
         raise ConfigError(
             "This weighting takes its weights from a fusion that attends to scenes. "
@@ -161,14 +193,20 @@ def build_weighting(config: DictConfig, model: SceneNetwork, datasets: list[Data
         )
     if (weighting.needs_shared or config.log.conflict) and not shares:
         raise ConfigError(
-            "A rule over gradients, and log.conflict, need parameters that several scenes share. "
-            f"Found {len(model.names)} scene(s) and fusion {fusion}: choose another weighting and log.conflict=false, "
+            "A rule over gradients, and log.conflict, need parameters that several scenes share, not frozen. "
+            f"Found {len(names)} scene(s) and fusion {fusion}: choose another weighting and log.conflict=false, "
             "or several scenes and a fusion that shares."
         )
     if weighting.needs_shared == "representation" and not (model.fusion.mixes_views and len(groups) == 1):
         raise ConfigError(
             "`weighting.at=representation` needs scenes that read each other's features: views of one data set and a "
             f"fusion that mixes them. Found {len(groups)} data set(s), fusion {fusion}: take weighting.at=parameters."
+        )
+    encoders = [parameter for name in names for parameter in model.encoder(name).parameters()]
+    if weighting.needs_shared == "representation" and not trained(encoders):
+        raise ConfigError(
+            "`weighting.at=representation` needs encoders that are trained. Found all of them frozen: take "
+            "weighting.at=parameters."
         )
     if weighting.needs_shared == "representation" and config.accumulate > 1:
         raise ConfigError(
@@ -179,8 +217,8 @@ def build_weighting(config: DictConfig, model: SceneNetwork, datasets: list[Data
 
 
 def parameter_groups(model: SceneNetwork, weighting: Weighting) -> list[dict[str, Any]]:
-    """The model's parameters, and the weighting's with what it wants for them."""
-    return [{"params": list(model.parameters())}, *weighting.parameter_groups()]
+    """The model's parameters that are not frozen, and the weighting's with what it wants for them."""
+    return [{"params": trained(model.parameters())}, *weighting.parameter_groups()]
 
 
 def chosen_device(name: str) -> torch.device:
@@ -196,7 +234,8 @@ def chosen_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def plan(config: DictConfig) -> Plan:
+def plan(config: DictConfig, phase: Phase = WHOLE) -> Plan:
     keys = ("epochs", "steps", "accumulate", "growth", "growth_every", "clip", "l1", "l2", "patience")
     more = {key: config[key] for key in ("nonfinite", "precision")}
-    return Plan(**{key: config[key] for key in keys}, **more, log_every=config.log.every, conflict=config.log.conflict)
+    given = {**{key: config[key] for key in keys}, **phase.length}
+    return Plan(**given, **more, log_every=config.log.every, conflict=config.log.conflict)

@@ -27,9 +27,12 @@ class Conditions:
         self.threads, self.data = threads, dict(data)
         self.machine = {**versions(), "device": device, "instructions": instructions()}
         self.notices: list[str] = []
+        self.source: dict[str, str] | None = None
+        """The address and SHA-256 of the model that the run began from."""
 
     def state_dict(self) -> dict[str, Any]:
-        return {"threads": self.threads, "data": self.data, "machine": self.machine, "notices": self.notices}
+        began = {"threads": self.threads, "data": self.data, "machine": self.machine, "source": self.source}
+        return {**began, "notices": self.notices}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Raises:
@@ -53,7 +56,7 @@ class Conditions:
             for name, now in self.machine.items()
             if before.get(name) != now
         ]
-        self.notices = list(state["notices"])
+        self.notices, self.source = list(state["notices"]), state["source"]
         if changes:
             self.notices.append(f"this run went on elsewhere, so not surely to the same bits: {'; '.join(changes)}.")
 

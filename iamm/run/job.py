@@ -10,6 +10,9 @@ from typing import Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from iamm.config.check.run_keys import leaves
+from iamm.config.check.values import run_keys
+from iamm.errors import BadDataError
 from iamm.measure import measures_of
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.finished import finished
@@ -52,6 +55,7 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     console = plain_console()
     folder = RunFolder(Path(values["run"]))
     recorded = read_result(folder.path, ("test", "config", "data"))
+    require_release(recorded["config"], folder.path)
     trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
     measures = evaluate_again(OmegaConf.create(trained), folder, recorded["data"])
     show_measures(console, measures, recorded)
@@ -59,6 +63,20 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     console.print("The run's own numbers: the same to the last digit." if same else "The run's own numbers differ:")
     if not same:
         show_measures(console, recorded["test"], recorded)
+
+
+def require_release(config: Mapping[str, Any], run: Path) -> None:
+    """The parameters of a model of an earlier release have other names.
+
+    Raises:
+        BadDataError: a run that lacks a key of this release.
+    """
+    lacking = sorted(run_keys() - {*config, *(path for path, *_ in leaves(config, stop="_target_"))})
+    if lacking:
+        raise BadDataError(
+            f"A run is measured and repeated by the release that made it. Found {run} of an earlier one, without "
+            f"{', '.join(lacking)}: take that release, or train again with rerun=true."
+        )
 
 
 def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from iamm.config.groups import overrides_of
 from iamm.errors import BadDataError, ConfigError
-from iamm.record.run_folder import RunFolder, address, write_json
+from iamm.record.address import address
+from iamm.record.run_folder import RunFolder, write_json
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Cell:
     @cached_property
     def name(self) -> str:
         """The folder's name: readable, and a hash of what is computed."""
-        names = (self.choices["model"], self.choices["dataset"], f"seed{self.values['seed']}")
+        names = (model_name(self.choices), self.choices["dataset"], f"seed{self.values['seed']}")
         return address(self.values, names)
 
     @cached_property
@@ -66,6 +68,17 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], place: str = "
             yield from differences(left, right, f"{place}{key}.")
         elif left != right:
             yield f"{place}{key}", left, right
+
+
+def model_name(choices: Mapping[str, str]) -> str:
+    """The model and, with its group, each choice that differs from the model's own: `iamm-fusion_none`."""
+    model = choices["model"]
+    changed = [
+        f"{group.split('@')[0]}_{choices[group]}"
+        for group, choice in overrides_of(model)
+        if choices.get(group, choice) != choice
+    ]
+    return "-".join((model, *changed))
 
 
 def cell_of(text: str) -> Cell:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -13,23 +13,24 @@ from rich.console import Console
 from iamm import interruption
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import load_model
-from iamm.engine.evaluate import Evaluation, evaluate
+from iamm.engine.evaluate import evaluate
 from iamm.engine.fit import fit
 from iamm.engine.keeper import FileKeeper
+from iamm.engine.observer import Observer
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, DivergedError, MissingDataError, UserError
 from iamm.files import writable, write_text
-from iamm.measure import as_json
-from iamm.record.checksummed import write_sealed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
-from iamm.run.build import Parts, build, build_datasets, build_model, chosen_device
-from iamm.run.conditions import Conditions, instructions
-from iamm.run.memory import forget_peak, peak_memory_mib
-from iamm.run.pictures import draw
+from iamm.run.build import build_datasets, build_model, chosen_device
+from iamm.run.conditions import Conditions
+from iamm.run.course import Course, build_phases
+from iamm.run.finish import finish
+from iamm.run.memory import forget_peak
 from iamm.run.planned import Cell
 from iamm.run.progress import ProgressLine
-from iamm.run.provenance import commit, slow_precision, versions
+from iamm.run.provenance import slow_precision
+from iamm.run.source import begin_from
 
 
 def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
@@ -42,22 +43,33 @@ def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
     """
     folder = cell.folder
     datasets = build_datasets(config)
-    parts = build(config, datasets)
-    warning = slow_precision(config.precision, parts.device)
+    course = Course(build_phases(config, datasets), folder, config.seed)
+    warning = slow_precision(config.precision, course.current.device)
     if warning:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
+    conditions = conditions_of(config, folder, datasets, course)
     with folder.held():
         try:
             with writable(folder.path), closing(Recorder(folder)) as recorder:
-                return run(config, cell, console, datasets, parts, recorder)
+                return run(config, cell, console, datasets, course, recorder, conditions)
         except DivergedError as error:
             told = f"{error} {last_good(folder)}"
             folder.write_status("diverged", error=told, batch=error.batch)
             raise DivergedError(told, error.batch) from error
         except BaseException as error:
             with suppress(UserError):  # a disk that takes nothing at all
-                folder.write_status(**last_words(error))
+                if not folder.finished():
+                    folder.write_status(**last_words(error))
             raise
+
+
+def conditions_of(config: DictConfig, folder: RunFolder, datasets: list[Dataset], course: Course) -> Conditions:
+    """Of a run that begins, from another run's model where it names one; one that goes on finds its own again."""
+    data = {dataset.name: dataset.checksum() for dataset in datasets}
+    conditions = Conditions(config.threads, str(course.current.device), data)
+    if config["from"] and (config.rerun or not folder.kept()):
+        conditions.source, conditions.notices = begin_from(Path(config["from"]), course.current.model)
+    return conditions
 
 
 def last_words(error: BaseException) -> dict[str, Any]:
@@ -72,149 +84,69 @@ def last_good(folder: RunFolder) -> str:
 
 
 def run(
-    config: DictConfig, cell: Cell, console: Console, datasets: list[Dataset], parts: Parts, recorder: Recorder
+    config: DictConfig,
+    cell: Cell,
+    console: Console,
+    datasets: list[Dataset],
+    course: Course,
+    recorder: Recorder,
+    conditions: Conditions,
 ) -> dict[str, Any]:
     """From where the run stands to its end."""
     folder = cell.folder
     if config.rerun:
         folder.clear()
-    data = {dataset.name: dataset.checksum() for dataset in datasets}
-    conditions = Conditions(config.threads, str(parts.device), data)
-    keeper = keeper_of(config, folder, parts, conditions, recorder)
+    keeper = keeper_of(config, folder, course, conditions, recorder)
     state, warning = keeper.take_up()
     if not folder.kept():
         folder.clear()
+        state.phase = course.current.phase.name
     for notice in filter(None, (warning, *conditions.notices)):
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     folder.write_status("running", step=state.step)
     write_text(folder.config, OmegaConf.to_yaml(config))
-    forget_peak(parts.device)
-    with ProgressLine(console, config.epochs, parts.model.declared_measures()) as line, interruption.deferred():
-        state = fit(
-            parts.model,
-            datasets,
-            parts.weighting,
-            parts.optimizer,
-            parts.schedule,
-            parts.plan,
-            seed=config.seed,
-            device=parts.device,
-            augment=parts.augment,
-            observers=(recorder, line),
-            state=state,
-            keeper=keeper,
-        )
-    return finish(config, cell, datasets, parts, recorder, conditions, state)
+    forget_peak(course.current.device)
+    measures = course.current.model.declared_measures()
+    with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
+        state = fit_phase(course, keeper, (recorder, line), state)
+        while not course.last:
+            state = fit_phase(course, keeper, (recorder, line), course.go_on(state))
+    return finish(config, cell, datasets, course.current, recorder, conditions, state)
+
+
+def fit_phase(course: Course, keeper: FileKeeper, observers: Sequence[Observer], state: RunState) -> RunState:
+    """From where the phase stands to its end."""
+    parts = course.current
+    keeper.best = course.folder.best_of(course.best)
+    return fit(
+        parts.model,
+        parts.datasets,
+        parts.weighting,
+        parts.optimizer,
+        parts.schedule,
+        parts.plan,
+        seed=course.seed,
+        device=parts.device,
+        augment=parts.augment,
+        observers=observers,
+        state=state,
+        keeper=keeper,
+    )
 
 
 def keeper_of(
-    config: DictConfig, folder: RunFolder, parts: Parts, conditions: Conditions, recorder: Recorder
+    config: DictConfig, folder: RunFolder, course: Course, conditions: Conditions, recorder: Recorder
 ) -> FileKeeper:
+    model = course.current.model
     return FileKeeper(
         folder.last,
         folder.previous,
         folder.best,
-        parts.model,
-        {
-            "conditions": conditions,
-            "model": parts.model,
-            "optimizer": parts.optimizer,
-            "weighting": parts.weighting,
-            "recorder": recorder,
-        },
+        model,
+        {"conditions": conditions, "model": model, "course": course, "recorder": recorder},
         **config.checkpoint,
         asked=interruption.asked,
     )
-
-
-def finish(
-    config: DictConfig,
-    cell: Cell,
-    datasets: list[Dataset],
-    parts: Parts,
-    recorder: Recorder,
-    conditions: Conditions,
-    state: RunState,
-) -> dict[str, Any]:
-    """Test the chosen model, draw, write the result."""
-    folder = cell.folder
-    choose(folder, parts, state)
-    tested = evaluate(parts.model, datasets, "test", parts.device)
-    recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
-    recorder.write_texts("test", tested, state.step)
-    recorder.examples(tested)
-    notes = draw(
-        recorder,
-        parts.model,
-        datasets,
-        parts.device,
-        state.step,
-        config.log.pictures,
-        tested.scene_weights,
-        heads=config.log.attention,
-    )
-    recorder.hparams(hparam_choices(config, cell.choices), tested.measures)
-    recorder.finish()
-    notices = [notice for dataset in datasets for notice in dataset.notices]
-    notices += [*conditions.notices, *skipped(state), *notes]
-    files = {dataset.name: dict(dataset.files) for dataset in datasets}
-    result = {**result_values(config, cell, parts, state, tested), "notices": notices}
-    result |= {"data": conditions.data, "files": files}
-    write_sealed(folder.result, result)
-    folder.write_status("finished", step=state.step)
-    return result
-
-
-def choose(folder: RunFolder, parts: Parts, state: RunState) -> None:
-    """Put the model back that validation chose.
-
-    Raises:
-        BadDataError: the file holds another.
-    """
-    epoch = load_model(folder.best, parts.model)
-    if epoch != state.best_epoch:
-        raise BadDataError(
-            f"The chosen model must be that of epoch {state.best_epoch}. Found {folder.best} of epoch {epoch}: "
-            "start anew with rerun=true."
-        )
-
-
-def skipped(state: RunState) -> list[str]:
-    return [f"{state.skipped} of {state.step} steps were left out, not being finite."] if state.skipped else []
-
-
-def hparam_choices(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("seed", "epochs", "batch_size", "dim", "dropout", "label_smoothing", "precision")
-    single = {key: value for key, value in choices.items() if "@" not in key}
-    return {**single, "lr": config.optimizer.lr, **{key: config[key] for key in keys}}
-
-
-def result_values(config: DictConfig, cell: Cell, parts: Parts, state: RunState, tested: Evaluation) -> dict[str, Any]:
-    """Everything needed to trust a number, beside the number."""
-    from iamm.head.text import bleu
-
-    return {
-        "test": {scene: dict(found) for scene, found in tested.measures.items()},
-        "measures": as_json(parts.model.declared_measures()),
-        "quality": dict(tested.qualities),
-        "scene_weights": {scene: dict(found) for scene, found in tested.scene_weights.items()},
-        "validation_quality": state.best_quality,
-        "best_epoch": state.best_epoch,
-        "epochs": state.epoch,
-        "steps": state.step,
-        "parameters": sum(p.numel() for p in parts.model.parameters()),
-        "seconds": state.seconds,
-        "peak_memory_mib": peak_memory_mib(parts.device),
-        "seed": config.seed,
-        "threads": config.threads,
-        "device": str(parts.device),
-        "choices": dict(cell.choices),
-        "bleu_signature": bleu(["a"], ["a"])[1],
-        "versions": versions(),
-        "instructions": instructions(),
-        "commit": commit(Path(__file__).parent),
-        "config": dict(cell.values),
-    }
 
 
 def evaluate_again(config: DictConfig, folder: RunFolder, data: Mapping[str, str]) -> dict[str, dict[str, float]]:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from iamm.engine.checkpoint import load_weights
 from iamm.errors import DifferentError
 from iamm.record.run_folder import RunFolder, read_result
-from iamm.run.job import plain_console, with_data
+from iamm.run.job import plain_console, require_release, with_data
 from iamm.run.planned import Cell
 from iamm.run.training import train
 
@@ -37,6 +37,7 @@ def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
     """
     run = Path(values["run"])
     recorded = read_result(run, ("choices", "config", "device", "versions", "instructions", *KEYS))
+    require_release(recorded["config"], run)
     config = with_data(recorded["config"], values["data_dir"] if moved else None)
     config |= {"device": recorded["device"], "output_dir": str(run / "verify"), "rerun": False}
     cell, console = Cell(config, recorded["choices"]), plain_console()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from iamm.constrained import check_fields
+from iamm.constraints import WholeNumber
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(ABC):
@@ -20,11 +23,10 @@ class Schedule(ABC):
         ValueError: a negative warm-up.
     """
 
-    warmup: int = 0
+    warmup: WholeNumber = 0
 
     def __post_init__(self) -> None:
-        if self.warmup < 0:
-            raise ValueError(f"`warmup` must not be negative. Found {self.warmup}.")
+        check_fields(self)
 
     def __call__(self, step: int, total: int) -> float:
         """The factor on the base learning rate for optimizer step `step`, counted from 0, of `total`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from iamm.constraints import Share
 from iamm.schedule.base import Schedule
 
 
@@ -22,12 +23,7 @@ class CosineSchedule(Schedule):
     Source: Loshchilov and Hutter 2017, eq. 5, without restarts.
     """
 
-    final: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.final <= 1:
-            raise ValueError(f"`final` must lie in [0, 1]. Found {self.final}.")
+    final: Share = 0.0
 
     def decay(self, step: int, total: int) -> float:
         return self.final + (1 - self.final) * (1 + math.cos(math.pi * self.progress(step, total))) / 2

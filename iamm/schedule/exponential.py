@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from iamm.constraints import ShareAbove0
 from iamm.schedule.base import Schedule
 
 
@@ -19,12 +20,7 @@ class ExponentialSchedule(Schedule):
         ValueError: `final` out of its range.
     """
 
-    final: float = 0.01
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.final <= 1:
-            raise ValueError(f"`final` must lie in (0, 1]: a ratio never reaches 0. Found {self.final}.")
+    final: ShareAbove0 = 0.01
 
     def decay(self, step: int, total: int) -> float:
         return self.final ** self.progress(step, total)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from iamm.constraints import Share, ShareAbove0
 from iamm.schedule.base import Schedule
 
 
@@ -21,15 +22,8 @@ class StepSchedule(Schedule):
         ValueError: a milestone or gamma out of its range.
     """
 
-    milestones: Sequence[float] = (0.5, 0.75)
-    gamma: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.gamma <= 1:
-            raise ValueError(f"`gamma` must lie in (0, 1]. Found {self.gamma}.")
-        if not all(0 <= milestone <= 1 for milestone in self.milestones):
-            raise ValueError(f"`milestones` must be shares of the run, in [0, 1]. Found {list(self.milestones)}.")
+    milestones: Sequence[Share] = (0.5, 0.75)
+    gamma: ShareAbove0 = 0.1
 
     def decay(self, step: int, total: int) -> float:
         return self.gamma ** sum(step >= milestone * total for milestone in self.milestones)

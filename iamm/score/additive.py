@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from iamm.constraints import Width
 from iamm.score.base import Score
 from iamm.score.tanh_sum import tanh_sum
 
@@ -24,11 +25,9 @@ class AdditiveScore(Score):
     Source: Bahdanau, Cho and Bengio 2015, appendix A.1.2 (there with F = 1000, and without biases as here).
     """
 
-    def __init__(self, dim: int, heads: int, *, hidden: int | None = None) -> None:
+    def __init__(self, dim: int, heads: int, *, hidden: Width | None = None) -> None:
         super().__init__(dim, heads)
         hidden = dim if hidden is None else hidden
-        if hidden < 1:
-            raise ValueError(f"`hidden` must be at least 1. Found {hidden}.")
         self.w = nn.Linear(dim, hidden, bias=False)
         self.u = nn.Linear(dim, hidden, bias=False)
         self.v = nn.Linear(hidden, 1, bias=False)

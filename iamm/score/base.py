@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from iamm.constrained import Constrained
 
-class Score(nn.Module):
+
+class Score(Constrained, nn.Module):
     """s_qk = f(query(x_q), key(x_k)): `query` and `key` once for each place, `forward` for each pair.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iamm.constraints import Width
 from iamm.score.base import Score
 from iamm.score.tanh_sum import tanh_sum
 
@@ -27,11 +28,9 @@ class ConcatScore(Score):
     Source: Luong, Pham and Manning 2015, §3.1, "concat" (there without the bias).
     """
 
-    def __init__(self, dim: int, heads: int, *, hidden: int | None = None) -> None:
+    def __init__(self, dim: int, heads: int, *, hidden: Width | None = None) -> None:
         super().__init__(dim, heads)
         hidden = dim if hidden is None else hidden
-        if hidden < 1:
-            raise ValueError(f"`hidden` must be at least 1. Found {hidden}.")
         self.w = nn.Linear(2 * dim, hidden)
         self.v = nn.Linear(hidden, 1, bias=False)
 

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from iamm.constraints import Positive
 from iamm.score.base import InnerProductScore
 
 
@@ -27,10 +28,8 @@ class CosineScore(InnerProductScore):
     bounded; their bias of positions is not here).
     """
 
-    def __init__(self, dim: int, heads: int, *, scale: float = 10.0) -> None:
+    def __init__(self, dim: int, heads: int, *, scale: Positive = 10.0) -> None:
         super().__init__(dim, heads)
-        if scale <= 0:
-            raise ValueError(f"`scale` must be positive. Found {scale}.")
         self.theta = nn.Parameter(torch.full((heads, 1, 1), math.log(scale)))
 
     def query(self, query: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from iamm.constraints import Width
 from iamm.score.base import Score
 
 
@@ -32,10 +33,8 @@ class RelativePositionScore(Score):
 
     positional = True
 
-    def __init__(self, dim: int, heads: int, *, reach: int = 16) -> None:
+    def __init__(self, dim: int, heads: int, *, reach: Width = 16) -> None:
         super().__init__(dim, heads)
-        if reach < 1:
-            raise ValueError(f"`reach` must be at least 1. Found {reach}.")
         self.reach = reach
         self.relative = nn.Parameter(torch.zeros(2 * reach + 1, dim))
 

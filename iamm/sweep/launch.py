@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import hydra
-from hydra._internal.utils import get_args_parser
-from omegaconf import DictConfig
-
-from iamm.config.limits import guarded
-from iamm.config.mistakes import explained
+from iamm.config import by_hydra
+from iamm.config.explain import explained
+from iamm.config.hydra_compat import arguments
 from iamm.config.overrides import in_order
 from iamm.errors import ConfigError, FailedCellError, MissingPackageError, OutputError
 from iamm.run.finished import finished
 from iamm.run.planned import Cell, read_cell, write_cell
-from iamm.sweep.pool import Outcome, run_cells
+from iamm.sweep.pool import ProcessOutcome, ready, run_cells
 
 PLANNED = "planned.json"
 SEARCH, DIRECTION = "hydra/sweeper=optuna", "hydra.sweeper.direction="
@@ -28,7 +24,7 @@ LAUNCHER = re.compile(r"\+{0,2}hydra[/.]launcher\b")
 
 def launcher_words(words: Sequence[str]) -> tuple[str, ...]:
     """Those of a command line that choose another launcher, and the folder of YAML files where it may be described."""
-    said = get_args_parser().parse_args(in_order(words))
+    said = arguments(in_order(words))
     chosen = tuple(word for word in said.overrides if LAUNCHER.match(word))
     return (f"--config-dir={said.config_dir}", *chosen) if chosen and said.config_dir else chosen
 
@@ -36,7 +32,7 @@ def launcher_words(words: Sequence[str]) -> tuple[str, ...]:
 def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     """The words that plan a sweep, and those that choose its launcher; all and none where nothing can be planned
     ahead: a search chooses each run by those before it, and for the best quality unless it says otherwise."""
-    said = get_args_parser().parse_args(in_order(words))
+    said = arguments(in_order(words))
     if SEARCH in said.overrides and not any(word.startswith(DIRECTION) for word in said.overrides):
         return [*words, f"{DIRECTION}maximize"], ()
     search = any(word.startswith("hydra/sweeper=") for word in said.overrides)
@@ -45,7 +41,7 @@ def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     return [word for word in words if not LAUNCHER.match(word)], launcher_words(words)
 
 
-def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[Outcome]:
+def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[ProcessOutcome]:
     """Run each cell that is not finished; the outcomes of those that failed.
 
     Args:
@@ -57,9 +53,15 @@ def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[Outcome]:
     """
     each = {cell.folder.path: cell for cell in cells}
     waiting = [cell for cell in each.values() if not finished(cell)]
-    why = launch([planned_file(cell) for cell in waiting], launcher) if waiting else ""
+    why, left = "", list(waiting)
+    while left:  # those that begin from others go in a later batch
+        batch = [cell for cell in left if ready([cell], [other for other in left if other is not cell])]
+        why = launch([planned_file(cell) for cell in batch], launcher) or why
+        left = [cell for cell in left if cell not in batch]
     return [
-        Outcome(cell, FailedCellError.exit_code, reason(cell, why)) for cell in waiting if not cell.folder.finished()
+        ProcessOutcome(cell, FailedCellError.exit_code, reason(cell, why))
+        for cell in waiting
+        if not cell.folder.finished()
     ]
 
 
@@ -98,10 +100,9 @@ def launch(files: Sequence[Path], launcher: Sequence[str]) -> str:
     """
     places = {"planned": files, "working_dir": [Path.cwd()], "output_dir": [files[0].parents[1]]}
     words = [f"{key}={','.join(quoted(path) for path in paths)}" for key, paths in places.items()]
-    sys.argv[1:] = ["-m", *launcher, *words]
     try:
-        with explained(), guarded():
-            hydra.main(version_base="1.3", config_path="pkg://iamm.configs", config_name="planned")(planned_job)()
+        with explained():
+            by_hydra.launch("planned", ["-m", *launcher, *words], planned_job)
     except (ConfigError, MissingPackageError):
         raise
     except Exception as error:  # a launcher's own: no cluster, a worker that was killed, …
@@ -113,10 +114,10 @@ def quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "\\'") + "'"
 
 
-def planned_job(config: DictConfig) -> None:
+def planned_job(config: Mapping[str, str]) -> None:
     """What the launcher runs, in a process that it has started somewhere. How it ended stands in the run's folder."""
-    os.chdir(config.working_dir)
-    cell = read_cell(Path(config.planned))
+    os.chdir(config["working_dir"])
+    cell = read_cell(Path(config["planned"]))
     run_cells([cell], 1, cell.values["sweep"]["silence"], lambda _: None)
 
 

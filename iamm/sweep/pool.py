@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import NamedTuple
 
 from iamm.errors import BadDataError, BusyError, OutputError
@@ -29,7 +30,7 @@ UNTOLD = (BusyError.exit_code, *(128 + number for number in SIGNALS))
 """Exit codes of runs whose status is another's to write, or says already that they were asked to leave."""
 
 
-class Outcome(NamedTuple):
+class ProcessOutcome(NamedTuple):
     """What became of a cell: its exit code (negative: the signal that ended it) and, if not 0, why."""
 
     cell: Cell
@@ -47,7 +48,9 @@ class Live:
     since: float
 
 
-def run_cells(cells: Sequence[Cell], jobs: int, silence: float, tell: Callable[[Outcome], None]) -> list[Outcome]:
+def run_cells(
+    cells: Sequence[Cell], jobs: int, silence: float, tell: Callable[[ProcessOutcome], None]
+) -> list[ProcessOutcome]:
     """Run each cell that is not finished; the outcomes of those that failed.
 
     Args:
@@ -63,11 +66,11 @@ def run_cells(cells: Sequence[Cell], jobs: int, silence: float, tell: Callable[[
     return failed
 
 
-def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[Outcome]:
+def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[ProcessOutcome]:
     with stopped_at_the_end() as running:
         while waiting or running:
-            while waiting and len(running) < jobs:
-                cell = waiting.popleft()
+            while len(running) < jobs and (cell := ready(waiting, [live.cell for live in running])):
+                waiting.remove(cell)
                 if isinstance(begun := begin(cell), Live):
                     running.append(begun)
                 else:
@@ -78,6 +81,17 @@ def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[Outcom
                 if reason or not live.process.is_alive():
                     running.remove(live)
                     yield ended(live, reason)
+
+
+def ready(waiting: Sequence[Cell], running: Sequence[Cell]) -> Cell | None:
+    """The first that begins from no run that is still to end; none where all that wait must wait on."""
+    unfinished = {cell.folder.path for cell in (*waiting, *running)}
+    return next((cell for cell in waiting if source_of(cell) not in unfinished), None)
+
+
+def source_of(cell: Cell) -> Path | None:
+    """The folder of the run that this one begins from."""
+    return Path(cell.values["from"]) if cell.values.get("from") else None
 
 
 @contextmanager
@@ -93,18 +107,18 @@ def stopped_at_the_end() -> Iterator[list[Live]]:
             stop(live.process)
 
 
-def begin(cell: Cell) -> Live | Outcome:
+def begin(cell: Cell) -> Live | ProcessOutcome:
     """The run's process, forked from a server that has imported what all runs need; or why it need not or cannot
     begin."""
     try:
         if not cell.values["rerun"] and finished(cell):
-            return Outcome(cell, 0, "")
+            return ProcessOutcome(cell, 0, "")
         cell.folder.path.mkdir(parents=True, exist_ok=True)
         cell.folder.log.touch()
     except BadDataError as error:
-        return Outcome(cell, error.exit_code, str(error))
+        return ProcessOutcome(cell, error.exit_code, str(error))
     except OSError as error:
-        return Outcome(cell, OutputError.exit_code, f"A run folder must be writable: {error.strerror}.")
+        return ProcessOutcome(cell, OutputError.exit_code, f"A run folder must be writable: {error.strerror}.")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["iamm.sweep.warm"])
     process = context.Process(target=run_alone, args=(cell,))
@@ -143,17 +157,17 @@ def stop(process: BaseProcess) -> None:
         process.join()
 
 
-def ended(live: Live, reason: str) -> Outcome:
+def ended(live: Live, reason: str) -> ProcessOutcome:
     """What became of the run; its status says so too, also where the run could not write it itself."""
     code = live.process.exitcode or 0
     live.process.close()
     folder = live.cell.folder
     if folder.finished():
-        return Outcome(live.cell, 0, "")
+        return ProcessOutcome(live.cell, 0, "")
     stopped, reason = bool(reason), reason or last_words(folder, code)
     if stopped or (code not in UNTOLD and folder.state()[0] != "failed"):
         folder.write_status("failed", error=reason)
-    return Outcome(live.cell, code or 1, reason)
+    return ProcessOutcome(live.cell, code or 1, reason)
 
 
 def last_words(folder: RunFolder, code: int) -> str:

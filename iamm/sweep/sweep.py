@@ -16,7 +16,7 @@ from iamm.record.run_folder import read_result
 from iamm.run.job import plain_console
 from iamm.run.planned import Cell
 from iamm.sweep.launch import cleared, launched
-from iamm.sweep.pool import GLANCE, Outcome, run_cells
+from iamm.sweep.pool import GLANCE, ProcessOutcome, run_cells
 
 
 def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCellError]:
@@ -36,7 +36,7 @@ def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCel
     return [FailedCellError(outcome.reason) for outcome in failed]
 
 
-def run_here(cells: Sequence[Cell], console: Console) -> list[Outcome]:
+def run_here(cells: Sequence[Cell], console: Console) -> list[ProcessOutcome]:
     options = cells[0].values["sweep"]
     jobs = options["jobs"] or processors()
     console.print(f"{len(cells)} runs, {jobs} at once, each with a log.txt in its folder", soft_wrap=True)
@@ -44,7 +44,7 @@ def run_here(cells: Sequence[Cell], console: Console) -> list[Outcome]:
         return run_cells(cells, jobs, options["silence"], line.ended)
 
 
-def run_by(launcher: Sequence[str], cells: Sequence[Cell], console: Console) -> list[Outcome]:
+def run_by(launcher: Sequence[str], cells: Sequence[Cell], console: Console) -> list[ProcessOutcome]:
     console.print(f"{len(cells)} runs by {' '.join(launcher)}, each with a log.txt in its folder", soft_wrap=True)
     begun = [cleared(cell) for cell in cells]
     with SweepLine(console, len(cells)) as line, watched(begun, line.ended):
@@ -52,7 +52,7 @@ def run_by(launcher: Sequence[str], cells: Sequence[Cell], console: Console) -> 
 
 
 @contextmanager
-def watched(cells: Sequence[Cell], tell: Callable[[Outcome], None]) -> Iterator[None]:
+def watched(cells: Sequence[Cell], tell: Callable[[ProcessOutcome], None]) -> Iterator[None]:
     """Tells of each run as its result appears in its folder, wherever it was made."""
     over = threading.Event()
     watcher = threading.Thread(target=watch, args=(cells, tell, over))
@@ -64,7 +64,7 @@ def watched(cells: Sequence[Cell], tell: Callable[[Outcome], None]) -> Iterator[
         watcher.join()
 
 
-def watch(cells: Sequence[Cell], tell: Callable[[Outcome], None], over: threading.Event) -> None:
+def watch(cells: Sequence[Cell], tell: Callable[[ProcessOutcome], None], over: threading.Event) -> None:
     waiting = list(cells)
     last = False
     while waiting and not last:
@@ -72,7 +72,7 @@ def watch(cells: Sequence[Cell], tell: Callable[[Outcome], None], over: threadin
         finished = [cell for cell in waiting if cell.folder.finished()]
         waiting = [cell for cell in waiting if cell not in finished]
         for cell in finished:
-            tell(Outcome(cell, 0, ""))
+            tell(ProcessOutcome(cell, 0, ""))
 
 
 def searched(cell: Cell) -> float:
@@ -112,13 +112,13 @@ class SweepLine:
     def __exit__(self, *_: object) -> None:
         self.live.stop()
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: ProcessOutcome) -> None:
         self.count += 1
         self.live.update(self.task, completed=self.count)
         self.console.print(f"[{self.count}/{self.total}] {told(outcome)}", soft_wrap=True)
 
 
-def told(outcome: Outcome) -> str:
+def told(outcome: ProcessOutcome) -> str:
     """`done` with what was measured, or `failed` with the reason and where its log lies."""
     folder = outcome.cell.folder
     if outcome.code:

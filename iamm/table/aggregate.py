@@ -11,13 +11,13 @@ from iamm.measure import Measure, measures_of
 from iamm.table.notices import collect_notices
 from iamm.table.orders import orders
 from iamm.table.pairing import Differences, bare, differences, measured
-from iamm.table.plan import Column, Plan
+from iamm.table.plan import Column, TablePlan
 from iamm.table.selection import Choice, Choices, choose_rates, read_run
 from iamm.table.statistics import estimate
-from iamm.table.table import Cell, Cost, Row, Run, Table
+from iamm.table.table import Cost, Row, Run, Table, TableCell
 
 
-def build_table(plan: Plan, output_dir: Path) -> Table:
+def build_table(plan: TablePlan, output_dir: Path) -> Table:
     """Build the table as far as its runs have come; the same whatever the order in which they ended.
 
     Args:
@@ -42,7 +42,7 @@ def build_table(plan: Plan, output_dir: Path) -> Table:
     return Table(plan, rows, runs, orders(plan, rows, runs), collect_notices(plan, rows, runs))
 
 
-def with_measures(plan: Plan, runs: Iterable[Run]) -> Plan:
+def with_measures(plan: TablePlan, runs: Iterable[Run]) -> TablePlan:
     """The plan whose columns have the scale and the direction that the runs' results declare."""
     declared: dict[tuple[str | None, str], Measure] = {}
     for result in (run.result for run in runs if run.result is not None):
@@ -53,21 +53,21 @@ def with_measures(plan: Plan, runs: Iterable[Run]) -> Plan:
     return replace(plan, columns=tuple(columns))
 
 
-def cell(plan: Plan, column: Column, row: str, choices: Choices, found: Differences) -> Cell:
+def cell(plan: TablePlan, column: Column, row: str, choices: Choices, found: Differences) -> TableCell:
     values = measured(column, row, choices)
     claim = plan.claims.figures.get(row, {}).get(column.label) if plan.claims else None
     if values is None:
-        return Cell({}, None, None, claim, 0, 0, applies=False)
+        return TableCell({}, None, None, claim, 0, 0, applies=False)
     places = [(label, column.setting) for label in (row, column.minus) if label is not None]
     failed = set().union(*(choices[place].failed() for place in places)) - values.keys()
     missing = set(plan.seeds) - values.keys() - failed
     if not values:
-        return Cell({}, None, None, claim, len(missing), len(failed))
+        return TableCell({}, None, None, claim, len(missing), len(failed))
     average, difference = estimate(list(values.values())), found.get((row, bare(column)))
-    return Cell(values, average, difference, claim, len(missing), len(failed))
+    return TableCell(values, average, difference, claim, len(missing), len(failed))
 
 
-def cost(plan: Plan, row: str, setting: str, choices: Choices) -> Cost:
+def cost(plan: TablePlan, row: str, setting: str, choices: Choices) -> Cost:
     choice = choices[row, setting]
     count, wanted = parameters(choice), parameters(choices[plan.rows[0], setting])
     within = None

@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from iamm.files import write_text
 from iamm.run.job import plain_console
 from iamm.table.aggregate import build_table
-from iamm.table.plan import Column, Plan
+from iamm.table.plan import Column, TablePlan
 from iamm.table.table import Row, Table
 from iamm.table.write.chart import draw_chart
 from iamm.table.write.comparison import compare_in_tensorboard
@@ -23,7 +23,7 @@ from iamm.table.write.markdown import markdown
 from iamm.table.write.wording import digits, empty, number, verdict
 
 
-def build(plan: Plan, output_dir: Path, folder: Path, *, costs: bool) -> None:
+def build(plan: TablePlan, output_dir: Path, folder: Path, *, costs: bool) -> None:
     """Write every form of the table, and show it.
 
     Args:

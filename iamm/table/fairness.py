@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from iamm.record.run_folder import BUDGET, Result
+from iamm.record.address import BUDGET
+from iamm.record.run_folder import Result
 from iamm.table.pairing import same_examples
-from iamm.table.plan import Plan
+from iamm.table.plan import TablePlan
 from iamm.table.selection import grouped
 from iamm.table.table import Cost, Row, Run
 
@@ -33,7 +34,7 @@ def costs(rows: Iterable[Row]) -> Iterator[tuple[Row, str, Cost]]:
     return ((row, setting, cost) for row in rows for setting, cost in row.costs.items())
 
 
-def other_examples(plan: Plan, rows: Sequence[Row]) -> Iterator[str]:
+def other_examples(plan: TablePlan, rows: Sequence[Row]) -> Iterator[str]:
     """Name seeds at which a row read other examples than the row that it would be compared with."""
     by_label = {row.label: row for row in rows}
     rivals = dict.fromkeys((plan.rows[0], *(column.minus for column in plan.columns if column.minus is not None)))
@@ -56,7 +57,7 @@ def results_of(cost: Cost) -> dict[int, Result]:
     return {run.planned.seed: run.result for run in cost.runs if run.result is not None}
 
 
-def other_sizes(plan: Plan, rows: Sequence[Row]) -> Iterator[str]:
+def other_sizes(plan: TablePlan, rows: Sequence[Row]) -> Iterator[str]:
     """Name rows whose parameters differ from the first row's by more than the table allows."""
     for row, setting, cost in costs(rows):
         if cost.within is False:

@@ -11,14 +11,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from iamm.run.job import plain_console
-from iamm.table.plan import Plan
+from iamm.table.plan import TablePlan
 from iamm.table.selection import grouped, read_run
 from iamm.table.table import Run
 
 STATES = ("finished", "running", "interrupted", "failed", "missing")
 
 
-def show_listing(plan: Plan, output_dir: Path, jobs: int) -> None:
+def show_listing(plan: TablePlan, output_dir: Path, jobs: int) -> None:
     """Print a line for each row and setting, each failed run with its reason, and the time of all unfinished runs.
 
     Args:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from iamm.record.run_folder import Result
 from iamm.table.fairness import other_budgets, other_examples, other_sizes, outnumbered
 from iamm.table.pairing import ALPHA, bare
-from iamm.table.plan import Plan
+from iamm.table.plan import TablePlan
 from iamm.table.statistics import smallest_p
 from iamm.table.table import Row, Run
 
 
-def collect_notices(plan: Plan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[str, ...]:
+def collect_notices(plan: TablePlan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[str, ...]:
     """Collect the lines of every kind of notice."""
     results = [run.result for run in runs if run.result is not None]
     parts = (
@@ -49,7 +49,7 @@ def failures(runs: Iterable[Run]) -> Iterator[str]:
             yield f"Failed: {place}: {reason.splitlines()[0]}"
 
 
-def empty(plan: Plan, rows: Sequence[Row], runs: Iterable[Run]) -> Iterator[str]:
+def empty(plan: TablePlan, rows: Sequence[Row], runs: Iterable[Run]) -> Iterator[str]:
     """Name the columns for which no finished run has a value: a misspelt measure, for example."""
     begun = {run.planned.setting for run in runs if run.result is not None}
     for column in plan.columns:
@@ -59,7 +59,7 @@ def empty(plan: Plan, rows: Sequence[Row], runs: Iterable[Run]) -> Iterator[str]
             yield f"{column.label} is empty: no finished run in {column.setting} has {column.measure} of {scene}{less}."
 
 
-def weak(plan: Plan, rows: Sequence[Row]) -> Iterator[str]:
+def weak(plan: TablePlan, rows: Sequence[Row]) -> Iterator[str]:
     """Warn of too few seeds for any verdict, however large the differences are."""
     first, *others = rows
     compared = {

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import permutations
 from statistics import fmean
 
-from iamm.table.plan import Column, Plan
-from iamm.table.table import Cell, Order, Row, Run
+from iamm.table.plan import Column, TablePlan
+from iamm.table.table import Order, Row, Run, TableCell
 
 
-def orders(plan: Plan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[Order, ...]:
+def orders(plan: TablePlan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[Order, ...]:
     """Compare the orders in each column for which the document has figures of several rows."""
     awaited = {(run.planned.row, run.planned.setting) for run in runs if run.state not in ("finished", "failed")}
     columns = {column: [row for row in rows if row.cells[column.label].claim is not None] for column in plan.columns}
@@ -41,7 +41,7 @@ def order(column: Column, rows: Sequence[Row], first: str, awaited: Collection[t
     return Order(column.label, claimed, measured, held)
 
 
-def shared_means(cells: Mapping[str, Cell]) -> dict[str, float]:
+def shared_means(cells: Mapping[str, TableCell]) -> dict[str, float]:
     """Return the mean of each row with values, over the seeds that all such rows have; empty without such seeds."""
     values = {row: cell.values for row, cell in cells.items() if cell.values}
     seeds = [set(by_seed) for by_seed in values.values()]
@@ -49,7 +49,7 @@ def shared_means(cells: Mapping[str, Cell]) -> dict[str, float]:
     return {row: fmean(by_seed[seed] for seed in shared) for row, by_seed in values.items() if shared}
 
 
-def separated(first: str, steps: Sequence[tuple[str, str]], cells: Mapping[str, Cell]) -> bool:
+def separated(first: str, steps: Sequence[tuple[str, str]], cells: Mapping[str, TableCell]) -> bool:
     """Return whether the tests separate the first row from each other as claimed."""
     verdicts = {row: cell.difference.verdict for row, cell in cells.items() if cell.difference}
     below = [verdicts.get(b) == "worse" for a, b in steps if a == first]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean, median
 
-from iamm.record.run_folder import PLACES, Result, drop_keys
-from iamm.table.plan import Column, Plan
+from iamm.record.address import PLACES, drop_keys
+from iamm.record.run_folder import Result
+from iamm.table.plan import Column, TablePlan
 from iamm.table.selection import Choices
 from iamm.table.statistics import PAIRED_TESTS, estimate, holm
 from iamm.table.table import Difference
@@ -81,7 +82,7 @@ def other_views(one: Result, other: Result, name: str) -> bool:
     return first.get("views") != second.get("views") and drop_keys(first, left_out) == drop_keys(second, left_out)
 
 
-def differences(plan: Plan, choices: Choices) -> Differences:
+def differences(plan: TablePlan, choices: Choices) -> Differences:
     """Compare each row with the first one in each measure; p is corrected for all of these together (Holm 1979)."""
     places = [(row, column) for column in dict.fromkeys(map(bare, plan.columns)) for row in plan.rows[1:]]
     pairs = {(row, column): paired(column, plan.rows[0], row, choices) for row, column in places}

@@ -68,7 +68,7 @@ class Claims:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TablePlan:
     """A table before its runs.
 
     Args:
@@ -104,11 +104,11 @@ class Plan:
     runs: tuple[PlannedRun, ...]
 
 
-def write_plan(path: Path, plan: Plan) -> None:
+def write_plan(path: Path, plan: TablePlan) -> None:
     write_json(path, asdict(plan))
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path) -> TablePlan:
     """What `write_plan` wrote.
 
     Raises:
@@ -130,9 +130,9 @@ def column_of(content: dict[str, Any]) -> Column:
     return Column(**{**content, "declared": declared and Measure(**declared)})
 
 
-def plan_of(content: dict[str, Any]) -> Plan:
+def plan_of(content: dict[str, Any]) -> TablePlan:
     tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates")}
     columns = tuple(column_of(column) for column in content["columns"])
     runs = tuple(PlannedRun(**run) for run in content["runs"])
     claims = content["claims"] and Claims(**content["claims"])
-    return Plan(**{**content, **tuples, "columns": columns, "runs": runs, "claims": claims})
+    return TablePlan(**{**content, **tuples, "columns": columns, "runs": runs, "claims": claims})

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hydra import compose
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, ListConfig, OmegaConf
-
-from iamm.config.check.rules import leaves
+from iamm.config.check.run_keys import leaves
 from iamm.config.check.table import check_shape, check_table
 from iamm.config.check.values import check_composed
-from iamm.config.compose import keys, named_choices
+from iamm.config.compose import keys, named_choices, resolve, tree_composer
+from iamm.config.composer import Tree, copied
+from iamm.config.explain import explained
 from iamm.config.groups import groups
-from iamm.config.mistakes import explained
+from iamm.config.sources import Sources
 from iamm.errors import ConfigError, nearest
-from iamm.record.run_folder import BUDGET
+from iamm.record.address import BUDGET
 from iamm.run.planned import Cell, distinct
-from iamm.table.plan import Claims, Column, Plan, PlannedRun
+from iamm.table.dependencies import linked
+from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
 
 ONLY = "runs"
 """Name of the setting of a table that has but one."""
@@ -30,52 +29,62 @@ SHOWN = ("epochs", "steps", "batch_size")
 """What is said of the budget."""
 
 
-class Composed(NamedTuple):
-    """A row in a setting: its configuration, and what was chosen in each group."""
+class RowConfig(NamedTuple):
+    """A row in a setting.
 
-    config: DictConfig
+    Args:
+        tree: the configuration, references unresolved.
+        values: the same, resolved.
+        choices: what was chosen in each group.
+    """
+
+    tree: Tree
+    values: dict[str, Any]
     choices: dict[str, str]
 
 
-Rows = Mapping[tuple[str, str], Composed]
+Rows = Mapping[tuple[str, str], RowConfig]
 """By row and setting."""
+Compose = Callable[[Sequence[str]], tuple[Tree, Mapping[str, Any]]]
 
 
-def plan_table(config: DictConfig, name: str) -> tuple[Plan, list[Cell]]:
+def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple[TablePlan, list[Cell]]:
     """The plan, and a cell for each of its runs, in the same order: seeds outermost, so that all rows grow together.
 
     Args:
-        config: of `iamm-table`.
+        options: of `iamm-table`.
         name: of the table's YAML.
+        sources: the YAML files that its runs are composed of.
 
     Raises:
         ConfigError: a key, a value or a combination that cannot be, in the table or in a run that it needs.
     """
-    table: Any = OmegaConf.to_container(config.table, resolve=True)
+    table = options["table"]
     check_shape(table)
-    rows, shared = all_rows(table), settings(table)
+    rows, shared = all_rows(table, sources), settings(table)
     check_table(table, rows, shared)
-    places = {key: config[key] for key in PLACES}
+    places = {key: options[key] for key in PLACES}
+    compose = tree_composer(sources)
     composed = {
-        (row, setting): compose_row(row, [*words, *budget_words(table["budget"]), *rows[row]], places)
+        (row, setting): compose_row(row, [*words, *budget_words(table["budget"]), *rows[row]], places, compose)
         for row in rows
         for setting, words in shared.items()
     }
     require_equal_terms(composed, next(iter(rows)))
     columns = columns_of(table, next(iter(shared)))
     require_scenes(columns, composed)
-    found = list(runs(table, composed))
+    found = linked(list(runs(table, composed)))
     distinct([cell for _, cell in found])
     return plan_of(table, name, columns, composed, [run for run, _ in found]), [cell for _, cell in found]
 
 
-def all_rows(table: Mapping[str, Any]) -> dict[str, list[str]]:
+def all_rows(table: Mapping[str, Any], sources: Sources) -> dict[str, list[str]]:
     """Label → overrides; behind the rows that are written out, one for each other choice of the group of `each`."""
     rows, each = dict(table.get("rows") or {}), table.get("each")
     if not each:
         return rows
     group, left_out = each["group"], each.get("leave_out", [])
-    choices = GlobalHydra.instance().config_loader().get_group_options(group.split("@")[0])
+    choices = sources.choices(group.split("@")[0])
     if not choices:
         raise ConfigError(f"`each.group` must be a group. Found {group}. {nearest(group, groups())}")
     for choice in left_out:
@@ -97,25 +106,22 @@ def budget_words(budget: Mapping[str, Any]) -> list[str]:
     return [*words, *(f"optimizer.lr={rate}" for rate in budget.get("learning_rates", [])[:1])]
 
 
-def compose_row(row: str, words: Sequence[str], places: Mapping[str, Any]) -> Composed:
+def compose_row(row: str, words: Sequence[str], places: Mapping[str, Any], compose: Compose) -> RowConfig:
     try:
         with explained():
-            config = compose("train", overrides=list(words), return_hydra_config=True)
-            taken: Any = OmegaConf.to_container(config.hydra.runtime.choices)
-            OmegaConf.set_struct(config, False)
-            del config["hydra"]
-            config.update(places)
-            config.threads = config.threads or 1
-            values: Any = OmegaConf.to_container(config, resolve=True)
+            tree, taken = compose(words)
+            tree.update(copied(dict(places)))
+            tree["threads"] = tree["threads"] or 1
+            values = resolve(tree)
             check_composed(values, taken, keys(words), "the table")
     except ConfigError as error:
         raise ConfigError(f"In row {row}: {error}") from error
-    return Composed(config, named_choices(taken, config))
+    return RowConfig(tree, values, named_choices(taken, values))
 
 
 def require_equal_terms(composed: Rows, first: str) -> None:
     """In each setting every row has the first row's budget, and its data but for views and data sets that it lacks."""
-    found = {place: terms(config) for place, (config, _) in composed.items()}
+    found = {place: terms(row.values) for place, row in composed.items()}
     for (row, setting), theirs in found.items():
         ours = found[first, setting]
         both = [key for key in ours if key in theirs]
@@ -131,9 +137,8 @@ def require_equal_terms(composed: Rows, first: str) -> None:
                 )
 
 
-def terms(config: DictConfig) -> dict[str, Any]:
+def terms(values: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted key → value of all that rows must share where both have it."""
-    values: Any = OmegaConf.to_container(config, resolve=True)
     data = {path: value for path, key, value in leaves(values["dataset"], "dataset.") if key != "views"}
     return {**{key: values[key] for key in BUDGET}, "optimizer.lr": values["optimizer"]["lr"], **data}
 
@@ -152,7 +157,7 @@ def require_scenes(columns: Sequence[Column], composed: Rows) -> None:
     Whether a head has the measure is known once it has measured: a table tells then of columns without a value.
     """
     for column in columns:
-        data = [config.dataset for (_, setting), (config, _) in composed.items() if setting == column.setting]
+        data = [row.values["dataset"] for (_, setting), row in composed.items() if setting == column.setting]
         names = {scene for parts in data for name, part in parts.items() for scene in scenes(str(name), part)}
         if column.scene is not None and not any(f"{column.scene}_".startswith(f"{name}_") for name in names):
             raise ConfigError(
@@ -163,31 +168,31 @@ def require_scenes(columns: Sequence[Column], composed: Rows) -> None:
 
 def scenes(name: str, part: Any) -> list[str]:
     """Of a data set: its name or, where it says which views it has, that with each."""
-    views = part.get("views") if isinstance(part, DictConfig) else None
-    return [f"{name}_{view}" for view in views] if isinstance(views, ListConfig) else [name]
+    views = part.get("views") if isinstance(part, Mapping) else None
+    return [f"{name}_{view}" for view in views] if isinstance(views, list) else [name]
 
 
 def runs(table: Mapping[str, Any], composed: Rows) -> Iterator[tuple[PlannedRun, Cell]]:
     """Only the first seed draws pictures: they are no part of a result."""
     rates = table["budget"].get("learning_rates")
-    for seed in table["seeds"]:
-        for (row, setting), (config, choices) in composed.items():
-            config.seed = seed
-            for rate in rates or [config.optimizer.lr]:
-                config.optimizer.lr = rate
-                values: Any = OmegaConf.to_container(config, resolve=True)
-                cell = Cell(values, choices)
+    for place, seed in enumerate(table["seeds"]):
+        for (row, setting), (tree, values, choices) in composed.items():
+            tree["seed"] = seed
+            if place:
+                tree["log"]["pictures"] = 0
+            for rate in rates or [values["optimizer"]["lr"]]:
+                tree["optimizer"]["lr"] = rate
+                cell = Cell(resolve(tree), choices)
                 yield PlannedRun(row, setting, rate, seed, cell.name), cell
-            config.log.pictures = 0
 
 
 def plan_of(
     table: Mapping[str, Any], name: str, columns: tuple[Column, ...], composed: Rows, runs: Sequence[PlannedRun]
-) -> Plan:
+) -> TablePlan:
     rows, settings = (tuple(dict.fromkeys(place[part] for place in composed)) for part in (0, 1))
-    budget = {key: [composed[rows[0], setting].config[key] for setting in settings] for key in SHOWN}
+    budget = {key: [composed[rows[0], setting].values[key] for setting in settings] for key in SHOWN}
     claims = table.get("claims")
-    return Plan(
+    return TablePlan(
         name=name,
         title=table["title"],
         about=table["about"],

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
 from iamm.record.run_folder import Result, RunFolder, read_result
-from iamm.table.plan import Plan, PlannedRun
+from iamm.table.plan import PlannedRun, TablePlan
 from iamm.table.table import Run
 
 NEEDED = (
@@ -69,7 +69,7 @@ def numbers(value: Any) -> Any:
     return math.nan if value is None else value
 
 
-def choose_rates(plan: Plan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
+def choose_rates(plan: TablePlan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
     by_place = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     return {place: choose(by_place.get(place, ())) for place in product(plan.rows, plan.settings)}
 

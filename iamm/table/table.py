@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from iamm.table.plan import Plan, PlannedRun
+from iamm.table.plan import PlannedRun, TablePlan
 from iamm.table.statistics import Estimate
 
 
@@ -36,7 +36,7 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One row's measure.
 
     Args:
@@ -87,7 +87,7 @@ class Row:
     """Label; column label → cell; setting → cost."""
 
     label: str
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, TableCell]
     costs: Mapping[str, Cost]
 
 
@@ -108,7 +108,7 @@ class Order(NamedTuple):
 class Table:
     """A plan, its rows, its runs in the plan's order, the claimed orders, and what a reader should know."""
 
-    plan: Plan
+    plan: TablePlan
     rows: tuple[Row, ...]
     runs: tuple[Run, ...]
     orders: tuple[Order, ...]

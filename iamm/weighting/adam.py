@@ -8,8 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from iamm.constrained import Constrained
+from iamm.constraints import NotNegative, Positive
 
-class Adam(nn.Module):
+
+class Adam(Constrained, nn.Module):
     """x_i ← x_i − rate · m̂_i / (√v̂_i + ε): m̂, v̂ are running means of the gradient and its square, free of their start.
 
     The whole state lies in one buffer, so that a checkpoint of the weighting holds it. Each scene has its own count of
@@ -32,17 +35,13 @@ class Adam(nn.Module):
     def __init__(
         self,
         size: int,
-        rate: float,
+        rate: Positive,
         *,
-        decay: float = 0.0,
+        decay: NotNegative = 0.0,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__()
-        if not rate > 0:
-            raise ValueError(f"`rate` must be positive. Found {rate}.")
-        if not decay >= 0:
-            raise ValueError(f"`decay` must not be negative. Found {decay}.")
         self.rate, self.decay, self.betas, self.epsilon = rate, decay, betas, epsilon
         self.state: Tensor
         self.register_buffer("state", torch.zeros(3, size))  # m, v and the count of steps

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from iamm import processes
-from iamm.weighting.scene_gradients import Rows, add_gradient, add_zeros, gram
+from iamm.constrained import Constrained
+from iamm.weighting.scene_gradients import Rows, add_gradient, add_zeros, gradients, gram
 
 
 class Paths(NamedTuple):
@@ -24,6 +25,8 @@ class Paths(NamedTuple):
         shared: the parameters before the features that several scenes' losses reach
         private: the other parameters before the features
         shared_heads: the parameters behind the features that several scenes' losses reach
+
+    What is frozen may stand among the parameters; it gets no gradient.
     """
 
     features: Sequence[Tensor]
@@ -75,7 +78,7 @@ def positive(values: Tensor) -> Tensor:
     return torch.where(values > 0, values, 1)
 
 
-class Weighting(nn.Module):
+class Weighting(Constrained, nn.Module):
     """L = Σ_i w_i L_i, or a rule on the scenes' gradients.
 
     The loop knows three calls: `backward` for each batch, `finish` before the optimizer's step, and the ends of epochs
@@ -150,7 +153,8 @@ class Weighting(nn.Module):
         total = joined.dot(weights * here)
         if penalty is not None:
             total = total + penalty.dot(here.to(penalty))
-        total.backward(total.new_full((), share))
+        if total.requires_grad:
+            total.backward(total.new_full((), share))
         self.applied.append(weights.detach() * seen.share)
 
     def finish(self) -> Tensor:
@@ -183,7 +187,7 @@ class Weighting(nn.Module):
         heads = (parameter for head in (*paths.heads, paths.shared_heads) for parameter in head)
         everything = [*paths.shared, *paths.private, *heads]
         for scene in observed.nonzero().flatten().tolist():
-            slopes = torch.autograd.grad(losses[scene] * share, everything, retain_graph=True, allow_unused=True)
+            slopes = gradients(losses[scene] * share, everything)
             for parameter, slope in zip(everything, slopes, strict=True):
                 if slope is not None:
                     before = self.kept.get((scene, parameter))
@@ -215,5 +219,5 @@ def scene_gram(losses: Sequence[Tensor], observed: Tensor, parameters: Sequence[
     rows = Rows(len(losses))
     rows.begin(parameters)
     for scene in observed.nonzero().flatten().tolist():
-        rows.add(scene, torch.autograd.grad(losses[scene], parameters, retain_graph=True, allow_unused=True))
+        rows.add(scene, gradients(losses[scene], parameters))
     return gram(rows.whole())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from iamm.weighting.gradient import GradientWeighting
+from iamm.constraints import Count, ShareBelow1
+from iamm.weighting.gradient import GradientWeighting, Place
 from iamm.weighting.worst_case import worst_case
 
 
@@ -33,10 +34,8 @@ class ConflictAverseWeighting(GradientWeighting):
     a general-purpose optimizer; here it is exact.
     """
 
-    def __init__(self, scenes: int, *, at: str = "parameters", every: int = 1, conflict: float = 0.4) -> None:
+    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1, conflict: ShareBelow1 = 0.4) -> None:
         super().__init__(scenes, at=at, every=every)
-        if not 0 <= conflict < 1:
-            raise ValueError(f"`conflict` must be at least 0 and below 1. Found {conflict}.")
         self.conflict = conflict
 
     def rule(self, gram: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from iamm.constraints import Positive
 from iamm.weighting.base import Seen, Weighting
 
 
@@ -26,10 +27,8 @@ class DynamicAverageWeighting(Weighting):
     Source: Liu, Johns and Davison 2019, eq. 7. The paper's weights sum to S, ours to 1.
     """
 
-    def __init__(self, scenes: int, *, temperature: float = 2.0) -> None:
+    def __init__(self, scenes: int, *, temperature: Positive = 2.0) -> None:
         super().__init__(scenes)
-        if not temperature > 0:
-            raise ValueError(f"`temperature` must be positive. Found {temperature}.")
         self.temperature = temperature
         self.history: Tensor
         self.register_buffer("history", torch.zeros(2, scenes))  # the losses of the epochs e−2 and e−1

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from iamm.constraints import Count, Positive
 from iamm.weighting.bargaining import bargain
-from iamm.weighting.gradient import GradientWeighting
+from iamm.weighting.gradient import GradientWeighting, Place
 
 
 class FairWeighting(GradientWeighting):
@@ -36,10 +35,8 @@ class FairWeighting(GradientWeighting):
     squares; here it is exact.
     """
 
-    def __init__(self, scenes: int, *, at: str = "parameters", every: int = 1, alpha: float = 2.0) -> None:
+    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1, alpha: Positive = 2.0) -> None:
         super().__init__(scenes, at=at, every=every)
-        if not 0 < alpha < math.inf:
-            raise ValueError(f"`alpha` must be positive and finite. Found {alpha}.")
         self.alpha = alpha
 
     def rule(self, gram: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from iamm.constraints import NotNegative, Positive
 from iamm.weighting.adam import Adam
 from iamm.weighting.base import Seen, Weighting
 from iamm.weighting.observed_softmax import observed_softmax, observed_weights
@@ -39,7 +40,7 @@ class FastAdaptiveWeighting(Weighting):
 
     follows_step = True
 
-    def __init__(self, scenes: int, *, rate: float = 0.025, decay: float = 0.001) -> None:
+    def __init__(self, scenes: int, *, rate: Positive = 0.025, decay: NotNegative = 0.001) -> None:
         super().__init__(scenes)
         self.adam = Adam(scenes, rate, decay=decay)
         self.logits: Tensor

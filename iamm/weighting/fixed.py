@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from iamm.constraints import NotNegative
 from iamm.weighting.base import Seen, Weighting
 
 
@@ -24,15 +24,15 @@ class FixedWeighting(Weighting):
     Source: D0 §3.1.3, L = Σ w_m L_m with weights set by hand.
     """
 
-    def __init__(self, scenes: int, *, values: Sequence[float]) -> None:
+    def __init__(self, scenes: int, *, values: Sequence[NotNegative]) -> None:
         super().__init__(scenes)
         given = [float(value) for value in values]
         if len(given) != scenes:
             raise ValueError(
                 f"`values` must hold one weight per scene. Found {len(given)} for {scenes} scenes: {given}."
             )
-        if not all(0.0 <= value < math.inf for value in given) or not any(given):
-            raise ValueError(f"`values` must be finite, none negative, one at least positive. Found {given}.")
+        if not any(given):
+            raise ValueError(f"`values` must have one above 0. Found {given}.")
         self.values: Tensor
         self.register_buffer("values", torch.tensor(given))
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from iamm import processes
+from iamm.constraints import Count, OneOf
 from iamm.errors import NonFiniteError
 from iamm.weighting.base import Paths, Seen, Weighting
-from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gram
+from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gradients, gram
 
-PLACES = ("parameters", "representation")
+Place = Annotated[str, OneOf(("parameters", "representation"))]
 
 
 class Slope(NamedTuple):
-    """A scene's gradients: ∂L_i/∂features_i, and piece by piece those of heads in common, None for what L_i does not
-    reach."""
+    """A scene's gradients: ∂L_i/∂features_i, None where all before is frozen; and piece by piece those of heads in
+    common, None for what L_i does not reach."""
 
-    features: Tensor
+    features: Tensor | None
     heads: Sequence[Tensor | None]
 
 
@@ -56,12 +57,8 @@ class GradientWeighting(Weighting):
         NonFiniteError: a gradient that is not finite.
     """
 
-    def __init__(self, scenes: int, *, at: str = "parameters", every: int = 1) -> None:
+    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1) -> None:
         super().__init__(scenes)
-        if at not in PLACES:
-            raise ValueError(f"`at` must be one of {', '.join(PLACES)}. Found {at!r}.")
-        if every < 1:
-            raise ValueError(f"`every` must be at least 1. Found {every}.")
         self.needs_shared, self.every = at, every
         self.shared: Sequence[nn.Parameter] = ()
         self.rows = Rows(scenes)
@@ -117,12 +114,11 @@ class GradientWeighting(Weighting):
         weights, slopes = self.own_weights(), dict[int, Slope]()
         for scene in here:
             head, loss = paths.heads[scene], losses[scene]
-            slope, *found = torch.autograd.grad(
+            slope, *found = gradients(
                 loss,
                 (paths.features[scene], *head, *paths.shared_heads),
                 loss.new_full((), share),
-                retain_graph=scene != here[-1],  # heads may have parts of their graphs in common
-                allow_unused=True,
+                retain=scene != here[-1],  # heads may have parts of their graphs in common
             )
             add_gradients(head, found[: len(head)], weights[scene])
             slopes[scene] = Slope(slope, found[len(head) :])
@@ -131,19 +127,21 @@ class GradientWeighting(Weighting):
     def keep_trunk(self, slopes: Slopes, paths: Paths) -> None:
         """Each scene's gradients of what is shared, apart, and those of its own; a pass a scene."""
         weights, trunk, last = self.own_weights(), (*paths.shared, *paths.private), len(slopes) - 1
-        self.shared = (*paths.shared, *paths.shared_heads)
+        several, count = (*paths.shared, *paths.shared_heads), len(paths.shared)
+        self.shared = [parameter for parameter in several if parameter.requires_grad]
         self.rows.begin(self.shared)
         for place, (scene, slope) in enumerate(slopes.items()):
-            found = torch.autograd.grad(
-                paths.features[scene], trunk, slope.features, retain_graph=place < last, allow_unused=True
-            )
-            self.rows.add(scene, (*found[: len(paths.shared)], *slope.heads))
-            add_gradients(paths.private, found[len(paths.shared) :], weights[scene])
+            found: Sequence[Tensor | None] = [None] * len(trunk)
+            if slope.features is not None:
+                found = gradients(paths.features[scene], trunk, slope.features, retain=place < last)
+            pairs = zip((*found[:count], *slope.heads), several, strict=True)
+            self.rows.add(scene, [piece for piece, parameter in pairs if parameter.requires_grad])
+            add_gradients(paths.private, found[count:], weights[scene])
             del found  # the next pass then works in the same memory
 
     def pull_trunk(self, slopes: Slopes, paths: Paths, weights: Tensor) -> None:
         """Σ_i a_i g_i of what is shared in one pass, and what is each scene's own in another, if there is such."""
-        features = [paths.features[scene] for scene in slopes]
+        features = [paths.features[scene] for scene, slope in slopes.items() if slope.features is not None]
         if features and paths.private:
             self.push(features, slopes, self.own_weights(), paths.private, more=bool(paths.shared))
         if features and paths.shared:
@@ -162,16 +160,18 @@ class GradientWeighting(Weighting):
         more: bool = False,
     ) -> None:
         """Add to the parameters' gradients those of the weighted losses; with `more` the graph stays."""
-        scaled = [slope.features * weights[scene] for scene, slope in slopes.items()]
-        torch.autograd.backward(features, scaled, inputs=list(parameters), retain_graph=more)
+        scaled = [slope.features * weights[scene] for scene, slope in slopes.items() if slope.features is not None]
+        trained = [parameter for parameter in parameters if parameter.requires_grad]
+        if trained:
+            torch.autograd.backward(features, scaled, inputs=trained, retain_graph=more)
 
     def representation_gram(self, slopes: Slopes, paths: Paths) -> Tensor:
         """G of ∂L_i/∂z, divided by the mean of its diagonal; the processes' parts of the batch together.  # (S, S)"""
         z, rows = paths.representation, Rows(self.scenes)
         rows.begin(z)
         for scene, slope in slopes.items():
-            found = torch.autograd.grad(paths.features[scene], z, slope.features, retain_graph=True, allow_unused=True)
-            rows.add(scene, found)
+            if slope.features is not None:
+                rows.add(scene, gradients(paths.features[scene], z, slope.features))
         products = processes.mean(gram(rows.local())) / processes.count()
         lengths = products.diagonal()
         return products / (lengths.sum() / (lengths > 0).sum()).nan_to_num(1.0)

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from iamm.constraints import Count, NotNegative, Positive
 from iamm.weighting.adam import Adam
-from iamm.weighting.gradient import GradientWeighting
+from iamm.weighting.gradient import GradientWeighting, Place
 
 MET = 1e-6
 """A length this near to its target, relatively, has met it: float32 tells no more, and the sign would be chance."""
@@ -49,11 +50,15 @@ class GradientNormWeighting(GradientWeighting):
     """
 
     def __init__(
-        self, scenes: int, *, at: str = "parameters", every: int = 1, alpha: float = 1.5, rate: float = 0.025
+        self,
+        scenes: int,
+        *,
+        at: Place = "parameters",
+        every: Count = 1,
+        alpha: NotNegative = 1.5,
+        rate: Positive = 0.025,
     ) -> None:
         super().__init__(scenes, at=at, every=every)
-        if not alpha >= 0:
-            raise ValueError(f"`alpha` must not be negative. Found {alpha}.")
         self.alpha = alpha
         self.adam = Adam(scenes, rate, epsilon=1e-30)  # no ε: one scale for all gradients changes nothing
         self.learnt: Tensor

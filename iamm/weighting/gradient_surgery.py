@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from iamm.constraints import Count, Seed
 from iamm.weighting.draws import Draws
-from iamm.weighting.gradient import GradientWeighting
+from iamm.weighting.gradient import GradientWeighting, Place
 
 
 class GradientSurgeryWeighting(GradientWeighting):
@@ -25,7 +26,7 @@ class GradientSurgeryWeighting(GradientWeighting):
     Source: Yu et al. 2020, Algorithm 1. The paper sums the projected gradients; here it is their mean.
     """
 
-    def __init__(self, scenes: int, *, at: str = "parameters", every: int = 1, seed: int) -> None:
+    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1, seed: Seed) -> None:
         super().__init__(scenes, at=at, every=every)
         self.draws = Draws(seed)
 

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from iamm.constraints import Count
 from iamm.errors import NoSolutionError
 from iamm.weighting.base import Paths
 from iamm.weighting.cosines import TOLERANCE, cosines, spectrum
-from iamm.weighting.gradient import GradientWeighting, Slopes
+from iamm.weighting.gradient import GradientWeighting, Place, Slopes
 from iamm.weighting.scene_gradients import add_gradient
 
 FREE = 1e-8
@@ -47,7 +48,7 @@ class ImpartialWeighting(GradientWeighting):
     losses, here it is their mean.
     """
 
-    def __init__(self, scenes: int, *, at: str = "parameters", every: int = 1, balance_losses: bool = True) -> None:
+    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1, balance_losses: bool = True) -> None:
         super().__init__(scenes, at=at, every=every)
         self.log_scale = nn.Parameter(torch.zeros(scenes), requires_grad=balance_losses)  # s
 

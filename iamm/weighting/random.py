@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from iamm.constraints import Seed
 from iamm.weighting.base import Seen, Weighting
 from iamm.weighting.draws import Draws
 
@@ -25,7 +26,7 @@ class RandomWeighting(Weighting):
     Source: Lin et al. 2022, of whose distributions this is the normal one.
     """
 
-    def __init__(self, scenes: int, *, seed: int) -> None:
+    def __init__(self, scenes: int, *, seed: Seed) -> None:
         super().__init__(scenes)
         self.draws = Draws(seed)
         self.ahead: Tensor

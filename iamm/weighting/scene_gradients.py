@@ -70,6 +70,15 @@ class Rows:
             add_gradient(parameter, piece.view_as(parameter))
 
 
+def gradients(output: Tensor, inputs: Sequence[Tensor], start: Tensor | None = None, *, retain: bool = True) -> Slopes:
+    """∂output/∂inputs, times `start`; None for what is frozen or not reached."""
+    asked = [tensor for tensor in inputs if tensor.requires_grad] if output.requires_grad else []
+    if not asked:
+        return [None] * len(inputs)
+    found = iter(torch.autograd.grad(output, asked, start, retain_graph=retain, allow_unused=True))
+    return [next(found) if tensor.requires_grad else None for tensor in inputs]
+
+
 def whole(slopes: Slopes, like: Sequence[Tensor]) -> list[Tensor]:
     """The pieces with zeros for those that are missing."""
     return [torch.zeros_like(p) if slope is None else slope for slope, p in zip(slopes, like, strict=True)]
@@ -105,5 +114,5 @@ def add_gradients(parameters: Sequence[nn.Parameter], slopes: Slopes, weight: fl
 def add_zeros(parameters: Sequence[nn.Parameter]) -> None:
     """A gradient of 0 where there is none: optimizers then see all scenes in each step, as with one loss for all."""
     for parameter in parameters:
-        if parameter.grad is None:
+        if parameter.grad is None and parameter.requires_grad:
             parameter.grad = torch.zeros_like(parameter)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from torch import Tensor
 
+from iamm.constraints import Positive
 from iamm.weighting.base import Seen, Weighting
 from iamm.weighting.observed_softmax import observed_weights
 
@@ -32,13 +32,11 @@ class SmoothTchebycheffWeighting(Weighting):
 
     follows_step = True
 
-    def __init__(self, scenes: int, *, smoothing: float = 1.0, reference: Sequence[float] | None = None) -> None:
+    def __init__(self, scenes: int, *, smoothing: Positive = 1.0, reference: Sequence[float] | None = None) -> None:
         super().__init__(scenes)
-        if not smoothing > 0:
-            raise ValueError(f"`smoothing` must be positive. Found {smoothing}.")
         best = [0.0] * scenes if reference is None else [float(value) for value in reference]
-        if len(best) != scenes or not all(map(math.isfinite, best)):
-            raise ValueError(f"`reference` must hold one finite loss for each of {scenes} scenes. Found {best}.")
+        if len(best) != scenes:
+            raise ValueError(f"`reference` must hold one loss for each of {scenes} scenes. Found {best}.")
         self.smoothing, self.reference = smoothing, best
 
     def weights(self, seen: Seen) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from iamm.constraints import Positive
 from iamm.weighting.base import Seen, Weighting
 from iamm.weighting.observed_softmax import observed_weights
 
@@ -29,10 +30,8 @@ class SoftInverseLossWeighting(Weighting):
 
     follows_step = True
 
-    def __init__(self, scenes: int, *, temperature: float = 1.0) -> None:
+    def __init__(self, scenes: int, *, temperature: Positive = 1.0) -> None:
         super().__init__(scenes)
-        if not temperature > 0:
-            raise ValueError(f"`temperature` must be positive. Found {temperature}.")
         self.temperature = temperature
 
     def weights(self, seen: Seen) -> Tensor:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from iamm.constraints import NotNegative, ShareBelow1
 from iamm.weighting.base import Seen, Weighting
 
 LOWEST, HIGHEST = 0.001, 0.999
@@ -35,12 +36,8 @@ class ValidationPerformanceWeighting(Weighting):
     are not normalised and have a γ for each task; what it does to single examples is no matter of this room.
     """
 
-    def __init__(self, scenes: int, *, focus: float = 1.0, memory: float = 0.5) -> None:
+    def __init__(self, scenes: int, *, focus: NotNegative = 1.0, memory: ShareBelow1 = 0.5) -> None:
         super().__init__(scenes)
-        if not focus >= 0:
-            raise ValueError(f"`focus` must not be negative. Found {focus}.")
-        if not 0 <= memory < 1:
-            raise ValueError(f"`memory` must be at least 0 and below 1. Found {memory}.")
         self.focus, self.memory = focus, memory
         self.quality: Tensor
         self.register_buffer("quality", torch.full((scenes,), math.nan))  # κ; NaN before the first validation

@@ -39,5 +39,5 @@ def test_bias_is_added_to_the_scores(attention_with):
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0, 1.5])
 def test_refuses_dropout_out_of_range(dropout, attention_with):
-    with pytest.raises(ValueError, match=rf"`dropout` must lie in \[0, 1\)\. Found {dropout}\."):
+    with pytest.raises(ValueError, match=rf"`dropout` must be a number at least 0 and below 1\. Found {dropout}\."):
         attention_with(3, dropout=dropout)

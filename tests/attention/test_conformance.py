@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import Tensor
 
 from iamm.attention.base import Attention
+from tests.composing import config_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "attention.md"
@@ -52,8 +52,7 @@ VISIBLE = {  # what each mask leaves in sight: (B or 1, T, T)
 
 @cache
 def composed(name: str):
-    with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "configs")):
-        return compose(overrides=[f"+attention={name}"]).attention
+    return config_of(f"attention={name}").attention
 
 
 def made(name: str) -> Attention:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig
 from torch import Tensor, tensor
@@ -18,13 +17,14 @@ from torch import Tensor, tensor
 from iamm.attention.base import AttentionState
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NOT_ALONE = {("pattern", "linear"), ("normaliser", "sum")}  # need score=kernel, see attention=linear
 NAMES = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
-CASES = [[f"+attention={name}"] for name in NAMES]
+CASES = [[f"attention={name}"] for name in NAMES]
 CASES += [
-    ["+attention=multi_head", f"{room}@attention.{room}={path.stem}"]
+    ["attention=multi_head", f"{room}@attention.{room}={path.stem}"]
     for room, usual in (("score", "scaled_dot_product"), ("pattern", "full"), ("normaliser", "softmax"))
     for path in sorted((CONFIGS / room).glob("*.yaml"))
     if path.stem != usual and (room, path.stem) not in NOT_ALONE
@@ -38,8 +38,7 @@ REAL_QUERY = tensor([[True] * 5, [True, True, True, False, False], [True, False,
 
 @cache
 def composed(*overrides: str):
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        return compose(overrides=list(overrides)).attention
+    return config_of(*overrides).attention
 
 
 @pytest.fixture(params=CASES, ids=lambda case: " ".join(part.split("=")[1] for part in case))
@@ -87,7 +86,7 @@ def pairwise_attention(attention):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_yaml_shows_every_keyword_with_its_default(name):
-    config = composed(f"+attention={name}")
+    config = composed(f"attention={name}")
     parameters = inspect.signature(get_class(config._target_)).parameters
     keywords = {key for key, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
     assert set(config) - {"_target_", "_partial_"} == keywords

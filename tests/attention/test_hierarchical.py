@@ -200,7 +200,7 @@ def test_refuses_several_heads():
 
 @pytest.mark.parametrize("length", [0, -4])
 def test_refuses_segments_without_places(length):
-    with pytest.raises(ValueError, match=rf"`length` must be at least 1\. Found {length}\."):
+    with pytest.raises(ValueError, match=rf"`length` must be a whole number at least 1.* Found {length}\."):
         make(length)
 
 

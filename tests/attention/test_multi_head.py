@@ -83,7 +83,8 @@ def test_agrees_with_torch(case, agree):
 
 @pytest.mark.parametrize("heads", [4, 0, -2])
 def test_heads_must_divide_the_width(heads):
-    with pytest.raises(ValueError, match=rf"`heads` must divide `dim`\. Found dim=10, heads={heads}\."):
+    words = r"divide `dim`\. Found dim=10, heads=" if heads > 0 else r"be a whole number at least 1\. Found "
+    with pytest.raises(ValueError, match=rf"`heads` must {words}{heads}\."):
         MultiHeadAttention(10, heads=heads, score=DotProductScore, **PLAIN)
 
 

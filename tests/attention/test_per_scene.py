@@ -113,5 +113,5 @@ def test_a_place_recognises_its_scene_alone(case, attention):
 
 @pytest.mark.parametrize("scenes", [0, -3])
 def test_needs_a_scene(scenes):
-    with pytest.raises(ValueError, match=rf"`scenes` must be at least 1\. Found {scenes}\."):
+    with pytest.raises(ValueError, match=rf"`scenes` must be a whole number at least 1.* Found {scenes}\."):
         PerSceneAttention(6, inner=PLAIN, scenes=scenes)

@@ -179,11 +179,13 @@ def test_refuses_a_vocabulary_without_words(vocabulary: int | None) -> None:
 @pytest.mark.parametrize("name", ["replace", "delete", "mask", "insert"])
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
 def test_refuses_what_is_no_probability(name: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"`{name}` must lie between 0 and 1. Found {name}={value}"):
+    with pytest.raises(ValueError, match=f"`{name}` must be a number at least 0 and at most 1. Found {value}"):
         TextAugment(**NOTHING | {name: value})
 
 
 def test_refuses_two_fates() -> None:
-    with pytest.raises(ValueError, match=r"must be at most 1\. Found delete=0\.5, replace=0\.4, mask=0\.2"):
+    with pytest.raises(
+        ValueError, match=r"`replace` \+ `delete` \+ `mask` must be at most 1\. Found 1\.1: lower one\."
+    ):
         TextAugment(delete=0.5, replace=0.4, mask=0.2)
     assert TextAugment(delete=0.8, replace=0.1, mask=0.1).delete == 0.8  # whose sum is 1 + 2⁻⁵² in floats

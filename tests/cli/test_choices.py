@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from iamm.config.check.values import check
@@ -17,6 +16,7 @@ from iamm.engine.keeper import FileKeeper
 from iamm.engine.plan import RunState
 from iamm.errors import ConfigError, MissingDataError
 from iamm.run.build import build, build_datasets
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 OTHER_DECODER = ["+attention@mine=multi_head", "head.generation.own=${mine}"]  # one that can be causal
@@ -39,8 +39,7 @@ def names(group: str) -> list[str]:
 
 def composed(*words: str, checked: bool = True) -> DictConfig:
     more = [extra for word in words for extra in NEEDS.get(word, ())]
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        config = compose("train", overrides=[*SHRUNK, *words, *more])
+    config = config_of(*SHRUNK, *words, *more)
     if checked:
         check(config)
     return config

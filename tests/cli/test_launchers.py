@@ -14,13 +14,16 @@ import pytest
 import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
+from hydra.errors import MissingConfigException
 
-from iamm.config.mistakes import missing_plugin
-from iamm.errors import BadDataError, MissingPackageError, OutputError
+from iamm.config.explain import mistake_of
+from iamm.errors import BadDataError, OutputError
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell, write_cell
 from iamm.sweep.launch import PLANNED, cleared, launcher_words, planned_file, reason, split
 from iamm.sweep.sweep import watch
+
+pytestmark = pytest.mark.long
 
 LAUNCHERS = {
     "joblib": ("hydra.launcher.n_jobs=1",),
@@ -31,8 +34,6 @@ BAD = """
 import os
 
 from iamm.weighting.equal import EqualWeighting
-
-pytestmark = pytest.mark.long
 
 
 def aborts(scenes):
@@ -215,17 +216,17 @@ def test_words():
 
 
 def test_a_part_that_is_not_installed():
-    with pytest.raises(MissingPackageError) as error:
-        missing_plugin("In 'config': Could not find 'hydra/launcher/submitit_slurm'\n")
-    assert error.value.exit_code == 69
-    assert str(error.value) == (
+    found = mistake_of(MissingConfigException("In 'config': Could not find 'hydra/launcher/submitit_slurm'\n"))
+    assert found.exit_code == 69
+    assert str(found) == (
         "`hydra/launcher=submitit_slurm` needs an optional package. Found no hydra-submitit-launcher: "
         "install it with: pip install 'iamm[submitit]' (docs/submitit.md tells more)."
     )
-    assert missing_plugin("Could not find 'hydra/sweeper/optunna'") == (
+    found = mistake_of(MissingConfigException("Could not find 'hydra/sweeper/optunna'"))
+    assert found.exit_code == 2
+    assert str(found) == (
         '`hydra/sweeper` must be one of its choices. Found optunna. Did you mean "optuna"? Choices: basic, optuna.'
     )
-    assert missing_plugin("Could not find 'fusion/mine'") is None
     for part in ("joblib", "submitit", "ray", "optuna"):
         assert (Path(__file__).parents[2] / "docs" / f"{part}.md").exists()
 

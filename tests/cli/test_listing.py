@@ -7,12 +7,12 @@ import pytest
 from iamm.record.checksummed import write_sealed
 from iamm.record.run_folder import RunFolder
 from iamm.table.listing import cost, duration, outlook, show_listing
-from iamm.table.plan import Column, Plan, PlannedRun
+from iamm.table.plan import Column, PlannedRun, TablePlan
 from iamm.table.selection import NEEDED
 from iamm.table.table import Run
 
 ROWS, SETTINGS, SEEDS = ("ours", "[rival]"), ("pictures", "text"), (0, 1, 2)
-PLAN = Plan(
+PLAN = TablePlan(
     name="small",
     title="A small table",
     about="Made up.",

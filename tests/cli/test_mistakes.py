@@ -134,9 +134,15 @@ TOGETHER = [  # values that are right each by itself
     ("optimizer._target_=torch.optim.LBFGS", "Found torch.optim.LBFGS, which evaluates the losses again and again"),
     ("optimizer._target_=torch.optim.SparseAdam", "Found torch.optim.SparseAdam, which takes sparse gradients"),
     ("optimizer=3", "A group takes the name of a choice. Found null or a number"),
-    ("dim=7 attention.heads=1", "`dim` must be even for encoder.text=transformer. Found dim=7: take 8."),
+    (
+        "dim=7 attention.heads=1",
+        " for encoder.text=transformer. Found 7: ",
+    ),
     ("attention=low_rank", "`head.generation.own`, with which a decoder reads what it has written, must be causal."),
-    ("head.generation.attention=null", "`head.generation=generator` needs an attention. Found null"),
+    (
+        "head.generation.attention=null",
+        "`head.generation.attention` must be a part, chosen by name",
+    ),
     (
         "encoder.image.channels=[32,60]",
         "`encoder.image.groups` must divide each of `encoder.image.channels`. Found groups=8",
@@ -287,3 +293,10 @@ def test_without_waiting_for_torch(words):
     done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, words], capture_output=True, text=True)
     assert done.returncode == 0
     assert len(done.stdout + done.stderr) > 50
+
+
+def test_every_job_of_a_sweep_is_refused_before_the_first_runs(command, small, tmp_path):
+    answer = command("-m", *small, "seed=0,1", "attention=additive,additve")
+    assert answer.code == 2
+    assert answer.err.startswith("iamm-train: `attention` must be one of its choices. Found additve.")
+    assert list(tmp_path.iterdir()) == []

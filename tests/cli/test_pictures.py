@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, tensor
 
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
-from iamm.dataset.fields import CLASS, TOKENS
+from iamm.dataset.fields import CLASS, TOKENS, Field
 from iamm.dataset.idx import picture_scene
 from iamm.dataset.vocabulary import WordVocabulary
 from iamm.head.base import Look
@@ -118,6 +118,19 @@ def test_written_sentences_have_a_panel_for_each_head():
     assert list(shelf.figures) == ["val/attention/told/0"]
     axis = shelf.figures["val/attention/told/0"].axes[0]
     assert axis.images[0].get_array().tolist() == [[0.375, 0.625]] * 2
+
+
+def test_places_of_other_inputs_are_numbered():
+    """A scene that is neither a text nor a picture, with several labels for each example."""
+    inputs = {"prices": torch.zeros(3, 2)}
+    part = Split(inputs, tensor([[1, 0], [0, 1], [1, 1]]), torch.ones(3, dtype=torch.bool))
+    fields = {"prices": Field("numbers")}
+    scene = Scene("sold", "offer", "labels", dict.fromkeys(SPLITS, part), fields, Field("numbers"), ("a", "b"))
+    shelf, notes = drawn(Model("sold"), scene, count=1, heads=False)
+    assert notes == []
+    axis = shelf.figures["val/attention/sold/0"].axes[0]
+    assert labels(axis.get_xticklabels()) == ["0", "1", "2"]
+    assert axis.get_title() == "good ([1, 0])"
 
 
 def test_each_layer_of_an_encoder_has_a_figure():

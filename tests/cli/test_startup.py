@@ -31,6 +31,11 @@ QUICK = [  # the module, the words, the exit code, what is said, what may not be
     ("train", ["--experimental-rerun", "x.pickle"], 2, "not from a pickle", HYDRA),
     ("table", ["--help"], 0, "iamm-table table=image", ALL),
     ("table", ["--experimental-rerun=x.pickle", "table=image"], 2, "not from a pickle", HYDRA),
+    ("table", ["table=image", "lisst=true"], 2, 'Did you mean "list"?', HYDRA),
+    ("table", ["table=imag"], 2, 'Did you mean "image"?', HYDRA),
+    ("table", ["table=image", "run=maybe"], 2, "`run` must be true or false", HYDRA),
+    ("table", [], 2, "Found none: add table=…", HYDRA),
+    ("table", ["table=image", "--cfg", "job"], 0, "silence: 3600", HYDRA),
 ]
 
 
@@ -51,7 +56,7 @@ def test_a_sweep_is_planned_without_torch(tmp_path):
     """500 jobs, composed and checked; the last one's value is wrong, and no run begins in this process."""
     script = (
         "import sys\n"
-        "from iamm.cli.compose import checked\nfrom iamm.config.compose import composed\n"
+        "from iamm.config.compose import composed\nfrom iamm.sweep.jobs import checked\n"
         "from iamm.config.overrides import Line\n"
         "found = composed(Line(('attention=additive,gated', 'seed=range(250)'), sweeping=True))\n"
         "names = {checked(each).name for each in found}\n"

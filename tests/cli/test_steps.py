@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from iamm.engine.keeper import Keeper
 from iamm.engine.sampler import Sampler
 from iamm.run.build import Parts, build, build_datasets
 from iamm.weighting.gradient import GradientWeighting
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "weighting").glob("*.yaml"))
@@ -39,8 +39,7 @@ CASES = [
 def composed(name: str, words: tuple[str, ...]) -> DictConfig:
     values = {PAIRED: "[0.7,0.1]", RAGGED: "[0.7,0.1,0.4]"}
     given = [f"weighting.values={values[words]}"] if name == "fixed" else []
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        return compose("train", overrides=[f"weighting={name}", *SMALL, *words, *given])
+    return config_of(f"weighting={name}", *SMALL, *words, *given)
 
 
 @cache

@@ -14,7 +14,7 @@ import pytest
 from iamm.record.checksummed import write_sealed
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell
-from iamm.sweep.pool import Outcome, last_words, run_cells
+from iamm.sweep.pool import ProcessOutcome, last_words, run_cells
 
 BAD = """
 import os, signal, sys, time
@@ -190,9 +190,9 @@ def test_the_same_cell_twice_is_run_once(tmp_path, monkeypatch):
     cell = Cell(values, {"model": "iamm", "dataset": "shapes"})
     cell.folder.path.mkdir()
     write_sealed(cell.folder.result, {"test": {}, "config": {}})
-    told: list[Outcome] = []
+    told: list[ProcessOutcome] = []
     assert run_cells([cell, cell], 2, 1.0, told.append) == []
-    assert told == [Outcome(cell, 0, "")]
+    assert told == [ProcessOutcome(cell, 0, "")]
 
 
 def test_values_that_make_no_other_run(command, small, tmp_path):

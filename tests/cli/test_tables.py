@@ -16,7 +16,7 @@ from iamm.files import write_text
 from iamm.record.checksummed import write_sealed
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell, cell_of
-from iamm.table.plan import Plan, PlannedRun, read_plan, write_plan
+from iamm.table.plan import PlannedRun, TablePlan, read_plan, write_plan
 
 TABLE = """# A small table of one's own.
 title: Small
@@ -73,7 +73,7 @@ def swept(monkeypatch):
         calls.append((cells, launcher))
         return []
 
-    monkeypatch.setattr("iamm.cli.tables.sweep", sweep)
+    monkeypatch.setattr("iamm.sweep.sweep.sweep", sweep)
     return calls
 
 
@@ -82,7 +82,7 @@ def plan_file(folder: Path) -> Path:
     return path
 
 
-def planned(folder: Path) -> tuple[Plan, list[Cell]]:
+def planned(folder: Path) -> tuple[TablePlan, list[Cell]]:
     (runs,) = folder.glob("runs-*.jsonl")
     return read_plan(plan_file(folder)), [cell_of(line) for line in runs.read_text(encoding="utf-8").splitlines()]
 
@@ -182,7 +182,7 @@ def test_a_failed_run_is_shown_and_gives_3(table_command, small_table, monkeypat
         cells[0].folder.write_status("failed", error="made to fail")
         return [FailedCellError("made to fail")]
 
-    monkeypatch.setattr("iamm.cli.tables.sweep", sweep)
+    monkeypatch.setattr("iamm.sweep.sweep.sweep", sweep)
     answer = table_command(*MINE)
     assert (answer.code, answer.err) == (3, "")
     assert "note: Failed: IAMM, runs, learning rate 0.001, seed 0: made to fail" in answer.out
@@ -206,7 +206,7 @@ def test_a_plan_is_kept_while_nothing_changes(table_command, small_table, swept,
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*-*.json*")}
     assert len(before) == 2
     with monkeypatch.context() as patch:
-        patch.setattr("iamm.cli.tables.plan_table", no_more)
+        patch.setattr("iamm.table.planning.plan_table", no_more)
         plan, cells = planned(folder)
         for run, cell in zip(plan.runs, cells, strict=True):
             pretend(run, cell, Path("own", "outputs"))
@@ -230,13 +230,13 @@ def test_a_thousand_finished_runs_are_only_looked_at(table_command, small_table,
     many = [
         PlannedRun(plan.rows[seed % 2], "runs", 0.001, seed, cell.folder.path.name) for seed, cell in enumerate(each)
     ]
-    write_plan(plan_file(folder), Plan(**{**plan.__dict__, "runs": tuple(many)}))
+    write_plan(plan_file(folder), TablePlan(**{**plan.__dict__, "runs": tuple(many)}))
     write_text(next(folder.glob("runs-*.jsonl")), "".join(cell.text() for cell in each))
     for run in many:
         Path("outputs", run.folder).mkdir()
         write_sealed(Path("outputs", run.folder, "result.json"), {"test": {}, "config": {}})
-    built: list[Plan] = []
-    monkeypatch.setattr("iamm.cli.tables.plan_table", no_more)
+    built: list[TablePlan] = []
+    monkeypatch.setattr("iamm.table.planning.plan_table", no_more)
     monkeypatch.setattr("iamm.table.building.build", lambda plan, *_, **__: built.append(plan))
     assert table_command(*MINE).code == 0
     assert swept == []

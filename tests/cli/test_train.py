@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from iamm.engine.plan import RunState
 from iamm.record.checksummed import unsealed, write_sealed
-from iamm.run.training import skipped
+from iamm.run.finish import skipped
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SCENES = ("shapes_image", "shapes_text")
@@ -232,7 +233,7 @@ def test_a_sweep(process, small, tmp_path):
     found = [result(path.parent) for path in (tmp_path / "outputs").glob("*/result.json")]
     assert sorted(one["choices"]["fusion"] for one in found) == ["none", "shared"]
     assert {one["threads"] for one in found} == {1}
-    assert "[2/2] done    iamm-shapes-seed0-" in answer.out
+    assert re.search(r"^\[2/2\] done    iamm-fusion_(none|shared)-shapes-seed0-", answer.out, re.MULTILINE)
 
 
 def test_unpaired_scenes_of_two_data_sets(command, small, tmp_path):
@@ -257,8 +258,7 @@ def test_without_pictures(command, small, tmp_path):
 
 def shrinking(experiment: str) -> list[str]:
     """Overrides that make any experiment small: little data, few words, one step."""
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        config = compose("train", overrides=[f"+experiment={experiment}"])
+    config = config_of(f"+experiment={experiment}")
     words = ["epochs=1", "steps=1", "accumulate=1", "dim=16", "log.pictures=1", "threads=1", "device=cpu"]
     words += ["schedule.warmup=1", "encoder.image.channels=[8,8]", "head.generation.max_length=2"]
     small = {"train": 120, "subwords": None, "batch_size": 12}

@@ -207,9 +207,9 @@ def test_cut_and_missing_files_are_named(folder, tmp_path):
         made(tmp_path / "elsewhere")
 
 
-@pytest.mark.parametrize("name", ["train", "subwords", "max_length", "min_count"])
-def test_impossible_arguments_are_refused(folder, name):
-    with pytest.raises(ValueError, match=rf"`{name}` must be a whole number of at least 1. Found 0"):
+@pytest.mark.parametrize(("name", "least"), [("train", 1), ("subwords", 5), ("max_length", 1), ("min_count", 1)])
+def test_impossible_arguments_are_refused(folder, name, least):
+    with pytest.raises(ValueError, match=rf"`{name}` must be a whole number at least {least}.* Found 0"):
         made(folder, **{name: 0})
 
 

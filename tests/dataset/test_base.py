@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from iamm.dataset.base import Dataset, Scene, Split, random_generator, require_between, require_count
+from iamm.dataset.base import Dataset, Scene, Split, random_generator
 from iamm.dataset.digits import DigitsDataset
 from iamm.dataset.fields import CLASS, PIXELS, TOKENS, Field
 from iamm.dataset.overlap import row_bytes
@@ -153,7 +153,7 @@ def test_more_labelled_examples_than_there_are_are_refused():
     absent = classified([0, 1, 1, 0, 1, 0], [True, True, True, False, True, True])
     with pytest.raises(ValueError, match=r"^`k` must not exceed .* Found k=3, 2 of a in toy: lower it.$"):
         absent.labelled(3, seed=0)
-    with pytest.raises(ValueError, match=r"`k` must be a whole number of at least 1. Found 0"):
+    with pytest.raises(ValueError, match=r"`k` must be a whole number at least 1. Found 0"):
         absent.labelled(0, seed=0)
     with pytest.raises(ValueError, match=r"`labelled` needs a scene with classes. Found none in toy"):
         Dataset("toy", (scene(TRAIN, VALIDATION, TEST),)).labelled(1, seed=0)
@@ -166,7 +166,7 @@ def test_scenes_of_unequal_length_are_refused():
 
 @pytest.mark.parametrize(("key", "value"), [("batch_size", 0), ("batch_tokens", -1), ("batch_size", 2.5)])
 def test_batches_of_nothing_are_refused(key, value):
-    with pytest.raises(ValueError, match=rf"`{key}` must be a whole number of at least 1. Found {value}"):
+    with pytest.raises(ValueError, match=rf"`{key}` must be a whole number at least 1.* Found {value}"):
         Dataset("toy", (scene(TRAIN, VALIDATION, TEST),), **{key: value})
 
 
@@ -174,13 +174,3 @@ def test_each_purpose_has_random_numbers_of_its_own():
     draws = [random_generator(*key).random() for key in ((1, "a"), (1, "b"), (2, "a"), (1, "a", "b"), (1, "b", "a"))]
     assert len(set(draws)) == 5
     assert random_generator(1, "a").random() == draws[0]
-    with pytest.raises(ValueError, match=r"`seed` must be a whole number of at least 0. Found -1"):
-        random_generator(-1, "a")
-
-
-def test_ranges():
-    require_count("n", 3, least=3)
-    require_between("x", 0, 0, 1)
-    for value in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ValueError, match=r"`x` must lie between 0 and 1. Found"):
-            require_between("x", value, 0, 1)

@@ -62,7 +62,7 @@ def test_fewer_training_examples_are_the_first_and_leave_validation_alone(tmp_pa
     assert short["validation"].inputs["image"].tolist() == whole["validation"].inputs["image"].tolist()
 
 
-@pytest.mark.parametrize(("validation", "train"), [(0, None), (11, None), (4, 8), (4, 0), (-1, None)])
+@pytest.mark.parametrize(("validation", "train"), [(11, None), (4, 8)])
 def test_more_than_there_is_cannot_be_held_out(validation, train):
     with pytest.raises(ValueError, match=r"`(validation|train)"):
         hold_out(11, np.random.default_rng(0), validation, train)

@@ -87,7 +87,7 @@ def test_one_view_alone_is_the_same_view(views):
 
 @pytest.mark.parametrize("views", [[], ["image", "sound"]])
 def test_views_must_be_known(views):
-    with pytest.raises(ValueError, match=r"`views` must hold image, text or both\. Found \["):
+    with pytest.raises(ValueError, match=r"`views` must be a list .* one of image, text\. Found \["):
         ShapesDataset(seed=3, views=views)
 
 

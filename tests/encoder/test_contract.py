@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import nn, tensor
 
 from iamm.encoder.base import Encoder, Features
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "encoder").glob("*.yaml"))
@@ -29,8 +29,7 @@ HERE = tensor([True, True, False, True])
 @cache
 def composed(name: str, attention: str):
     overrides = [f"encoder@encoder.text={name}", f"attention={attention}", "dropout=0.0"]
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        return compose("train", overrides=overrides)
+    return config_of(*overrides)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")

@@ -68,5 +68,5 @@ def test_the_backward_direction_starts_at_the_texts_own_end(text_scene):
 
 
 def test_refuses_an_odd_width(text_scene):
-    with pytest.raises(ValueError, match=r"`dim` must be even, half for each direction\. Found dim=7\."):
+    with pytest.raises(ValueError, match=r"`dim` must be an even whole number at least 2.* Found 7\."):
         RecurrentEncoder(text_scene(5), 7)

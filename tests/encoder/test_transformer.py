@@ -117,5 +117,5 @@ def test_order_matters(text_scene):
 
 
 def test_refuses_an_odd_width(text_scene):
-    with pytest.raises(ValueError, match=r"`dim` must be even, for sines and cosines of positions\. Found dim=7\."):
+    with pytest.raises(ValueError, match=r"`dim` must be an even whole number at least 2.* Found 7\."):
         TransformerEncoder(text_scene(5), 7, attention=ScaledDotProductAttention)

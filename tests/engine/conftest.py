@@ -122,8 +122,7 @@ class TinyNetwork(Plain):
 
     def forward(self, batch: Mapping[str, Any]) -> SimpleNamespace:
         self.autocast.append(torch.is_autocast_enabled("cpu"))
-        features = {name: read(part) for name, part in batch.items()}
-        return outcome(self.losses(batch), features)
+        return outcome(self.losses(batch), {name: read(part) for name, part in batch.items()})
 
     def observe(self, batch: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         self.autocast.append(torch.is_autocast_enabled("cpu"))

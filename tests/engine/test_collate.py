@@ -18,6 +18,7 @@ def test_trims_what_is_padding_in_every_row():
     assert TOKENS.batched(values).tolist() == [[4, 5, 0], [4, 0, 0], [6, 7, 8]]
     assert TOKENS.batched(values[1:2]).tolist() == [[4]]
     assert TOKENS.batched(torch.zeros(3, 5, dtype=torch.int64)).tolist() == [[0], [0], [0]]
+    assert TOKENS.batched(torch.zeros(3, 0, dtype=torch.int64)).tolist() == [[], [], []]
     assert CLASS.batched(torch.tensor([0, 1, 0])).tolist() == [0, 1, 0]
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
 
 from iamm.engine.evaluate import evaluate
+from iamm.errors import BadDataError
 
 CPU = torch.device("cpu")
 
@@ -63,3 +66,12 @@ def test_leaves_no_trace(training, model, datasets):
     torch.testing.assert_close(torch.get_rng_state(), stream, rtol=0, atol=0)
     torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_only_the_split_that_is_read_needs_examples(model, datasets):
+    """The others may be empty or left out; what is read is refused before any work."""
+    for dataset in datasets:
+        dataset.scenes = tuple(replace(scene, splits={"test": scene.splits["test"]}) for scene in dataset.scenes)
+    assert set(evaluate(model, datasets, "test", CPU).measures) == {"pictures", "texts"}
+    with pytest.raises(BadDataError, match=r"Found none in pictures/validation: give it more data."):
+        evaluate(model, datasets, "validation", CPU)

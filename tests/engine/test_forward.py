@@ -63,7 +63,7 @@ class Priced(nn.Module):
 
     def forward(self, batch):
         (name,) = batch
-        place, shown = NAMES.index(name), batch[name].inputs.float().mean()
+        place, shown = NAMES.index(name), next(iter(batch[name].inputs.values())).float().mean()
         features = self.w * (1 + place + shown)
         losses = {name: (features - place).square().sum() * self.heads[place].exp()}
         paid = {"mixed": self.price * (features * shown).sum()}
@@ -112,7 +112,9 @@ def batches_of(datasets):
 
 
 def expected_penalties(model, datasets):
-    shown = [part.inputs.float().mean() for batch in batches_of(datasets) for part in batch.values()]
+    shown = [
+        next(iter(part.inputs.values())).float().mean() for batch in batches_of(datasets) for part in batch.values()
+    ]
     mixed = model.w.sum() + sum((model.w * (1 + place + x)).sum() * x for place, x in enumerate(shown))
     return model.price * model.w.square().sum(), model.price * mixed
 

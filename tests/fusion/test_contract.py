@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import Tensor, tensor
 
 from iamm.encoder.base import Features
 from iamm.fusion.base import Fused, Fusion
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "fusion").glob("*.yaml"))
@@ -27,8 +27,7 @@ D = 12
 @cache
 def composed(name: str, attention: str):
     overrides = [f"fusion={name}", f"attention={attention}", "dropout=0.0"]
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        return compose("train", overrides=overrides)
+    return config_of(*overrides)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import Tensor, nn, tensor
 
-from iamm.config.check.rules import rule_for
+from iamm.config.check.statements import statements
+from iamm.constraints import words_of
 from iamm.dataset.base import SceneBatch
 from iamm.dataset.vocabulary import BOS, EOS, PAD, UNKNOWN
 from iamm.encoder.base import Features
@@ -20,6 +20,7 @@ from iamm.head.decoding import beam_search, greedy_search, next_token_scores
 from iamm.head.text import TextHead
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "head").glob("*.yaml"))
@@ -44,8 +45,7 @@ def composed(name: str, attention: str):
     overrides += ["head.generation.attention=null"] if attention == "null" else [f"attention={attention}"]
     if attention in NOT_CAUSAL and name == "generator":
         overrides += ["+attention@mine=multi_head", "head.generation.own=${mine}"]
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        return compose("train", overrides=overrides).head.generation
+    return config_of(*overrides).head.generation
 
 
 def label(case) -> str:
@@ -122,8 +122,8 @@ def test_batch_mates_are_invisible(head, features, batch):
 
 
 def test_what_validation_can_select_by_is_what_the_head_measures(head, case):
-    rule = rule_for("head", case[0], "quality")
-    assert set(rule.choices) == {measure.name for measure in head.measures}
+    rule = statements(f"{type(head).__module__}.{type(head).__name__}").arguments["quality"]
+    assert set(words_of(rule)) == {measure.name for measure in head.measures}
     assert head.selects == head.measures[0]
 
 

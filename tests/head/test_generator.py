@@ -115,5 +115,5 @@ def test_looks_at_the_source_token_by_token(head, features):
 
 
 def test_refuses_an_odd_width(scene):
-    with pytest.raises(ValueError, match=r"`dim` must be even, for sines and cosines of positions\. Found dim=7\."):
+    with pytest.raises(ValueError, match=r"`dim` must be an even whole number at least 2.* Found 7\."):
         GeneratorHead(scene("generation"), 7, attention=ScaledDotProductAttention)

@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from iamm.dataset.base import Dataset
 from iamm.model.scene_network import SceneNetwork
 from iamm.run.build import build_datasets, build_model
+from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MODELS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
@@ -27,8 +27,7 @@ DATA = {
 
 @cache
 def composed(model: str, data: str) -> DictConfig:
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        return compose("train", overrides=[f"model={model}", *DATA[data], *SMALL])
+    return config_of(f"model={model}", *DATA[data], *SMALL)
 
 
 @cache

@@ -39,16 +39,14 @@ def pictures(name: str, count: int, seed: int, side: int = 5, classes=("a", "b",
     draw = torch.Generator().manual_seed(seed)
     pixels = torch.randint(0, 40 * (seed + 1), (count, 1, side, 7), generator=draw, dtype=torch.uint8)
     labels = torch.randint(0, len(classes), (count,), generator=draw)
-    split = Split({"image": pixels}, labels, torch.arange(count) > 0)
-    splits = dict.fromkeys(("train", "validation", "test"), split)
+    splits = dict.fromkeys(("train", "validation", "test"), Split({"image": pixels}, labels, torch.arange(count) > 0))
     return Scene(name, "image", "classification", splits, {"image": PIXELS}, CLASS, classes)
 
 
 def texts(name: str, words: tuple[str, ...], classes=("a", "b", "c")) -> Scene:
     split = Split({"text": tensor([[4, 5], [5, 0]])}, tensor([0, 1]), torch.ones(2, dtype=torch.bool))
-    return Scene(
-        name, "text", "classification", {"train": split}, {"text": TOKENS}, CLASS, classes, source=WordVocabulary(words)
-    )
+    vocabulary = WordVocabulary(words)
+    return Scene(name, "text", "classification", {"train": split}, {"text": TOKENS}, CLASS, classes, vocabulary)
 
 
 ALIKE = [pictures("p", 7, 0), pictures("q", 5, 1)]
@@ -102,16 +100,18 @@ def test_refuses_what_cannot_be_shared(share, words):
 
 def test_an_encoder_of_several_takes_the_statistics_of_all():
     encoder = network(ALIKE, share_encoder="kind").encoders["q"]
-    pixels = torch.cat([scene.splits["train"].inputs[1:] for scene in ALIKE]) / 255.0  # the first row is absent
+    pixels = (
+        torch.cat([scene.splits["train"].inputs["image"][1:] for scene in ALIKE]) / 255.0
+    )  # the first row is absent
     torch.testing.assert_close(encoder.mean.flatten(), pixels.mean()[None])
     torch.testing.assert_close(encoder.deviation.flatten(), pixels.std()[None])
 
 
 def test_pooled_rows_take_turns_and_texts_are_padded():
     one, other = texts("t", ("x", "y")), texts("u", ("x", "y"))
-    longer = Split(tensor([[4, 4, 4]]), tensor([2]), tensor([False]))
+    longer = Split({"text": tensor([[4, 4, 4]])}, tensor([2]), tensor([False]))
     found = pooled([one, Scene(**{**vars(other), "splits": {"train": longer}})], "encoder").splits["train"]
-    assert found.inputs.tolist() == [[4, 5, 0], [4, 4, 4], [5, 0, 0]]
+    assert found.inputs["text"].tolist() == [[4, 5, 0], [4, 4, 4], [5, 0, 0]]
     assert found.present.tolist() == [True, False, True]
 
 

@@ -53,5 +53,5 @@ def test_agrees_with_a_loop(case, naive_weights, agree):
 
 @pytest.mark.parametrize("places", [1, 0])
 def test_refuses_too_few_places(places):
-    with pytest.raises(ValueError, match=rf"`places` must be at least 2\. Found {places}\."):
+    with pytest.raises(ValueError, match=rf"`places` must be a whole number at least 2\. Found {places}\."):
         TemperatureNormaliser(4, 1, places=places)

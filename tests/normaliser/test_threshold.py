@@ -39,5 +39,5 @@ def test_at_one_only_the_largest_are_left():
 
 @pytest.mark.parametrize("threshold", [0.0, -0.1, 1.1])
 def test_refuses_a_share_out_of_range(threshold):
-    with pytest.raises(ValueError, match=rf"`threshold` must lie in \(0, 1\]\. Found {threshold}\."):
+    with pytest.raises(ValueError, match=rf"`threshold` must be a number above 0 and at most 1\. Found {threshold}\."):
         ThresholdNormaliser(1, 1, threshold=threshold)

@@ -38,5 +38,5 @@ def test_equal_scores_leave_exactly_k():
 
 @pytest.mark.parametrize("k", [0, -3])
 def test_refuses_none(k):
-    with pytest.raises(ValueError, match=rf"`k` must be at least 1\. Found {k}\."):
+    with pytest.raises(ValueError, match=rf"`k` must be a whole number at least 1\. Found {k}\."):
         TopKNormaliser(1, 1, k=k)

@@ -180,10 +180,10 @@ def test_the_span_is_read_only_where_that_pays_and_can_be_done(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"limit": 0}, r"`limit` must be at least 1\. Found 0\."),
-        ({"ramp": 0}, r"`ramp` must be at least 1\. Found 0\."),
-        ({"start": 1.5}, r"`start` must lie in \[0, 1\]\. Found 1\.5\."),
-        ({"penalty": -0.1}, r"`penalty` must be at least 0\. Found -0\.1\."),
+        ({"limit": 0}, r"`limit` must be a whole number at least 1.* Found 0\."),
+        ({"ramp": 0}, r"`ramp` must be a whole number at least 1.* Found 0\."),
+        ({"start": 1.5}, r"`start` must be a number at least 0 and at most 1\. Found 1\.5\."),
+        ({"penalty": -0.1}, r"`penalty` must be a number at least 0\. Found -0\.1\."),
     ],
 )
 def test_refuses_what_cannot_be(options, words):

@@ -76,5 +76,5 @@ def test_a_step_meets_the_window_and_the_first_places(scored_pairs):
 @pytest.mark.parametrize("options", [{"radius": 0}, {"tokens": 0}])
 def test_refuses_what_is_no_number_of_places(options):
     (name,) = options
-    with pytest.raises(ValueError, match=rf"`{name}` must be at least 1\. Found 0\."):
+    with pytest.raises(ValueError, match=rf"`{name}` must be a whole number at least 1.* Found 0\."):
         GlobalWindowPattern(3, 1, **options)

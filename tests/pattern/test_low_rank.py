@@ -110,5 +110,5 @@ def test_refuses_a_normaliser_of_positive_scores(attention_with):
 @pytest.mark.parametrize("options", [{"rank": 0}, {"length": 0}])
 def test_refuses_what_is_no_number_of_places(options):
     (name,) = options
-    with pytest.raises(ValueError, match=rf"`{name}` must be at least 1\. Found 0\."):
+    with pytest.raises(ValueError, match=rf"`{name}` must be a whole number at least 1.* Found 0\."):
         LowRankPattern(3, 1, **options)

@@ -107,7 +107,7 @@ def test_where_to_look_is_learnt(attention_with):
 
 
 def test_a_window_is_at_least_one_wide():
-    with pytest.raises(ValueError, match=r"`radius` must be at least 1\. Found 0\."):
+    with pytest.raises(ValueError, match=r"`radius` must be a whole number at least 1.* Found 0\."):
         PredictedWindowPattern(3, 1, radius=0)
 
 

@@ -54,5 +54,5 @@ def test_a_step_meets_its_piece_alone(scored_pairs):
 
 
 def test_a_piece_has_at_least_one_place():
-    with pytest.raises(ValueError, match=r"`length` must be at least 1\. Found 0\."):
+    with pytest.raises(ValueError, match=r"`length` must be a whole number at least 1.* Found 0\."):
         SegmentPattern(3, 1, length=0)

@@ -61,5 +61,5 @@ def test_a_step_meets_the_window_alone(scored_pairs):
 
 
 def test_a_window_is_at_least_one_wide():
-    with pytest.raises(ValueError, match=r"`radius` must be at least 1\. Found 0\."):
+    with pytest.raises(ValueError, match=r"`radius` must be a whole number at least 1.* Found 0\."):
         WindowPattern(3, 1, radius=0)

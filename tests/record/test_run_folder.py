@@ -18,8 +18,9 @@ import pytest
 from iamm.errors import BadDataError, BusyError, ConfigError, FullDiskError, MissingDataError, OutputError
 from iamm.files import write_text
 from iamm.lock import locked
+from iamm.record.address import address
 from iamm.record.checksummed import sealed, unsealed, write_sealed
-from iamm.record.run_folder import RunFolder, address, read_result, write_json
+from iamm.record.run_folder import RunFolder, read_result, write_json
 
 CONFIG = {
     "seed": 1,

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from iamm.errors import ConfigError
 from iamm.run.build import build_datasets, held, own_mistakes
 from iamm.weighting.fixed import FixedWeighting
+from tests.composing import config_of
 
 
 def composed(*words):
-    with initialize_config_module("iamm.configs", version_base="1.3"):
-        return compose("train", overrides=list(words))
+    return config_of(*words)
 
 
 def test_a_refusal_is_a_mistake():

@@ -1,3 +1,5 @@
+"""The name of a planned run, and which runs differ."""
+
 from __future__ import annotations
 
 import pytest
@@ -45,3 +47,19 @@ def test_other_folders_are_other_runs():
 def test_runs_that_would_share_a_folder(values, said):
     with pytest.raises(ConfigError, match=rf"^Runs side by side must compute different things\. Found {said}, which"):
         distinct([cell(), cell(**values)])
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ((), "iamm-shapes-seed0-"),
+        (("fusion=interest_guidance",), "iamm-shapes-seed0-"),
+        (("fusion=none",), "iamm-fusion_none-shapes-seed0-"),
+        (("model=multi_task", "fusion=none", "seed=3"), "multi_task-fusion_none-shapes-seed3-"),
+        (("model=cnn", "dataset=[digits]"), "cnn-digits-seed0-"),
+        (("model=fam", "fusion=shared", "attention=additive"), "fam-fusion_shared-shapes-seed0-"),
+        (("model=seq2seq", "encoder@encoder.text=transformer"), "seq2seq-encoder_transformer-shapes-seed0-"),
+    ],
+)
+def test_the_name_tells_which_choices_are_not_the_models_own(planned, words, name):
+    assert planned(*words).name[:-8] == name

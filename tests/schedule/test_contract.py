@@ -66,5 +66,5 @@ def test_a_factor_depends_on_the_step_alone(config):
 
 
 def test_refuses_a_negative_warmup(config):
-    with pytest.raises(InstantiationException, match=r"`warmup` must not be negative\. Found -1\."):
+    with pytest.raises(InstantiationException, match=r"`warmup` must be a whole number at least 0\. Found -1\."):
         instantiate(config, warmup=-1)

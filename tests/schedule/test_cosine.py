@@ -31,5 +31,5 @@ def test_agrees_with_torch():
 
 @pytest.mark.parametrize("final", [-0.1, 1.1])
 def test_refuses_final_out_of_range(final):
-    with pytest.raises(ValueError, match=rf"`final` must lie in \[0, 1\]\. Found {final}\."):
+    with pytest.raises(ValueError, match=rf"`final` must be a number at least 0 and at most 1\. Found {final}\."):
         CosineSchedule(final=final)

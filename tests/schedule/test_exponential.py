@@ -19,5 +19,5 @@ def test_the_fall_begins_after_the_warmup():
 
 @pytest.mark.parametrize("final", [0.0, -0.1, 1.1])
 def test_refuses_final_out_of_range(final):
-    with pytest.raises(ValueError, match=rf"`final` must lie in \(0, 1\]: a ratio never reaches 0\. Found {final}\."):
+    with pytest.raises(ValueError, match=rf"`final` must be a number above 0 and at most 1\. Found {final}\."):
         ExponentialSchedule(final=final)

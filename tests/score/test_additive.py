@@ -54,5 +54,5 @@ def test_heads_share_what_is_learnt(attention_with):
 
 
 def test_no_hidden_width_is_refused():
-    with pytest.raises(ValueError, match=r"`hidden` must be at least 1\. Found 0\."):
+    with pytest.raises(ValueError, match=r"`hidden` must be a whole number at least 1.*, or null\. Found 0\."):
         AdditiveScore(6, 1, hidden=0)

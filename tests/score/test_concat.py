@@ -52,5 +52,5 @@ def test_is_additive_with_a_bias(case, agree):
 
 
 def test_no_hidden_width_is_refused():
-    with pytest.raises(ValueError, match=r"`hidden` must be at least 1\. Found -1\."):
+    with pytest.raises(ValueError, match=r"`hidden` must be a whole number at least 1.*, or null\. Found -1\."):
         ConcatScore(6, 1, hidden=-1)

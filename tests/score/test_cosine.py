@@ -58,5 +58,5 @@ def test_agrees_with_a_loop(case, naive_attention, agree, attention_with):
 
 @pytest.mark.parametrize("scale", [0.0, -1.0])
 def test_refuses_a_scale_that_is_not_positive(scale):
-    with pytest.raises(ValueError, match=rf"`scale` must be positive\. Found {scale}\."):
+    with pytest.raises(ValueError, match=rf"`scale` must be a number above 0\. Found {scale}\."):
         CosineScore(3, 1, scale=scale)

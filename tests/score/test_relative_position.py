@@ -92,5 +92,5 @@ def test_a_memory_apart_has_no_distances(case, attention_with):
 
 @pytest.mark.parametrize("reach", [0, -1])
 def test_refuses_no_reach(reach):
-    with pytest.raises(ValueError, match=rf"`reach` must be at least 1\. Found {reach}\."):
+    with pytest.raises(ValueError, match=rf"`reach` must be a whole number at least 1.* Found {reach}\."):
         RelativePositionScore(4, 1, reach=reach)

@@ -11,7 +11,7 @@ import pytest
 from iamm.record.checksummed import write_sealed
 from iamm.record.run_folder import RunFolder
 from iamm.table.aggregate import build_table
-from iamm.table.plan import Claims, Column, Plan, PlannedRun
+from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
 from iamm.table.table import Table
 
 
@@ -19,7 +19,7 @@ from iamm.table.table import Table
 def make_plan():
     """Changes → the plan of a small table: rows `ours` and `rival`, accuracy and BLEU, two rates, three seeds."""
 
-    def make(**changes: Any) -> Plan:
+    def make(**changes: Any) -> TablePlan:
         rows, seeds, rates = ("ours", "rival"), (0, 1, 2), (0.001, 0.002)
         values: dict[str, Any] = {
             "name": "small",
@@ -44,7 +44,7 @@ def make_plan():
             for row in values["rows"]
             for rate in values["rates"]
         ]
-        return Plan(**{**values, "runs": tuple(runs), **changes})
+        return TablePlan(**{**values, "runs": tuple(runs), **changes})
 
     return make
 

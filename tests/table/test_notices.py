@@ -4,7 +4,7 @@ import pytest
 
 from iamm.table.notices import data_notices, empty, failures, mixed, unfinished, weak
 from iamm.table.plan import Column, PlannedRun
-from iamm.table.table import Cell, Row, Run
+from iamm.table.table import Row, Run, TableCell
 
 ACCURACY = Column("accuracy", "accuracy", "a", "both")
 
@@ -70,7 +70,7 @@ def test_a_column_whose_setting_has_not_begun_is_not_empty_yet(make_table):
 
 
 def cell(applies=True):
-    return Cell({}, None, None, None, 0, 0, applies)
+    return TableCell({}, None, None, None, 0, 0, applies)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from iamm.table.statistics import estimate
-from iamm.table.table import Cell
+from iamm.table.table import TableCell
 from iamm.table.write.axis import Axis
 from iamm.table.write.html import templates
 from iamm.table.write.svg import Line, curve_chart
@@ -84,7 +84,7 @@ def test_ticks_and_labels():
 
 def cell(values, claim=None):
     found = dict(enumerate(values))
-    return Cell(found, estimate(values) if values else None, None, claim, 0, 0)
+    return TableCell(found, estimate(values) if values else None, None, claim, 0, 0)
 
 
 AXIS = Axis(0, 100, 0, 100)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from iamm.table.plan import Column
-from iamm.table.table import Cell
+from iamm.table.table import TableCell
 from iamm.table.write.wording import count, digits, empty, figure, number, probability, run_groups, verdict
 
 
@@ -45,7 +45,7 @@ def test_losses_have_more_decimals():
 
 
 def cell(done=0, missing=0, failed=0, applies=True):
-    return Cell(dict.fromkeys(range(done), 1.0), None, None, None, missing, failed, applies)
+    return TableCell(dict.fromkeys(range(done), 1.0), None, None, None, missing, failed, applies)
 
 
 @pytest.mark.parametrize(

@@ -93,5 +93,5 @@ def test_a_step_of_a_network(common, shared_step):
 
 @pytest.mark.parametrize("conflict", [-0.1, 1.0, math.nan])
 def test_refuses_a_reach_out_of_range(conflict):
-    with pytest.raises(ValueError, match=r"^`conflict` must be at least 0 and below 1\. Found "):
+    with pytest.raises(ValueError, match=r"^`conflict` must be a number at least 0 and below 1\. Found "):
         ConflictAverseWeighting(2, conflict=conflict)

@@ -54,5 +54,5 @@ def test_a_scene_that_comes_back_is_followed_again(step):
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])
 def test_refuses_a_temperature_that_is_not_positive(temperature):
-    with pytest.raises(ValueError, match=r"`temperature` must be positive\. Found"):
+    with pytest.raises(ValueError, match=r"`temperature` must be a number above 0\. Found"):
         DynamicAverageWeighting(2, temperature=temperature)

@@ -135,7 +135,7 @@ def test_a_saved_state_goes_on_to_the_same_bits(step):
 
 
 def test_refuses_numbers_out_of_range():
-    with pytest.raises(ValueError, match=r"`rate` must be positive\. Found 0"):
+    with pytest.raises(ValueError, match=r"`rate` must be a number above 0\. Found 0"):
         FastAdaptiveWeighting(2, rate=0.0)
-    with pytest.raises(ValueError, match=r"`decay` must not be negative\. Found -1"):
+    with pytest.raises(ValueError, match=r"`decay` must be a number at least 0\. Found -1"):
         FastAdaptiveWeighting(2, decay=-1.0)

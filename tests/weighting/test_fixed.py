@@ -28,5 +28,5 @@ def test_refuses_another_number_of_weights():
 
 @pytest.mark.parametrize("values", [[-0.1, 1.0], [0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0]])
 def test_refuses_weights_that_are_none(values):
-    with pytest.raises(ValueError, match=r"`values` must be finite, none negative, one at least positive\. Found \["):
+    with pytest.raises(ValueError, match=r"`values` must (have one above 0|be a list, .* at least 0)\. Found \["):
         FixedWeighting(2, values=values)

@@ -71,11 +71,14 @@ def test_reaches_a_point_of_a_front_that_is_not_convex():
 
 @pytest.mark.parametrize("smoothing", [0.0, -1.0, math.nan])
 def test_refuses_a_smoothing_that_is_not_positive(smoothing):
-    with pytest.raises(ValueError, match=r"`smoothing` must be positive\. Found"):
+    with pytest.raises(ValueError, match=r"`smoothing` must be a number above 0\. Found"):
         SmoothTchebycheffWeighting(2, smoothing=smoothing)
 
 
 @pytest.mark.parametrize("reference", [[0.1], [0.1, math.nan], [0.1, math.inf]])
 def test_refuses_references_that_are_none(reference):
-    with pytest.raises(ValueError, match=r"`reference` must hold one finite loss for each of 2 scenes\. Found \["):
+    with pytest.raises(
+        ValueError,
+        match=r"`reference` must (hold one loss for each|be a list, each of it a number).* Found \[",
+    ):
         SmoothTchebycheffWeighting(2, reference=reference)

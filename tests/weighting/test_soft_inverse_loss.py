@@ -45,5 +45,5 @@ def test_losses_near_zero_count_as_the_smallest(step, tiny):
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])
 def test_refuses_a_temperature_that_is_not_positive(temperature):
-    with pytest.raises(ValueError, match=r"`temperature` must be positive\. Found"):
+    with pytest.raises(ValueError, match=r"`temperature` must be a number above 0\. Found"):
         SoftInverseLossWeighting(2, temperature=temperature)

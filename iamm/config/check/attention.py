@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from iamm.config.check.facts import facts
+from iamm.config.check.statements import trait
 from iamm.config.mistake import Mistake
 from iamm.config.parts import Part, named
-
-INNER = ("inner", "own", "word")
-"""Where an attention keeps the one that it takes its heads and its limits from."""
 
 
 def check_attentions(found: Iterable[Part], dim: int) -> None:
@@ -24,8 +21,7 @@ def check_attentions(found: Iterable[Part], dim: int) -> None:
         Mistake: the first whose parts do not go together.
     """
     for part in found:
-        name = named(part.values)
-        if name is not None and name.room == "attention":
+        if trait(part.values, "limits_from", None) is not None:  # an attention's
             check_heads(part, dim)
             check_composition(part)
             check_levels(part)
@@ -47,28 +43,28 @@ def check_composition(attention: Part) -> None:
     """Score, pattern and normaliser."""
     path = attention.path
     score, pattern, normaliser = (attention.values.get(key) for key in ("score", "pattern", "normaliser"))
-    both = bool(named(score) and named(normaliser))
-    kernel = "positive" in facts(score) and "needs_positive" in facts(normaliser)
-    if "needs_kernel" in facts(pattern) and both and not kernel:
+    positive, needs_positive = trait(score, "positive", None), trait(normaliser, "needs_positive", None)
+    known = positive is not None and needs_positive is not None
+    if trait(pattern, "needs_kernel") and known and not (positive and needs_positive):
         raise Mistake(
             f"`{path}.pattern` needs a positive inner product and its plain sum. Found {chosen(score)} and "
             f"{chosen(normaliser)}: choose score@{path}.score=kernel and normaliser@{path}.normaliser=sum, or another "
             "pattern.",
             *(f"{path}.pattern", f"{path}.score", f"{path}.normaliser"),
         )
-    if "needs_positive" in facts(normaliser) and "positive" not in facts(score) and named(score):
+    if needs_positive and positive is False:
         raise Mistake(
             f"`{path}.normaliser` needs scores that are never below zero. Found {chosen(score)}: choose "
             f"score@{path}.score=kernel, or another normaliser.",
             *(f"{path}.normaliser", f"{path}.score"),
         )
-    if "lowers_scores" in facts(pattern) and "needs_positive" in facts(normaliser):
+    if trait(pattern, "lowers_scores") and needs_positive:
         raise Mistake(
             f"`{path}.pattern` lowers scores below zero. Found {chosen(normaliser)}, which cannot take that: choose "
             "another normaliser.",
             *(f"{path}.pattern", f"{path}.normaliser"),
         )
-    if "no_dropout" in facts(pattern) and attention.values.get("dropout"):
+    if trait(pattern, "no_dropout") and attention.values.get("dropout"):
         raise Mistake(
             f"`{path}.pattern` never forms the weights that would be dropped. Found {path}.dropout="
             f"{attention.values['dropout']}: set it to 0, or choose another pattern.",
@@ -107,20 +103,21 @@ def heads(attention: Mapping[str, Any]) -> int:
 
 
 def inside(attention: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    found = (attention.get(key) for key in INNER)
-    return next((inner for inner in found if isinstance(inner, Mapping)), None)
+    """The one that it takes its heads and its limits from, if any."""
+    inner = attention.get(trait(attention, "limits_from", ""))
+    return inner if isinstance(inner, Mapping) else None
 
 
 def mixes_memory(attention: Mapping[str, Any]) -> bool:
     """Whether the places of a memory gather from each other before they are read."""
     inner = inside(attention)
-    return "mixes_memory" in facts(attention) or (inner is not None and mixes_memory(inner))
+    return trait(attention, "mixes_memory") or (inner is not None and mixes_memory(inner))
 
 
 def can_be_causal(attention: Mapping[str, Any]) -> bool:
     """Whether no position need see those behind it."""
     inner = inside(attention)
     if inner is None:
-        return "no_causal" not in facts(attention.get("pattern"))
+        return not (trait(attention, "no_causal") or trait(attention.get("pattern"), "no_causal"))
     segments = "word" in attention
     return can_be_causal(inner) and not (segments and mixes_memory(inner))

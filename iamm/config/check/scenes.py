@@ -3,62 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from iamm.config.check.attention import can_be_causal
-from iamm.config.check.facts import SceneFacts, facts, scenes_of
+from iamm.config.check.statements import arguments, stated, trait
 from iamm.config.mistake import Mistake
 from iamm.config.parts import Part, named
+from iamm.constrained import conflicts
 
 Values = Mapping[str, Any]
 
-SUMS: Mapping[str, tuple[tuple[str, ...], float]] = {
-    "dataset.shapes": (("word_drop", "word_ambiguity"), 1),
-    "dataset.digits": (("validation", "test"), 0.99),
-    "dataset.fashion_mnist": (("validation", "train"), 60_000),
-    "dataset.mnist": (("validation", "train"), 60_000),
-    "augment.text": (("replace", "delete", "mask"), 1),
-}
-"""By room and variant, keys and the most that they may come to together."""
+
+class StatedScene(NamedTuple):
+    """A scene as its data set's class states it in `provides`.
+
+    Args:
+        name: with the data set's arguments filled in.
+        kind: of the inputs.
+        task: picks the head.
+        side: of a picture, in pixels.
+    """
+
+    name: str
+    kind: str
+    task: str
+    side: int = 0
 
 
-def groups_of(values: Values) -> list[list[SceneFacts]] | None:
-    """The scenes of each data set; None where one is not the project's own."""
+def groups_of(values: Values) -> list[list[StatedScene]] | None:
+    """The scenes of each data set; None where one does not state its scenes."""
     groups = [scenes_of(part) for part in values["dataset"].values()]
-    known = [group for group in groups if group is not None]
+    known = [group for group in groups if group]
     return known if len(known) == len(groups) else None
 
 
-def check_sums(found: Iterable[Part]) -> None:
-    """Keys of one part that share a whole."""
+def scenes_of(part: Values) -> list[StatedScene]:
+    """The scenes of a data set; none of one that does not state them."""
+    scenes = [StatedScene(**scene) for scene in trait(part, "provides", ())]
+    scenes = [scene for scene in scenes if scene.kind in part.get("views", (scene.kind,))]
+    return [scene._replace(name=scene.name.format_map(part)) for scene in scenes]
+
+
+def check_together(found: Iterable[Part]) -> None:
+    """Arguments of one part that its class does not allow together."""
     for part in found:
-        name = named(part.values)
-        keys, most = SUMS.get(f"{name.room}.{name.variant}" if name else "", ((), 0))
-        total = sum(part.values.get(key) or 0 for key in keys)
-        if total > most:
-            raise Mistake(
-                f"{' + '.join(f'`{part.path}.{key}`' for key in keys)} must be at most {most:,}. Found {total:,.6g}: "
-                "lower one.",
-                *(f"{part.path}.{key}" for key in keys),
-            )
+        for line, names in conflicts(stated(part.values).traits, part.values, f"{part.path}."):
+            raise Mistake(line, *(f"{part.path}.{name}" for name in names))
 
 
-def check_languages(values: Values) -> None:
-    for name, part in values["dataset"].items():
-        path, pair = f"dataset.{name}", (part.get("source"), part.get("target"))
-        if named(part) and pair[0] is not None and pair[0] == pair[1]:
-            raise Mistake(
-                f"`{path}.source` and `{path}.target` must differ. Found {pair[0]} for both: change one.",
-                *(f"{path}.source", f"{path}.target"),
-            )
-        if named(part) and "cs" in pair and "2017" in part["test"]:
-            raise Mistake(
-                f"The test files of 2017 have no Czech. Found {path}.test={part['test']}: take test_2016_flickr.",
-                f"{path}.test",
-            )
-
-
-def check_scenes(values: Values, scenes: Sequence[SceneFacts]) -> None:
+def check_scenes(values: Values, scenes: Sequence[StatedScene]) -> None:
     """What must fit the scenes of a run.
 
     Raises:
@@ -70,19 +63,18 @@ def check_scenes(values: Values, scenes: Sequence[SceneFacts]) -> None:
     for scene in scenes:
         check_scene(values, scene)
     for path, part in used_parts(values, scenes):
-        if "needs_even_dim" in facts(part) and values["dim"] % 2:
+        rule = arguments(part).get("dim")
+        if rule is not None and not rule.holds(values["dim"]):
             raise Mistake(
-                f"`dim` must be even for {path}={name_in(part)}. Found dim={values['dim']}: take {values['dim'] + 1}.",
+                f"`dim` must be {rule.words()} for {path}={name_in(part)}. Found {values['dim']}: choose another.",
                 *("dim", path),
             )
-        if "needs_attention" in facts(part) and part.get("attention") is None:
-            raise Mistake(f"`{path}={name_in(part)}` needs an attention. Found null: name one.", f"{path}.attention")
     check_decoder(values, scenes)
     check_pictures(values, scenes)
     check_augment(values, scenes)
 
 
-def check_scene(values: Values, scene: SceneFacts) -> None:
+def check_scene(values: Values, scene: StatedScene) -> None:
     for place, wanted, rule in (
         ("encoder", scene.kind, "A scene needs an encoder of its kind."),
         ("head", scene.task, "A scene needs a head of its task."),
@@ -95,7 +87,7 @@ def check_scene(values: Values, scene: SceneFacts) -> None:
             )
 
 
-def used_parts(values: Values, scenes: Sequence[SceneFacts]) -> Iterator[tuple[str, Values]]:
+def used_parts(values: Values, scenes: Sequence[StatedScene]) -> Iterator[tuple[str, Values]]:
     """Fusion, and the encoders and heads that a scene of this run takes."""
     yield "fusion", values["fusion"]
     for place, wanted in (("encoder", {scene.kind for scene in scenes}), ("head", {scene.task for scene in scenes})):
@@ -108,7 +100,7 @@ def name_in(part: Values) -> str:
     return name.variant if name else ""
 
 
-def check_decoder(values: Values, scenes: Sequence[SceneFacts]) -> None:
+def check_decoder(values: Values, scenes: Sequence[StatedScene]) -> None:
     """A decoder reads what it has written with an attention that can be causal."""
     for path, head in used_parts(values, scenes):
         if not (path.startswith("head.") and "own" in head):
@@ -122,7 +114,7 @@ def check_decoder(values: Values, scenes: Sequence[SceneFacts]) -> None:
             )
 
 
-def check_pictures(values: Values, scenes: Sequence[SceneFacts]) -> None:
+def check_pictures(values: Values, scenes: Sequence[StatedScene]) -> None:
     """A CNN's stages against its norm and the pictures' size."""
     for path, encoder in used_parts(values, scenes):
         channels, groups = encoder.get("channels"), encoder.get("groups", 1)
@@ -142,7 +134,7 @@ def check_pictures(values: Values, scenes: Sequence[SceneFacts]) -> None:
                 )
 
 
-def check_augment(values: Values, scenes: Sequence[SceneFacts]) -> None:
+def check_augment(values: Values, scenes: Sequence[StatedScene]) -> None:
     """What is changed at random is there."""
     kinds = sorted({scene.kind for scene in scenes})
     for kind, part in values["augment"].items():

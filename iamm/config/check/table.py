@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iamm.config.check.constraints import Number, OneOf, Rule
-from iamm.config.check.rules import COUNT, COUNT_OR_NULL
+from iamm.config.check.run_keys import COUNT, COUNT_OR_NULL
+from iamm.constraints import Constraint, Number, OneOf, OrNull
 from iamm.errors import ConfigError, nearest
 
 
@@ -54,7 +54,7 @@ class Different:
         return f"a list of different values, each of it {self.each.words()}"
 
 
-KEYS: Mapping[str, Rule] = {
+KEYS: Mapping[str, Constraint] = {
     "title": Kind(str, "a line of text"),
     "about": Kind(str, "a paragraph on the data and what else a reader must know"),
     "rows": Kind(dict, "label: [overrides] for each row; the first is compared with each other"),
@@ -64,20 +64,20 @@ KEYS: Mapping[str, Rule] = {
     "seeds": Different(Number(0, 2**32 - 1, whole=True)),
     "budget": Kind(dict, "{epochs, steps, learning_rates, parameters} of all rows"),
     "test": OneOf(("t", "wilcoxon")),
-    "seconds": Number(0, empty=True),
+    "seconds": OrNull(Number(0)),
     "claims": Kind(dict, "{place: …, figures: {row: {column: 1.0}}}"),
 }
 NEEDED = ("title", "about", "columns", "seeds", "budget", "test")
-EACH: Mapping[str, Rule] = {"group": Kind(str, "the name of a group"), "leave_out": Texts("a list of choices")}
-BUDGET: Mapping[str, Rule] = {
+EACH: Mapping[str, Constraint] = {"group": Kind(str, "the name of a group"), "leave_out": Texts("a list of choices")}
+BUDGET: Mapping[str, Constraint] = {
     "epochs": COUNT,
     "steps": COUNT_OR_NULL,
     "learning_rates": Different(Number(0, above=True)),
-    "parameters": Number(0, empty=True),
+    "parameters": OrNull(Number(0)),
 }
 TEXT = Kind(str, "text")
 FIGURES = Kind(dict, "{row: {column: 1.0}}")
-CLAIMS: Mapping[str, Rule] = {"place": Kind(str, "the document and its section"), "figures": FIGURES}
+CLAIMS: Mapping[str, Constraint] = {"place": Kind(str, "the document and its section"), "figures": FIGURES}
 OVERRIDES = Texts("a list of overrides, such as [model=iamm, dim=64]")
 TAKEN = {
     "seed": "give the table `seeds`",
@@ -142,7 +142,7 @@ def check_words(place: str, lists: Mapping[str, Any], taken: Mapping[str, str]) 
 def check_column(label: str, column: Any, rows: tuple[str, ...], settings: tuple[str, ...]) -> None:
     place = f"columns.{label}"
     require(place, column, Kind(dict, "{scene: …, measure: …}"))
-    rules: Mapping[str, Rule] = {"scene": TEXT, "measure": TEXT, "setting": OneOf(settings), "minus": OneOf(rows)}
+    rules: Mapping[str, Constraint] = {"scene": TEXT, "measure": TEXT, "setting": OneOf(settings), "minus": OneOf(rows)}
     hold(f"`{place}`", f"{place}.", column, rules, ("measure",))
     if column.get("scene") is None and column["measure"] != "quality":
         raise ConfigError(f"A mean over scenes is one of quality. Found {column['measure']} in {place}: name a scene.")
@@ -159,7 +159,7 @@ def check_claims(claims: Mapping[str, Any], rows: Collection[str], columns: Coll
 
 
 def hold(
-    what: str, place: str, values: Mapping[str, Any], rules: Mapping[str, Rule], needed: Collection[str] = ()
+    what: str, place: str, values: Mapping[str, Any], rules: Mapping[str, Constraint], needed: Collection[str] = ()
 ) -> None:
     """No key but those of the rules, each value as its rule says, and the needed ones there.
 
@@ -177,6 +177,6 @@ def hold(
         require(place + key, value, rules[key])
 
 
-def require(name: str, value: Any, rule: Rule) -> None:
+def require(name: str, value: Any, rule: Constraint) -> None:
     if not rule.holds(value):
         raise ConfigError(f"`{name}` must be {rule.words()}. Found {value!r}.")

@@ -11,7 +11,7 @@ from typing import Any
 
 from iamm.config.mistake import Mistake
 from iamm.config.parts import Part, known_targets, named, parts
-from iamm.spelling import closest
+from iamm.errors import closest
 
 ALLOW = "IAMM_ALLOW"
 """Environment variable: packages of the user's own, separated by commas. No YAML file can set it, and so none can allow

@@ -6,16 +6,18 @@ First what may be called at all, then each key and its value by itself, then the
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from iamm.config.check.attention import check_attentions
-from iamm.config.check.constraints import OneOf, meant
-from iamm.config.check.rules import leaves, rule_for
-from iamm.config.check.scenes import check_languages, check_scenes, check_sums, groups_of
+from iamm.config.check.phases import check_phases
+from iamm.config.check.run_keys import RUN, leaves
+from iamm.config.check.scenes import check_scenes, check_together, groups_of
+from iamm.config.check.sharing import check_sharing
+from iamm.config.check.statements import PartOf, arguments
 from iamm.config.check.targets import check_targets
 from iamm.config.check.weighting import check_weighting
 from iamm.config.groups import configs_folder, slots
@@ -23,16 +25,12 @@ from iamm.config.mistake import Mistake
 from iamm.config.mistakes import unknown
 from iamm.config.origin import COMMAND, origins
 from iamm.config.parts import Part, known_targets, named, parts
+from iamm.constraints import Constraint, OneOf, OrNull, broken, meant
 from iamm.errors import ConfigError
 
 SINGLE = ("attention", "fusion", "weighting", "optimizer", "schedule")
 SEVERAL = ("encoder", "head", "dataset", "augment")
 """Keys of a run that hold a part of the room of this name, or one for each of several names."""
-INNER = {
-    **dict.fromkeys(("attention", "pool", "inner", "own", "other", "word", "sentence"), "attention"),
-    **dict.fromkeys(("score", "pattern", "normaliser")),
-}
-"""Keys of a part that hold another, of this room; None: of the room that is called like the key."""
 
 
 def check(config: DictConfig) -> None:
@@ -73,17 +71,18 @@ def check_values(values: Mapping[str, Any]) -> None:
     check_keys(values)
     check_own_keys(found)
     check_places(values, found)
-    check_rules(values)
+    check_rules(values, found)
     check_device(values["device"])
     check_mode(values)
     check_log(values)
     check_optimizer(values["optimizer"])
     check_attentions(found, values["dim"])
-    check_sums(found)
-    check_languages(values)
+    check_together(found)
     groups = groups_of(values)
+    check_phases(values["phases"], None if groups is None else [scene.name for group in groups for scene in group])
     if groups is not None:
         check_scenes(values, [scene for group in groups for scene in group])
+        check_sharing(values, [scene for group in groups for scene in group])
         check_weighting(values, groups)
 
 
@@ -116,7 +115,7 @@ def check_keys(values: Mapping[str, Any]) -> None:
     for key in sorted({*run_keys(), *places()} - {*found, *values}):
         raise Mistake(f"A run needs every key. Found no {key}: leave out what removes or replaces it.", key)
     for key in sorted(found - run_keys()):
-        if key.split(".")[0] not in (*SINGLE, *SEVERAL):
+        if key.split(".")[0] not in (*SINGLE, *SEVERAL, "phases"):
             raise Mistake(unknown(key), key)
 
 
@@ -139,11 +138,10 @@ def check_places(values: Mapping[str, Any], found: Iterable[Part]) -> None:
         for name, value in values[room].items():
             check_place(f"{room}.{name}", value, room, empty=room in ("encoder", "head"))
     for part in found:
-        name = named(part.values)
-        for key in part.values if name else ():
-            if key in INNER:
-                empty = name is not None and name.room != "attention"
-                check_place(f"{part.path}.{key}", part.values[key], INNER[key] or key, empty=empty)
+        for key, rule in arguments(part.values).items():
+            inner = rule.other if isinstance(rule, OrNull) else rule
+            if isinstance(inner, PartOf) and key in part.values:
+                check_place(f"{part.path}.{key}", part.values[key], inner.room, empty=inner is not rule)
 
 
 def check_place(path: str, value: Any, room: str, *, empty: bool = False) -> None:
@@ -156,27 +154,20 @@ def check_place(path: str, value: Any, room: str, *, empty: bool = False) -> Non
         raise Mistake(f"`{path}` must be of {room}. Found one of {name.room}: see --help for the choices.", path)
 
 
-def check_rules(values: Mapping[str, Any]) -> None:
-    """Every value against the rule of its name."""
-    for path, room, variant, key, value in owned(values):
-        rule = rule_for(room, variant, key)
-        if rule is not None and not rule.holds(value):
-            raise Mistake(f"`{path}` must be {rule.words()}. Found {value!r}.{meant(rule, value)}", path)
+def check_rules(values: Mapping[str, Any], found: Iterable[Part]) -> None:
+    """Every key of a run against its constraint, and every argument against what its part's class states."""
+    for path, _, value in leaves({**values, "phases": None}, stop="_target_"):
+        check_rule(path, RUN.get(path), value)
+    for part in found:
+        rules = arguments(part.values)
+        for key, value in part.values.items():
+            path = f"{part.path}.{key}"
+            check_rule(path, rules.get(key) or RUN.get(path), value)
 
 
-def owned(
-    values: Mapping[str, Any], path: str = "", room: str = "", variant: str = ""
-) -> Iterator[tuple[str, str, str, str, Any]]:
-    """Every value that is no part, with its path, the room and variant of the part it is in, and its key. What is in a
-    part that is not the project's own is that part's to check."""
-    for key, value in values.items():
-        name = named(value)
-        if name:
-            yield from owned(value, f"{path}{key}.", *name)
-        elif isinstance(value, Mapping) and ("_target_" in value or not variant):
-            yield from () if "_target_" in value else owned(value, f"{path}{key}.", str(key))
-        elif not (variant and key in INNER) and not str(key).startswith("_"):
-            yield f"{path}{key}", room, variant, str(key), value
+def check_rule(path: str, rule: Constraint | None, value: Any) -> None:
+    if rule is not None and not rule.holds(value):
+        raise Mistake(broken(path, rule, value), path)
 
 
 def check_device(device: Any) -> None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from iamm.config.check.facts import SceneFacts, facts
+from iamm.config.check.scenes import StatedScene
+from iamm.config.check.sharing import shares
+from iamm.config.check.statements import trait
 from iamm.config.mistake import Mistake
 from iamm.config.parts import named
 
 Values = Mapping[str, Any]
-Groups = Sequence[Sequence[SceneFacts]]
+Groups = Sequence[Sequence[StatedScene]]
 
 
 def check_weighting(values: Values, groups: Groups) -> None:
     """Raises:
     Mistake: the first combination that cannot work.
     """
-    if named(values["weighting"]) is None or named(values["fusion"]) is None:
+    stated = trait(values["weighting"], "needs_shared", None), trait(values["fusion"], "has_parameters", None)
+    if None in stated:
         return
     check_counts(values["weighting"], sum(len(group) for group in groups))
     check_scene_weights(values)
@@ -40,7 +43,7 @@ def check_counts(weighting: Values, scenes: int) -> None:
 
 
 def check_scene_weights(values: Values) -> None:
-    if "needs_scene_weights" in facts(values["weighting"]) and "gives_scene_weights" not in facts(values["fusion"]):
+    if trait(values["weighting"], "needs_scene_weights") and not trait(values["fusion"], "gives_scene_weights"):
         raise Mistake(
             "This weighting takes its weights from a fusion that attends to scenes. "
             f"Found fusion={fusion(values)}: choose fusion=interest_guidance, or another weighting.",
@@ -49,11 +52,11 @@ def check_scene_weights(values: Values) -> None:
 
 
 def check_shared(values: Values, groups: Groups) -> None:
-    """A rule over gradients needs parameters that several scenes share: those of the fusion."""
+    """A rule over gradients needs parameters that several scenes share: of the fusion, an encoder or a head."""
     scenes = sum(len(group) for group in groups)
-    shares = scenes > 1 and "has_parameters" in facts(values["fusion"])
-    for path, wanted in (("weighting", "at" in values["weighting"]), ("log.conflict", values["log"]["conflict"])):
-        if wanted and not shares:
+    common = scenes > 1 and (trait(values["fusion"], "has_parameters") or shares(values))
+    for path, wanted in (("weighting", needs_shared(values["weighting"])), ("log.conflict", values["log"]["conflict"])):
+        if wanted and not common:
             raise Mistake(
                 "A rule over gradients, and log.conflict, need parameters that several scenes share. "
                 f"Found {scenes} scene(s) and fusion={fusion(values)}: choose another weighting and "
@@ -62,10 +65,14 @@ def check_shared(values: Values, groups: Groups) -> None:
             )
 
 
+def needs_shared(weighting: Values) -> bool:
+    return "at" in weighting or bool(trait(weighting, "needs_shared"))
+
+
 def check_representation(values: Values, groups: Groups) -> None:
     if values["weighting"].get("at") != "representation":
         return
-    if "mixes_views" not in facts(values["fusion"]) or len(groups) != 1:
+    if not trait(values["fusion"], "mixes_views") or len(groups) != 1:
         raise Mistake(
             "`weighting.at=representation` needs scenes that read each other's features: views of one data set and a "
             f"fusion that mixes them. Found {len(groups)} data set(s), fusion={fusion(values)}: take "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iamm.table.plan import Column
-from iamm.table.table import Cell, Row, Table
+from iamm.table.table import Row, Table, TableCell
 from iamm.table.write.wording import empty, gaps, verdict
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def draw_panel(panel: Axes, table: Table, column: Column) -> None:
     panel.spines[["top", "left", "right"]].set_visible(False)
 
 
-def draw_cells(panel: Axes, cells: Sequence[Cell]) -> None:
+def draw_cells(panel: Axes, cells: Sequence[TableCell]) -> None:
     """Draw all marks of one kind together, which is much faster than cell by cell."""
     estimates = [(place, cell.estimate) for place, cell in enumerate(cells) if cell.estimate]
     spans = [

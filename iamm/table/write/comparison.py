@@ -19,7 +19,7 @@ from typing import Any
 from iamm.files import shortened
 from iamm.measure import measures_of
 from iamm.record.recorder import measure_values, tag
-from iamm.table.plan import Column, Plan
+from iamm.table.plan import Column, TablePlan
 from iamm.table.table import Run, Table
 
 EVENTS = "events.out.tfevents."
@@ -91,7 +91,7 @@ def link_events(run: Path, place: Path) -> None:
         (place / file.name).symlink_to(os.path.relpath(file, place.resolve()))
 
 
-def choices(plan: Plan, runs: Collection[Run]) -> Iterator[Choices]:
+def choices(plan: TablePlan, runs: Collection[Run]) -> Iterator[Choices]:
     """Each run's place in the table and, of a finished run, its choices where these are not the same in all."""
     made: list[Mapping[str, Any]] = [run.result["choices"] if run.result is not None else {} for run in runs]
     found = [each for each in made if each]
@@ -104,7 +104,7 @@ def choices(plan: Plan, runs: Collection[Run]) -> Iterator[Choices]:
         yield {"row": run.planned.row, **setting, **numbers, **told}
 
 
-def final_measures(plan: Plan, runs: Collection[Run]) -> list[str]:
+def final_measures(plan: TablePlan, runs: Collection[Run]) -> list[str]:
     """Tags of all runs' final measures, those of the table's columns first."""
     columns = [tag("test", *place(column)) for column in plan.columns]
     found = [name for run in runs if run.result is not None for name in measure_values("test", run.result["test"])]
@@ -144,7 +144,7 @@ def raw_measures(runs: Iterable[Run]) -> list[str]:
     return sorted({measure.name for measure in found if measure.scale == "raw"})
 
 
-def layout(plan: Plan, raw: Sequence[str]) -> Json:
+def layout(plan: TablePlan, raw: Sequence[str]) -> Json:
     """Of the custom scalars: for each column all runs' curves on validation, and of the loss they were trained with."""
 
     def charts(column: Column) -> list[Json]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from iamm.table.plan import Column
-from iamm.table.table import Cell, Row, Table
+from iamm.table.table import Row, Table, TableCell
 from iamm.table.write.axis import Axis, value_axis
 
 
@@ -17,7 +17,7 @@ def column_axis(table: Table, column: Column) -> Axis | None:
     return value_axis(values, 4, 126) if values else None
 
 
-def drawn_values(cell: Cell) -> Iterator[float]:
+def drawn_values(cell: TableCell) -> Iterator[float]:
     """Yield the value of each seed, the ends of the interval, and the claim."""
     yield from cell.values.values()
     ends = (cell.estimate.low, cell.estimate.high) if cell.estimate else ()

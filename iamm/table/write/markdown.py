@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from iamm.table.plan import Column
 from iamm.table.statistics import Estimate
-from iamm.table.table import Cell, Cost, Row, Run, Table
+from iamm.table.table import Cost, Row, Run, Table, TableCell
 from iamm.table.write.wording import (
     NOTHING,
     claimed,
@@ -89,7 +89,7 @@ def results(table: Table) -> list[Strip]:
     return strips
 
 
-def result(cell: Cell, decimals: int) -> str:
+def result(cell: TableCell, decimals: int) -> str:
     """Word a cell as `88.70 ± 0.31 [88.32, 89.08] n=5`; one seed has neither deviation nor interval."""
     estimate = cell.estimate
     if estimate is None:

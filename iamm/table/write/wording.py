@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from iamm.table.pairing import ALPHA
 from iamm.table.plan import Column
 from iamm.table.statistics import Estimate
-from iamm.table.table import Cell, Row, Run, Table
+from iamm.table.table import Row, Run, Table, TableCell
 
 TESTS = {"t": "paired t test", "wilcoxon": "Wilcoxon signed-rank test"}
 """By the plan's word for them."""
@@ -41,20 +41,20 @@ def probability(p: float) -> str:
     return NOTHING if math.isnan(p) else f"{p:#.3g}"
 
 
-def count(cell: Cell) -> str:
+def count(cell: TableCell) -> str:
     """`5`, or `2 of 5: 2 missing, 1 failed`."""
     done = len(cell.values)
     lacking = gaps(cell)
     return f"{done} of {done + cell.missing + cell.failed}: {lacking}" if lacking else str(done)
 
 
-def gaps(cell: Cell) -> str:
+def gaps(cell: TableCell) -> str:
     """How many seeds are missing and failed; empty where none is."""
     found = {"missing": cell.missing, "failed": cell.failed}
     return ", ".join(f"{seeds} {state}" for state, seeds in found.items() if seeds)
 
 
-def empty(cell: Cell) -> str:
+def empty(cell: TableCell) -> str:
     """What stands in a cell without values: – where the row has no such scene, else why there are none."""
     if not cell.applies:
         return NOTHING

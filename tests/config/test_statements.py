@@ -1,15 +1,18 @@
-"""What is known of variants without torch, against the classes themselves."""
+"""What is read from the text of variants, without torch, against the classes themselves."""
 
 from __future__ import annotations
 
 import inspect
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from iamm.config.check.facts import FACTS, SCENES, facts, scenes_of
+from iamm import constrained, constraints
+from iamm.config.check.scenes import scenes_of
+from iamm.config.check.statements import PartOf, statements
 from iamm.config.parts import known_targets, name_of
 from iamm.normaliser.sum import SumNormaliser
 from iamm.score.dot_product import DotProductScore
@@ -17,34 +20,51 @@ from iamm.score.kernel import KernelScore
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 OWN = sorted(target for target in known_targets() if target.startswith("iamm."))
-FLAGS = ("mixes_memory", "no_causal", "no_dropout", "needs_positive", "positive", "gives_scene_weights", "mixes_views")
 DIM = 8
 
 
-def told(target: str) -> frozenset[str]:
-    return facts({"_target_": target})
+def traits(target: str) -> dict:
+    return statements(target).traits
+
+
+def of_room(*rooms: str) -> list[str]:
+    return [target for target in OWN if target.split(".")[1] in rooms]
 
 
 @pytest.mark.parametrize("target", OWN)
-def test_flags_are_those_of_the_class(target):
-    cls = get_class(target)
-    for flag in FLAGS:
-        if isinstance(cls.__dict__.get(flag, getattr(cls, flag, None)), (bool, str)):
-            assert bool(getattr(cls, flag)) is (flag in told(target)), flag
+def test_traits_are_those_of_the_class(target):
+    """Those that are plain values; a class that takes one from another attention does so when it is built."""
+    cls, found = get_class(target), traits(target)
+    assert found
+    for name, value in found.items():
+        assert getattr(cls, name) == value, name
 
 
-def test_no_facts_of_what_is_not_there():
-    assert set(FACTS) <= {".".join(name_of(target)) for target in OWN}
-    known = {*FLAGS, "lowers_scores", "needs_kernel", "needs_even_dim", "needs_attention", "has_parameters"}
-    assert {fact for found in FACTS.values() for fact in found} <= {*known, "needs_scene_weights"}
+@pytest.mark.parametrize("target", OWN)
+def test_constraints_are_those_of_the_class(target):
+    """The text and the constructor say the same of each argument."""
+    known = {}
+    for cls in reversed(get_class(target).__mro__):
+        known |= constrained.stated(cls.__init__) if "__init__" in vars(cls) and cls.__module__[:5] == "iamm." else {}
+        known |= constrained.stated(cls) if is_dataclass(cls) else {}
+    found = {key: rule for key, rule in statements(target).arguments.items() if rule and not holds_part(rule)}
+    assert found
+    assert found == {key: known[key] for key in found}
+    parameters = inspect.signature(get_class(target)).parameters
+    assert set(found) <= {*parameters, *known}
+    assert {key for key in known if key in parameters} <= set(found)
 
 
-@pytest.mark.parametrize("target", [target for target in OWN if ".pattern." in target])
+def holds_part(rule) -> bool:
+    return isinstance(rule.other if isinstance(rule, constraints.OrNull) else rule, PartOf)
+
+
+@pytest.mark.parametrize("target", of_room("pattern"))
 def test_of_patterns(target):
     pattern = get_class(target)(DIM, 1)
-    assert refused(pattern, KernelScore(DIM, 1), SumNormaliser(DIM, 1)) is ("lowers_scores" in told(target))
-    if "lowers_scores" not in told(target):
-        assert refused(pattern, DotProductScore(DIM, 1), SumNormaliser(DIM, 1)) is ("needs_kernel" in told(target))
+    assert refused(pattern, KernelScore(DIM, 1), SumNormaliser(DIM, 1)) is traits(target)["lowers_scores"]
+    if not traits(target)["lowers_scores"]:
+        assert refused(pattern, DotProductScore(DIM, 1), SumNormaliser(DIM, 1)) is traits(target)["needs_kernel"]
 
 
 def refused(pattern, score, normaliser) -> bool:
@@ -55,29 +75,17 @@ def refused(pattern, score, normaliser) -> bool:
     return False
 
 
-@pytest.mark.parametrize("target", [target for target in OWN if target.split(".")[1] == "score"])
+@pytest.mark.parametrize("target", of_room("score"))
 def test_a_positive_score_is_an_inner_product(target):
     """So that one fact is enough for the linear pattern."""
-    assert get_class(target).inner_product or "positive" not in told(target)
+    assert get_class(target).inner_product or not traits(target)["positive"]
 
 
-@pytest.mark.parametrize("target", [target for target in OWN if target.split(".")[1] in ("encoder", "head", "fusion")])
-def test_an_attention_that_is_needed_has_no_default(target):
-    parameter = inspect.signature(get_class(target)).parameters.get("attention")
-    needed = parameter is not None and parameter.default is inspect.Parameter.empty
-    assert needed is ("needs_attention" in told(target))
-
-
-@pytest.mark.parametrize("target", [target for target in OWN if target.split(".")[1] in ("encoder", "head")])
-def test_of_an_even_width(target):
-    assert ("`dim` must be even" in inspect.getsource(get_class(target))) is ("needs_even_dim" in told(target))
-
-
-@pytest.mark.parametrize("target", [target for target in OWN if target.split(".")[1] == "fusion"])
+@pytest.mark.parametrize("target", of_room("fusion"))
 def test_of_what_fusions_share(target, single_attention):
-    words = {"attention": single_attention} if "needs_attention" in told(target) else {}
+    words = {"attention": single_attention} if "attention" in statements(target).arguments else {}
     fusion = get_class(target)(("a", "b"), DIM, **words)
-    assert bool(list(fusion.parameters())) is ("has_parameters" in told(target))
+    assert bool(list(fusion.parameters())) is traits(target)["has_parameters"]
 
 
 @pytest.fixture
@@ -92,18 +100,18 @@ def single_attention():
     return partial(SingleAttention, **parts)
 
 
-@pytest.mark.parametrize("target", [target for target in OWN if target.split(".")[1] == "weighting"])
+@pytest.mark.parametrize("target", of_room("weighting"))
 def test_of_weightings(target):
     parameters = inspect.signature(get_class(target)).parameters
     words = {"values": [1.0, 1.0]} if "values" in parameters else {}
     words |= {"seed": 0} if "seed" in parameters else {}
     weighting = get_class(target)(2, **words)
-    assert bool(weighting.needs_scene_weights) is ("needs_scene_weights" in told(target))
+    assert bool(weighting.needs_scene_weights) is traits(target)["needs_scene_weights"]
     assert bool(weighting.needs_shared) is ("at" in known_targets()[target])
 
 
 def test_every_data_set_has_its_scenes():
-    assert set(SCENES) == {name_of(target).variant for target in OWN if target.split(".")[1] == "dataset"}
+    assert all(traits(target)["provides"] for target in of_room("dataset"))
 
 
 SMALL = {
@@ -133,6 +141,11 @@ def test_a_scene_has_its_data_sets_name(file):
     assert names == [file.stem] or all(name.startswith(f"{file.stem}_") for name in names)
 
 
+def provided(name):
+    (target,) = {target for target in of_room("dataset") if name_of(target).variant == name}
+    return traits(target)["provides"]
+
+
 SAID = {  # in the files that read them: kind and task of the scenes that need data to be built
     "ag_news": '"text", "classification"',
     "fashion_mnist": '"image", "classification"',
@@ -149,4 +162,4 @@ def test_scenes_that_need_files(name):
 
     module = {"ag_news": iamm.dataset.ag_news, "multi30k": iamm.dataset.multi30k}.get(name, iamm.dataset.idx)
     assert SAID[name] in inspect.getsource(module)
-    assert {f'"{scene.kind}", "{scene.task}"' for scene in SCENES[name]} == {SAID[name]}
+    assert {f'"{scene["kind"]}", "{scene["task"]}"' for scene in provided(name)} == {SAID[name]}

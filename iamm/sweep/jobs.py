@@ -1,18 +1,17 @@
-"""The command line of `iamm-train`: compose each configuration, check it, hand it down."""
+"""A command line of `iamm-train`: compose each configuration, check it, run it or hand it to its sweep."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from iamm.config.compose import Composed, composed, named_choices
-from iamm.config.composer import Composer
-from iamm.config.mistakes import explained, refuse_dashes
-from iamm.config.overrides import HYDRA, Line, NotPlainError, in_order, plain_line, refuse_rerun
-from iamm.config.simplex import expanded
-from iamm.config.sources import Sources
+from iamm.config.compose import Composed, as_yaml, composed, named_choices
+from iamm.config.explain import explained
+from iamm.config.mistakes import refuse_dashes
+from iamm.config.overrides import HYDRA, NotPlainError, expanded, in_order, plain_line, refuse_rerun
 from iamm.errors import FailedCellError, UserError
 
 if TYPE_CHECKING:
@@ -28,33 +27,57 @@ class Jobs:
     failed: list[UserError] = field(default_factory=list)
     defects: list[Exception] = field(default_factory=list)
 
+    def run(self, compose: Callable[[], Composed], sweeping: bool) -> None:
+        """One configuration, run here and now unless it can wait for its sweep.
 
-def run_command_line() -> int:
+        Errors are kept: one job's leave the others alone, and Hydra would print lines of its own.
+        """
+        self.sweeping = sweeping
+        try:
+            with explained():
+                found = compose()
+            cell = checked(found)
+            if cell.values["mode"] != "train":
+                look_again(cell.values, moved="data_dir" in found.given)
+            elif sweeping:
+                self.cells.append(cell)
+            else:
+                from iamm.run.job import train_job
+
+                train_job(cell)
+        except UserError as error:
+            print(f"iamm-train: {error}", file=sys.stderr)
+            self.failed.append(error)
+        except Exception as error:
+            self.defects.append(error)
+
+
+def run_command_line(words: Sequence[str]) -> int:
     """Run the only job or every job of a sweep; the exit code.
 
     A sweep is composed and checked whole before its first run begins, then run side by side (`pool.py`) or by another
-    launcher of Hydra's (`launch.py`), each run in a process of its own. What is plain is composed here (`plain.py`),
-    all else by Hydra (`by_hydra.py`). A job that fails by a user's mistake says so in one line at once and leaves the
-    other jobs alone.
+    launcher of Hydra's (`launch.py`), each run in a process of its own. What is plain is composed by our own composer,
+    all else by Hydra. A job that fails by a user's mistake says so in one line at once and leaves the other jobs alone.
     """
-    refuse_rerun(sys.argv[1:])
-    words, launcher = split([expanded(word) for word in in_order(sys.argv[1:])])
+    refuse_rerun(words)
+    words, launcher = split([expanded(word) for word in in_order(words)])
     jobs = Jobs()
     with explained():
         try:
             line = plain_line(words)
             refuse_dashes(line.overrides)
             if line.shown:
-                return show(line)
-            found = composed(line)
+                sys.stdout.write(as_yaml(line, "train"))
+                return 0
+            waiting = deque(composed(line))
         except NotPlainError:
-            from iamm.cli.by_hydra import run_by_hydra
+            from iamm.config.by_hydra import run_jobs
 
-            run_by_hydra(words, jobs)
+            refuse_dashes(words)
+            run_jobs(words, jobs.run, search)
         else:
-            jobs.sweeping = line.sweeping
-            for each in found:
-                run_job(each, jobs)
+            while waiting:
+                jobs.run(waiting.popleft, line.sweeping)
     return run_cells(jobs, launcher)
 
 
@@ -67,32 +90,19 @@ def split(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
     return split(words)
 
 
-def show(line: Line) -> int:
-    """Print the composed configuration, references as they stand."""
-    from omegaconf import OmegaConf
+def search(compose: Callable[[], Composed]) -> float:
+    """Run a job of a search; what it reaches on validation.
 
-    tree, _ = Composer(Sources(line.folder)).compose(line.overrides)
-    sys.stdout.write(OmegaConf.to_yaml(OmegaConf.create(tree)))
-    return 0
+    Raises:
+        FailedCellError: the sweeper must hear.
+    """
+    from iamm.sweep.sweep import searched
 
-
-def run_job(found: Composed, jobs: Jobs) -> None:
-    """One configuration, run here and now unless it can wait for its sweep."""
     try:
-        cell = checked(found)
-        if cell.values["mode"] != "train":
-            look_again(cell.values, moved="data_dir" in found.given)
-        elif jobs.sweeping:
-            jobs.cells.append(cell)
-        else:
-            from iamm.run.job import train_job
-
-            train_job(cell)
+        with explained():
+            return searched(checked(compose()))
     except UserError as error:
-        print(f"iamm-train: {error}", file=sys.stderr)
-        jobs.failed.append(error)
-    except Exception as error:
-        jobs.defects.append(error)
+        raise FailedCellError(str(error)) from None
 
 
 def checked(found: Composed) -> Cell:

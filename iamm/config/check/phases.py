@@ -1,0 +1,68 @@
+"""The phases of a run: their keys, the scenes that they train on, and the phases that they begin from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from iamm.config.check.run_keys import RUN
+from iamm.config.mistake import Mistake
+from iamm.errors import nearest
+
+LENGTH = ("epochs", "steps", "patience")
+KEYS = ("scenes", *LENGTH, "freeze", "start")
+
+
+def check_phases(phases: Any, scenes: Collection[str] | None) -> None:
+    """What stands under `phases`.
+
+    Args:
+        phases: null, or a mapping of names.
+        scenes: names of all scenes of the run, where they are known.
+
+    Raises:
+        Mistake: the first value that cannot be.
+    """
+    if phases is None:
+        return
+    if not isinstance(phases, Mapping) or not phases:
+        raise Mistake(
+            "`phases` must be null or hold phases by name. "
+            f"Found {phases!r}: write phases={{first:{{epochs:2}},second:{{freeze:[encoder]}}}}.",
+            "phases",
+        )
+    earlier: list[str] = []
+    for name, given in phases.items():
+        if not re.fullmatch(r"[A-Za-z]\w*", str(name), re.ASCII) or not isinstance(given, Mapping):
+            raise Mistake(
+                f"A phase must have a name of letters and digits, and hold keys. Found {name}: {given!r}.", "phases"
+            )
+        check_phase(f"phases.{name}", given, scenes, earlier)
+        earlier.append(str(name))
+
+
+def check_phase(path: str, given: Mapping[str, Any], scenes: Collection[str] | None, earlier: Collection[str]) -> None:
+    for key, value in given.items():
+        if key not in KEYS:
+            raise Mistake(f"A phase has no key `{path}.{key}`. {nearest(str(key), KEYS)}", f"{path}.{key}")
+        if key in LENGTH and not RUN[key].holds(value):
+            raise Mistake(f"`{path}.{key}` must be {RUN[key].words()}. Found {value!r}.", f"{path}.{key}")
+        if key in ("scenes", "freeze") and not (is_names(value) and (value or key == "freeze")):
+            raise Mistake(f"`{path}.{key}` must be a list of names. Found {value!r}.", f"{path}.{key}")
+    for scene in given.get("scenes", ()):
+        if scenes is not None and scene not in scenes:
+            raise Mistake(
+                f"`{path}.scenes` must name scenes of the run. Found {scene}. {nearest(scene, scenes)}",
+                f"{path}.scenes",
+            )
+    start = given.get("start")
+    if start is not None and start not in earlier:
+        raise Mistake(
+            f"`{path}.start` must name an earlier phase. Found {start!r}. {nearest(str(start), earlier)}",
+            f"{path}.start",
+        )
+
+
+def is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)

@@ -1,0 +1,111 @@
+"""Constructors that refuse what breaks the constraints of their signatures, and arguments that cannot go together."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, wraps
+from typing import Any, ClassVar
+
+from iamm.constraints import Constraint, broken, constraint_of
+
+TOGETHER = ("at_most", "different", "impossible")
+
+
+def conflicts(stated: Mapping[str, Any], values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The line on each set of arguments that cannot go together, and their names.
+
+    Args:
+        stated: of a class, by name, what `Constrained` has of this kind.
+        values: argument → value; null counts as 0.
+        path: what stands before the names.
+    """
+    for names, most in stated.get("at_most", {}).items():
+        total = round(sum(values.get(name) or 0 for name in names), 9)
+        if total > most:
+            yield f"{listed(names, path, ' + ')} must be at most {most:,}. Found {total:,.6g}: lower one.", [*names]
+    for names in stated.get("different", ()):
+        found = [values.get(name) for name in names]
+        if None not in found and len(set(found)) < len(found):
+            yield f"{listed(names, path)} must differ. Found {found[0]} for both: change one.", [*names]
+    for rule, choices in stated.get("impossible", {}).items():
+        for choice in choices:
+            if all(values.get(name) in refused for name, refused in choice.items()):
+                told = ", ".join(f"{path}{name}={values[name]}" for name in choice)
+                yield f"{rule}. Found {told}: change one.", [*choice]
+
+
+def listed(names: Sequence[str], path: str, sign: str = " and ") -> str:
+    return sign.join(f"`{path}{name}`" for name in names)
+
+
+class Constrained:
+    """A class whose constructor refuses arguments that break the constraints of its signature.
+
+    Raises:
+        ValueError: the first such argument.
+    """
+
+    at_most: ClassVar[Mapping[tuple[str, ...], float]] = {}
+    """Arguments that share a whole → the most that they may come to together."""
+
+    different: ClassVar[Sequence[tuple[str, ...]]] = ()
+    """Arguments none of which may have the value of another."""
+
+    impossible: ClassVar[Mapping[str, Sequence[Mapping[str, Sequence[Any]]]]] = {}
+    """A rule → the values of several arguments that it forbids together."""
+
+    def __init_subclass__(cls, **words: Any) -> None:
+        super().__init_subclass__(**words)
+        if "__init__" in cls.__dict__:
+            setattr(cls, "__init__", checked(cls.__dict__["__init__"]))  # noqa: B010
+
+
+def checked(constructor: Callable[..., None]) -> Callable[..., None]:
+    """The constructor, which looks at its arguments first."""
+    signature = inspect.signature(constructor)
+
+    @wraps(constructor)
+    def construct(self: Any, *given: Any, **named: Any) -> None:
+        try:
+            bound = signature.bind(self, *given, **named)
+        except TypeError:
+            return constructor(self, *given, **named)  # which says what is missing
+        bound.apply_defaults()
+        require(stated(constructor), bound.arguments)
+        for line, _ in conflicts({name: getattr(self, name) for name in TOGETHER}, bound.arguments):
+            raise ValueError(line)
+        return constructor(self, *given, **named)
+
+    return construct
+
+
+def check_fields(instance: Any) -> None:
+    """The fields of a dataclass against the constraints of their annotations."""
+    for cls in type(instance).__mro__:
+        if "__annotations__" in vars(cls):
+            require(stated(cls), vars(instance))
+
+
+def require(constraints: Mapping[str, Constraint], values: Mapping[str, Any]) -> None:
+    for name, constraint in constraints.items():
+        if name in values and not constraint.holds(values[name]):
+            raise ValueError(broken(name, constraint, values[name]))
+
+
+@cache
+def stated(owner: Any) -> dict[str, Constraint]:
+    """Argument or field → its constraint, of a constructor or a dataclass; what cannot be evaluated states none."""
+    names = vars(sys.modules[owner.__module__])
+    given = {} if isinstance(owner, type) else inspect.signature(owner).parameters
+    several = [name for name, one in given.items() if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    hints: dict[str, Any] = {}
+    for name, hint in owner.__annotations__.items():
+        if name in several:
+            continue
+        try:
+            hints[name] = eval(hint, dict(names)) if isinstance(hint, str) else hint
+        except NameError:
+            continue
+    return {name: rule for name, hint in hints.items() if (rule := constraint_of(hint)) is not None}

@@ -1,0 +1,199 @@
+"""Constraints of constructor arguments: stated once, in a signature, for the class and for the checks without torch.
+
+`heads: Count`, `rate: Share | None` or `at: Annotated[str, OneOf(("a", "b"))]`. A class that is `Constrained`
+refuses what breaks its signature; `iamm.config.check.statements` reads the same signature from the source text.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Annotated, Any, Protocol, Union, get_args, get_origin
+
+from iamm.errors import closest
+
+
+class Constraint(Protocol):
+    """What a value must be, and that in words."""
+
+    def holds(self, value: Any) -> bool: ...
+
+    def words(self) -> str: ...
+
+
+HUGE = 1_000_000_000
+"""Nobody means more, and no message need say so."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from `low` to `high`.
+
+    Args:
+        whole: no fraction is allowed.
+        above, below: `low` or `high` itself is not allowed.
+        even: no odd number is allowed.
+    """
+
+    low: float = 0.0
+    high: float = math.inf
+    whole: bool = False
+    below: bool = False
+    above: bool = False
+    even: bool = False
+
+    def holds(self, value: Any) -> bool:
+        kind: Any = Integral if self.whole else Real
+        if isinstance(value, bool) or not isinstance(value, kind):
+            return False
+        inside = self.low <= value <= self.high and abs(value) < math.inf
+        open_ends = (self.below and value == self.high) or (self.above and value == self.low)
+        return inside and not open_ends and not (self.even and value % 2)
+
+    def words(self) -> str:
+        kind = f"{'an even' if self.even else 'a'}{' whole' * self.whole} number"
+        low = "" if self.low == -math.inf else f" {'above' if self.above else 'at least'} {self.low:.12g}"
+        high = "" if self.high in (math.inf, HUGE) else f" and {'below' if self.below else 'at most'} {self.high:.12g}"
+        return f"{kind}{low}{high}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of some words."""
+
+    choices: tuple[str, ...]
+
+    def holds(self, value: Any) -> bool:
+        return value in self.choices
+
+    def words(self) -> str:
+        return "one of " + ", ".join(self.choices)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """true or false."""
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+    def words(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True)
+class Text:
+    """Any text but an empty one."""
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, str) and value != ""
+
+    def words(self) -> str:
+        return "text"
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list of `length` values (None: one at least), each as its own constraint says; `different`: none twice."""
+
+    each: Constraint
+    length: int | None = None
+    different: bool = False
+
+    def holds(self, value: Any) -> bool:
+        listed = isinstance(value, Sequence) and not isinstance(value, str)
+        return listed and all(self.each.holds(part) for part in value) and self.fits(value)
+
+    def fits(self, value: Sequence[Any]) -> bool:
+        long_enough = len(value) == self.length if self.length else len(value) > 0
+        return long_enough and not (self.different and len(set(value)) < len(value))
+
+    def words(self) -> str:
+        several = f"a list of {self.length}" if self.length else f"a list{' without repeats' * self.different}"
+        return f"{several}, each of it {self.each.words()}"
+
+
+@dataclass(frozen=True)
+class OrNull:
+    """Null, or what another constraint allows."""
+
+    other: Constraint
+
+    def holds(self, value: Any) -> bool:
+        return value is None or self.other.holds(value)
+
+    def words(self) -> str:
+        return f"{self.other.words()}, or null"
+
+
+@dataclass(frozen=True)
+class Either:
+    """What one of two constraints allows."""
+
+    one: Constraint
+    other: Constraint
+
+    def holds(self, value: Any) -> bool:
+        return self.one.holds(value) or self.other.holds(value)
+
+    def words(self) -> str:
+        return f"{self.one.words()}, or {self.other.words()}"
+
+
+Count = Annotated[int, Number(1, HUGE, whole=True)]
+WholeNumber = Annotated[int, Number(0, HUGE, whole=True)]
+Width = Annotated[int, Number(1, 65_536, whole=True)]
+EvenWidth = Annotated[int, Number(2, 65_536, whole=True, even=True)]
+Layers = Annotated[int, Number(1, 1_000, whole=True)]
+Seed = Annotated[int, Number(0, 2**32 - 1, whole=True)]
+Share = Annotated[float, Number(0, 1)]
+ShareBelow1 = Annotated[float, Number(0, 1, below=True)]
+ShareAbove0 = Annotated[float, Number(0, 1, above=True)]
+Positive = Annotated[float, Number(0, above=True)]
+NotNegative = Annotated[float, Number(0)]
+
+PLAIN: Mapping[Any, Constraint] = {
+    bool: Switch(),
+    int: Number(-math.inf, whole=True),
+    float: Number(-math.inf),
+    str: Text(),
+}
+"""What a plain type says."""
+
+
+def constraint_of(hint: Any) -> Constraint | None:
+    """The constraint that a type hint states; None where it states none."""
+    if get_origin(hint) is Annotated:
+        return next((note for note in get_args(hint)[1:] if hasattr(note, "holds")), None)
+    if get_origin(hint) in (Union, types.UnionType):
+        known = [constraint_of(part) for part in get_args(hint) if part is not types.NoneType]
+        if len(known) != 1 or known[0] is None:
+            return None
+        return OrNull(known[0]) if types.NoneType in get_args(hint) else known[0]
+    if get_origin(hint) in (Sequence, list):
+        each = constraint_of(get_args(hint)[0])
+        return each and ListOf(each)
+    return PLAIN.get(hint) if isinstance(hint, type) else None
+
+
+def words_of(constraint: Any) -> tuple[str, ...]:
+    """What a value may be, where that is one of some words."""
+    inner = getattr(constraint, "each", getattr(constraint, "other", None))
+    if inner is not None:
+        return words_of(inner)
+    return ("true", "false") if isinstance(constraint, Switch) else getattr(constraint, "choices", ())
+
+
+def broken(path: str, constraint: Constraint, value: Any) -> str:
+    """The line on a value that does not hold, with `Did you mean …?` for a word that is nearly right."""
+    return f"`{path}` must be {constraint.words()}. Found {value!r}.{meant(constraint, value)}"
+
+
+def meant(constraint: Constraint, value: Any) -> str:
+    known = words_of(constraint)
+    wrong = [word for word in (value if isinstance(value, list) else [value]) if str(word) not in known]
+    close = closest(str(wrong[0]), known) if wrong else None
+    return f' Did you mean "{close}"?' if close else ""

@@ -1,0 +1,110 @@
+"""The phases of a run, one after another over one model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from iamm.dataset.base import Dataset
+from iamm.engine.checkpoint import load_model
+from iamm.engine.freezing import train_only
+from iamm.engine.plan import RunState
+from iamm.engine.seeding import derived_seed
+from iamm.errors import BadDataError
+from iamm.record.run_folder import RunFolder
+from iamm.run.build import Parts, build
+from iamm.run.phase import phases_of
+
+
+class Course:
+    """The parts of every phase, and which one is being trained; a part of each checkpoint.
+
+    Each phase has an optimizer, a schedule and a weighting of its own, and begins from the best model of the one
+    before, or of the earlier one that it names.
+
+    Args:
+        phases: of the run, over one model.
+        folder: of the run.
+        seed: of the run.
+    """
+
+    def __init__(self, phases: Sequence[Parts], folder: RunFolder, seed: int) -> None:
+        self.phases, self.folder, self.run_seed = phases, folder, seed
+        self.number = 0
+        train_only(self.current.model, self.current.trained)
+
+    @property
+    def current(self) -> Parts:
+        return self.phases[self.number]
+
+    @property
+    def last(self) -> bool:
+        return self.number == len(self.phases) - 1
+
+    @property
+    def best(self) -> str:
+        """Where the model lies that validation chose in this phase; that of the last phase is the run's."""
+        return "" if self.last else self.current.phase.name
+
+    @property
+    def seed(self) -> int:
+        """Orders the data and changes the examples; each phase has its own, the first one the run's."""
+        return derived_seed(self.run_seed, "phase", self.number) if self.number else self.run_seed
+
+    @property
+    def epochs(self) -> int:
+        return sum(parts.plan.epochs for parts in self.phases)
+
+    def go_on(self, state: RunState) -> RunState:
+        """Begin the next phase where this one has ended.
+
+        Raises:
+            BadDataError: the model that it begins from is not there as it was written.
+        """
+        history = [*state.history, state.outcome()]
+        self.number += 1
+        self.load_start(history)
+        train_only(self.current.model, self.current.trained)
+        torch.manual_seed(derived_seed(self.run_seed, "training", self.number))
+        return RunState(
+            step=state.step,
+            epoch=state.epoch,
+            skipped=state.skipped,
+            seconds=state.seconds,
+            phase=self.current.phase.name,
+            history=history,
+        )
+
+    def load_start(self, history: Sequence[Mapping[str, Any]]) -> None:
+        name = self.current.phase.start or history[-1]["phase"]
+        expected = next(one["best_epoch"] for one in history if one["phase"] == name)
+        found = load_model(self.folder.best_of(name), self.current.model)
+        if found != expected:
+            raise BadDataError(
+                f"A phase begins from the best model of {name}, that of epoch {expected}. Found "
+                f"{self.folder.best_of(name)} of epoch {found}: start anew with rerun=true."
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        parts = self.current
+        states = {"optimizer": parts.optimizer.state_dict(), "weighting": parts.weighting.state_dict()}
+        return {"number": self.number, **states}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.number = int(state["number"])
+        train_only(self.current.model, self.current.trained)
+        self.current.optimizer.load_state_dict(state["optimizer"])
+        self.current.weighting.load_state_dict(state["weighting"])
+
+
+def build_phases(config: DictConfig, datasets: Sequence[Dataset]) -> list[Parts]:
+    """Those of every phase, before anything is written."""
+    phases = phases_of(config.phases)
+    found = [build(config, datasets, phases[0])]
+    for phase in phases[1:]:
+        found.append(build(config, datasets, phase, found[0].model))
+    torch.manual_seed(derived_seed(config.seed, "training"))
+    return found

@@ -1,0 +1,145 @@
+"""The end of a run: the chosen model is tested, the result written, and only then is anything drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from iamm.dataset.base import Dataset
+from iamm.engine.checkpoint import load_model
+from iamm.engine.evaluate import Evaluation, evaluate
+from iamm.engine.plan import RunState
+from iamm.errors import BadDataError
+from iamm.measure import as_json
+from iamm.record.checksummed import write_sealed
+from iamm.record.recorder import Recorder
+from iamm.record.run_folder import RunFolder
+from iamm.run.build import Parts
+from iamm.run.conditions import Conditions, instructions
+from iamm.run.memory import peak_memory_mib
+from iamm.run.pictures import draw
+from iamm.run.planned import Cell
+from iamm.run.provenance import commit, versions
+
+
+def finish(
+    config: DictConfig,
+    cell: Cell,
+    datasets: list[Dataset],
+    parts: Parts,
+    recorder: Recorder,
+    conditions: Conditions,
+    state: RunState,
+) -> dict[str, Any]:
+    """Test the chosen model, write the result, then draw: what cannot be drawn is a notice in the result."""
+    folder = cell.folder
+    choose(folder, parts, state)
+    tested = evaluate(parts.model, datasets, "test", parts.device)
+    recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
+    recorder.finish()
+    notices = [notice for dataset in datasets for notice in dataset.notices]
+    notices += [*conditions.notices, *skipped(state)]
+    files = {dataset.name: dict(dataset.files) for dataset in datasets}
+    result = {**result_values(config, cell, parts, state, tested), "notices": notices}
+    result |= {"data": conditions.data, "files": files}
+    if conditions.source:
+        result["from"] = conditions.source
+    write_sealed(folder.result, result)
+    folder.write_status("finished", step=state.step)
+    more = list(shown(config, cell, datasets, parts, recorder, state, tested))
+    if more:
+        result["notices"] = [*notices, *more]
+        write_sealed(folder.result, result)
+    return result
+
+
+def shown(
+    config: DictConfig,
+    cell: Cell,
+    datasets: list[Dataset],
+    parts: Parts,
+    recorder: Recorder,
+    state: RunState,
+    tested: Evaluation,
+) -> Iterator[str]:
+    """Write texts and hyperparameters, draw pictures; a line on each that cannot be."""
+
+    def pictures() -> list[str]:
+        place = (recorder, parts.model, datasets, parts.device, state.step)
+        return draw(*place, config.log.pictures, tested.scene_weights, heads=config.log.attention)
+
+    yield from attempt("written texts", lambda: recorder.write_texts("test", tested, state.step))
+    yield from attempt("examples", lambda: recorder.examples(tested))
+    yield from attempt("pictures", pictures)
+    yield from attempt("hparams", lambda: recorder.hparams(hparam_choices(config, cell.choices), tested.measures))
+
+
+def attempt(what: str, show: Callable[[], list[str] | None]) -> list[str]:
+    """What `show` notices; where it fails, why: a finished run is not lost by what is shown of it."""
+    try:
+        return show() or []
+    except Exception as error:
+        why = " ".join(str(error).split()) or "no reason given"
+        return [f"{what} could not be written: {type(error).__name__}: {why}"]
+
+
+def choose(folder: RunFolder, parts: Parts, state: RunState) -> None:
+    """Put the model back that validation chose.
+
+    Raises:
+        BadDataError: the file holds another.
+    """
+    epoch = load_model(folder.best, parts.model)
+    if epoch != state.best_epoch:
+        raise BadDataError(
+            f"The chosen model must be that of epoch {state.best_epoch}. Found {folder.best} of epoch {epoch}: "
+            "start anew with rerun=true."
+        )
+
+
+def skipped(state: RunState) -> list[str]:
+    return [f"{state.skipped} of {state.step} steps were left out, not being finite."] if state.skipped else []
+
+
+def hparam_choices(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("seed", "epochs", "batch_size", "dim", "dropout", "label_smoothing", "precision")
+    single = {key: value for key, value in choices.items() if "@" not in key}
+    return {**single, "lr": config.optimizer.lr, **{key: config[key] for key in keys}}
+
+
+def result_values(
+    config: DictConfig,
+    cell: Cell,
+    parts: Parts,
+    state: RunState,
+    tested: Evaluation,
+) -> dict[str, Any]:
+    """Everything needed to trust a number, beside the number."""
+    from iamm.head.text import bleu
+
+    return {
+        "test": {scene: dict(found) for scene, found in tested.measures.items()},
+        "measures": as_json(parts.model.declared_measures()),
+        "quality": dict(tested.qualities),
+        "scene_weights": {scene: dict(found) for scene, found in tested.scene_weights.items()},
+        "validation_quality": state.best_quality,
+        "best_epoch": state.best_epoch,
+        "epochs": state.epoch,
+        "steps": state.step,
+        **({"phases": [*state.history, state.outcome()]} if state.phase else {}),
+        "parameters": sum(p.numel() for p in parts.model.parameters()),
+        "seconds": state.seconds,
+        "peak_memory_mib": peak_memory_mib(parts.device),
+        "seed": config.seed,
+        "threads": config.threads,
+        "device": str(parts.device),
+        "choices": dict(cell.choices),
+        "bleu_signature": bleu(["a"], ["a"])[1],
+        "versions": versions(),
+        "instructions": instructions(),
+        "commit": commit(Path(__file__).parent),
+        "config": dict(cell.values),
+    }

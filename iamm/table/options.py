@@ -1,0 +1,111 @@
+"""The options of `iamm-table`: composed, checked, and their mistakes in the command's own words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from iamm.config.check.run_keys import RUN, leaves
+from iamm.config.check.table import BUDGET, KEYS, require
+from iamm.config.check.values import check_device
+from iamm.config.compose import Composed, as_yaml, options
+from iamm.config.explain import explained
+from iamm.config.groups import configs_folder, dotted_keys
+from iamm.config.hydra_compat import arguments
+from iamm.config.mistakes import NoChoiceError, SeveralValuesError, UnknownKeyError, refuse_dashes, unlike_any
+from iamm.config.overrides import NotPlainError, plain_line
+from iamm.constraints import Switch
+from iamm.errors import ConfigError
+
+
+def option_keys() -> list[str]:
+    """Those of the command but for the table's own."""
+    return sorted(dotted_keys(configs_folder() / "table.yaml"))
+
+
+def known_keys() -> list[str]:
+    return [*option_keys(), "table", *(f"table.{key}" for key in KEYS), *(f"table.budget.{key}" for key in BUDGET)]
+
+
+def composed_options(words: Sequence[str]) -> Composed | None:
+    """The command's options, composed; None where they were only to be shown."""
+    refuse_dashes(words, known_keys())
+    try:
+        line = plain_line(words)
+        refuse_sweeps(line.sweeping)
+        if not line.shown:
+            return options(line)
+        sys.stdout.write(as_yaml(line, "table"))
+        return None
+    except NotPlainError:
+        from iamm.config import by_hydra
+
+        read = arguments(words)
+        refuse_sweeps(read.multirun or any(word.startswith("hydra.mode=") for word in read.overrides))
+        return by_hydra.options(words)
+
+
+def refuse_sweeps(sweeping: bool) -> None:
+    """One table a call."""
+    if sweeping:
+        raise ConfigError("`iamm-table` runs its runs side by side by itself. Found -m: leave it out.")
+
+
+def own_folder(words: Sequence[str]) -> str | None:
+    """The folder of the user's own YAML files."""
+    try:
+        return plain_line(words).folder
+    except NotPlainError:
+        return arguments(words).config_dir
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """The keys of `iamm-table` but for what is in the table.
+
+    Raises:
+        ConfigError: the first that is not as it must be.
+    """
+    found = {path for path, *_ in leaves(options) if not path.startswith("table.")}
+    for key in sorted({*option_keys(), "table"} - {*found, *options}):
+        raise ConfigError(f"`iamm-table` needs every key. Found no {key}: leave out what removes it.")
+    for key in sorted(found - {*option_keys(), "table"}):
+        raise ConfigError(unknown(key))
+    for key in ("run", "list", "costs"):
+        require(key, options[key], Switch())
+    require("sweep.jobs", options["sweep"]["jobs"], RUN["sweep.jobs"])
+    require("sweep.silence", options["sweep"]["silence"], RUN["sweep.silence"])
+    check_device(options["device"])
+
+
+def name_of(choice: str | None) -> str:
+    """The table's; Hydra tells no name of several."""
+    if choice is None:
+        raise ConfigError("`table` must name one table. Found a list: call iamm-table once for each.")
+    return choice
+
+
+@contextmanager
+def explained_for_tables() -> Iterator[None]:
+    """As `explained`, in the words of `iamm-table` where they differ."""
+    try:
+        with explained():
+            yield
+    except NoChoiceError as error:
+        raise ConfigError(
+            f"`iamm-table` builds one table. Found none: add table=…. Choices: {', '.join(error.known)}."
+        ) from error
+    except SeveralValuesError as error:
+        raise ConfigError(
+            f"A key takes one value. Found {error.word}: call iamm-table for each, or write [a,b] for a list."
+        ) from error
+    except UnknownKeyError as error:
+        raise ConfigError(unknown(error.key)) from error
+
+
+def unknown(key: str) -> str:
+    """The nearest right key; for one that only this table lacks, how to add it."""
+    if key.startswith("table.") and key.split(".")[1] in KEYS:
+        return f"This table must have a key to be overridden. Found {key}=…: write +{key}=… to add it."
+    return unlike_any(key, known_keys(), "iamm-table")
