@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,8 +12,19 @@ from pathlib import Path
 
 from iamm.errors import FullDiskError, OutputError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FORBIDDEN = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
+)
+FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY, errno.ENXIO, errno.ENODEV, errno.EREMOTEIO)
+"""Answers of a device, or of a server of files, that does not do its work."""
+NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+"""Answers of file systems that cannot flush a folder, such as CIFS and FUSE."""
+LONGEST_NAME, LONGEST_PATH = 255, 4095
+"""Bytes that the systems in use take."""
+INSIDE = 255
+"""Bytes kept free for the paths of files inside a run folder."""
 ESCAPED = "backslashreplace"
 LEFTOVER = ".tmp"
 """How a temporary file's name ends."""
@@ -36,7 +48,7 @@ def write_bytes(path: Path, content: bytes | memoryview, *, previous: Path | Non
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
             if previous is not None and path.exists():
                 path.replace(previous)
             temporary.replace(path)
@@ -62,9 +74,39 @@ def flush(path: Path) -> None:
     """What was written to a file, or renamed in a folder, reaches the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        sync(handle)
     finally:
         os.close(handle)
+
+
+def sync(handle: int) -> None:
+    """`os.fsync`, as far as the file system can."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+
+
+def shortened(name: str, most: int = LONGEST_NAME) -> str:
+    """The name or, where it has more bytes than that, its beginning and 8 hex digits of its SHA-256."""
+    content = os.fsencode(name)
+    if len(content) <= most:
+        return name
+    return f"{content[: most - 9].decode(errors='ignore')}-{hashlib.sha256(content).hexdigest()[:8]}"
+
+
+def check_length(folder: Path) -> None:
+    """Raises:
+    OutputError: the path of a run folder is too long for the files inside it.
+    """
+    size, longest = len(os.fsencode(folder)), max((len(os.fsencode(part)) for part in folder.parts), default=0)
+    if longest > LONGEST_NAME or size > LONGEST_PATH - INSIDE:
+        raise OutputError(
+            f"A run folder's path must have at most {LONGEST_PATH - INSIDE:,} bytes, and each name in it at most "
+            f"{LONGEST_NAME}. Found {str(folder)[:60]}…, of {size:,} bytes, a name of {longest:,} in it. "
+            "Set output_dir=… elsewhere."
+        )
 
 
 def sweep_leftovers(folder: Path) -> None:
@@ -83,7 +125,7 @@ def writable(path: Path, needed: int | None = None, what: str = "A run folder") 
         what: is written.
 
     Raises:
-        FullDiskError: there is no room.
+        FullDiskError: there is no room, or the disk fails.
         OutputError: it must not be written.
     """
     try:
@@ -94,6 +136,11 @@ def writable(path: Path, needed: int | None = None, what: str = "A run folder") 
             raise FullDiskError(
                 f"{what} must have room. Found {place}: {error.strerror}{room(path, needed)}. Make room, then give the "
                 "same command again."
+            ) from error
+        if error.errno in FAILING:
+            raise FullDiskError(
+                f"{what} must lie on a disk that answers. Found {place}: {error.strerror}. Look at the disk, or set "
+                "output_dir=… elsewhere; then give the same command again."
             ) from error
         if error.errno in FORBIDDEN:
             raise OutputError(

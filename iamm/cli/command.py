@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from iamm import output
+
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: threads that spin for long crawl on busy cores
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # a short spin: twice as fast on idle cores, at most half on busy ones
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # mistakes reach `command`, which says them in one line
@@ -19,6 +21,7 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
         help_text: for -h and --help.
         run: does the work; gives the exit code.
     """
+    output.print_anything()
     if {"-h", "--help"} & set(sys.argv[1:]):
         return print_help(help_text())
     from iamm import interruption

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from iamm.config.hydra_compat import combinations
 from iamm.config.overrides import Line, NotPlainError
 from iamm.config.references import resolved
 from iamm.config.sources import Sources
+from iamm.processors import processors
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ def keys(words: Sequence[str]) -> set[str]:
 
 
 def set_threads(tree: Any, sweeping: bool) -> None:
-    """A sweep runs its jobs with one thread each, a single run with all cores."""
+    """A sweep runs its jobs with one thread each, a single run with all processors that it may use."""
     if tree.get("threads", 0) is None:
-        tree["threads"] = 1 if sweeping and tree.get("mode") == "train" else os.cpu_count() or 1
+        tree["threads"] = 1 if sweeping and tree.get("mode") == "train" else processors()
 
 
 def named_choices(taken: Mapping[str, Any], values: Any) -> dict[str, str]:

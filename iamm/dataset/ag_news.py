@@ -91,6 +91,8 @@ def read_stories(data_dir: str | None) -> list[Story]:
     stories = [story_of(line, number) for number, line in enumerate(lines, start=1)]
     if len(stories) <= (least := 2 * HELD_OUT * len(CLASSES)):
         raise BadDataError(f"{FILE} must have more than {least:,} stories. Found {len(stories):,}: get it again.")
+    if lacking := set(range(len(CLASSES))) - {story.label for story in stories}:
+        raise BadDataError(f"{FILE} must have stories of each class. Found none of {min(lacking) + 1}: get it again.")
     return stories
 
 

@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -115,6 +115,7 @@ class Dataset(Constrained):
         batch_size: instances a step (an upper limit where `batch_tokens` is given).
         batch_tokens: target tokens a step, padding included; batches are then cut from examples of like length.
         notices: what a user should know about the data; those on examples that splits share are added here.
+        files: name → SHA-256 of the files that it was read from, noted by who builds it.
 
     Raises:
         ValueError: a batch of nothing; scenes that are not aligned.
@@ -130,6 +131,7 @@ class Dataset(Constrained):
     batch_size: Count = 64
     batch_tokens: Count | None = None
     notices: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -8,8 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from iamm.dataset.files import opened, read_packed
-from iamm.errors import FullDiskError, OutputError
+from iamm.dataset import files
+from iamm.dataset.files import note, opened, read_packed
+from iamm.errors import BadDataError, FullDiskError, MissingDataError, OutputError
 from iamm.files import write_bytes
 
 SUM = hashlib.sha256().digest_size
@@ -31,11 +32,22 @@ def read_once(data_dir: str | None, name: str, limit: int) -> bytes | bytearray:
         small = os.fstat(file.fileno()).st_size <= 2 * limit
         path = cache_folder() / sha256_of(file) if small else None
     if path and (kept := entry(path, limit)) is not None:
+        note(name, hashlib.sha256(kept).hexdigest())
         return kept
     content = read_packed(data_dir, name, limit)
     if path:
         keep(path, content)
     return content
+
+
+def checksum(data_dir: str | None, name: str) -> str | None:
+    """As `files.checksum`; read off the cache's entry, where there is one."""
+    with suppress(OSError, BadDataError, MissingDataError), opened(data_dir, name) as file:
+        path = cache_folder() / sha256_of(file)
+        if path.is_file():
+            with path.open("rb") as known:
+                return known.read(SUM).hex()
+    return files.checksum(data_dir, name)
 
 
 def sha256_of(file: BinaryIO) -> str:

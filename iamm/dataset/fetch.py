@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import gzip
 import hashlib
 import os
@@ -20,7 +19,8 @@ from urllib.parse import urlsplit
 
 from iamm.dataset.files import read_packed, unpack
 from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError, OutputError, UnreachableError
-from iamm.files import FULL, flush
+from iamm.files import FULL, flush, sync
+from iamm.lock import locked
 
 PAUSES = (1.0, 2.0, 4.0)
 """Seconds before a server is asked again."""
@@ -81,7 +81,7 @@ def fetch(data_dir: str, source: Source) -> None:
         with disk(part):
             if not is_packed(source.url):
                 pack(file)
-            os.fsync(file.fileno())
+            sync(file.fileno())
             part.replace(path)
             flush(path.parent)
 
@@ -194,9 +194,10 @@ def growing(part: Path) -> Iterator[BinaryIO]:
         file = open(part, "a+b", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, 0o666))  # noqa: SIM115
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine = os.path.samestat(os.fstat(file.fileno()), part.stat())  # not what another has just finished
-        except (BlockingIOError, FileNotFoundError):
+            mine = locked(file, patience=0.0) and os.path.samestat(
+                os.fstat(file.fileno()), part.stat()
+            )  # not what another has just finished
+        except FileNotFoundError:
             mine = False
         if not mine:
             raise BusyError(f"A file is downloaded once. Found another process at {part}: wait until it is done.")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import lzma
 import os
 import re
 import stat
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +28,45 @@ DICTIONARY = 1 << 27
 """Bytes that unpacking xz may take; the strongest common setting takes half of them."""
 NO_FILE = (errno.EISDIR, errno.ELOOP, errno.ENXIO)
 """Something is there, but a folder, links in a circle or a socket."""
+
+_noted: ContextVar[dict[str, str] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noted() -> Iterator[dict[str, str]]:
+    """Gather name → SHA-256 of the unpacked content of every file that is read here."""
+    files: dict[str, str] = {}
+    token = _noted.set(files)
+    try:
+        yield files
+    finally:
+        _noted.reset(token)
+
+
+def note(name: str, content: str) -> None:
+    """Add a file, with the SHA-256 of its unpacked content, to what is gathered."""
+    if (files := _noted.get()) is not None:
+        files[name] = content
+
+
+def checksum(data_dir: str | None, name: str) -> str | None:
+    """SHA-256 of the unpacked content, however it is packed; None where there is no file to read.
+
+    Raises:
+        BadDataError: no plain file.
+    """
+    try:
+        with opened(data_dir, name) as file:
+            status = os.fstat(file.fileno())
+    except MissingDataError:
+        return None
+    return content_checksum(data_dir, name, (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=1000)
+def content_checksum(data_dir: str | None, name: str, state: tuple[int, ...]) -> str:
+    """The same of a file in this state, read once however many runs were made with it."""
+    return hashlib.sha256(unpacked(data_dir, name, LARGEST)[0]).hexdigest()
 
 
 def read_packed(data_dir: str | None, name: str, limit: int = LARGEST) -> bytearray:
@@ -114,7 +157,9 @@ def unpacked(data_dir: str | None, name: str, limit: int) -> tuple[bytearray, st
     with opened(data_dir, name) as file:
         if os.fstat(file.fileno()).st_size > 2 * limit:
             return bytearray(), f"a file of more than {2 * limit:,} bytes"
-        return unpack_xz(file, limit) if name.endswith(".xz") else unpack(file, limit)
+        content, fault = unpack_xz(file, limit) if name.endswith(".xz") else unpack(file, limit)
+    note(name, hashlib.sha256(content).hexdigest())
+    return content, fault
 
 
 def unpack(file: BinaryIO, limit: int) -> tuple[bytearray, str]:

@@ -12,6 +12,7 @@ from torch import nn
 
 from iamm.dataset.base import Dataset, SceneBatch
 from iamm.engine.collate import collate
+from iamm.engine.finite import finite_measures
 from iamm.engine.sampler import evaluation_batches
 from iamm.penalty import Penalties
 
@@ -27,6 +28,8 @@ class Network(Protocol):
     reads_all_scenes: bool
 
     def __call__(self, batch: Batch) -> Any: ...
+
+    def counts(self, batch: Batch) -> torch.Tensor: ...
 
     def train(self, mode: bool = True) -> Any: ...
 
@@ -87,6 +90,9 @@ def evaluate(
         split: validation or test.
         device: of the model.
         rest: is called before each batch, where the run may be left; nothing has changed since the evaluation began.
+
+    Raises:
+        DivergedError: a measure is not finite.
     """
     for dataset in datasets:
         dataset.require(split)
@@ -104,6 +110,7 @@ def evaluate(
                 seen[name].append(part)
     model.train(training)
     measures, qualities = model.measure(evidence)
+    finite_measures(split, measures, qualities)
     scene_weights = {
         name: dict(zip(model.names, torch.cat(parts).double().mean(dim=0).tolist(), strict=True))
         for name, parts in seen.items()

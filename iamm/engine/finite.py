@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -39,6 +40,21 @@ def finite_norm(parameters: Sequence[nn.Parameter]) -> Tensor:
     if not norm.isfinite():
         raise NonFiniteError("gradient")
     return norm
+
+
+def finite_measures(split: str, measures: Mapping[str, Mapping[str, float]], qualities: Mapping[str, float]) -> None:
+    """Raises:
+    DivergedError: the model's outputs, or its measures, are not finite.
+    """
+    named = [
+        *((f"{name} of {scene}", value) for scene, values in measures.items() for name, value in values.items()),
+        *((f"quality of {scene}", value) for scene, value in qualities.items()),
+    ]
+    lost = [name for name, value in named if not math.isfinite(value)]
+    if lost:
+        raise DivergedError(
+            f"Measures must stay finite. Found {lost[0]} on {split} that is not: lower optimizer.lr, or set clip=1."
+        )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from iamm.dataset.base import Dataset
 from iamm.engine.collate import Augment, collate
 from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
-from iamm.engine.forward import add_penalties, forward
+from iamm.engine.forward import add_penalties, forward, portions
 from iamm.engine.freezing import trained, trained_paths
 from iamm.engine.keeper import Keeper
 from iamm.engine.observer import Observer, Part, Stepped, Totals
@@ -40,7 +40,7 @@ def fit(
     state: RunState | None = None,
     keeper: Keeper | None = None,
 ) -> RunState:
-    """Train until the plan's end or until validation stops improving.
+    """Train until the plan's end or until validation stops improving; the state at the end.
 
     Args:
         model: a `SceneNetwork`.
@@ -56,11 +56,8 @@ def fit(
         state: where an interrupted run stood; None begins.
         keeper: is asked after each step whether to keep the state; None keeps nothing.
 
-    Returns:
-        the state at the end.
-
     Raises:
-        DivergedError: a loss or gradient became infinite or not a number; the step was not applied.
+        DivergedError: a loss, gradient or measure became infinite or not a number; such a step was not applied.
     """
     state, keeper = state or RunState(), keeper or Keeper()
     samplers = [Sampler(dataset, seed) for dataset in datasets]
@@ -124,8 +121,7 @@ class Loop:
             self.model.set_progress(state.phase_step / self.total)
             telling = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
             done = self.try_step(state, conflict=telling and self.plan.conflict)
-            state.step += 1
-            state.done += 1
+            state.step, state.done = state.step + 1, state.done + 1
             if done is not None:
                 self.interval.add(done)
                 self.whole.add(done)
@@ -185,11 +181,9 @@ class Loop:
             return None
 
     def step(self, epoch: int, *, conflict: bool = False) -> Stepped:
-        """One optimizer step, from the gradients of `accumulate` batches of every data set."""
-        self.rows.clear()
+        """One optimizer step."""
         self.optimizer.zero_grad(set_to_none=True)
-        last = self.plan.accumulate - 1
-        parts = [self.add_gradients(epoch, conflict=conflict and part == last) for part in range(last + 1)]
+        parts = self.accumulated(epoch, conflict=conflict)
         weights = self.weighting.finish()
         penalties = add_penalties(self.model.penalties())
         learnt = list(self.weighting.parameters())
@@ -199,12 +193,21 @@ class Loop:
         self.optimizer.step()
         return Stepped.joined(parts, weights, norm, penalties)
 
-    def add_gradients(self, epoch: int, *, conflict: bool) -> Part:
+    def accumulated(self, epoch: int, *, conflict: bool) -> list[Part]:
+        """The gradients of `accumulate` batches of every data set."""
+        self.rows.clear()
+        sources = list(zip(self.datasets, self.samplers, strict=True))
+        drawn = [[self.next_batch(*source, epoch) for source in sources] for _ in range(self.plan.accumulate)]
+        return [
+            self.add_gradients(batches, portion, conflict=conflict and batches is drawn[-1])
+            for batches, portion in zip(drawn, portions(self.model, drawn), strict=True)
+        ]
+
+    def add_gradients(self, batches: Sequence[Batch], portion: Tensor, *, conflict: bool) -> Part:
         """Forward and backward of one batch of every data set; with `conflict`, the scenes' Gram matrix too."""
-        share, sources = 1.0 / self.plan.accumulate, zip(self.datasets, self.samplers, strict=True)
-        batches = [self.next_batch(dataset, sampler, epoch) for dataset, sampler in sources]
+        share = 1.0 / self.plan.accumulate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
-            made = forward(self.model, batches)
+            made = forward(self.model, batches, portion)
         finite_losses(made.losses)
         attended = None if made.scene_weights is None else made.scene_weights[:, self.columns]
         products = scene_gram(made.losses, made.observed, [*self.shared, *self.shared_heads]) if conflict else None

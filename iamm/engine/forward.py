@@ -31,20 +31,35 @@ class Forward(NamedTuple):
     penalties: Penalties
 
 
-def forward(model: Network, batches: Sequence[Batch]) -> Forward:
-    """Each data set's batch by itself, or all of them in one call where the model reads all scenes of a step."""
+def forward(model: Network, batches: Sequence[Batch], portion: Tensor) -> Forward:
+    """Each data set's batch by itself, or all of them in one call where the model reads all scenes of a step.
+
+    Args:
+        model: of all scenes.
+        batches: one of each data set.
+        portion: (S,), what the losses are multiplied by.
+    """
     if model.reads_all_scenes:
         batches = [{name: part for batch in batches for name, part in batch.items()}]
     outcomes = [model(batch) for batch in batches]
+    losses = [loss for outcome in outcomes for loss in outcome.losses.values()]
     attended = [weights for outcome in outcomes for weights in (outcome.scene_weights or {}).values()]
     return Forward(
-        losses=[loss.float() for outcome in outcomes for loss in outcome.losses.values()],
+        losses=[loss.float() * part for loss, part in zip(losses, portion, strict=True)],
         observed=torch.stack([part.present.any() for batch in batches for part in batch.values()]),
         features=[values for outcome in outcomes for values in outcome.features.values()],
         representation=[values for outcome in outcomes for values in outcome.representation],
         scene_weights=torch.stack(attended).float() if attended else None,
         penalties=summed(outcome.penalties for outcome in outcomes),
     )
+
+
+def portions(model: Network, drawn: Sequence[Sequence[Batch]]) -> Tensor:
+    """What each accumulated batch's mean losses are multiplied by, so that their mean over the n batches, or those of
+    them that observe the scene, is the mean over all of the step's terms (examples or tokens).  # (n, S)
+    """
+    counts = torch.stack([torch.cat([model.counts(batch) for batch in batches]) for batches in drawn])  # (n, S)
+    return counts * (counts > 0).sum(dim=0) / counts.sum(dim=0).clamp(min=1)
 
 
 def add_penalties(penalties: Penalties, share: float = 1.0) -> dict[str, Tensor]:

@@ -58,6 +58,10 @@ class Head(Constrained, nn.Module):
         """Mean training loss of the batch, label smoothing included; 0 where no example is present.  # ()"""
         raise NotImplementedError
 
+    def count(self, batch: SceneBatch) -> Tensor:
+        """How many terms the loss is the mean of.  # ()"""
+        return batch.present.sum()
+
     def observe(self, features: Features, batch: SceneBatch) -> Evidence:
         """What this batch tells about the model: predictions, targets and likelihood, without label smoothing."""
         raise NotImplementedError

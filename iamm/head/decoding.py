@@ -24,6 +24,8 @@ class DecoderState(Protocol):
 
 
 State = TypeVar("State", bound=DecoderState)
+CUT = -1e4
+"""Log-probability of the end of a text that is cut."""
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 """(tokens (N, W) int64, state) → (log-probabilities of the next token (N, W, V), state)"""
 
@@ -85,6 +87,8 @@ def beam_search(
     Returns:
         the ids of each sentence, without BOS and EOS.
     """
+    if beams == 1:  # of equal scores, and of texts that never end, nothing else is taken
+        return greedy_search(step, state, count, max_length, device)
     best_text: list[list[int]] = [[] for _ in range(count)]
     best_score = [float("-inf")] * count
     ended = torch.zeros(count, dtype=torch.int64, device=device)
@@ -131,9 +135,9 @@ def best_next(totals: Tensor, scores: Tensor, count: int) -> tuple[Tensor, Tenso
 
 
 def forced_end(scores: Tensor) -> Tensor:
-    """At the longest length only EOS may follow."""
+    """At the longest length only EOS may follow; where that cannot be, the text is cut, which any that ended beats."""
     only = torch.full_like(scores, float("-inf"))
-    only[..., EOS] = scores[..., EOS]
+    only[..., EOS] = scores[..., EOS].clamp(min=CUT)
     return only
 
 

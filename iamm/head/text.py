@@ -15,7 +15,7 @@ from iamm.dataset.base import Scene, SceneBatch
 from iamm.dataset.vocabulary import BOS, EOS, PAD, Vocabulary, padded
 from iamm.encoder.base import Features
 from iamm.head.base import Evidence, Head, Look, gathered
-from iamm.head.decoding import beam_search, greedy_search, next_token_scores
+from iamm.head.decoding import beam_search, next_token_scores
 from iamm.measure import LOSS, PERPLEXITY, Measure
 
 
@@ -77,9 +77,15 @@ class TextHead(Head):
 
     def token_logits(self, features: Features, batch: SceneBatch) -> tuple[Tensor, Tensor]:
         """Logits (n, V) and targets (n,) of the n real tokens of present examples: padding is never scored."""
-        given, wanted = batch.targets[:, :-1], batch.targets[:, 1:]
-        real = (wanted != PAD) & batch.present[:, None]
+        given, wanted, real = batch.targets[:, :-1], batch.targets[:, 1:], self.real(batch)
         return self.logits(self.attended(features, given, need_weights=False)[0][real]), wanted[real]
+
+    def real(self, batch: SceneBatch) -> Tensor:
+        """Where a token is predicted.  # (B, T − 1)"""
+        return (batch.targets[:, 1:] != PAD) & batch.present[:, None]
+
+    def count(self, batch: SceneBatch) -> Tensor:
+        return self.real(batch).sum()
 
     def loss(self, features: Features, batch: SceneBatch) -> Tensor:
         logits, targets = self.token_logits(features, batch)
@@ -91,8 +97,6 @@ class TextHead(Head):
         """The searched text of each example, as ids."""
         count, device = features.values.shape[0], features.values.device
         state = self.begin(features)
-        if self.beams == 1:
-            return greedy_search(self.score_next, state, count, self.max_length, device)
         return beam_search(
             self.score_next,
             state,

@@ -139,6 +139,10 @@ class SceneNetwork(nn.Module):
         representation = [part.values for part in encoded.values()] if mixed else []
         return Outcome(losses, attended, read, representation, penalties)
 
+    def counts(self, batch: Batch) -> Tensor:
+        """How many terms each scene's loss is the mean of.  # (scenes of the batch,)"""
+        return torch.stack([self.head(name).count(part) for name, part in batch.items()])
+
     @torch.no_grad()
     def observe(self, batch: Batch) -> tuple[dict[str, Evidence], dict[str, Tensor]]:
         """What each head notes of this group, and the scene weights of its present examples, (n, S), if any."""

@@ -1,9 +1,10 @@
-"""JSON that tells whether it is as it was written."""
+"""Strict JSON, and JSON that tells whether it is as it was written."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,22 @@ SEAL = 64 + len('"\n}\n')
 """Bytes of the sum and what closes the JSON behind it."""
 
 
+def strict(content: Any, indent: int | None = None) -> str:
+    """JSON as any program reads it: a number that is not finite is null."""
+    return json.dumps(finite(content), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def sealed(content: Mapping[str, Any]) -> str:
     """JSON whose last key is the SHA-256 of what stands before it."""
-    text = json.dumps({**content, "sha256": ""}, indent=2, ensure_ascii=False)[: -len('"\n}')]
+    text = strict({**content, "sha256": ""}, indent=2)[: -len('"\n}')]
     return f'{text}{hashlib.sha256(encoded(text)).hexdigest()}"\n}}\n'
 
 

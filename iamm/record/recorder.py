@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from iamm.files import flush, write_text
+from iamm.record.checksummed import strict
 from iamm.record.run_folder import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Recorder:
     def attention(self, content: Mapping[str, Any]) -> None:
         """The numbers behind the pictures, on one line: a program reads them."""
         self.folder.pictures.mkdir(exist_ok=True)
-        write_text(self.folder.attention, json.dumps(content, ensure_ascii=False) + "\n")
+        write_text(self.folder.attention, strict(content) + "\n")
 
     def hparams(self, choices: Mapping[str, Any], measures: Mapping[str, Mapping[str, float]]) -> None:
         """The hparams tab, in this run's own folder."""

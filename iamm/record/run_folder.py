@@ -21,50 +21,18 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError
-from iamm.files import ESCAPED, encoded, sweep_leftovers, writable, write_text
-from iamm.record.checksummed import sealed, unsealed
-from iamm.record.lock import locked
-
-PLACES = (
-    *("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun"),
-    *("log", "sweep", "checkpoint", "nonfinite"),
-)
-"""Keys that say where and how, not what is computed; left out of a run's address."""
-
-BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
-"""Keys that say how long a run may train, and on what batches."""
+from iamm.files import ESCAPED, check_length, sweep_leftovers, writable, write_text
+from iamm.lock import locked
+from iamm.record.checksummed import sealed, strict, unsealed
 
 Result = Mapping[str, Any]
 """The content of a `result.json`."""
-
-
-def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
-    """A readable name and 8 hex digits of SHA-256 over what the configuration computes; `from` counts by its address.
-
-    Args:
-        config: resolved, plain containers.
-        names: what a reader should see first, such as model and data sets.
-    """
-    without_places = drop_keys(config, PLACES)
-    if config.get("from"):
-        without_places["from"] = Path(config["from"]).name
-    text = json.dumps(without_places, sort_keys=True, ensure_ascii=False)
-    return "-".join((*names, hashlib.sha256(encoded(text)).hexdigest()[:8]))
-
-
-def drop_keys(value: Any, keys: Sequence[str]) -> Any:
-    """The same containers without those keys, at any depth."""
-    if isinstance(value, Mapping):
-        return {key: drop_keys(part, keys) for key, part in value.items() if key not in keys}
-    if isinstance(value, list):
-        return [drop_keys(part, keys) for part in value]
-    return value
 
 
 class RunFolder:
@@ -72,9 +40,13 @@ class RunFolder:
 
     Args:
         path: is made when first written.
+
+    Raises:
+        OutputError: the path is too long.
     """
 
     def __init__(self, path: Path) -> None:
+        check_length(path)
         self.path = path
         self.config = path / "config.yaml"
         self.status = path / "status.json"
@@ -140,7 +112,9 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("w")
         with lock:
-            if not locked(lock):
+            with writable(self.path):
+                free = locked(lock)
+            if not free:
                 raise BusyError(f"One process a run folder. Found {self.path} in use by a live run: wait for it.")
             sweep_leftovers(self.path)
             yield
@@ -166,7 +140,7 @@ class RunFolder:
 
     def append(self, record: Mapping[str, Any]) -> None:
         with writable(self.records), self.records.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(strict(record) + "\n")
 
     def seal_records(self) -> None:
         """The last line of a finished run's records: the SHA-256 of those before it."""
@@ -216,7 +190,7 @@ def damaged(records: Path) -> str:
 
 
 def write_json(path: Path, content: Any) -> None:
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, strict(content, indent=2) + "\n")
 
 
 def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: str = "run") -> dict[str, Any]:

@@ -18,6 +18,7 @@ from iamm.config.check.targets import OPTIMIZER, check_targets, is_allowed
 from iamm.config.check.values import check_plain
 from iamm.config.parts import Part, named, parts
 from iamm.dataset.base import SPLITS, Dataset, Scene
+from iamm.dataset.files import noted
 from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, settle
@@ -70,7 +71,7 @@ def refused_on_purpose(error: BaseException) -> bool:
         return False
     module = str(trace.tb_frame.f_globals.get("__name__", ""))
     said = dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
-    return said and (module.startswith("iamm.") or is_allowed(module))
+    return said and (module.startswith(("iamm.", "torch.optim.")) or is_allowed(module))
 
 
 def held(config: DictConfig) -> None:
@@ -94,7 +95,7 @@ def require_own(part: Part) -> None:
     with own_mistakes():
         found = get_object(target)
     home = str(getattr(found, "__module__", ""))
-    of_torch = OPTIMIZER.fullmatch(target) and home.startswith("torch.optim.")
+    of_torch = OPTIMIZER.fullmatch(target) and f"{home}.".startswith("torch.optim.")
     if not callable(found) or not (of_torch or is_allowed(home)):
         raise ConfigError(f"`{part.path}._target_` must be of an allowed package. Found {target}, of {home or 'none'}.")
     given = {str(key): value for key, value in part.values.items() if not str(key).startswith("_")}
@@ -112,9 +113,13 @@ def build_datasets(config: DictConfig) -> list[Dataset]:
     """Every data set of `dataset=`, in order, with all that a run reads; a choice may make several, scenes'
     names must differ."""
     held(config)
-    with own_mistakes():
-        made = [instantiate(part) for part in config.dataset.values()]
-    datasets = [dataset for one in made for dataset in (one if isinstance(one, list) else [one])]
+    datasets: list[Dataset] = []
+    for part in config.dataset.values():
+        with own_mistakes(), noted() as files:
+            made = instantiate(part)
+        for dataset in made if isinstance(made, list) else [made]:
+            dataset.files = files
+            datasets.append(dataset)
     names = [scene.name for dataset in datasets for scene in dataset.scenes]
     if len(set(names)) < len(names):
         raise ConfigError(f"A scene can stand in a run once. Found {', '.join(names)}: leave one out.")

@@ -42,7 +42,9 @@ def finish(
     recorder.finish()
     notices = [notice for dataset in datasets for notice in dataset.notices]
     notices += [*conditions.notices, *skipped(state)]
-    result = {**result_values(config, cell, parts, state, tested), "notices": notices, "data": conditions.data}
+    files = {name: content for dataset in datasets for name, content in dataset.files.items()}
+    result = {**result_values(config, cell, parts, state, tested), "notices": notices}
+    result |= {"data": conditions.data, "files": files}
     if conditions.source:
         result["from"] = conditions.source
     write_sealed(folder.result, result)

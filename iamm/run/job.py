@@ -15,6 +15,7 @@ from iamm.config.check.values import run_keys
 from iamm.errors import BadDataError
 from iamm.measure import measures_of
 from iamm.record.run_folder import RunFolder, read_result
+from iamm.run.finished import finished
 from iamm.run.planned import Cell
 
 WIDE = 160
@@ -28,7 +29,7 @@ def train_job(cell: Cell) -> float:
     """
     console = plain_console()
     folder = cell.folder
-    if folder.finished() and not cell.values["rerun"]:
+    if not cell.values["rerun"] and finished(cell):
         console.print("This run is finished; rerun=true starts it anew.")
         result = read_result(folder.path)
     else:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from iamm.config.groups import overrides_of
-from iamm.errors import BadDataError
-from iamm.record.run_folder import RunFolder, address, write_json
+from iamm.errors import BadDataError, ConfigError
+from iamm.record.address import address
+from iamm.record.run_folder import RunFolder, write_json
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,34 @@ class Cell:
     def text(self) -> str:
         """One line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+
+def distinct(cells: Iterable[Cell]) -> list[Cell]:
+    """Each run once.
+
+    Raises:
+        ConfigError: two that differ by what is no part of a run's address, so that they would share a folder.
+    """
+    found: dict[Path, Cell] = {}
+    for cell in cells:
+        first = found.setdefault(cell.folder.path, cell)
+        if first.values != cell.values:
+            key, one, other = min(differences(first.values, cell.values), key=lambda found: found[0].count("."))
+            raise ConfigError(
+                f"Runs side by side must compute different things. Found `{key}` alone to differ, {one} and {other}, "
+                f"which a run's folder does not tell: give it one value, or each value an output_dir of its own."
+            )
+    return list(found.values())
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Each dotted key with two values."""
+    for key in one.keys() | other.keys():
+        left, right = one.get(key), other.get(key)
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            yield from differences(left, right, f"{place}{key}.")
+        elif left != right:
+            yield f"{place}{key}", left, right
 
 
 def model_name(choices: Mapping[str, str]) -> str:

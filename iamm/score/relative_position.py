@@ -45,6 +45,6 @@ class RelativePositionScore(Score):
         scores = query @ key.transpose(-2, -1)  # (B, H, Q, K)
         if distance is None:
             return scores
-        by_distance = query @ self.relative.T  # (B, H, Q, 2·reach + 1)
+        by_distance = query @ self.relative.to(query.dtype).T  # (B, H, Q, 2·reach + 1)
         index = distance.clamp(-self.reach, self.reach) + self.reach  # (Q, K)
         return scores + by_distance.gather(-1, index.expand_as(scores))  # (B, H, Q, K)

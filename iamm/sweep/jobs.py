@@ -132,9 +132,10 @@ def look_again(values: Mapping[str, Any], *, moved: bool) -> None:
 
 def run_cells(jobs: Jobs, launcher: Sequence[str]) -> int:
     if jobs.cells:
+        from iamm.run.planned import distinct
         from iamm.sweep.sweep import sweep
 
-        jobs.failed += sweep(jobs.cells, launcher)
+        jobs.failed += sweep(distinct(jobs.cells), launcher)
     if jobs.defects:
         raise jobs.defects[0]
     if not jobs.failed:

@@ -13,6 +13,7 @@ from iamm.config.explain import explained
 from iamm.config.hydra_compat import arguments
 from iamm.config.overrides import in_order
 from iamm.errors import ConfigError, FailedCellError, MissingPackageError, OutputError
+from iamm.run.finished import finished
 from iamm.run.planned import Cell, read_cell, write_cell
 from iamm.sweep.pool import ProcessOutcome, ready, run_cells
 
@@ -46,8 +47,12 @@ def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[ProcessOutc
     Args:
         cells: the same one twice is run once.
         launcher: the words that chose it.
+
+    Raises:
+        BadDataError: a finished one was made with other data.
     """
-    waiting = {cell.folder.path: cell for cell in cells if not cell.folder.finished()}.values()
+    each = {cell.folder.path: cell for cell in cells}
+    waiting = [cell for cell in each.values() if not finished(cell)]
     why, left = "", list(waiting)
     while left:  # those that begin from others go in a later batch
         batch = [cell for cell in left if ready([cell], [other for other in left if other is not cell])]

@@ -15,9 +15,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
-from iamm.errors import BusyError, OutputError
+from iamm.errors import BadDataError, BusyError, OutputError
 from iamm.interruption import SIGNALS
 from iamm.record.run_folder import RunFolder
+from iamm.run.finished import finished
 from iamm.run.planned import Cell
 from iamm.sweep.process import run_alone
 
@@ -70,9 +71,7 @@ def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[Proces
         while waiting or running:
             while len(running) < jobs and (cell := ready(waiting, [live.cell for live in running])):
                 waiting.remove(cell)
-                if cell.folder.finished() and not cell.values["rerun"]:
-                    yield ProcessOutcome(cell, 0, "")
-                elif isinstance(begun := begin(cell), Live):
+                if isinstance(begun := begin(cell), Live):
                     running.append(begun)
                 else:
                     yield begun
@@ -109,10 +108,15 @@ def stopped_at_the_end() -> Iterator[list[Live]]:
 
 
 def begin(cell: Cell) -> Live | ProcessOutcome:
-    """The run's process, forked from a server that has imported what all runs need; or why it cannot begin."""
+    """The run's process, forked from a server that has imported what all runs need; or why it need not or cannot
+    begin."""
     try:
+        if not cell.values["rerun"] and finished(cell):
+            return ProcessOutcome(cell, 0, "")
         cell.folder.path.mkdir(parents=True, exist_ok=True)
         cell.folder.log.touch()
+    except BadDataError as error:
+        return ProcessOutcome(cell, error.exit_code, str(error))
     except OSError as error:
         return ProcessOutcome(cell, OutputError.exit_code, f"A run folder must be writable: {error.strerror}.")
     context = multiprocessing.get_context("forkserver")

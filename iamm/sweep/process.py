@@ -10,7 +10,7 @@ import threading
 import time
 from functools import partial
 
-from iamm import interruption
+from iamm import interruption, output
 from iamm.run.planned import Cell
 
 LAST_WORDS = 10.0
@@ -27,6 +27,7 @@ def run_alone(cell: Cell) -> None:
     log = os.open(cell.folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    output.print_anything()
     threading.Thread(target=leave_with_parent, daemon=True).start()
     sys.exit(interruption.code_of(partial(trained, cell), "iamm-train", left))
 

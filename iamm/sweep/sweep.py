@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,16 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from iamm.errors import FailedCellError
+from iamm.processors import processors
 from iamm.record.run_folder import read_result
 from iamm.run.job import plain_console
 from iamm.run.planned import Cell
 from iamm.sweep.launch import cleared, launched
 from iamm.sweep.pool import GLANCE, ProcessOutcome, run_cells
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCellError]:
@@ -43,7 +38,7 @@ def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCel
 
 def run_here(cells: Sequence[Cell], console: Console) -> list[ProcessOutcome]:
     options = cells[0].values["sweep"]
-    jobs = options["jobs"] or cores()
+    jobs = options["jobs"] or processors()
     console.print(f"{len(cells)} runs, {jobs} at once, each with a log.txt in its folder", soft_wrap=True)
     with SweepLine(console, len(cells)) as line:
         return run_cells(cells, jobs, options["silence"], line.ended)

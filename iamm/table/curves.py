@@ -51,10 +51,12 @@ def read_curves(records: Path, tags: Collection[str], most: int = 100) -> dict[s
 
 
 def numbers(lines: Sequence[bytes], key: str) -> list[float]:
-    """What stands behind a key in each line; nan where the key does not."""
+    """What stands behind a key in each line; nan where the key does not, or null."""
     name = json.dumps(key, ensure_ascii=False).encode() + b": "
     parts = [line.partition(name) for line in lines]
-    return [float(END.split(behind, 1)[0]) if found else math.nan for _, found, behind in parts]
+    return [
+        float(END.split(behind, 1)[0].replace(b"null", b"nan")) if found else math.nan for _, found, behind in parts
+    ]
 
 
 def validations(content: bytes) -> list[int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from iamm.record.run_folder import BUDGET, Result
+from iamm.record.address import BUDGET
+from iamm.record.run_folder import Result
 from iamm.table.pairing import same_examples
 from iamm.table.plan import TablePlan
 from iamm.table.selection import grouped

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean, median
 
-from iamm.record.run_folder import PLACES, Result, drop_keys
+from iamm.record.address import PLACES, drop_keys
+from iamm.record.run_folder import Result
 from iamm.table.plan import Column, TablePlan
 from iamm.table.selection import Choices
 from iamm.table.statistics import PAIRED_TESTS, estimate, holm

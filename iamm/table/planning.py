@@ -15,8 +15,8 @@ from iamm.config.explain import explained
 from iamm.config.groups import groups
 from iamm.config.sources import Sources
 from iamm.errors import ConfigError, nearest
-from iamm.record.run_folder import BUDGET
-from iamm.run.planned import Cell
+from iamm.record.address import BUDGET
+from iamm.run.planned import Cell, distinct
 from iamm.table.dependencies import linked
 from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
 
@@ -74,6 +74,7 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
     columns = columns_of(table, next(iter(shared)))
     require_scenes(columns, composed)
     found = linked(list(runs(table, composed)))
+    distinct([cell for _, cell in found])
     return plan_of(table, name, columns, composed, [run for run, _ in found]), [cell for _, cell in found]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from iamm.record.run_folder import Result, RunFolder, read_result
 from iamm.table.plan import PlannedRun, TablePlan
@@ -17,6 +18,7 @@ NEEDED = (
     *("threads", "device", "notices", "versions", "commit"),
 )
 """Keys of a result that a table reads."""
+MEASURED = ("test", "quality", "validation_quality")
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -54,7 +56,17 @@ def read_run(planned: PlannedRun, output_dir: Path) -> Run:
     """
     folder = RunFolder(output_dir / planned.folder)
     state, reason = folder.state()
-    return Run(planned, state, reason, read_result(folder.path, NEEDED) if state == "finished" else None)
+    if state != "finished":
+        return Run(planned, state, reason, None)
+    result = read_result(folder.path, NEEDED)
+    return Run(planned, state, reason, result | {key: numbers(result[key]) for key in MEASURED})
+
+
+def numbers(value: Any) -> Any:
+    """Strict JSON has null where a measure is not a number."""
+    if isinstance(value, Mapping):
+        return {key: numbers(part) for key, part in value.items()}
+    return math.nan if value is None else value
 
 
 def choose_rates(plan: TablePlan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:

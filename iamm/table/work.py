@@ -92,15 +92,16 @@ def launcher_of(words: Sequence[str]) -> tuple[str, ...]:
 def finish(work: Work) -> int:
     """Run what is missing and build the table, or show what is there; the exit code."""
     from iamm.files import writable
-    from iamm.sweep.sweep import cores, sweep
+    from iamm.processors import processors
+    from iamm.sweep.sweep import sweep
 
+    waiting = missing(work)
     if work.options["list"]:
         from iamm.table.listing import show_listing
 
-        show_listing(work.plan, work.output_dir, work.options["sweep"]["jobs"] or cores())
+        show_listing(work.plan, work.output_dir, work.options["sweep"]["jobs"] or processors())
         return 0
-    cells = missing(work) if work.options["run"] else []
-    failed = sweep(cells, work.launcher) if cells else []
+    failed = sweep(waiting, work.launcher) if waiting and work.options["run"] else []
     from iamm.table.building import build
 
     with writable(work.folder, what="A table's folder"):
@@ -134,15 +135,15 @@ def fingerprint(options: dict[str, Any], sources: Sources) -> str:
 
 
 def missing(work: Work) -> list[Cell]:
-    """The planned runs that are not finished; where and how to run them is said by each call anew."""
-    from iamm.record.run_folder import RunFolder
+    """The planned runs that are not finished; where and how to run them is said by each call anew.
+
+    Raises:
+        BadDataError: a finished one was made with other data than those that lie there now.
+    """
+    from iamm.run.finished import finished
     from iamm.run.planned import Cell, cell_of
 
-    lines = work.kept.read_text(encoding="utf-8").split("\n")[:-1]
-    places = {key: work.options[key] for key in ("device", "sweep")}
-    return [
-        Cell({**cell.values, **places}, cell.choices)
-        for run, line in zip(work.plan.runs, lines, strict=True)
-        if not RunFolder(work.output_dir / run.folder).finished()
-        for cell in [cell_of(line)]
-    ]
+    places = {key: work.options[key] for key in ("device", "output_dir", "sweep")}
+    planned = (cell_of(line) for line in work.kept.read_text(encoding="utf-8").split("\n")[:-1])
+    cells = [Cell({**cell.values, **places}, cell.choices) for cell in planned]
+    return [cell for cell in cells if not finished(cell)]

@@ -40,7 +40,9 @@ class ImpartialWeighting(GradientWeighting):
         balance_losses: learn s; without it s = 0, which is IMTL-G.
 
     Raises:
-        NoSolutionError: the weights of equal projections sum to 0, so that no multiple of them sums to 1.
+        NoSolutionError: the weights of equal projections sum to 0, so that no multiple of them sums to 1; or the
+            gradients are linearly dependent in such a way that only a step of 0 projects equally on all of them, while
+            none of positive weights is 0, so that there is a better one.
 
     Source: Liu et al. 2021, IMTL-G, IMTL-L and their hybrid. The paper trains the heads by the sum of the scaled
     losses, here it is their mean.
@@ -54,6 +56,11 @@ class ImpartialWeighting(GradientWeighting):
         norms, cosine = cosines(gram)
         alive = norms > 0
         weights = equal_projections(cosine, alive) / np.where(alive, norms, np.inf)  # (n,)
+        if (weights < -TOLERANCE * np.abs(weights).max(initial=0.0)).any() and not moves(cosine, weights * norms):
+            raise NoSolutionError(
+                "weighting=impartial needs gradients with a step of equal projections. Found linearly dependent ones, "
+                "on which only a step of 0 projects equally: take another weighting, as weighting=conflict_averse."
+            )
         total, size = weights.sum(), np.abs(weights).sum()
         if abs(total) > TOLERANCE * size:
             return weights / total  # (n,)
@@ -77,6 +84,11 @@ class ImpartialWeighting(GradientWeighting):
             slope = (self.log_scale.detach().exp() * seen.losses - 1) * seen.observed  # (S,), ∂(e^s L − s)/∂s
             add_gradient(self.log_scale, slope * share)
         return super().pull_heads(losses, here, paths, share)
+
+
+def moves(cosine: np.ndarray, unit_weights: np.ndarray) -> bool:
+    """Whether unit gradients so weighted sum to more than 0."""
+    return bool(np.abs(cosine @ unit_weights).max() > TOLERANCE * np.abs(unit_weights).max())
 
 
 def equal_projections(cosine: np.ndarray, alive: np.ndarray) -> np.ndarray:

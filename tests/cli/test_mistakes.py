@@ -131,6 +131,8 @@ TOGETHER = [  # values that are right each by itself
         "`optimizer.betas` must be a list of 2, each of it a number at least 0 and below 1. Found 3.",
     ),
     ("optimizer=sgd optimizer.momentum=0", "`optimizer.nesterov` needs a momentum and no dampening. Found momentum=0"),
+    ("optimizer._target_=torch.optim.LBFGS", "Found torch.optim.LBFGS, which evaluates the losses again and again"),
+    ("optimizer._target_=torch.optim.SparseAdam", "Found torch.optim.SparseAdam, which takes sparse gradients"),
     ("optimizer=3", "A group takes the name of a choice. Found null or a number"),
     (
         "dim=7 attention.heads=1",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from iamm.dataset.base import Dataset
 from iamm.engine.fit import Loop
+from iamm.engine.forward import portions
 from iamm.engine.keeper import Keeper
 from iamm.engine.sampler import Sampler
 from iamm.run.build import Parts, build, build_datasets
@@ -64,20 +65,22 @@ def taken(loop: Loop, conflict: bool = False) -> tuple[list[Tensor], list[Tensor
     parameters, weighting = list(loop.model.parameters()), loop.weighting
     own = list(weighting.own_weights()) if isinstance(weighting, GradientWeighting) else None
     loop.optimizer.zero_grad(set_to_none=True)
-    parts = [loop.add_gradients(0, conflict=conflict) for _ in range(loop.plan.accumulate)]
+    parts = loop.accumulated(0, conflict=conflict)
     told = weighting.finish()
     hook.remove()
     found = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
     share = torch.stack([part.observed for part in parts]).float().mean(dim=0)
     several = set(loop.shared)
     expected = [torch.zeros_like(p) for p in parameters]
-    for batch in batches:
+    groups = len(batches) // len(parts)
+    drawn = [batches[first : first + groups] for first in range(0, len(batches), groups)]
+    for portion, batch in ((p, b) for p, group in zip(portions(loop.model, drawn), drawn, strict=True) for b in group):
         for name, loss in loop.model(batch).losses.items():
             scene = loop.order.index(name)
             for place, (parameter, slope) in enumerate(zip(parameters, slopes(loss, parameters), strict=True)):
                 shared = own is None or parameter in several
                 weight = float(told[scene] / share[scene].clamp(min=1e-9)) if shared else own[scene]
-                expected[place] += weight * slope / len(parts)
+                expected[place] += weight * slope * portion[scene] / len(parts)
     return found, expected, [part.observed for part in parts]
 
 
@@ -97,6 +100,23 @@ def test_gradients_are_those_of_the_weights_told(name, words):
     assert max(float(gradient.abs().max()) for gradient in found) > 1e-3
 
 
+@pytest.mark.parametrize("name", ["equal", "dynamic_average", "conflict_averse"])
+def test_one_step_however_it_is_accumulated(name):
+    """Sentences of unlike length, and batches of unlike size: each token counts as in one batch of 16."""
+    found = []
+    for size, count in ((16, 1), (8, 2), (2, 8), (1, 16)):
+        words = (*PAIRED, f"batch_size={size}", f"accumulate={count}", "dataset.shapes.word_drop=0.4")
+        config = composed(name, words)
+        datasets = build_datasets(config)
+        loop = looped(build(config, datasets), datasets)
+        loop.set_rate(0)
+        stepped = loop.step(0)
+        found.append([stepped.losses, *(parameter.detach().clone() for parameter in loop.parameters)])
+    for other in found[1:]:
+        for one, same in zip(other, found[0], strict=True):
+            torch.testing.assert_close(one, same, rtol=1e-4, atol=1e-6)
+
+
 def test_the_ragged_case_is_ragged():
     """A scene is missing from some batch, and the scenes of digits have an encoder that no other scene reads."""
     datasets = loaded(RAGGED)
@@ -113,7 +133,7 @@ def test_conflict_is_that_of_the_last_batch():
     loop = looped(build(composed("equal", PAIRED), datasets), datasets)
     batches: list = []
     hook = loop.model.register_forward_hook(lambda module, given, found: batches.append(given[0]))
-    part = loop.add_gradients(0, conflict=True)
+    part = loop.accumulated(0, conflict=True)[-1]
     loop.weighting.finish()
     hook.remove()
     rows = [slopes(loss, loop.shared) for loss in loop.model(batches[0]).losses.values()]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from iamm.record.checksummed import write_sealed
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell
 from iamm.sweep.pool import ProcessOutcome, last_words, run_cells
@@ -106,6 +107,18 @@ def test_each_run_has_the_bits_of_a_run_by_itself(process, command, small, tmp_p
         assert "run folder" in (swept / "log.txt").read_text()
 
 
+def test_an_output_in_ascii(process, small, tmp_path, monkeypatch):
+    """Of the sweep, and of each run's log."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    answer = process("-m", "dataset=shapes", "model=fam", "steps=1", "seed=0,1", 'output_dir="\u03b1"', *small)
+    assert answer.code == 0, answer.err
+    assert "[2/2] done" in answer.out
+    logs = [path.read_bytes() for path in (tmp_path / "\u03b1").glob("*/log.txt")]
+    assert len(logs) == 2
+    assert all(rb"run folder  \u03b1/" in log for log in logs)
+    assert process("--help").code == 0
+
+
 def test_bad_runs_leave_the_others_alone(process, small, bad_ways, tmp_path):
     answer = process("-m", *small, f"weighting={','.join(WAYS)},equal", "sweep.silence=40", bad_ways)
     assert (answer.code, answer.err) == (3, "")
@@ -173,13 +186,27 @@ def test_configurations_are_those_of_the_start(started, small, tmp_path):
 
 def test_the_same_cell_twice_is_run_once(tmp_path, monkeypatch):
     """Finished already: told once, nothing started."""
-    values = {"seed": 1, "output_dir": str(tmp_path), "rerun": False}
+    values = {"seed": 1, "output_dir": str(tmp_path), "rerun": False, "dataset": {}}
     cell = Cell(values, {"model": "iamm", "dataset": "shapes"})
     cell.folder.path.mkdir()
-    cell.folder.result.write_text("{}")
+    write_sealed(cell.folder.result, {"test": {}, "config": {}})
     told: list[ProcessOutcome] = []
     assert run_cells([cell, cell], 2, 1.0, told.append) == []
     assert told == [ProcessOutcome(cell, 0, "")]
+
+
+def test_values_that_make_no_other_run(command, small, tmp_path):
+    answer = command("-m", *small, "dataset=shapes", "nonfinite=stop,skip")
+    assert answer.code == 2
+    assert "Found `nonfinite` alone to differ, stop and skip" in answer.err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_the_same_seed_thrice_is_one_run(command, small, monkeypatch):
+    given = []
+    monkeypatch.setattr("iamm.sweep.sweep.sweep", lambda cells, launcher: given.append(len(cells)) or [])
+    assert command("-m", *small, "seed=1,1,1").code == 0
+    assert given == [1]
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

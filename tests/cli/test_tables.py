@@ -226,12 +226,15 @@ def test_a_plan_is_kept_while_nothing_changes(table_command, small_table, swept,
 def test_a_thousand_finished_runs_are_only_looked_at(table_command, small_table, swept, folder, monkeypatch):
     table_command(*MINE, "list=true")
     plan, cells = planned(folder)
-    many = [PlannedRun(plan.rows[seed % 2], "runs", 0.001, seed, f"run{seed}") for seed in range(1000)]
+    each = [Cell({**cells[0].values, "seed": seed}, cells[0].choices) for seed in range(1000)]
+    many = [
+        PlannedRun(plan.rows[seed % 2], "runs", 0.001, seed, cell.folder.path.name) for seed, cell in enumerate(each)
+    ]
     write_plan(plan_file(folder), TablePlan(**{**plan.__dict__, "runs": tuple(many)}))
-    write_text(next(folder.glob("runs-*.jsonl")), cells[0].text() * 1000)
+    write_text(next(folder.glob("runs-*.jsonl")), "".join(cell.text() for cell in each))
     for run in many:
         Path("outputs", run.folder).mkdir()
-        Path("outputs", run.folder, "result.json").touch()
+        write_sealed(Path("outputs", run.folder, "result.json"), {"test": {}, "config": {}})
     built: list[TablePlan] = []
     monkeypatch.setattr("iamm.table.planning.plan_table", no_more)
     monkeypatch.setattr("iamm.table.building.build", lambda plan, *_, **__: built.append(plan))

@@ -12,7 +12,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from iamm.engine.plan import RunState
 from iamm.record.checksummed import unsealed, write_sealed
+from iamm.run.finish import skipped
 from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -199,7 +201,7 @@ def test_other_numbers_are_shown(command, small, tmp_path):
 
 
 def test_divergence(command, small, tmp_path):
-    answer = command(*small, "optimizer=sgd", "optimizer.lr=1e30", "clip=null", "epochs=3")
+    answer = command(*small, "optimizer=sgd", "optimizer.lr=1e30", "clip=null", "steps=2", "checkpoint.steps=1")
     assert answer.code == 4
     assert answer.err.startswith("iamm-train: Losses and gradients must stay finite. Found ")
     assert answer.err.count("\n") == 1
@@ -209,6 +211,18 @@ def test_divergence(command, small, tmp_path):
     assert answer.err == f"iamm-train: {status['error']}\n"
     assert answer.err.endswith(f" The last good checkpoint: {run.relative_to(tmp_path)}/last.pt.\n")
     assert len(status["batch"]["shapes"]) == 64
+    assert not (run / "result.json").exists()
+
+
+def test_measures_that_are_not_finite(command, small, tmp_path):
+    """The only step was finite, what it left is not."""
+    words = ("dataset=[digits]", "model=cnn", *small[3:], "encoder.image.channels=[8,8]", "steps=1")
+    answer = command(*words, "optimizer=sgd", "optimizer.lr=1e12", "clip=null", "schedule=constant")
+    assert answer.code == 4
+    assert answer.err.startswith("iamm-train: Measures must stay finite. Found loss of digits on validation that is")
+    assert answer.err.count("\n") == 1
+    run = only_run(tmp_path / "outputs")
+    assert json.loads((run / "status.json").read_text())["state"] == "diverged"
     assert not (run / "result.json").exists()
 
 
@@ -292,6 +306,8 @@ def test_a_run_that_is_not_what_it_says_is_found_out(command, small, tmp_path):
 
 
 def test_steps_that_are_not_finite_are_left_out_on_request(command, small):
-    answer = command(*small, "optimizer=sgd", "optimizer.lr=1e30", "clip=null", "epochs=2", "nonfinite=skip")
-    assert answer.code == 0
-    assert "note: 1 of 2 steps were left out, not being finite." in answer.out
+    """What the first step left is not finite either: no measures come of that."""
+    answer = command(*small, "optimizer=sgd", "optimizer.lr=1e30", "clip=null", "steps=2", "nonfinite=skip")
+    assert answer.code == 4
+    assert "Measures must stay finite. Found loss of shapes_image on validation" in answer.err
+    assert skipped(RunState(step=2, skipped=1)) == ["1 of 2 steps were left out, not being finite."]

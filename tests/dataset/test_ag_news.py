@@ -190,6 +190,12 @@ def test_bad_rows_are_named(folder, content, found):
         made(folder)
 
 
+def test_a_class_without_stories_is_named(folder):
+    write(folder, csv_of([story for story in invented() if story.label != 2] * 2))
+    with pytest.raises(BadDataError, match=r"must have stories of each class\. Found none of 3: get it again"):
+        read_stories(str(folder))
+
+
 def test_cut_and_missing_files_are_named(folder, tmp_path):
     path = folder / FILE
     path.write_bytes(path.read_bytes()[:-9])

@@ -84,6 +84,9 @@ class Plain(nn.Module):
 
     reads_all_scenes = False
 
+    def counts(self, batch: Mapping[str, Any]) -> Tensor:
+        return torch.stack([part.present.sum() for part in batch.values()])
+
     def shared_head_parameters(self) -> list[nn.Parameter]:
         return []
 

@@ -194,7 +194,7 @@ def test_two_half_batches_accumulated_are_one_whole(network, pictures, texts):
     torch.testing.assert_close(found[1], found[0], rtol=1e-6, atol=1e-6)
 
 
-def test_accumulated_losses_are_means(network, pictures, listener):
+def test_accumulated_losses_are_means_over_all_examples(network, pictures, listener):
     data = pictures(train=5, batch_size=3)  # 3 + 2 rows make the one step; then the pass begins again
     model = network(("pictures",), dropout=0.0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
@@ -202,7 +202,7 @@ def test_accumulated_losses_are_means(network, pictures, listener):
     plan = Plan(1, accumulate=2, log_every=1)
     state = trained(model, optimizer, [data], weighting=Given(1.0), plan=plan, observers=[listener])
     assert state.step == 1
-    assert listener.losses[0]["pictures"] == pytest.approx(sum(halves) / 2, rel=1e-6)
+    assert listener.losses[0]["pictures"] == pytest.approx((3 * halves[0] + 2 * halves[1]) / 5, rel=1e-6)
 
 
 def batches(data, count):

@@ -61,6 +61,9 @@ class Priced(nn.Module):
     def set_progress(self, progress):
         self.seen.append(progress)
 
+    def counts(self, batch):
+        return torch.stack([part.present.sum() for part in batch.values()])
+
     def forward(self, batch):
         (name,) = batch
         place, shown = NAMES.index(name), next(iter(batch[name].inputs.values())).float().mean()

@@ -107,6 +107,32 @@ def test_greedy_is_a_beam_of_one():
     assert found == [greedy_search(step, start([sentence]), 1, LONGEST, CPU)[0] for sentence in sentences]
 
 
+@pytest.mark.parametrize("beams", [1, 2, 3])
+def test_a_text_whose_end_cannot_be_is_cut(beams):
+    """log p of 5 is −0.5, of 4 −1, of EOS −∞: the likeliest text, as long as may be."""
+
+    def endless(tokens: Tensor, state: History) -> tuple[Tensor, History]:
+        scores = torch.full((*tokens.shape, V), float("-inf"))
+        scores[..., 5], scores[..., 4] = -0.5, -1.0
+        return scores, state
+
+    state = History(tensor([0]), torch.zeros(1, beams, 0, dtype=torch.int64))
+    assert beam_search(endless, state, 1, 3, CPU, beams=beams) == [[5, 5, 5]]
+
+
+def test_a_beam_of_one_takes_what_greedy_search_takes_of_equal_scores():
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randint(0, 3, (180, V, V), generator=generator).float()  # many ties
+
+    def tied(tokens: Tensor, state: History) -> tuple[Tensor, History]:
+        rows = state.sentence[:, None].expand_as(tokens)
+        return next_token_scores(table[rows, tokens]), state
+
+    sentences = list(range(180))
+    found = beam_search(tied, start(sentences), 180, 7, CPU, beams=1)
+    assert found == greedy_search(tied, start(sentences), 180, 7, CPU)
+
+
 def test_a_wider_beam_finds_likelier_texts():
     sentences = list(range(40))
     by_width = [

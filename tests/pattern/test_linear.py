@@ -7,6 +7,7 @@ from torch import tensor
 
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.normaliser.sum import SumNormaliser
+from iamm.pattern.base import Sight
 from iamm.pattern.full import FullPattern
 from iamm.pattern.linear import LinearPattern
 from iamm.score.kernel import KernelScore
@@ -117,3 +118,28 @@ def test_refuses_dropout(attention_with):
     words = r"This pattern takes no `dropout`: it never forms the weights .*\. Set its dropout=0\."
     with pytest.raises(ValueError, match=words):
         attention_with(6, pattern=LinearPattern, dropout=0.1, **PARTS)
+
+
+@pytest.mark.parametrize("shift", [-1.0, -86.0, -100.0, -1e4])
+@pytest.mark.parametrize("places", [3, 40])
+@pytest.mark.parametrize("causal", [False, True])
+def test_query_features_far_below_zero(shift, places, causal):
+    """float32 against float64 without underflow: φ(q) = e^{q − shift} up to what cancels."""
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, 1, places, 5, generator=generator) for _ in range(3))
+    score, pattern, normaliser = KernelScore(5, 1), LinearPattern(5, 1), SumNormaliser(5, 1)
+
+    def attend(query, key, value, *, allow=None, bias=None, distance=None, need_weights=False):
+        weights = normaliser(score(query, key), allow)
+        return weights @ value, weights
+
+    far = (query - 4 + shift).requires_grad_()
+    context, _ = pattern(attend, score.query(far), score.key(key), value, Sight(start=0, causal=causal))
+    context.square().sum().backward()
+    exact = (far.detach().double() - shift).requires_grad_()
+    scores = exact.exp() @ score.key(key.double()).transpose(-2, -1)
+    scores = scores.tril() if causal else scores
+    expected = scores / scores.sum(dim=-1, keepdim=True) @ value.double()
+    expected.square().sum().backward()
+    torch.testing.assert_close(context.double(), expected, atol=2e-6, rtol=1e-5)
+    torch.testing.assert_close(far.grad.double(), exact.grad, atol=1e-5, rtol=1e-4)

@@ -25,9 +25,8 @@ def interval():
     def told(step: int) -> Interval:
         attended = {"a": {"a": 0.75, "b": 0.25}, "b": {"a": 0.5, "b": 0.5}}
         losses, weights = {"a": 1 / step, "b": 2.0}, {"a": 0.625, "b": 0.375}
-        return Interval(
-            step, 40, 1 + step // 10, losses, weights, attended, 0.5**step, 3.0, 17.0, CONFLICT, {"span": 0.75}
-        )
+        means = (losses, weights, attended, 0.5**step, 3.0, 17.0, CONFLICT)
+        return Interval(step, 40, 1 + step // 10, *means, penalties={"span": 0.75})
 
     return told
 

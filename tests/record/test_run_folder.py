@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import socket
 import subprocess
@@ -13,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError, OutputError
+from iamm.errors import BadDataError, BusyError, ConfigError, FullDiskError, MissingDataError, OutputError
 from iamm.files import write_text
+from iamm.lock import locked
+from iamm.record.address import address
 from iamm.record.checksummed import sealed, unsealed, write_sealed
-from iamm.record.lock import locked
-from iamm.record.run_folder import RunFolder, address, read_result, write_json
+from iamm.record.run_folder import RunFolder, read_result, write_json
 
 CONFIG = {
     "seed": 1,
@@ -127,6 +130,44 @@ def test_busy_while_a_live_process_holds_the_folder(folder):
         other.wait()
         assert not folder.busy()  # the lock's file is still there
     assert folder.state() == ("missing", "")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks(folder, monkeypatch, number):
+    def unable(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("iamm.lock.fcntl.flock", unable)
+    with folder.held():
+        assert not folder.busy()
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.EACCES])
+def test_a_lock_that_is_held(folder, monkeypatch, number):
+    def held(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("iamm.lock.fcntl.flock", held)
+    with pytest.raises(BusyError), folder.held():
+        pass
+    assert folder.busy()
+
+
+def test_a_lock_that_fails(folder, monkeypatch):
+    def failing(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("iamm.lock.fcntl.flock", failing)
+    with pytest.raises(FullDiskError, match="Input/output error"), folder.held():
+        pass
+
+
+def test_the_address_of_many_data_sets():
+    found = address({"seed": 1}, ("iamm", "+".join(["multi30k_de_en"] * 18), "seed1"))
+    assert len(found) == 255
+    assert found.startswith("iamm-multi30k_de_en+multi30k_de_en+")
+    assert found != address({"seed": 1}, ("iamm", "+".join(["multi30k_de_en"] * 19), "seed1"))
+    assert found[-9:] == address({"seed": 1}, ("iamm",))[-9:]
 
 
 def test_several_may_look_at_a_folder_at_once(folder):
@@ -314,6 +355,22 @@ def test_a_failed_write_leaves_the_old_file(folder, monkeypatch):
     with pytest.raises(FullDiskError, match="No space"):
         write_text(folder.config, "new")
     assert folder.config.read_text() == "old"
+
+
+def test_strict_json(folder):
+    """What is not finite is null, in every file: other programs read them too."""
+    folder.append({"values": {"a": math.nan, "b": (1.5, -math.inf)}})
+    write_sealed(folder.result, {"test": {"a": math.inf}, "config": {"b": 0.5}})
+    write_json(folder.examples, [math.nan])
+
+    def refused(name: str) -> None:
+        raise AssertionError(name)
+
+    read = [json.loads(file.read_text(), parse_constant=refused) for file in (folder.records, folder.examples)]
+    assert read == [{"values": {"a": None, "b": [1.5, None]}}, [None]]
+    assert read_result(folder.path) == {"test": {"a": None}, "config": {"b": 0.5}}
+    with pytest.raises(ConfigError, match=r"^The numbers of a configuration are finite\. "):
+        address({"a": [math.inf]}, ("x",))
 
 
 def test_finished_once_the_result_is_there(folder):

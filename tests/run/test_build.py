@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
+from iamm.engine.observer import Totals
 from iamm.errors import ConfigError
 from iamm.run.build import build_datasets, held, own_mistakes
 from iamm.weighting.fixed import FixedWeighting
@@ -20,11 +22,26 @@ def test_a_refusal_is_a_mistake():
         FixedWeighting(2, values=[1.0])
 
 
-@pytest.mark.parametrize("wrong", [["a", "b"], 3, [None, None]], ids=str)
+@pytest.mark.parametrize("name", ["Muon", "Adafactor", "AdamW"])
+def test_optimizers_of_torch(name):
+    """The first two say that their module is `torch.optim` itself."""
+    config = composed()
+    OmegaConf.set_struct(config, False)
+    config.optimizer = {"_target_": f"torch.optim.{name}", "_partial_": True, "lr": 0.001}
+    held(config)
+
+
+def test_what_an_optimizer_refuses_is_a_mistake():
+    with pytest.raises(ConfigError, match="Muon only supports 2D parameters"), own_mistakes():
+        torch.optim.Muon([torch.nn.Parameter(torch.zeros(3))])
+
+
+@pytest.mark.parametrize("wrong", ["a", None, []], ids=str)
 def test_an_error_by_accident_is_none(wrong):
-    """`float("a")` raises a ValueError in the same line of the same file."""
+    """`int("a")` raises a ValueError in a file of the project."""
+    totals = Totals(("a",), torch.device("cpu"))
     with pytest.raises((ValueError, TypeError)) as found, own_mistakes():
-        FixedWeighting(2, values=wrong)
+        totals.load_state_dict({**totals.state_dict(), "steps": wrong})
     assert not isinstance(found.value, ConfigError)
 
 

@@ -1,8 +1,52 @@
-"""The name of a planned run."""
+"""The name of a planned run, and which runs differ."""
 
 from __future__ import annotations
 
 import pytest
+
+from iamm.errors import ConfigError
+from iamm.run.planned import Cell, distinct
+
+VALUES = {
+    "seed": 1,
+    "output_dir": "outputs",
+    "data_dir": "A",
+    "threads": 1,
+    "nonfinite": "stop",
+    "device": "cpu",
+    "log": {"every": 20},
+    "checkpoint": {"epochs": 1},
+    "dataset": {"mnist": {"data_dir": "A"}},
+}
+
+
+def cell(**values):
+    return Cell({**VALUES, **values}, {"model": "cnn", "dataset": "mnist"})
+
+
+def test_the_same_run_is_counted_once():
+    assert distinct([cell(), cell(seed=2), cell(), cell(seed=2)]) == [cell(), cell(seed=2)]
+
+
+def test_other_folders_are_other_runs():
+    found = [cell(), cell(data_dir="B", output_dir="others")]
+    assert distinct(found) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"data_dir": "B", "dataset": {"mnist": {"data_dir": "B"}}}, "`data_dir` alone to differ, A and B"),
+        ({"nonfinite": "skip"}, "`nonfinite` alone to differ, stop and skip"),
+        ({"threads": 2}, "`threads` alone to differ, 1 and 2"),
+        ({"device": "cuda"}, "`device` alone to differ, cpu and cuda"),
+        ({"checkpoint": {"epochs": 2}}, r"`checkpoint\.epochs` alone to differ, 1 and 2"),
+        ({"log": {"every": 7}}, r"`log\.every` alone to differ, 20 and 7"),
+    ],
+)
+def test_runs_that_would_share_a_folder(values, said):
+    with pytest.raises(ConfigError, match=rf"^Runs side by side must compute different things\. Found {said}, which"):
+        distinct([cell(), cell(**values)])
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,14 @@ def test_by_hand():
     torch.testing.assert_close(score(query, key), tensor([[[[3.75, 4.0]]]]))
 
 
+def test_a_query_far_below_zero_by_hand():
+    """φ(q) = e⁻²⁰⁰·(1/2, 1) becomes (1/2, 1); against φ(k) = (3, 1) and (1/4, 1): 2.5 and 1.125."""
+    score = KernelScore(2, 1)
+    query = score.query(tensor([[[[-200.0 - math.log(2), -200.0]]]]))
+    key = score.key(tensor([[[[2.0, 0.0], [-math.log(4), 0.0]]]]))
+    torch.testing.assert_close(score(query, key), tensor([[[[2.5, 1.125]]]]), atol=0, rtol=2e-5)
+
+
 def test_agrees_with_a_loop(case, agree, attention_with):
     query, key, value, allow = case
     found = attention_with(6, score=KernelScore, normaliser=SumNormaliser)(query, key, value, allow=allow[:, None])

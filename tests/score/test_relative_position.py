@@ -28,6 +28,17 @@ def test_by_hand():
     torch.testing.assert_close(score(query, key), tensor([[[[0.0, 1.0, 2.0, 3.0]] * 2]]))
 
 
+def test_half_precision(attention_with):
+    generator = torch.Generator().manual_seed(0)
+    attention = attention_with(6, score=RelativePositionScore)
+    torch.nn.init.normal_(attention.score.relative, generator=generator)
+    query = torch.randn(2, 5, 6, generator=generator).half()
+    expected = attention(query.double()).context
+    found = attention.half()(query).context
+    assert found.dtype == torch.float16
+    torch.testing.assert_close(found.double(), expected, atol=5e-3, rtol=5e-3)
+
+
 def test_starts_as_scaled_dot_product(case, agree, attention_with):
     query = case[0]
     found, expected = (

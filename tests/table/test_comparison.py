@@ -20,7 +20,15 @@ import pytest
 from iamm.record.recorder import Recorder, measure_values
 from iamm.record.run_folder import RunFolder
 from iamm.table.plan import Column
-from iamm.table.write.comparison import FIRST, choices, compare_in_tensorboard, experiment, final_measures, layout
+from iamm.table.write.comparison import (
+    FIRST,
+    choices,
+    compare_in_tensorboard,
+    experiment,
+    file_name,
+    final_measures,
+    layout,
+)
 
 MIXED = {"ours": {"a": {"accuracy": 0.75}, "b": {"bleu": 0.5}}, "rival": {"b": {"bleu": 0.25, "loss": 1.5}}}
 """Final measures; the rival has one of the scenes only, as a model for one task does."""
@@ -82,6 +90,12 @@ def test_the_chosen_runs_are_there_as_links(build, folder, tmp_path):
     assert not own.is_symlink()
     assert os.readlink(events) == f"../../../../../ours-both-0.001-seed1/{events.name}"
     assert events.stat().st_size > 500
+
+
+def test_a_long_label_is_cut():
+    name = file_name("α/" * 200)
+    assert name.startswith("α∕α∕")
+    assert len(name.encode()) <= 255
 
 
 def test_the_links_hold_where_the_output_folder_is_moved(build, folder, tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -56,6 +57,13 @@ def test_by_hand(make_table):
     text = latex(make_table())
     assert text == SMALL
     assert balanced(text)
+
+
+def test_a_measure_that_is_not_finite_is_a_dash(make_table):
+    found = accuracies(ours=(0.5, 0.6, 0.7), rival=(math.nan, 0.4, 0.3))
+    text = latex(make_table(found, rows=("ours", "rival"), columns=ONE, claims=None))
+    assert lines_of(text)["rival"][0] == "--"
+    assert "nan" not in text
 
 
 def test_without_costs(make_table):

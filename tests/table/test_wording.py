@@ -21,8 +21,9 @@ from iamm.table.write.wording import count, digits, empty, figure, number, proba
         (0.693147, 4, "", "0.6931"),
         (12.34, 1, "", "12.3"),
         (1234.5, 0, "", "1234"),
-        (math.nan, 2, "", "nan"),
-        (math.inf, 4, "", "inf"),
+        (math.nan, 2, "", "–"),
+        (math.inf, 2, "+", "–"),
+        (-math.inf, 4, "", "–"),
         (None, 2, "+", "–"),
     ],
 )

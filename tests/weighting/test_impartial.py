@@ -8,7 +8,8 @@ import torch
 from torch import tensor
 
 from iamm.errors import NoSolutionError
-from iamm.weighting.impartial import ImpartialWeighting
+from iamm.weighting.cosines import cosines
+from iamm.weighting.impartial import ImpartialWeighting, equal_projections
 
 
 def drawn(count, width, seed, lengths=1.0):
@@ -110,13 +111,15 @@ def test_equal_gradients_stay_equal_within_the_rounding_of_float32(off):
 
 @pytest.mark.parametrize(("count", "rank"), [(3, 2), (5, 4), (8, 3), (32, 7)])
 def test_gradients_that_depend_on_each_other(count, rank):
-    """At random, no step but d = 0 has equal projections on more gradients than there are dimensions."""
+    """At random, no step but d = 0 has equal projections on more gradients than there are dimensions: it says so."""
     for seed in range(5):
         gradients = drawn(count, rank, seed) @ drawn(rank, 37, 2)
-        weights = rule(gradients)
-        found, size = projections(gradients, weights)
-        assert abs(weights.sum() - 1) < 1e-9 * np.abs(weights).sum()
-        assert abs(found).max() < 1e-6 * size
+        unit_weights = equal_projections(cosines(gradients @ gradients.T)[1], np.ones(count, dtype=bool))
+        if (unit_weights >= 0).all():  # positive weights that are 0: no step is better for all
+            assert (rule(gradients) >= 0).all()
+        else:
+            with pytest.raises(NoSolutionError, match="Found linearly dependent ones, on which only a step of 0"):
+                rule(gradients)
 
 
 def test_gradients_that_cancel_in_a_ring():
@@ -128,10 +131,21 @@ def test_gradients_that_cancel_in_a_ring():
     np.testing.assert_allclose(weights @ gradients, 0.0, atol=1e-12)
 
 
-def test_says_that_no_weights_sum_to_one():
+def test_says_that_it_would_stand_still():
     """g_3 = (g_1 + g_2)/2: only a ∝ (1, 1, −2) has equal projections, all 0."""
-    with pytest.raises(NoSolutionError, match=r"needs weights that sum to 1 and give equal projections\. Found .* sum"):
+    with pytest.raises(NoSolutionError, match=r"needs gradients with a step of equal projections\. Found linearly"):
         rule([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+
+
+def test_says_that_no_weights_sum_to_one():
+    """Unit gradients whose b with C b = 1 has a negative part: with that one short enough, Σ b_i / |g_i| = 0."""
+    units = np.array([[1.0, 0.0, 0.1], [0.0, 1.0, 0.1], [0.8, 0.8, 0.2]])
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    b = np.linalg.solve(units @ units.T, np.ones(3))
+    assert b[2] < 0 < min(b[:2])
+    lengths = np.array([1.0, 1.0, -b[2] / (b[0] + b[1])])
+    with pytest.raises(NoSolutionError, match=r"needs weights that sum to 1 and give equal projections\. Found .* sum"):
+        rule(units * lengths[:, None])
 
 
 def test_a_zero_gradient_weighs_nothing():

@@ -193,8 +193,18 @@ def check_log(values: Mapping[str, Any]) -> None:
         )
 
 
+UNFIT = {
+    "torch.optim.LBFGS": "which evaluates the losses again and again within a step: take adamw or sgd",
+    "torch.optim.SparseAdam": "which takes sparse gradients, where these are dense: take adam or adamw",
+}
+"""Classes of torch.optim, and why they are refused."""
+
+
 def check_optimizer(optimizer: Mapping[str, Any]) -> None:
-    """Nesterov's step looks ahead along a momentum that does not fade."""
+    """One step of an optimizer is one pass; Nesterov's step looks ahead along a momentum that does not fade."""
+    name = str(optimizer["_target_"])
+    if why := UNFIT.get(name):
+        raise Mistake(f"An optimizer takes a step from the gradients of one pass. Found {name}, {why}.", "optimizer")
     if optimizer.get("nesterov") and (not optimizer.get("momentum") or optimizer.get("dampening")):
         raise Mistake(
             f"`optimizer.nesterov` needs a momentum and no dampening. Found momentum={optimizer.get('momentum')}, "

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from iamm.files import shortened
 from iamm.measure import measures_of
 from iamm.record.recorder import measure_values, tag
 from iamm.table.plan import Column, TablePlan
@@ -79,8 +80,8 @@ def compared(table: Table, output_dir: Path) -> Iterator[tuple[str, Run]]:
 
 
 def file_name(label: str) -> str:
-    """The label, save for a slash or a leading dot, which look-alikes replace."""
-    return re.sub(r"^\.", "·", label.replace("/", "∕"))
+    """The label, save for a slash or a leading dot, which look-alikes replace; a long one is cut."""
+    return shortened(re.sub(r"^\.", "·", label.replace("/", "∕")))
 
 
 def link_events(run: Path, place: Path) -> None:

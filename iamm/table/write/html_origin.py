@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from iamm.record.run_folder import PLACES, Result, drop_keys
+from iamm.record.address import PLACES, drop_keys
+from iamm.record.run_folder import Result
 from iamm.table.table import Cost, Table
 
 Values = Mapping[str, Any]

@@ -126,6 +126,8 @@ def result(table: Table, row: Row, column: Column, bold: bool) -> str:
     cell = row.cells[column.label]
     if cell.estimate is None:
         return escaped(empty(cell))
+    if not math.isfinite(cell.estimate.mean):
+        return escaped(NOTHING)
     mean = number(cell.estimate.mean, digits(column))
     mean = rf"\mathbf{{{mean}}}" if bold else mean
     spread = cell.estimate.deviation

@@ -22,8 +22,9 @@ def digits(column: Column) -> int:
 
 
 def number(value: float | None, decimals: int, sign: str = "") -> str:
-    """With `sign="+"` also that of positive values; never a minus before nothing but zeros; – for None."""
-    if value is None:
+    """With `sign="+"` also that of positive values; never a minus before nothing but zeros; – for None and what is not
+    finite."""
+    if value is None or not math.isfinite(value):
         return NOTHING
     return f"{round(value, decimals) + 0.0:{sign}.{decimals}f}"
 

@@ -1,0 +1,31 @@
+"""Finished runs: whether one stands for what would be run now."""
+
+from __future__ import annotations
+
+from iamm.dataset.cache import checksum
+from iamm.errors import BadDataError
+from iamm.record.run_folder import read_result
+from iamm.run.planned import Cell
+
+
+def finished(cell: Cell) -> bool:
+    """Whether the run is finished, with the data files that lie there now; those that are gone cannot be compared.
+
+    Raises:
+        BadDataError: with other files; or its result cannot be read.
+    """
+    if not cell.folder.finished():
+        return False
+    recorded = read_result(cell.folder.path).get("files", {})
+    folders = {part.get("data_dir") for part in cell.values["dataset"].values()}
+    changed = []
+    for name, content in recorded.items():
+        there = {checksum(folder, name) for folder in folders} - {None}
+        if there and content not in there:
+            changed.append(name)
+    if changed:
+        raise BadDataError(
+            f"A finished run holds for the data that it was made with. Found {', '.join(changed)} changed since "
+            f"{cell.folder.path}: bring the data back, start anew with rerun=true, or set output_dir=… elsewhere."
+        )
+    return True
