@@ -73,12 +73,25 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
         except TypeError:
             return constructor(self, *given, **named)  # which says what is missing
         bound.apply_defaults()
-        require(stated(constructor), bound.arguments)
+        anew = restated(type(self), constructor)
+        require({name: rule for name, rule in stated(constructor).items() if name not in anew}, bound.arguments)
         for line, _ in conflicts({name: getattr(self, name) for name in TOGETHER}, bound.arguments):
             raise ValueError(line)
         return constructor(self, *given, **named)
 
     return construct
+
+
+def restated(cls: type, constructor: Callable[..., None]) -> set[str]:
+    """Arguments of a class's constructor that a class derived from it states anew."""
+    names: set[str] = set()
+    for derived in cls.__mro__:
+        if "__init__" in vars(derived):
+            given = inspect.unwrap(vars(derived)["__init__"])
+            if given is constructor:
+                break
+            names |= stated(given).keys()
+    return names
 
 
 def check_fields(instance: Any) -> None:

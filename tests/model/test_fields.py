@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from iamm.augment.text import TextAugment
+from iamm.constraints import OneOf
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, TOKENS, Field
 from iamm.dataset.vocabulary import WordVocabulary
@@ -59,8 +62,16 @@ class CalibratedHead(ClassifierHead):
 
     measures = (*ClassifierHead.measures, Measure("calibration", "raw", lower_is_better=True))
 
-    def __init__(self, scene: Scene, dim: int, *, errors: list[float] | None = None, **keys) -> None:
-        super().__init__(scene, dim, **keys)
+    def __init__(
+        self,
+        scene: Scene,
+        dim: int,
+        *,
+        quality: Annotated[str, OneOf(("accuracy", "calibration"))] = "accuracy",
+        errors: list[float] | None = None,
+        **keys,
+    ) -> None:
+        super().__init__(scene, dim, quality=quality, **keys)
         self.errors = errors or [0.07] * 99
 
     def measure(self, evidence) -> dict[str, float]:
@@ -146,5 +157,5 @@ def test_by_default_the_first_measure_selects():
 
 
 def test_a_quality_that_is_not_measured_is_refused():
-    with pytest.raises(ValueError, match=r'^`quality` must be a measure of the head. Found f2. Did you mean "f1"\?'):
+    with pytest.raises(ValueError, match=r"^`quality` must be one of accuracy, calibration\. Found 'f2'\."):
         network(offer_data(), quality="f2")
