@@ -22,8 +22,8 @@ from hydra import compose, initialize_config_module
 from rich.console import Console
 
 from iamm.dataset.base import Dataset, SceneBatch
+from iamm.engine.checkpointer import Checkpointer
 from iamm.engine.fit import Loop
-from iamm.engine.keeper import Keeper
 from iamm.engine.plan import RunState
 from iamm.engine.sampler import Sampler
 from iamm.record.recorder import Recorder
@@ -79,7 +79,7 @@ def main() -> None:
         recorder = Recorder(RunFolder(Path(folder)))
         loop = Loop(
             ours.model, datasets, mine, ours.weighting, ours.optimizer, ours.schedule, ours.plan, 0, ours.device,
-            ours.augment, (recorder, line), Keeper(),
+            ours.augment, (recorder, line), Checkpointer(),
         )  # fmt: skip
         state, ratios, seconds = RunState(), [], []
         loop.go_on(state)

@@ -149,11 +149,11 @@ def rivals(chosen: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     rules = [name for name in names if over_gradients(name)]
     table: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in names}
     table |= {f"{name}, every=8": (name, {"every": 8}) for name in rules}
-    return table | {f"{name}, at=representation": (name, {"at": "representation"}) for name in rules}
+    return table | {f"{name}, wrt=representation": (name, {"wrt": "representation"}) for name in rules}
 
 
 def over_gradients(name: str) -> bool:
-    return "at" in list(OmegaConf.load(CONFIGS / f"{name}.yaml"))
+    return "wrt" in list(OmegaConf.load(CONFIGS / f"{name}.yaml"))
 
 
 def measure(

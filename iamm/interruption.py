@@ -17,7 +17,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 GRACE = 3.0
 """Seconds that a step has to end."""
 
-_asked: int | None = None
+_requested: int | None = None
 _deferring = False
 
 
@@ -25,25 +25,25 @@ class Interrupted(KeyboardInterrupt):
     """A signal asked the command to leave."""
 
 
-def listen() -> None:
+def install() -> None:
     """Hear the signals from now on, also where a shell's background jobs would ignore Ctrl-C."""
-    global _asked, _deferring
-    _asked, _deferring = None, False
+    global _requested, _deferring
+    _requested, _deferring = None, False
     for number in SIGNALS:
-        signal.signal(number, hear)
-    signal.signal(signal.SIGALRM, leave)
+        signal.signal(number, on_signal)
+    signal.signal(signal.SIGALRM, interrupt)
 
 
-def hear(number: int, frame: FrameType | None) -> None:
-    global _asked
-    first, _asked = _asked is None, _asked or number
+def on_signal(number: int, frame: FrameType | None) -> None:
+    global _requested
+    first, _requested = _requested is None, _requested or number
     if first and _deferring:
         signal.setitimer(signal.ITIMER_REAL, GRACE)
     else:
-        leave(number, frame)
+        interrupt(number, frame)
 
 
-def leave(number: int, frame: FrameType | None) -> None:
+def interrupt(number: int, frame: FrameType | None) -> None:
     raise Interrupted
 
 
@@ -59,25 +59,25 @@ def deferred() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def asked() -> bool:
+def requested() -> bool:
     """Whether a signal has asked to leave."""
-    return _asked is not None
+    return _requested is not None
 
 
-def name() -> str:
+def signal_name() -> str:
     """Of the signal."""
-    return signal.Signals(_asked or signal.SIGINT).name
+    return signal.Signals(_requested or signal.SIGINT).name
 
 
 def exit_code() -> int:
     """As shells count: 130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1."""
-    return 128 + (_asked or signal.SIGINT)
+    return 128 + (_requested or signal.SIGINT)
 
 
-def said(command: str) -> str:
+def resume_hint(command: str) -> str:
     """What was heard, and how to go on: the same words, but for those that would start anew."""
     words = [word for word in sys.argv[1:] if not word.startswith("rerun=")]
-    return f"{command}: left by {name()}; go on with: {shlex.join([command, *words])}"
+    return f"{command}: left by {signal_name()}; go on with: {shlex.join([command, *words])}"
 
 
 def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> int:

@@ -14,12 +14,12 @@ from iamm import interruption
 def heard():
     """As it was, afterwards."""
     before = {number: signal.getsignal(number) for number in (*interruption.SIGNALS, signal.SIGALRM)}
-    interruption.listen()
+    interruption.install()
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     for number, handler in before.items():
         signal.signal(number, handler)
-    interruption._asked = None
+    interruption._requested = None
 
 
 def send(number: int) -> None:
@@ -38,14 +38,14 @@ def test_heard_at_once(number, code):
     with pytest.raises(KeyboardInterrupt):
         send(number)
     assert interruption.exit_code() == code
-    assert interruption.name() == signal.Signals(number).name
+    assert interruption.signal_name() == signal.Signals(number).name
 
 
 def test_only_noted_while_a_model_trains():
     with interruption.deferred():
-        assert not interruption.asked()
+        assert not interruption.requested()
         send(signal.SIGTERM)
-        assert interruption.asked()
+        assert interruption.requested()
     assert interruption.exit_code() == 143
 
 
@@ -71,12 +71,12 @@ def test_a_step_that_ends_is_not_disturbed_later(monkeypatch):
         send(signal.SIGINT)
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-    assert interruption.asked()
+    assert interruption.requested()
 
 
 def test_the_command_to_go_on(monkeypatch):
     """As a shell reads it; what would start anew is left out."""
     monkeypatch.setattr(sys, "argv", ["x", "dataset=[a,b]", "rerun=true", "output_dir=my runs"])
-    assert interruption.said("iamm-train") == (
+    assert interruption.resume_hint("iamm-train") == (
         "iamm-train: left by SIGINT; go on with: iamm-train 'dataset=[a,b]' 'output_dir=my runs'"
     )

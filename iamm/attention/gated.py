@@ -14,13 +14,14 @@ from iamm.attention.gate import ValueGateAttention
 class GatedAttention(ValueGateAttention):
     """context_q = Σ_k w_qk P(a(v_k) ⊙ v_k), a(v) = σ(W v + b); w and the projection P are the inner attention's.
 
-    The gate starts open and even: W = 0, b = `open` in each feature. At 4 each feature comes through to σ(4) = 98.2 %,
-    so that training begins at the inner attention itself; at 0 the gate would start by halving everything.
+    The gate starts open and even: W = 0, b = `gate_bias` in each feature. At 4 each feature comes through to
+    σ(4) = 98.2 %, so that training begins at the inner attention itself; at 0 the gate would start by halving
+    everything.
 
     Args:
         dim: D, the width of query, key, value and context.
         inner: a partial of an Attention that takes `dim`.
-        open: b at the start.
+        gate_bias: b at the start.
 
     Shapes:
         query (B, Q, D), key and value (B, K, D) → context (B, Q, D), weights (B, H, Q, K)
@@ -31,11 +32,11 @@ class GatedAttention(ValueGateAttention):
     attention, and the bias that opens the gate, are ours.
     """
 
-    def __init__(self, dim: int, *, inner: Callable[..., Attention], open: float = 4.0) -> None:
+    def __init__(self, dim: int, *, inner: Callable[..., Attention], gate_bias: float = 4.0) -> None:
         super().__init__(dim, inner=inner)
         self.w = nn.Linear(dim, dim)
         nn.init.zeros_(self.w.weight)
-        nn.init.constant_(self.w.bias, open)
+        nn.init.constant_(self.w.bias, gate_bias)
 
     def gate(self, value: Tensor) -> Tensor:
         return torch.sigmoid(self.w(value))  # (B, K, D)

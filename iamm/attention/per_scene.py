@@ -19,13 +19,13 @@ class PerSceneAttention(ValueGateAttention):
     p is the recognised scene: one of S that are learnt, not one of the run's data sets. It is soft, learnt end to end
     with the rest, and found for each place from that place alone: no other place and no other example has a part in it,
     so that a causal attention stays causal. R starts random, else the scenes could not come apart; their gates start
-    open and even: W_s = 0, b_s = `open` in each feature, σ(4) = 98.2 %.
+    open and even: W_s = 0, b_s = `gate_bias` in each feature, σ(4) = 98.2 %.
 
     Args:
         dim: D, the width of query, key, value and context.
         inner: a partial of an Attention that takes `dim`.
         scenes: S; 1 is gated attention.
-        open: every b_s at the start.
+        gate_bias: every b_s at the start.
 
     Shapes:
         query (B, Q, D), key and value (B, K, D) → context (B, Q, D), weights (B, H, Q, K)
@@ -40,13 +40,15 @@ class PerSceneAttention(ValueGateAttention):
     then weighed by an attention, are ours.
     """
 
-    def __init__(self, dim: int, *, inner: Callable[..., Attention], scenes: Layers = 4, open: float = 4.0) -> None:
+    def __init__(
+        self, dim: int, *, inner: Callable[..., Attention], scenes: Layers = 4, gate_bias: float = 4.0
+    ) -> None:
         super().__init__(dim, inner=inner)
         self.scenes = scenes
         self.r = nn.Linear(dim, scenes, bias=False)
         self.w = nn.Linear(dim, scenes * dim)
         nn.init.zeros_(self.w.weight)
-        nn.init.constant_(self.w.bias, open)
+        nn.init.constant_(self.w.bias, gate_bias)
 
     def recognise(self, value: Tensor) -> Tensor:
         """p, how much of each scene each place shows: (B, K, D) → (B, K, S)"""

@@ -26,8 +26,8 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
         return print_help(help_text())
     from iamm import interruption
 
-    interruption.listen()
-    sys.exit(interruption.code_of(run, name, interruption.said))
+    interruption.install()
+    sys.exit(interruption.code_of(run, name, interruption.resume_hint))
 
 
 def print_help(text: str) -> None:

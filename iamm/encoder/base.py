@@ -46,7 +46,7 @@ class Encoder(Constrained, nn.Module):
         """Inputs by the names of the scene's fields, as in `SceneBatch`; present (B,) bool."""
         raise NotImplementedError
 
-    def look(self, inputs: Mapping[str, Tensor], present: Tensor) -> list[Tensor]:
+    def attention_map(self, inputs: Mapping[str, Tensor], present: Tensor) -> list[Tensor]:
         """For pictures: the weights (B, H, T, T) of each self-attention on the way, the first layer's first, if any."""
         return []
 

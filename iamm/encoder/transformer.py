@@ -63,7 +63,7 @@ class TransformerEncoder(Encoder):
             values, _ = layer(values, allow)
         return Features(self.norm(values).masked_fill(~allow.unsqueeze(-1), 0.0), allow)
 
-    def look(self, inputs: Mapping[str, Tensor], present: Tensor) -> list[Tensor]:
+    def attention_map(self, inputs: Mapping[str, Tensor], present: Tensor) -> list[Tensor]:
         values, allow = self.embed(inputs["text"], present)
         seen = []
         for layer in self.layers:

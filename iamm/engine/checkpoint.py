@@ -60,7 +60,7 @@ def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
 def whole(path: Path) -> bool:
     """Whether the file's SHA-256 is right; False where there is no file."""
     try:
-        return sealed(path.read_bytes())
+        return intact(path.read_bytes())
     except OSError:
         return False
 
@@ -105,13 +105,13 @@ def packed(content: Mapping[str, Any]) -> memoryview:
 
 
 def unpacked(file: bytes) -> dict[str, Any]:
-    if not sealed(file):
+    if not intact(file):
         raise ValueError("its SHA-256 is not right")
     content: dict[str, Any] = torch.load(io.BytesIO(file), map_location="cpu", weights_only=True)
     return content
 
 
-def sealed(file: bytes) -> bool:
+def intact(file: bytes) -> bool:
     return file[-COMMENT:] == comment(memoryview(file)[:-COMMENT])
 
 

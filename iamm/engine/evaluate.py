@@ -49,7 +49,7 @@ class Network(Protocol):
 
     def observe(self, batch: Batch) -> tuple[dict[str, Any], dict[str, torch.Tensor]]: ...
 
-    def measure(self, evidence: Mapping[str, Sequence[Any]]) -> tuple[Measures, dict[str, float]]: ...
+    def measure(self, outputs: Mapping[str, Sequence[Any]]) -> tuple[Measures, dict[str, float]]: ...
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Evaluation:
     measures: Mapping[str, Mapping[str, float]]
     scene_weights: Mapping[str, Mapping[str, float]]
     qualities: Mapping[str, float]
-    evidence: Mapping[str, Sequence[Mapping[str, Any]]]
+    outputs: Mapping[str, Sequence[Mapping[str, Any]]]
 
     @property
     def quality(self) -> float:
@@ -98,21 +98,21 @@ def evaluate(
         dataset.require(split)
     training = model.training
     model.train(False)
-    evidence: dict[str, list[Any]] = defaultdict(list)
+    outputs: dict[str, list[Any]] = defaultdict(list)
     seen: dict[str, list[torch.Tensor]] = defaultdict(list)
     for dataset in datasets:
         for rows in evaluation_batches(dataset, split):
             rest()
             noted, weights = model.observe(collate(dataset, split, rows, device))
             for name, part in noted.items():
-                evidence[name].append(part)
+                outputs[name].append(part)
             for name, part in weights.items():
                 seen[name].append(part)
     model.train(training)
-    measures, qualities = model.measure(evidence)
+    measures, qualities = model.measure(outputs)
     finite_measures(split, measures, qualities)
     scene_weights = {
         name: dict(zip(model.names, torch.cat(parts).double().mean(dim=0).tolist(), strict=True))
         for name, parts in seen.items()
     }
-    return Evaluation(measures, scene_weights, qualities, evidence)
+    return Evaluation(measures, scene_weights, qualities, outputs)

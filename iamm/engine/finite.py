@@ -69,7 +69,7 @@ def unchanged(weighting: Weighting, keep: bool) -> Iterator[None]:
     try:
         yield
     except NonFiniteError:
-        weighting.forget()
+        weighting.reset()
         if keep:
             weighting.load_state_dict(before)
         raise

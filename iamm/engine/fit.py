@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from iamm import processes
 from iamm.dataset.base import Dataset
+from iamm.engine.checkpointer import Checkpointer
 from iamm.engine.collate import Augment, collate
 from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
 from iamm.engine.forward import add_penalties, forward, portions
 from iamm.engine.freezing import trained, trained_paths
-from iamm.engine.keeper import Keeper
 from iamm.engine.observer import Observer, Part, Stepped, Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.engine.sampler import Sampler
@@ -38,7 +38,7 @@ def fit(
     augment: Mapping[str, Augment] | None = None,
     observers: Sequence[Observer] = (),
     state: RunState | None = None,
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
 ) -> RunState:
     """Train until the plan's end or until validation stops improving; the state at the end.
 
@@ -54,23 +54,23 @@ def fit(
         augment: per kind of input.
         observers: are told of intervals and validations.
         state: where an interrupted run stood; None begins.
-        keeper: is asked after each step whether to keep the state; None keeps nothing.
+        checkpointer: is asked after each step whether to keep the state; None keeps nothing.
 
     Raises:
         DivergedError: a loss, gradient or measure became infinite or not a number; such a step was not applied.
     """
-    state, keeper = state or RunState(), keeper or Keeper()
+    state, checkpointer = state or RunState(), checkpointer or Checkpointer()
     samplers = [Sampler(dataset, seed) for dataset in datasets]
     for sampler, saved in zip(samplers, state.samplers, strict=False):
         sampler.load_state_dict(saved)
     parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
-    (loop := Loop(*parts, keeper)).go_on(state)
+    (loop := Loop(*parts, checkpointer)).go_on(state)
     while state.phase_epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
         loop.run_epoch(state)
         found = evaluate(model, datasets, "validation", device, partial(loop.rest, state))
         loop.end_epoch(state, found)
     loop.note(state)
-    keeper.keep(state)
+    checkpointer.save(state)
     return state
 
 
@@ -89,7 +89,7 @@ class Loop:
     device: torch.device
     augment: Mapping[str, Augment]
     observers: Sequence[Observer]
-    keeper: Keeper
+    checkpointer: Checkpointer
 
     def __post_init__(self) -> None:
         self.rows: list[tuple[str, Tensor]] = []  # of the step's batches
@@ -143,14 +143,14 @@ class Loop:
         for observer in self.observers:
             observer.validated(state, found)
         if better:
-            self.keeper.keep_best(state)
+            self.checkpointer.save_best(state)
         self.rest(state)
 
     def rest(self, state: RunState) -> None:
         """Between two steps, or two batches of validation: where a run can be kept, and left."""
-        if self.keeper.due(state):
+        if self.checkpointer.due(state):
             self.note(state)
-            self.keeper.keep(state)
+            self.checkpointer.save(state)
 
     def note(self, state: RunState) -> None:
         """Complete the state by what changes in every step."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from iamm.engine.evaluate import Evaluation
 from iamm.engine.plan import RunState
 from iamm.penalty import Penalties, summed
-from iamm.weighting.base import Seen
+from iamm.weighting.base import StepLosses
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,9 @@ class Stepped(NamedTuple):
             penalties: those of the parameters, beside the batches' own.
         """
         paid = summed((*(part.penalties for part in parts), penalties))
-        seen = Seen.joined([Seen(part.losses, part.observed.to(part.losses), part.scene_weights) for part in parts])
+        seen = StepLosses.joined(
+            [StepLosses(part.losses, part.observed.to(part.losses), part.scene_weights) for part in parts]
+        )
         return Stepped(seen.losses, seen.observed, seen.scene_weights, parts[-1].gram, paid, weights, norm)
 
 

@@ -68,7 +68,7 @@ class Fusion(Constrained, nn.Module):
         """The features of the scenes of one group, all with the same B."""
         raise NotImplementedError
 
-    def look(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
+    def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         """For pictures: per scene of the group, (B, H, S), the weights whose mean over heads are the scene weights."""
         return {}
 

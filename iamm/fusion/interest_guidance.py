@@ -64,7 +64,7 @@ class InterestGuidanceFusion(Fusion):
         mean = weights.mean(dim=1)  # (B, G, S)
         return Fused(fused, {name: mean[:, place] for place, name in enumerate(features)})
 
-    def look(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
+    def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         _, weights = self.guided(features)
         return {name: weights[:, :, place] for place, name in enumerate(features)}  # (B, H, S)
 

@@ -13,11 +13,11 @@ from iamm.encoder.base import Features
 from iamm.errors import nearest
 from iamm.measure import Measure
 
-Evidence = Mapping[str, Any]
+Outputs = Mapping[str, Any]
 """What a head notes of one batch: tensors and lists with one entry an example that is present, in the batch's order."""
 
 
-class Look(NamedTuple):
+class AttentionMap(NamedTuple):
     """What a head looked at, for pictures.
 
     Shapes:
@@ -62,19 +62,19 @@ class Head(Constrained, nn.Module):
         """How many terms the loss is the mean of.  # ()"""
         return batch.present.sum()
 
-    def observe(self, features: Features, batch: SceneBatch) -> Evidence:
+    def observe(self, features: Features, batch: SceneBatch) -> Outputs:
         """What this batch tells about the model: predictions, targets and likelihood, without label smoothing."""
         raise NotImplementedError
 
-    def look(self, features: Features) -> Look | None:
+    def attention_map(self, features: Features) -> AttentionMap | None:
         """The attention behind the head's answer; None where it has none."""
         return None
 
-    def measure(self, evidence: Sequence[Evidence]) -> dict[str, float]:
+    def measure(self, outputs: Sequence[Outputs]) -> dict[str, float]:
         """All batches' evidence → the value of each of `measures`, `loss` among them."""
         raise NotImplementedError
 
 
-def gathered(evidence: Sequence[Evidence], key: str) -> list[Any]:
+def gathered(outputs: Sequence[Outputs], key: str) -> list[Any]:
     """One list over all batches' entries of a kind."""
-    return [entry for part in evidence for entry in part[key]]
+    return [entry for part in outputs for entry in part[key]]

@@ -13,7 +13,7 @@ from iamm.attention.base import Attention
 from iamm.constraints import OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Features, Pool
-from iamm.head.base import Evidence, Head, Look, gathered
+from iamm.head.base import AttentionMap, Head, Outputs, gathered
 from iamm.measure import LOSS, Measure
 
 
@@ -62,22 +62,22 @@ class ClassifierHead(Head):
         )
         return (each * batch.present).sum() / batch.present.sum().clamp(min=1)
 
-    def observe(self, features: Features, batch: SceneBatch) -> Evidence:
+    def observe(self, features: Features, batch: SceneBatch) -> Outputs:
         logits, targets = self.logits(features)[batch.present], batch.targets[batch.present]
-        surprise = functional.cross_entropy(logits.double(), targets, reduction="none")
-        return {"predicted": logits.argmax(1).tolist(), "target": targets.tolist(), "surprise": surprise.tolist()}
+        nll = functional.cross_entropy(logits.double(), targets, reduction="none")
+        return {"predicted": logits.argmax(1).tolist(), "target": targets.tolist(), "nll": nll.tolist()}
 
-    def look(self, features: Features) -> Look | None:
+    def attention_map(self, features: Features) -> AttentionMap | None:
         _, weights = self.pool(features, need_weights=True)
         if weights is None:
             return None
         answers = [[self.classes[index]] for index in self.logits(features).argmax(1).tolist()]
-        return Look(weights.unsqueeze(2), answers)  # (B, H, 1, T)
+        return AttentionMap(weights.unsqueeze(2), answers)  # (B, H, 1, T)
 
-    def measure(self, evidence: Sequence[Evidence]) -> dict[str, float]:
+    def measure(self, outputs: Sequence[Outputs]) -> dict[str, float]:
         from sklearn.metrics import precision_recall_fscore_support
 
-        predicted, target = gathered(evidence, "predicted"), gathered(evidence, "target")
+        predicted, target = gathered(outputs, "predicted"), gathered(outputs, "target")
         precision, recall, f1, _ = precision_recall_fscore_support(target, predicted, average="macro", zero_division=0)
         hits = sum(p == t for p, t in zip(predicted, target, strict=True))
         return {
@@ -85,5 +85,5 @@ class ClassifierHead(Head):
             "precision": float(precision),
             "recall": float(recall),
             "f1": float(f1),
-            "loss": float(torch.tensor(gathered(evidence, "surprise"), dtype=torch.float64).mean()),
+            "loss": float(torch.tensor(gathered(outputs, "nll"), dtype=torch.float64).mean()),
         }

@@ -43,15 +43,15 @@ class GeneratorHead(TextHead):
         scene: gives the target vocabulary.
         dim: D, even.
         attention: a partial that takes `dim`: how the source is read.
-        own: a partial that takes `dim`: how a position reads those before it, so one that can be causal; None means
-            `attention`.
+        self_attention: a partial that takes `dim`: how a position reads those before it, so one that can be causal;
+            None means `attention`.
         layers: how many.
         feed_forward: hidden width of the feed-forward parts, as a multiple of D.
         dropout: share dropped of embeddings, hidden units and each part's output.
         search: `label_smoothing`, `beams`, `length_penalty`, `max_length`, `quality` as in `TextHead`.
 
     Raises:
-        ValueError: an odd `dim`; an `own` that cannot be causal.
+        ValueError: an odd `dim`; an `self_attention` that cannot be causal.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class GeneratorHead(TextHead):
         dim: EvenWidth,
         *,
         attention: Callable[..., Attention],
-        own: Callable[..., Attention] | None = None,
+        self_attention: Callable[..., Attention] | None = None,
         layers: Layers = 2,
         feed_forward: Layers = 2,
         dropout: ShareBelow1 = 0.1,
@@ -69,7 +69,7 @@ class GeneratorHead(TextHead):
         super().__init__(scene, dim, **search)  # type: ignore[arg-type]
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(
-            DecoderLayer(dim, own or attention, attention, feed_forward, dropout) for _ in range(layers)
+            DecoderLayer(dim, self_attention or attention, attention, feed_forward, dropout) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(dim)
 
@@ -88,7 +88,7 @@ class GeneratorHead(TextHead):
 
     def begin(self, features: Features) -> TransformerState:
         return TransformerState(
-            tuple(layer.own.empty_state(features.values) for layer in self.decoder_layers()),
+            tuple(layer.self_attention.empty_state(features.values) for layer in self.decoder_layers()),
             tuple(layer.source.remember(features.values, key_allow=features.allow) for layer in self.decoder_layers()),
             hypotheses=1,
             length=0,
@@ -96,8 +96,8 @@ class GeneratorHead(TextHead):
 
     def advance(self, tokens: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
         values, past = self.embed(tokens.reshape(-1, 1), state.length), []  # (N·W, 1, D)
-        for layer, own, memory in zip(self.decoder_layers(), state.past, state.memory, strict=True):
-            values, grown = layer.advance(values, own, memory, tokens.shape)
+        for layer, self_attention, memory in zip(self.decoder_layers(), state.past, state.memory, strict=True):
+            values, grown = layer.advance(values, self_attention, memory, tokens.shape)
             past.append(grown)
         states = self.norm(values).view(*tokens.shape, self.dim)  # (N, W, D)
         return states, TransformerState(tuple(past), state.memory, tokens.shape[1], state.length + 1)
@@ -109,20 +109,20 @@ class DecoderLayer(nn.Module):
     def __init__(
         self,
         dim: int,
-        own: Callable[..., Attention],
+        self_attention: Callable[..., Attention],
         source: Callable[..., Attention],
         feed_forward: int,
         dropout: float,
     ) -> None:
         super().__init__()
-        self.own = causal(own(dim))
+        self.self_attention = causal(self_attention(dim))
         self.source = source(dim)
         self.feed_forward = FeedForward(dim, feed_forward * dim, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, values: Tensor, features: Features, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:
-        values = values + self.dropout(self.own(self.norms[0](values), causal=True).context)
+        values = values + self.dropout(self.self_attention(self.norms[0](values), causal=True).context)
         seen = self.source(self.norms[1](values), features.values, key_allow=features.allow, need_weights=need_weights)
         values = values + self.dropout(seen.context)
         return values + self.dropout(self.feed_forward(self.norms[2](values))), seen.weights
@@ -131,19 +131,20 @@ class DecoderLayer(nn.Module):
         self, values: Tensor, past: AttentionState, memory: AttentionState, shape: torch.Size
     ) -> tuple[Tensor, AttentionState]:
         """One token of N·W hypotheses. The W of one sentence are W queries to its one memory."""
-        own = self.own(self.norms[0](values), causal=True, state=past)
-        assert own.state is not None
-        values = values + own.context
+        self_attention = self.self_attention(self.norms[0](values), causal=True, state=past)
+        assert self_attention.state is not None
+        values = values + self_attention.context
         query = self.norms[1](values).view(*shape, -1)  # (N, W, D)
         values = values + self.source(query, state=memory).context.reshape(values.shape)
-        return values + self.feed_forward(self.norms[2](values)), own.state
+        return values + self.feed_forward(self.norms[2](values)), self_attention.state
 
 
 def causal(attention: Attention) -> Attention:
     """The attention itself, if no position need see those behind it."""
     if attention.no_causal:
         raise ValueError(
-            f"`own`, with which a decoder reads what it has written, must be causal. Found one that cannot: "
-            f"{attention.no_causal}. Give it another: +attention@mine=multi_head 'head.generation.own=${{mine}}'."
+            f"`self_attention`, with which a decoder reads what it has written, must be causal. "
+            f"Found one that cannot: {attention.no_causal}. Give it another: "
+            "+attention@mine=multi_head 'head.generation.self_attention=${mine}'."
         )
     return attention

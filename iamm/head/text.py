@@ -14,7 +14,7 @@ from iamm.constraints import Count, Layers, NotNegative, OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.dataset.vocabulary import BOS, EOS, PAD, Vocabulary, padded
 from iamm.encoder.base import Features
-from iamm.head.base import Evidence, Head, Look, gathered
+from iamm.head.base import AttentionMap, Head, Outputs, gathered
 from iamm.head.decoding import beam_search, next_token_scores
 from iamm.measure import LOSS, PERPLEXITY, Measure
 
@@ -111,30 +111,30 @@ class TextHead(Head):
         states, state = self.advance(tokens, state)
         return next_token_scores(self.logits(states)), state  # (N, W, V)
 
-    def observe(self, features: Features, batch: SceneBatch) -> Evidence:
+    def observe(self, features: Features, batch: SceneBatch) -> Outputs:
         rows = batch.present.nonzero()[:, 0]
         here = Features(features.values[rows], features.allow[rows])
         seen = batch.rows(rows)
         logits, targets = self.token_logits(here, seen)
-        surprise = functional.cross_entropy(logits.double(), targets, reduction="none")
+        nll = functional.cross_entropy(logits.double(), targets, reduction="none")
         written = self.write(here) if len(rows) else []
         return {
-            "surprise": surprise.tolist(),
+            "nll": nll.tolist(),
             "written": [self.vocabulary.decode(ids) for ids in written],
             "reference": [self.vocabulary.decode(ids) for ids in seen.targets.tolist()],
         }
 
-    def look(self, features: Features) -> Look | None:
+    def attention_map(self, features: Features) -> AttentionMap | None:
         written = self.write(features)
         tokens = padded([[BOS, *ids] for ids in written]).to(features.values.device)
         _, weights = self.attended(features, tokens, need_weights=True)
         if weights is None:
             return None
-        return Look(weights, [[self.vocabulary.piece(index) for index in (*ids, EOS)] for ids in written])
+        return AttentionMap(weights, [[self.vocabulary.piece(index) for index in (*ids, EOS)] for ids in written])
 
-    def measure(self, evidence: Sequence[Evidence]) -> dict[str, float]:
-        loss = float(torch.tensor(gathered(evidence, "surprise"), dtype=torch.float64).mean())
-        score, _ = bleu(gathered(evidence, "written"), gathered(evidence, "reference"))
+    def measure(self, outputs: Sequence[Outputs]) -> dict[str, float]:
+        loss = float(torch.tensor(gathered(outputs, "nll"), dtype=torch.float64).mean())
+        score, _ = bleu(gathered(outputs, "written"), gathered(outputs, "reference"))
         return {"bleu": score, "loss": loss, "perplexity": math.exp(min(loss, 700.0))}
 
 

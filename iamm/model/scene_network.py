@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Encoder, Features
 from iamm.fusion.base import Fusion
-from iamm.head.base import Evidence, Head, Look
+from iamm.head.base import AttentionMap, Head, Outputs
 from iamm.measure import Measure
 from iamm.model.sharing import in_common, modules
 from iamm.penalty import Penalised, Penalties, summed
@@ -144,19 +144,17 @@ class SceneNetwork(nn.Module):
         return torch.stack([self.head(name).count(part) for name, part in batch.items()])
 
     @torch.no_grad()
-    def observe(self, batch: Batch) -> tuple[dict[str, Evidence], dict[str, Tensor]]:
+    def observe(self, batch: Batch) -> tuple[dict[str, Outputs], dict[str, Tensor]]:
         """What each head notes of this group, and the scene weights of its present examples, (n, S), if any."""
         features, weights = self.features(batch)
         noted = {name: self.head(name).observe(features[name], part) for name, part in batch.items()}
         seen = {} if weights is None else {name: weights[name][part.present] for name, part in batch.items()}
         return noted, seen
 
-    def measure(
-        self, evidence: Mapping[str, Sequence[Evidence]]
-    ) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    def measure(self, outputs: Mapping[str, Sequence[Outputs]]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
         """Per scene its measures, and its quality: the measure that its head selects by, turned so that higher is
         better."""
-        measures = {name: self.head(name).measure(parts) for name, parts in evidence.items()}
+        measures = {name: self.head(name).measure(parts) for name, parts in outputs.items()}
         selects = {name: self.head(name).selects for name in measures}
         return measures, {name: selects[name].quality(found[selects[name].name]) for name, found in measures.items()}
 
@@ -165,20 +163,20 @@ class SceneNetwork(nn.Module):
         return {name: {measure.name: measure for measure in self.head(name).measures} for name in self.names}
 
     @torch.no_grad()
-    def head_look(self, batch: Batch, name: str) -> Look | None:
+    def head_attention(self, batch: Batch, name: str) -> AttentionMap | None:
         """What the head of a scene of the group looked at; None where it has no attention."""
         features, _ = self.features(batch)
-        return self.head(name).look(features[name])
+        return self.head(name).attention_map(features[name])
 
     @torch.no_grad()
-    def encoder_look(self, batch: Batch, name: str) -> list[Tensor]:
+    def encoder_attention(self, batch: Batch, name: str) -> list[Tensor]:
         """The weights (B, H, T, T) of each self-attention in a scene's encoder, if any."""
-        return self.encoder(name).look(batch[name].inputs, batch[name].present)
+        return self.encoder(name).attention_map(batch[name].inputs, batch[name].present)
 
     @torch.no_grad()
-    def fusion_look(self, batch: Batch) -> dict[str, Tensor]:
+    def fusion_attention(self, batch: Batch) -> dict[str, Tensor]:
         """Per scene of the group, the weights (B, H, S) of all scenes, head by head, if the fusion has any."""
-        return self.fusion.look(self.encoded(batch))
+        return self.fusion.attention_map(self.encoded(batch))
 
 
 def parameters_of(parts: nn.ModuleDict, names: Collection[str]) -> list[nn.Parameter]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from iamm.files import encoded, write_text
 
-SEAL = 64 + len('"\n}\n')
+CHECKSUM_BYTES = 64 + len('"\n}\n')
 """Bytes of the sum and what closes the JSON behind it."""
 
 
@@ -28,19 +28,19 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def sealed(content: Mapping[str, Any]) -> str:
+def with_checksum(content: Mapping[str, Any]) -> str:
     """JSON whose last key is the SHA-256 of what stands before it."""
     text = strict({**content, "sha256": ""}, indent=2)[: -len('"\n}')]
     return f'{text}{hashlib.sha256(encoded(text)).hexdigest()}"\n}}\n'
 
 
-def unsealed(file: bytes) -> dict[str, Any]:
+def checked(file: bytes) -> dict[str, Any]:
     """What was sealed; nothing is parsed before the sum is found right.
 
     Raises:
         ValueError: it is not as it was written.
     """
-    text, end = file[:-SEAL], file[-SEAL:]
+    text, end = file[:-CHECKSUM_BYTES], file[-CHECKSUM_BYTES:]
     if end != f'{hashlib.sha256(text).hexdigest()}"\n}}\n'.encode():
         raise ValueError("its SHA-256 is not right")
     content: dict[str, Any] = json.loads(file)
@@ -48,5 +48,5 @@ def unsealed(file: bytes) -> dict[str, Any]:
     return content
 
 
-def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
-    write_text(path, sealed(content))
+def write_checksummed(path: Path, content: Mapping[str, Any]) -> None:
+    write_text(path, with_checksum(content))

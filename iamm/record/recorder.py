@@ -171,8 +171,8 @@ def conflict_values(conflict: Conflict | None) -> dict[str, float]:
 def written_texts(evaluation: Evaluation, count: int = 8) -> dict[str, list[tuple[str, str]]]:
     """Per scene that writes, some pairs of what was written and its reference, evenly over the split."""
     found = {}
-    for scene, evidence in evaluation.evidence.items():
-        parts = [part for part in evidence if "written" in part]
+    for scene, outputs in evaluation.outputs.items():
+        parts = [part for part in outputs if "written" in part]
         pairs = [pair for part in parts for pair in zip(part["written"], part["reference"], strict=True)]
         if pairs:
             found[scene] = pairs[:: max(1, len(pairs) // count)][:count]

@@ -29,7 +29,7 @@ from typing import Any
 from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError
 from iamm.files import ESCAPED, check_length, sweep_leftovers, writable, write_text
 from iamm.lock import locked
-from iamm.record.checksummed import sealed, strict, unsealed
+from iamm.record.checksummed import checked, strict, with_checksum
 
 Result = Mapping[str, Any]
 """The content of a `result.json`."""
@@ -81,7 +81,7 @@ class RunFolder:
         if self.busy():
             return "running", "in another process"
         try:
-            status = unsealed(self.status.read_bytes())
+            status = checked(self.status.read_bytes())
             failed, reason = status["state"] in ("failed", "diverged"), str(status.get("error", ""))
         except (OSError, ValueError, LookupError, TypeError):
             return ("interrupted" if self.kept() else "missing"), ""
@@ -129,7 +129,7 @@ class RunFolder:
 
     def write_status(self, state: str, **more: Any) -> None:
         """Also where the disk is full: then in place, where the old status stood."""
-        text = sealed({"state": state, "process": os.getpid(), "host": socket.gethostname(), **more})
+        text = with_checksum({"state": state, "process": os.getpid(), "host": socket.gethostname(), **more})
         try:
             write_text(self.status, text)
         except FullDiskError:
@@ -212,7 +212,7 @@ def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: 
             "look at the end of the training's output for the folder."
         )
     try:
-        content = unsealed(path.read_bytes())
+        content = checked(path.read_bytes())
         lacking = [key for key in keys if key not in content]
         if lacking:
             raise ValueError(f"no {', '.join(lacking)} in it")

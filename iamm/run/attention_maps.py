@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from iamm.dataset.base import Dataset, Scene, SceneBatch
-from iamm.head.base import Look
+from iamm.head.base import AttentionMap
 from iamm.model.scene_network import Batch, SceneNetwork
 from iamm.record.figure import (
     head_names,
@@ -38,7 +38,7 @@ class Seen(NamedTuple):
     truth: str
 
 
-class Album:
+class AttentionMaps:
     """Draws examples of validation; those whose view is absent are left out.
 
     Args:
@@ -74,10 +74,10 @@ class Album:
         if self.heads and len(self.model.names) > 1:
             self.draw_fusion(dataset, batch)
 
-    def told(self, what: str, look: Callable[[], Told | None]) -> Told | None:
+    def told(self, what: str, attention_map: Callable[[], Told | None]) -> Told | None:
         """What a part of the model tells of its attention; None, and a note, where that cannot give weights."""
         try:
-            found = look()
+            found = attention_map()
         except (ValueError, NotImplementedError) as error:
             self.notes.append(f"{what} is not drawn: {str(error) or 'its attention gives no weights.'}")
             return None
@@ -87,11 +87,13 @@ class Album:
 
     def draw_head(self, scene: Scene, batch: Batch) -> None:
         """All pictures in one figure; each sentence in its own."""
-        look = self.told(f"{scene.name}: what its head looked at", lambda: self.model.head_look(batch, scene.name))
-        if look is None:
+        attention_map = self.told(
+            f"{scene.name}: what its head looked at", lambda: self.model.head_attention(batch, scene.name)
+        )
+        if attention_map is None:
             return
         part = batch[scene.name]
-        shown = [seen(scene, part, look, row) for row in present_rows(part)]
+        shown = [seen(scene, part, attention_map, row) for row in present_rows(part)]
         for each in shown:
             numbers = {"asked": each.asked, "truth": each.truth, "places": each.places, "head": rounded(each.weights)}
             self.keep(scene, each.number, **numbers)
@@ -117,7 +119,7 @@ class Album:
     def draw_encoder(self, scene: Scene, batch: Batch) -> None:
         """A figure for each example and layer."""
         what, part = f"{scene.name}: its encoder's self-attention", batch[scene.name]
-        layers = self.told(what, lambda: self.model.encoder_look(batch, scene.name)) or []
+        layers = self.told(what, lambda: self.model.encoder_attention(batch, scene.name)) or []
         for row in present_rows(part) if layers else ():
             names = places(scene, part, row, layers[0].shape[-1])
             weights = [layer[row, :, : len(names), : len(names)].float().cpu() for layer in layers]
@@ -130,7 +132,7 @@ class Album:
     def draw_fusion(self, dataset: Dataset, batch: Batch) -> None:
         """One figure for all scenes of the data set."""
         what = f"{dataset.name}: how much each scene counted"
-        told = self.told(what, lambda: self.model.fusion_look(batch)) or {}
+        told = self.told(what, lambda: self.model.fusion_attention(batch)) or {}
         rows = {name: present_rows(batch[name]) for name in told}
         weights = {name: told[name][rows[name]].float().cpu() for name in told if rows[name]}  # (N, H, S)
         for scene in dataset.scenes:
@@ -141,9 +143,9 @@ class Album:
             self.recorder.picture(tag("val", "scene_weights", dataset.name), figure, self.step)
 
 
-def seen(scene: Scene, part: SceneBatch, look: Look, row: int) -> Seen:
-    names, asked = places(scene, part, row, look.weights.shape[-1]), look.asked[row]
-    weights = look.weights[row, :, : len(asked), : len(names)].float().cpu()  # (H, Q, K)
+def seen(scene: Scene, part: SceneBatch, attention_map: AttentionMap, row: int) -> Seen:
+    names, asked = places(scene, part, row, attention_map.weights.shape[-1]), attention_map.asked[row]
+    weights = attention_map.weights[row, :, : len(asked), : len(names)].float().cpu()  # (H, Q, K)
     return Seen(row, weights, asked, names, truth(scene, part.targets[row]))
 
 

@@ -202,19 +202,19 @@ def build_weighting(config: DictConfig, model: SceneNetwork, datasets: Sequence[
         )
     if weighting.needs_shared == "representation" and not (model.fusion.mixes_views and len(groups) == 1):
         raise ConfigError(
-            "`weighting.at=representation` needs scenes that read each other's features: views of one data set and a "
-            f"fusion that mixes them. Found {len(groups)} data set(s), fusion {fusion}: take weighting.at=parameters."
+            "`weighting.wrt=representation` needs scenes that read each other's features: views of one data set and a "
+            f"fusion that mixes them. Found {len(groups)} data set(s), fusion {fusion}: take weighting.wrt=parameters."
         )
     encoders = [parameter for name in names for parameter in model.encoder(name).parameters()]
     if weighting.needs_shared == "representation" and not trained(encoders):
         raise ConfigError(
-            "`weighting.at=representation` needs encoders that are trained. Found all of them frozen: take "
-            "weighting.at=parameters."
+            "`weighting.wrt=representation` needs encoders that are trained. Found all of them frozen: take "
+            "weighting.wrt=parameters."
         )
     if weighting.needs_shared == "representation" and config.accumulate > 1:
         raise ConfigError(
-            "`weighting.at=representation` must see a step whole. "
-            f"Found accumulate={config.accumulate}: take weighting.at=parameters, or accumulate=1."
+            "`weighting.wrt=representation` must see a step whole. "
+            f"Found accumulate={config.accumulate}: take weighting.wrt=parameters, or accumulate=1."
         )
     return weighting
 

@@ -14,7 +14,7 @@ from iamm.engine.evaluate import Evaluation, evaluate
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
 from iamm.measure import as_json
-from iamm.record.checksummed import write_sealed
+from iamm.record.checksummed import write_checksummed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts
@@ -47,12 +47,12 @@ def finish(
     result |= {"data": conditions.data, "files": files}
     if conditions.source:
         result["from"] = conditions.source
-    write_sealed(folder.result, result)
+    write_checksummed(folder.result, result)
     folder.write_status("finished", step=state.step)
     more = list(shown(config, cell, datasets, parts, recorder, state, tested))
     if more:
         result["notices"] = [*notices, *more]
-        write_sealed(folder.result, result)
+        write_checksummed(folder.result, result)
     return result
 
 

@@ -43,17 +43,17 @@ def draw(
     if not count:
         return []
     from iamm.record.figure import scenes_figure
-    from iamm.run.attention_maps import Album  # matplotlib takes a while
+    from iamm.run.attention_maps import AttentionMaps  # matplotlib takes a while
 
     model.eval()
-    album = Album(recorder, model, step, heads)
+    maps = AttentionMaps(recorder, model, step, heads)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # words of any script stand at the axes
         for dataset in datasets:
             rows = torch.arange(min(count, dataset.size("validation")))
-            album.draw_group(dataset, collate(dataset, "validation", rows, device))
+            maps.draw_group(dataset, collate(dataset, "validation", rows, device))
         if len(model.names) > 1 and scene_weights:
             recorder.picture(tag("test", "scene_weights"), scenes_figure(scene_weights), step)
     if heads:
-        recorder.attention(album.content())
-    return album.notes
+        recorder.attention(maps.content())
+    return maps.notes

@@ -13,9 +13,9 @@ from rich.console import Console
 from iamm import interruption
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import load_model
+from iamm.engine.checkpointer import FileCheckpointer
 from iamm.engine.evaluate import evaluate
 from iamm.engine.fit import fit
-from iamm.engine.keeper import FileKeeper
 from iamm.engine.observer import Observer
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, DivergedError, MissingDataError, UserError
@@ -75,7 +75,7 @@ def conditions_of(config: DictConfig, folder: RunFolder, datasets: list[Dataset]
 def last_words(error: BaseException) -> dict[str, Any]:
     """How a run ended that did not finish."""
     if isinstance(error, KeyboardInterrupt):
-        return {"state": "interrupted", "signal": interruption.name()}
+        return {"state": "interrupted", "signal": interruption.signal_name()}
     return {"state": "failed", "error": str(error) or type(error).__name__}
 
 
@@ -96,8 +96,8 @@ def run(
     folder = cell.folder
     if config.rerun:
         folder.clear()
-    keeper = keeper_of(config, folder, course, conditions, recorder)
-    state, warning = keeper.take_up()
+    checkpointer = file_checkpointer(config, folder, course, conditions, recorder)
+    state, warning = checkpointer.restore()
     if not folder.kept():
         folder.clear()
         state.phase = course.current.phase.name
@@ -108,16 +108,18 @@ def run(
     forget_peak(course.current.device)
     measures = course.current.model.declared_measures()
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
-        state = fit_phase(course, keeper, (recorder, line), state)
+        state = fit_phase(course, checkpointer, (recorder, line), state)
         while not course.last:
-            state = fit_phase(course, keeper, (recorder, line), course.go_on(state))
+            state = fit_phase(course, checkpointer, (recorder, line), course.go_on(state))
     return finish(config, cell, datasets, course.current, recorder, conditions, state)
 
 
-def fit_phase(course: Course, keeper: FileKeeper, observers: Sequence[Observer], state: RunState) -> RunState:
+def fit_phase(
+    course: Course, checkpointer: FileCheckpointer, observers: Sequence[Observer], state: RunState
+) -> RunState:
     """From where the phase stands to its end."""
     parts = course.current
-    keeper.best = course.folder.best_of(course.best)
+    checkpointer.best = course.folder.best_of(course.best)
     return fit(
         parts.model,
         parts.datasets,
@@ -130,22 +132,22 @@ def fit_phase(course: Course, keeper: FileKeeper, observers: Sequence[Observer],
         augment=parts.augment,
         observers=observers,
         state=state,
-        keeper=keeper,
+        checkpointer=checkpointer,
     )
 
 
-def keeper_of(
+def file_checkpointer(
     config: DictConfig, folder: RunFolder, course: Course, conditions: Conditions, recorder: Recorder
-) -> FileKeeper:
+) -> FileCheckpointer:
     model = course.current.model
-    return FileKeeper(
+    return FileCheckpointer(
         folder.last,
         folder.previous,
         folder.best,
         model,
         {"conditions": conditions, "model": model, "course": course, "recorder": recorder},
         **config.checkpoint,
-        asked=interruption.asked,
+        asked=interruption.requested,
     )
 
 

@@ -23,7 +23,7 @@ def run_alone(cell: Cell) -> None:
     A process group of its own: Ctrl-C reaches the sweep alone, which passes it on.
     """
     os.setsid()
-    interruption.listen()
+    interruption.install()
     log = os.open(cell.folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -40,7 +40,7 @@ def trained(cell: Cell) -> int:
 
 
 def left(name: str) -> str:
-    return f"{name}: left by {interruption.name()}; the same command goes on."
+    return f"{name}: left by {interruption.signal_name()}; the same command goes on."
 
 
 def leave_with_parent() -> None:

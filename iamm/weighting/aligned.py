@@ -23,7 +23,7 @@ class AlignedWeighting(GradientWeighting):
 
     Args:
         scenes: S, how many losses there are.
-        at: `parameters`, or `representation` (the paper's Aligned-MTL-UB).
+        wrt: `parameters`, or `representation` (the paper's Aligned-MTL-UB).
         every: the weights are found anew in each k-th step.
 
     Source: Senushkin, Patakin, Kuznetsov and Konushin 2023, Algorithm 1, with equal task weights 1/n.

@@ -37,7 +37,7 @@ class Paths(NamedTuple):
     shared_heads: Sequence[nn.Parameter] = ()
 
 
-class Seen(NamedTuple):
+class StepLosses(NamedTuple):
     """What a step has seen, over all its batches and processes.
 
     Shapes:
@@ -55,7 +55,7 @@ class Seen(NamedTuple):
         return self.share > 0  # (S,)
 
     @staticmethod
-    def joined(parts: Sequence[Seen]) -> Seen:
+    def joined(parts: Sequence[StepLosses]) -> StepLosses:
         """The batches of one accumulated step as one; scene weights of any shape, such as a row a scene."""
         if len(parts) == 1:
             return parts[0]
@@ -63,15 +63,15 @@ class Seen(NamedTuple):
         losses = (torch.stack([part.losses for part in parts]) * shares).sum(dim=0)
         attended = [part.scene_weights for part in parts if part.scene_weights is not None]
         mean = torch.stack(attended).mean(dim=0) if attended else None
-        return Seen(losses / positive(shares.sum(dim=0)), shares.mean(dim=0), mean)
+        return StepLosses(losses / positive(shares.sum(dim=0)), shares.mean(dim=0), mean)
 
-    def everywhere(self) -> Seen:
+    def everywhere(self) -> StepLosses:
         """The same in all processes: else each would weigh the scenes in its own way."""
         if not processes.several():
             return self
         share, losses = processes.mean(self.share), processes.mean(self.losses * self.share)
         attended = None if self.scene_weights is None else processes.mean(self.scene_weights)
-        return Seen(losses / positive(share), share, attended)
+        return StepLosses(losses / positive(share), share, attended)
 
 
 def positive(values: Tensor) -> Tensor:
@@ -109,11 +109,11 @@ class Weighting(Constrained, nn.Module):
     def __init__(self, scenes: int) -> None:
         super().__init__()
         self.scenes = scenes
-        self.parts: list[Seen] = []
+        self.parts: list[StepLosses] = []
         self.applied: list[Tensor] = []
         self.kept: dict[tuple[int, nn.Parameter], Tensor] = {}
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         """w of this step.  # (S,)"""
         raise NotImplementedError
 
@@ -145,7 +145,7 @@ class Weighting(Constrained, nn.Module):
             share: of this batch in the step, 1/n when gradients of n batches are accumulated.
         """
         joined, here = torch.stack(tuple(losses)), observed.to(losses[0])  # (S,)
-        seen = Seen(joined.detach(), here, scene_weights).everywhere()
+        seen = StepLosses(joined.detach(), here, scene_weights).everywhere()
         self.parts.append(seen)
         if self.follows_step and share < 1:
             return self.keep(losses, observed, paths, share)
@@ -164,19 +164,19 @@ class Weighting(Constrained, nn.Module):
         with 1/n of the step, a scene in k of them weighs k/n of what it does in all.
         """
         if not self.applied:
-            seen = Seen.joined(self.parts)
+            seen = StepLosses.joined(self.parts)
             weights = self.weights(seen)
-            self.pay(weights.tolist())
+            self.add_weighted(weights.tolist())
             self.applied.append(weights * seen.share)
-        return self.told()
+        return self.applied_weights()
 
-    def told(self) -> Tensor:
+    def applied_weights(self) -> Tensor:
         """The weights applied in this step; nothing of it is left behind."""
         applied = self.applied[0] if len(self.applied) == 1 else torch.stack(self.applied).mean(dim=0)
-        self.forget()
+        self.reset()
         return applied
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Leave the step as if it had not begun; what is in buffers is the caller's to put back."""
         self.parts.clear()
         self.applied.clear()
@@ -196,7 +196,7 @@ class Weighting(Constrained, nn.Module):
             add_zeros(everything)
 
     @torch.no_grad()
-    def pay(self, weights: Sequence[float]) -> None:
+    def add_weighted(self, weights: Sequence[float]) -> None:
         """θ.grad += Σ_i w_i g_i of what was kept."""
         for (scene, parameter), slope in self.kept.items():
             add_gradient(parameter, slope * weights[scene])

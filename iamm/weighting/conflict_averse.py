@@ -22,7 +22,7 @@ class ConflictAverseWeighting(GradientWeighting):
 
     Args:
         scenes: S, how many losses there are.
-        at: `parameters` or `representation`.
+        wrt: `parameters` or `representation`.
         every: the weights are found anew in each k-th step.
         conflict: c, 0 ≤ c < 1 (the authors' Cityscapes scripts: 0.4 and 0.6).
 
@@ -34,8 +34,10 @@ class ConflictAverseWeighting(GradientWeighting):
     a general-purpose optimizer; here it is exact.
     """
 
-    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1, conflict: ShareBelow1 = 0.4) -> None:
-        super().__init__(scenes, at=at, every=every)
+    def __init__(
+        self, scenes: int, *, wrt: Place = "parameters", every: Count = 1, conflict: ShareBelow1 = 0.4
+    ) -> None:
+        super().__init__(scenes, wrt=wrt, every=every)
         self.conflict = conflict
 
     def rule(self, gram: np.ndarray) -> np.ndarray:

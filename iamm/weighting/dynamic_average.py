@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from iamm.constraints import Positive
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 
 
 class DynamicAverageWeighting(Weighting):
@@ -35,7 +35,7 @@ class DynamicAverageWeighting(Weighting):
         self.shares: Tensor
         self.register_buffer("shares", torch.full((scenes,), 1 / scenes))
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         return self.shares  # (S,)
 
     @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 
 
 class EqualWeighting(Weighting):
@@ -17,5 +17,5 @@ class EqualWeighting(Weighting):
     Source: D0 §4.4, w_m = 1/M; its strength is shown by Kurin et al. 2022 (there as the sum, S times ours).
     """
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         return torch.full_like(seen.losses, 1 / self.scenes)  # (S,)

@@ -22,7 +22,7 @@ class FairWeighting(GradientWeighting):
 
     Args:
         scenes: S, how many losses there are.
-        at: `parameters` or `representation`.
+        wrt: `parameters` or `representation`.
         every: the weights are found anew in each k-th step.
         alpha: α, positive; the larger, the more weight for the scene that gains least (the authors' scripts: 2 on
             CelebA and QM9, 1 on Meta-World).
@@ -35,8 +35,8 @@ class FairWeighting(GradientWeighting):
     squares; here it is exact.
     """
 
-    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1, alpha: Positive = 2.0) -> None:
-        super().__init__(scenes, at=at, every=every)
+    def __init__(self, scenes: int, *, wrt: Place = "parameters", every: Count = 1, alpha: Positive = 2.0) -> None:
+        super().__init__(scenes, wrt=wrt, every=every)
         self.alpha = alpha
 
     def rule(self, gram: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from iamm.constraints import NotNegative, Positive
 from iamm.weighting.adam import Adam
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 from iamm.weighting.observed_softmax import observed_softmax, observed_weights
 
 SMALLEST = 1e-8
@@ -48,7 +48,7 @@ class FastAdaptiveWeighting(Weighting):
         self.last: Tensor
         self.register_buffer("last", torch.full((scenes,), math.nan))  # log L of the step before; NaN: not observed
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         observed = seen.observed.tolist()
         logs = [
             math.log(max(loss, SMALLEST)) if here else math.nan

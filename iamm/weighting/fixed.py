@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from iamm.constraints import NotNegative
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 
 
 class FixedWeighting(Weighting):
@@ -36,5 +36,5 @@ class FixedWeighting(Weighting):
         self.values: Tensor
         self.register_buffer("values", torch.tensor(given))
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         return self.values  # (S,)

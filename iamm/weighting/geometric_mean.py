@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor
 
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 
 SMALLEST = 1e-8
 
@@ -26,7 +26,7 @@ class GeometricMeanWeighting(Weighting):
 
     follows_step = True
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         logs = [math.log(max(loss, SMALLEST)) for loss in seen.losses.tolist()]
         here = [log for log, observed in zip(logs, seen.observed.tolist(), strict=True) if observed]
         mean = sum(here) / max(len(here), 1)  # log L

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from iamm import processes
 from iamm.constraints import Count, OneOf
 from iamm.errors import NonFiniteError
-from iamm.weighting.base import Paths, Seen, Weighting
+from iamm.weighting.base import Paths, StepLosses, Weighting
 from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gradients, gram
 
 Place = Annotated[str, OneOf(("parameters", "representation"))]
@@ -37,8 +37,8 @@ class GradientWeighting(Weighting):
     scene reads, are trained by its own loss, weighted 1/S: a_i may be 0 or below, and what one scene alone needs must
     neither stop nor be unlearnt. What `finish` tells is a.
 
-    `at="parameters"`: g_i = ∂L_i/∂θ of the parameters that several scenes share; one pass through the trunk a scene.
-    `at="representation"`: g_i = ∂L_i/∂z of what the encoders give to several scenes; one pass in all (Sener and Koltun
+    `wrt="parameters"`: g_i = ∂L_i/∂θ of the parameters that several scenes share; one pass through the trunk a scene.
+    `wrt="representation"`: g_i = ∂L_i/∂z of what the encoders give to several scenes; one pass in all (Sener and Koltun
     2018, §3.3). By the chain rule |∂L_i/∂θ| ≤ |∂z/∂θ| |∂L_i/∂z|, so that what cancels at z cancels at θ; but angles
     and norms at z are those at θ only where ∂z/∂θ keeps them. Exact enough to tell scenes that pull the same features
     apart; blind to what happens behind z, in the fusion. How long gradients are at z says nothing of θ (it falls with
@@ -49,17 +49,17 @@ class GradientWeighting(Weighting):
 
     Args:
         scenes: S, how many losses there are.
-        at: `parameters` or `representation`.
+        wrt: `parameters` or `representation`.
         every: k, optimizer steps.
 
     Raises:
-        ValueError: an unknown `at`; `every` below 1.
+        ValueError: an unknown `wrt`; `every` below 1.
         NonFiniteError: a gradient that is not finite.
     """
 
-    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1) -> None:
+    def __init__(self, scenes: int, *, wrt: Place = "parameters", every: Count = 1) -> None:
         super().__init__(scenes)
-        self.needs_shared, self.every = at, every
+        self.needs_shared, self.every = wrt, every
         self.shared: Sequence[nn.Parameter] = ()
         self.rows = Rows(scenes)
         self.found: Tensor
@@ -94,7 +94,7 @@ class GradientWeighting(Weighting):
         share: float = 1.0,
     ) -> None:
         joined = torch.stack([loss.detach() for loss in losses])
-        self.parts.append(Seen(joined, observed.to(joined), None).everywhere())
+        self.parts.append(StepLosses(joined, observed.to(joined), None).everywhere())
         here = [scene for scene, seen in enumerate(observed.tolist()) if seen]
         for scene in set(range(self.scenes)) - set(here):
             add_zeros((*paths.heads[scene], *paths.private))
@@ -104,7 +104,9 @@ class GradientWeighting(Weighting):
         elif self.needs_shared == "parameters":
             self.keep_trunk(slopes, paths)
         elif share < 1:
-            raise ValueError("`at=representation` must see a step whole. Found accumulated batches: at=parameters can.")
+            raise ValueError(
+                "`wrt=representation` must see a step whole. Found accumulated batches: wrt=parameters can."
+            )
         else:
             self.pull_trunk(slopes, paths, self.find(self.representation_gram(slopes, paths)))
 
@@ -178,7 +180,7 @@ class GradientWeighting(Weighting):
 
     def find(self, products: Tensor) -> Tensor:
         """a from G (S, S); kept for the steps until it is found anew.  # (S,)"""
-        seen = Seen.joined(self.parts)
+        seen = StepLosses.joined(self.parts)
         numbers, losses, share = (part.cpu().numpy() for part in (products, seen.losses.double(), seen.share))
         if not np.isfinite(numbers).all():
             lost = [scene for scene, norm in enumerate(numbers.diagonal()) if not np.isfinite(norm)]
@@ -191,10 +193,10 @@ class GradientWeighting(Weighting):
         if not self.applied:
             weights = self.find(gram(self.rows.whole()))
             self.rows.write(self.shared, weights)
-            self.applied.append(weights * Seen.joined(self.parts).share)
+            self.applied.append(weights * StepLosses.joined(self.parts).share)
         self.steps += 1
-        return self.told()
+        return self.applied_weights()
 
-    def forget(self) -> None:
-        super().forget()
+    def reset(self) -> None:
+        super().reset()
         self.rows.clear()

@@ -36,7 +36,7 @@ class GradientNormWeighting(GradientWeighting):
 
     Args:
         scenes: S, how many losses there are.
-        at: where the g_i are taken: all shared `parameters` (paper: those of the last shared layer), or the
+        wrt: where the g_i are taken: all shared `parameters` (paper: those of the last shared layer), or the
             `representation`.
         every: the weights are moved in each k-th step.
         alpha: α ≥ 0, how strongly scenes are held to one pace; 0: equal lengths (paper: 1.5, or 0.12 for scenes alike).
@@ -53,12 +53,12 @@ class GradientNormWeighting(GradientWeighting):
         self,
         scenes: int,
         *,
-        at: Place = "parameters",
+        wrt: Place = "parameters",
         every: Count = 1,
         alpha: NotNegative = 1.5,
         rate: Positive = 0.025,
     ) -> None:
-        super().__init__(scenes, at=at, every=every)
+        super().__init__(scenes, wrt=wrt, every=every)
         self.alpha = alpha
         self.adam = Adam(scenes, rate, epsilon=1e-30)  # no ε: one scale for all gradients changes nothing
         self.learnt: Tensor

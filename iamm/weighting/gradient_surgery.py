@@ -19,15 +19,15 @@ class GradientSurgeryWeighting(GradientWeighting):
 
     Args:
         scenes: S, how many losses there are.
-        at: `parameters` or `representation`.
+        wrt: `parameters` or `representation`.
         every: the weights are found anew in each k-th step.
         seed: of the orders.
 
     Source: Yu et al. 2020, Algorithm 1. The paper sums the projected gradients; here it is their mean.
     """
 
-    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1, seed: Seed) -> None:
-        super().__init__(scenes, at=at, every=every)
+    def __init__(self, scenes: int, *, wrt: Place = "parameters", every: Count = 1, seed: Seed) -> None:
+        super().__init__(scenes, wrt=wrt, every=every)
         self.draws = Draws(seed)
 
     def rule(self, gram: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ class ImpartialWeighting(GradientWeighting):
 
     Args:
         scenes: S, how many losses there are; for loss balance all positive, as a loss of 0 lets s grow on.
-        at: `parameters` or `representation` (the paper's choice for speed).
+        wrt: `parameters` or `representation` (the paper's choice for speed).
         every: the weights are found anew in each k-th step; s is learnt in every step.
         balance_losses: learn s; without it s = 0, which is IMTL-G.
 
@@ -48,8 +48,10 @@ class ImpartialWeighting(GradientWeighting):
     losses, here it is their mean.
     """
 
-    def __init__(self, scenes: int, *, at: Place = "parameters", every: Count = 1, balance_losses: bool = True) -> None:
-        super().__init__(scenes, at=at, every=every)
+    def __init__(
+        self, scenes: int, *, wrt: Place = "parameters", every: Count = 1, balance_losses: bool = True
+    ) -> None:
+        super().__init__(scenes, wrt=wrt, every=every)
         self.log_scale = nn.Parameter(torch.zeros(scenes), requires_grad=balance_losses)  # s
 
     def rule(self, gram: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ class MultipleGradientDescentWeighting(GradientWeighting):
 
     Args:
         scenes: S, how many losses there are.
-        at: `parameters`, or `representation` (MGDA-UB).
+        wrt: `parameters`, or `representation` (MGDA-UB).
         every: the weights are found anew in each k-th step.
 
     Source: Désidéri 2012, §3; Sener and Koltun 2018, eq. 3 (`parameters`) and §3.3 (`representation`). The paper nears

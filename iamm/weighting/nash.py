@@ -24,7 +24,7 @@ class NashWeighting(GradientWeighting):
 
     Args:
         scenes: S, how many losses there are.
-        at: `parameters` or `representation`.
+        wrt: `parameters` or `representation`.
         every: the weights are found anew in each k-th step.
 
     Raises:

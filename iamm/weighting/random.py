@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from iamm.constraints import Seed
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 from iamm.weighting.draws import Draws
 
 AHEAD = 128
@@ -34,7 +34,7 @@ class RandomWeighting(Weighting):
         self.steps: Tensor
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))  # done
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         steps = int(self.steps)
         if steps == AHEAD * int(self.draws.taken):
             noise = torch.from_numpy(self.draws.generator().standard_normal((AHEAD, self.scenes)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 
 
 class SceneAttentionWeighting(Weighting):
@@ -24,7 +24,7 @@ class SceneAttentionWeighting(Weighting):
     needs_scene_weights = True
     follows_step = True
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         if seen.scene_weights is None:
             raise ValueError(
                 "weighting=scene_attention needs a fusion that weighs the scenes. Found one without scene weights: "

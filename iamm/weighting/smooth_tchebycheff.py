@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from iamm.constraints import Positive
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 from iamm.weighting.observed_softmax import observed_weights
 
 
@@ -39,7 +39,7 @@ class SmoothTchebycheffWeighting(Weighting):
             raise ValueError(f"`reference` must hold one loss for each of {scenes} scenes. Found {best}.")
         self.smoothing, self.reference = smoothing, best
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         above = [loss - best for loss, best in zip(seen.losses.tolist(), self.reference, strict=True)]
         scores = [height / self.smoothing for height in above]
         return seen.losses.new_tensor(observed_weights(scores, seen.observed.tolist()))  # (S,)

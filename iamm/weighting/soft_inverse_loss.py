@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from iamm.constraints import Positive
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 from iamm.weighting.observed_softmax import observed_weights
 
 SMALLEST = 1e-8
@@ -34,6 +34,6 @@ class SoftInverseLossWeighting(Weighting):
         super().__init__(scenes)
         self.temperature = temperature
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         scores = [1 / max(loss, SMALLEST) / self.temperature for loss in seen.losses.tolist()]
         return seen.losses.new_tensor(observed_weights(scores, seen.observed.tolist()))  # (S,)

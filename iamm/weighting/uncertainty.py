@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 
 
 class UncertaintyWeighting(Weighting):
@@ -26,7 +26,7 @@ class UncertaintyWeighting(Weighting):
         super().__init__(scenes)
         self.log_variance = nn.Parameter(torch.zeros(scenes))
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         return torch.exp(-self.log_variance) / 2  # (S,)
 
     def penalty(self) -> Tensor:

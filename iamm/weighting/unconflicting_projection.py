@@ -19,7 +19,7 @@ class UnconflictingProjectionWeighting(GradientWeighting):
 
     Args:
         scenes: S, how many losses there are.
-        at: `parameters` or `representation`.
+        wrt: `parameters` or `representation`.
         every: the weights are found anew in each k-th step.
 
     Source: Quinton and Rey 2024, the aggregator UPGrad and its quadratic program on the Gramian.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from iamm.constraints import NotNegative, ShareBelow1
-from iamm.weighting.base import Seen, Weighting
+from iamm.weighting.base import StepLosses, Weighting
 
 LOWEST, HIGHEST = 0.001, 0.999
 
@@ -44,7 +44,7 @@ class ValidationPerformanceWeighting(Weighting):
         self.current: Tensor
         self.register_buffer("current", torch.full((scenes,), 1 / scenes))
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepLosses) -> Tensor:
         return self.current  # (S,)
 
     @torch.no_grad()

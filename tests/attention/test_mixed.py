@@ -23,7 +23,7 @@ ALL = torch.ones(2, 5, 5, dtype=torch.bool)
 @pytest.fixture
 def attention():
     torch.manual_seed(3)
-    attention = MixedAttention(6, own=CROSS, other=CROSS).double()
+    attention = MixedAttention(6, self_attention=CROSS, cross_attention=CROSS).double()
     torch.nn.init.constant_(attention.gamma, 0.7)
     return attention
 
@@ -52,10 +52,10 @@ def test_by_hand(gamma, context):
 
     g = 1/2: the memory becomes 3 and 6, mean 4.5. g = 3/4: 4.5 and 6, mean 5.25. Without a key `own` alone reads 6.
     """
-    attention = MixedAttention(1, own=CROSS, other=CROSS)
+    attention = MixedAttention(1, self_attention=CROSS, cross_attention=CROSS)
     assert attention.gamma == 0
     torch.nn.init.constant_(attention.gamma, gamma)
-    for inner, number in ((attention.own, 2.0), (attention.other, 1.0)):
+    for inner, number in ((attention.self_attention, 2.0), (attention.cross_attention, 1.0)):
         torch.nn.init.zeros_(inner.w_k.weight)
         torch.nn.init.constant_(inner.w_v.weight, number)
     memory = tensor([[[0.0], [6.0]]])
@@ -66,9 +66,9 @@ def test_by_hand(gamma, context):
 @pytest.mark.parametrize("remembered", [False, True])
 def test_a_memory_agrees_with_a_loop(case, agree, attention, reader, remembered):
     query, key, _, allow = case
-    gathered = reader(attention.own)(key, key, key, ALL & REAL[:, None])
+    gathered = reader(attention.self_attention)(key, key, key, ALL & REAL[:, None])
     memory = mix(attention, key, gathered)
-    expected = reader(attention.other)(query, memory, memory, allow & REAL[:, None])
+    expected = reader(attention.cross_attention)(query, memory, memory, allow & REAL[:, None])
     leaves = [query, key, *attention.parameters()]
     memory = {"state": attention.remember(key, key_allow=REAL)} if remembered else {"key": key, "key_allow": REAL}
     agree(attention(query, allow=allow[:, None], **memory).context, expected, leaves)
@@ -76,17 +76,17 @@ def test_a_memory_agrees_with_a_loop(case, agree, attention, reader, remembered)
 
 def test_a_separate_value_is_gathered_by_the_same_weights(case, agree, attention, reader):
     query, key, value, allow = case
-    own = reader(attention.own)
-    memory, carried = (mix(attention, places, own(key, key, places, ALL)) for places in (key, value))
-    expected = reader(attention.other)(query, memory, carried, allow)
+    self_attention = reader(attention.self_attention)
+    memory, carried = (mix(attention, places, self_attention(key, key, places, ALL)) for places in (key, value))
+    expected = reader(attention.cross_attention)(query, memory, carried, allow)
     leaves = [query, key, value, *attention.parameters()]
     agree(attention(query, key, value, allow=allow[:, None]).context, expected, leaves)
 
 
 def test_without_a_key_it_is_self_attention(case, agree, attention, reader):
     _, key, value, _ = case
-    expected = reader(attention.own)(key, key, value, ALL.tril())
-    leaves = [key, value, *attention.own.parameters()]
+    expected = reader(attention.self_attention)(key, key, value, ALL.tril())
+    leaves = [key, value, *attention.self_attention.parameters()]
     agree(attention(key, value=value, causal=True).context, expected, leaves)
 
 
@@ -94,7 +94,7 @@ def test_weights_are_those_of_the_reading(case, attention):
     query, key, _, _ = case
     context, weights, _ = attention(query, key, key_allow=REAL, need_weights=True)
     state = attention.remember(key, key_allow=REAL)
-    torch.testing.assert_close(attention.other.merge(weights @ state.value), context)
+    torch.testing.assert_close(attention.cross_attention.merge(weights @ state.value), context)
     context, weights, _ = attention(query, need_weights=True)
     torch.testing.assert_close(attention.merge(weights @ attention.project_value(query)), context)
 
@@ -102,10 +102,10 @@ def test_weights_are_those_of_the_reading(case, attention):
 def test_several_heads_with_output_projections(case):
     query, key, value, _ = case
     heads = partial(MultiHeadAttention, heads=3, **PARTS)
-    attention = MixedAttention(6, own=heads, other=heads).double()
+    attention = MixedAttention(6, self_attention=heads, cross_attention=heads).double()
     context, weights, _ = attention(query, key, value, need_weights=True)
     assert weights.shape == (2, 3, 3, 5)
-    torch.testing.assert_close(attention.other.merge(weights @ attention.remember(key, value).value), context)
+    torch.testing.assert_close(attention.cross_attention.merge(weights @ attention.remember(key, value).value), context)
 
 
 def test_a_padded_nan_reaches_no_gradient(case, attention):
@@ -123,7 +123,7 @@ def test_heads_must_be_alike():
     with pytest.raises(
         ValueError, match=r"`own` and `other` must have the same number of heads\. Found 1 and 2: choose"
     ):
-        MixedAttention(6, own=CROSS, other=partial(MultiHeadAttention, heads=2, **PARTS))
+        MixedAttention(6, self_attention=CROSS, cross_attention=partial(MultiHeadAttention, heads=2, **PARTS))
 
 
 def test_what_own_cannot_do_is_passed_on():
@@ -131,5 +131,5 @@ def test_what_own_cannot_do_is_passed_on():
         no_causal = "it has no direction"
 
     undirected = partial(CrossAttention, **{**PARTS, "pattern": Undirected})
-    assert MixedAttention(6, own=undirected, other=CROSS).no_causal == "it has no direction"
-    assert MixedAttention(6, own=CROSS, other=undirected).no_causal == ""
+    assert MixedAttention(6, self_attention=undirected, cross_attention=CROSS).no_causal == "it has no direction"
+    assert MixedAttention(6, self_attention=CROSS, cross_attention=undirected).no_causal == ""

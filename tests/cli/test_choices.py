@@ -11,15 +11,15 @@ import torch
 from omegaconf import DictConfig
 
 from iamm.config.check.values import check
+from iamm.engine.checkpointer import FileCheckpointer
 from iamm.engine.fit import fit
-from iamm.engine.keeper import FileKeeper
 from iamm.engine.plan import RunState
 from iamm.errors import ConfigError, MissingDataError
 from iamm.run.build import build, build_datasets
 from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-OTHER_DECODER = ["+attention@mine=multi_head", "head.generation.own=${mine}"]  # one that can be causal
+OTHER_DECODER = ["+attention@mine=multi_head", "head.generation.self_attention=${mine}"]  # one that can be causal
 NEEDS = {
     "weighting=fixed": ["weighting.values=[0.5,0.25]"],
     "attention=low_rank": OTHER_DECODER,
@@ -84,7 +84,7 @@ EVERY = [
 ]
 
 
-class LeftAfterFour(FileKeeper):
+class LeftAfterFour(FileCheckpointer):
     """Is asked to leave in the second epoch."""
 
     def due(self, state: RunState) -> bool:
@@ -103,24 +103,24 @@ def test_a_choice_goes_on_to_the_same_bits(choice, tmp_path):
         pytest.skip(str(error))
     files = [tmp_path / f"{name}.pt" for name in ("last", "previous", "best")]
 
-    def train(kind: type[FileKeeper]) -> tuple[dict, RunState]:
+    def train(kind: type[FileCheckpointer]) -> tuple[dict, RunState]:
         parts = build(config, datasets)
         kept = {"model": parts.model, "optimizer": parts.optimizer, "weighting": parts.weighting}
-        keeper = kind(*files, parts.model, kept, asked=lambda: kind is LeftAfterFour)
-        options = {"seed": 0, "device": parts.device, "augment": parts.augment, "keeper": keeper}
-        options["state"] = keeper.take_up()[0]
+        checkpointer = kind(*files, parts.model, kept, asked=lambda: kind is LeftAfterFour)
+        options = {"seed": 0, "device": parts.device, "augment": parts.augment, "checkpointer": checkpointer}
+        options["state"] = checkpointer.restore()[0]
         try:
             state = fit(parts.model, datasets, parts.weighting, parts.optimizer, parts.schedule, parts.plan, **options)
         except KeyboardInterrupt:
-            return {}, keeper.take_up()[0]
+            return {}, checkpointer.restore()[0]
         return {name: part.state_dict() for name, part in kept.items()}, state
 
-    whole, end = train(FileKeeper)
+    whole, end = train(FileCheckpointer)
     for file in files:
         file.unlink(missing_ok=True)
     left = train(LeftAfterFour)[1]
     assert (left.step, left.epoch, left.done) == (4, 1, 1)
-    again, late = train(FileKeeper)
+    again, late = train(FileCheckpointer)
     assert (late.step, late.best_epoch, late.best_quality) == (end.step, end.best_epoch, end.best_quality)
     torch.testing.assert_close(again, whole, rtol=0, atol=0, equal_nan=True)
 
@@ -133,7 +133,7 @@ def test_a_model_with_a_weighting_trains_a_step(model, weighting):
     words = f"model={model}", f"weighting={weighting}"
     config = composed(*words, checked=False)
     alone = model in ("cnn", "fam", "seq2seq", "seq2seq_attention")
-    if not ("at" in config.weighting and alone) and not (weighting == "scene_attention" and model != "iamm"):
+    if not ("wrt" in config.weighting and alone) and not (weighting == "scene_attention" and model != "iamm"):
         return trained(composed(*words))
     with pytest.raises(ConfigError) as known:
         check(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iamm.record.checksummed import write_sealed
+from iamm.record.checksummed import write_checksummed
 from iamm.record.run_folder import RunFolder
 from iamm.table.listing import cost, duration, outlook, show_listing
 from iamm.table.plan import Column, PlannedRun, TablePlan
@@ -55,7 +55,7 @@ def lines(text: str) -> list[list[str]]:
 def test_every_state_is_counted_and_told(become, tmp_path, capsys):
     for seed, seconds in ((0, 10.0), (1, 30.0)):
         folder = become(f"ours-pictures-{seed}", "finished")
-        write_sealed(folder.result, {**dict.fromkeys(NEEDED), "seconds": seconds})
+        write_checksummed(folder.result, {**dict.fromkeys(NEEDED), "seconds": seconds})
     become("ours-pictures-2", "failed", error="a weight that is no number")
     become("ours-text-0", "interrupted")
     with become("[rival]-text-2", "running").held():

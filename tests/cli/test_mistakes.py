@@ -66,8 +66,8 @@ MISTAKES = [  # the words, what the line must hold
     ("weighting=fixed weighting.values=[a,1]", "`weighting.values` must be a list, each of it a number", "['a', 1]"),
     ("weighting=fixed weighting.values=0.5", "`weighting.values` must be a list, each of it a number", "Found 0.5."),
     (
-        "weighting=nash weighting.at=heads",
-        "`weighting.at` must be one of parameters, representation.",
+        "weighting=nash weighting.wrt=heads",
+        "`weighting.wrt` must be one of parameters, representation.",
         "Found 'heads'.",
     ),
     ("weighting=nash weighting.every=0", "`weighting.every` must be a whole number at least 1.", "Found 0."),
@@ -113,11 +113,17 @@ TOGETHER = [  # values that are right each by itself
     ("log.conflict=true fusion=none", "Found 2 scene(s) and fusion=none: choose another weighting"),
     ("weighting=aligned dataset.shapes.views=[text]", "Found 1 scene(s) and fusion=interest_guidance"),
     (
-        "weighting=aligned weighting.at=representation fusion=shared",
-        "Found 1 data set(s), fusion=shared: take weighting.at",
+        "weighting=aligned weighting.wrt=representation fusion=shared",
+        "Found 1 data set(s), fusion=shared: take weighting.wrt",
     ),
-    ("weighting=aligned weighting.at=representation accumulate=2", "Found accumulate=2: take weighting.at=parameters"),
-    ("weighting=aligned weighting.at=representation dataset=[digits,shapes]", "Found 2 data set(s), fusion=interest_g"),
+    (
+        "weighting=aligned weighting.wrt=representation accumulate=2",
+        "Found accumulate=2: take weighting.wrt=parameters",
+    ),
+    (
+        "weighting=aligned weighting.wrt=representation dataset=[digits,shapes]",
+        "Found 2 data set(s), fusion=interest_g",
+    ),
     ("weighting=fair weighting.alpha=0", "`weighting.alpha` must be a number above 0. Found 0."),
     ("schedule.final=2", "`schedule.final` must be a number at least 0 and at most 1. Found 2."),
     ("schedule=exponential schedule.final=0", "`schedule.final` must be a number above 0 and at most 1. Found 0."),
@@ -138,7 +144,10 @@ TOGETHER = [  # values that are right each by itself
         "dim=7 attention.heads=1",
         " for encoder.text=transformer. Found 7: ",
     ),
-    ("attention=low_rank", "`head.generation.own`, with which a decoder reads what it has written, must be causal."),
+    (
+        "attention=low_rank",
+        "`head.generation.self_attention`, with which a decoder reads what it has written, must be causal.",
+    ),
     (
         "head.generation.attention=null",
         "`head.generation.attention` must be a part, chosen by name",
@@ -181,7 +190,10 @@ TOGETHER = [  # values that are right each by itself
     ("pattern@attention.pattern=linear", "`attention.pattern` needs a positive inner product and its plain sum."),
     ("attention=linear attention.dropout=0.1", "`attention.pattern` never forms the weights that would be dropped."),
     ("attention=linear pattern@attention.pattern=predicted_window", "`attention.pattern` lowers scores below zero."),
-    ("attention=mixed attention@attention.own=multi_head", "must have the same number of heads. Found 4 and 1"),
+    (
+        "attention=mixed attention@attention.self_attention=multi_head",
+        "must have the same number of heads. Found 4 and 1",
+    ),
     ("attention=hierarchical attention@attention.word=multi_head", "must have one head each. Found 4 and 1"),
     ("encoder@encoder.image=recurrent ~encoder.text", "A scene needs an encoder of its kind. Found shapes_text"),
     (

@@ -14,7 +14,7 @@ from iamm.dataset.base import SPLITS, Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, TOKENS, Field
 from iamm.dataset.idx import picture_scene
 from iamm.dataset.vocabulary import WordVocabulary
-from iamm.head.base import Look
+from iamm.head.base import AttentionMap
 from iamm.run.pictures import draw
 
 WORDS = WordVocabulary(["red", "blue", "dog"])
@@ -44,25 +44,25 @@ class Model:
     def eval(self) -> None:
         pass
 
-    def head_look(self, batch, name: str) -> Look | None:
+    def head_attention(self, batch, name: str) -> AttentionMap | None:
         if self.refuses == "head":
             raise ValueError("No weights of this one. Choose another.")
         if self.refuses == "all":
             return None
         count = len(batch[name].present)
         if "image" in batch[name].inputs:
-            return Look(SEEN.repeat(1, 2)[:, :4].expand(count, 2, 4).unsqueeze(2), [["square"]] * count)
+            return AttentionMap(SEEN.repeat(1, 2)[:, :4].expand(count, 2, 4).unsqueeze(2), [["square"]] * count)
         if self.words is None:
-            return Look(SEEN.expand(count, 2, 3).unsqueeze(2), [["good"]] * count)
-        return Look(SEEN[:, None].expand(count, 2, 5, 3), [self.words] * count)  # (B, H, Q, K), Q with padding
+            return AttentionMap(SEEN.expand(count, 2, 3).unsqueeze(2), [["good"]] * count)
+        return AttentionMap(SEEN[:, None].expand(count, 2, 5, 3), [self.words] * count)  # (B, H, Q, K), Q with padding
 
-    def encoder_look(self, batch, name: str) -> list[Tensor]:
+    def encoder_attention(self, batch, name: str) -> list[Tensor]:
         if self.refuses == "encoder":
             raise NotImplementedError
         part = batch[name]
         return [] if "image" in part.inputs else [SEEN[:, None].expand(len(part.present), 2, 3, 3)] * 2
 
-    def fusion_look(self, batch) -> dict[str, Tensor]:
+    def fusion_attention(self, batch) -> dict[str, Tensor]:
         return {name: tensor([[0.125, 0.875]]).expand(len(part.present), 1, 2) for name, part in batch.items()}
 
 

@@ -11,9 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from iamm.dataset.base import Dataset
+from iamm.engine.checkpointer import Checkpointer
 from iamm.engine.fit import Loop
 from iamm.engine.forward import portions
-from iamm.engine.keeper import Keeper
 from iamm.engine.sampler import Sampler
 from iamm.run.build import Parts, build, build_datasets
 from iamm.weighting.gradient import GradientWeighting
@@ -21,7 +21,7 @@ from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "weighting").glob("*.yaml"))
-RULES = [name for name in NAMES if "at" in OmegaConf.load(CONFIGS / "weighting" / f"{name}.yaml")]
+RULES = [name for name in NAMES if "wrt" in OmegaConf.load(CONFIGS / "weighting" / f"{name}.yaml")]
 SMALL = (
     *("dataset.shapes.train=24", "dataset.shapes.validation=5", "dataset.shapes.test=3", "batch_size=3", "dropout=0"),
     *("dim=8", "threads=1", "device=cpu", "encoder.image.channels=[8,8]", "optimizer=sgd", "optimizer.lr=0.02"),
@@ -32,7 +32,7 @@ CASES = [
     *((name, PAIRED) for name in NAMES),
     *((name, RAGGED) for name in NAMES),
     *((name, (*RAGGED, "weighting.every=2")) for name in RULES),
-    *((name, (*PAIRED, "weighting.at=representation")) for name in RULES),
+    *((name, (*PAIRED, "weighting.wrt=representation")) for name in RULES),
 ]
 
 
@@ -50,7 +50,7 @@ def loaded(words: tuple[str, ...]) -> list[Dataset]:
 def looped(parts: Parts, datasets: list[Dataset]) -> Loop:
     samplers = [Sampler(dataset, 0) for dataset in datasets]
     built = (parts.model.train(), datasets, samplers, parts.weighting, parts.optimizer, parts.schedule, parts.plan)
-    return Loop(*built, 0, parts.device, {}, (), Keeper())
+    return Loop(*built, 0, parts.device, {}, (), Checkpointer())
 
 
 def slopes(loss: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from iamm.record.checksummed import write_sealed
+from iamm.record.checksummed import write_checksummed
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell
 from iamm.sweep.pool import ProcessOutcome, last_words, run_cells
@@ -189,7 +189,7 @@ def test_the_same_cell_twice_is_run_once(tmp_path, monkeypatch):
     values = {"seed": 1, "output_dir": str(tmp_path), "rerun": False, "dataset": {}}
     cell = Cell(values, {"model": "iamm", "dataset": "shapes"})
     cell.folder.path.mkdir()
-    write_sealed(cell.folder.result, {"test": {}, "config": {}})
+    write_checksummed(cell.folder.result, {"test": {}, "config": {}})
     told: list[ProcessOutcome] = []
     assert run_cells([cell, cell], 2, 1.0, told.append) == []
     assert told == [ProcessOutcome(cell, 0, "")]

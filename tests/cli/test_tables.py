@@ -13,7 +13,7 @@ import pytest
 
 from iamm.errors import FailedCellError
 from iamm.files import write_text
-from iamm.record.checksummed import write_sealed
+from iamm.record.checksummed import write_checksummed
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell, cell_of
 from iamm.table.plan import PlannedRun, TablePlan, read_plan, write_plan
@@ -115,7 +115,7 @@ def pretend(run: PlannedRun, cell: Cell, output_dir: Path = Path("outputs")) -> 
     place.mkdir(parents=True)
     (place / "config.yaml").write_text("seed: 0\n", encoding="utf-8")
     RunFolder(place).seal_records()
-    write_sealed(place / "result.json", result)
+    write_checksummed(place / "result.json", result)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -234,7 +234,7 @@ def test_a_thousand_finished_runs_are_only_looked_at(table_command, small_table,
     write_text(next(folder.glob("runs-*.jsonl")), "".join(cell.text() for cell in each))
     for run in many:
         Path("outputs", run.folder).mkdir()
-        write_sealed(Path("outputs", run.folder, "result.json"), {"test": {}, "config": {}})
+        write_checksummed(Path("outputs", run.folder, "result.json"), {"test": {}, "config": {}})
     built: list[TablePlan] = []
     monkeypatch.setattr("iamm.table.planning.plan_table", no_more)
     monkeypatch.setattr("iamm.table.building.build", lambda plan, *_, **__: built.append(plan))

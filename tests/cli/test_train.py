@@ -13,7 +13,7 @@ import torch
 from omegaconf import OmegaConf
 
 from iamm.engine.plan import RunState
-from iamm.record.checksummed import unsealed, write_sealed
+from iamm.record.checksummed import checked, write_checksummed
 from iamm.run.finish import skipped
 from tests.composing import config_of
 
@@ -193,9 +193,9 @@ def test_a_run_without_its_model(command, small, tmp_path):
 def test_other_numbers_are_shown(command, small, tmp_path):
     assert command(*small).code == 0
     run = only_run(tmp_path / "outputs")
-    found = unsealed((run / "result.json").read_bytes())
+    found = checked((run / "result.json").read_bytes())
     found["test"]["shapes_image"]["loss"] += 2**-40
-    write_sealed(run / "result.json", found)
+    write_checksummed(run / "result.json", found)
     answer = command("mode=eval", f"run={run}", "device=cpu")
     assert "The run's own numbers differ:" in answer.out
 
@@ -293,10 +293,10 @@ def test_a_run_that_is_not_what_it_says_is_found_out(command, small, tmp_path):
     """Its author made the result a little better, and sealed it."""
     assert command(*small).code == 0
     run = only_run(tmp_path / "outputs")
-    better = unsealed((run / "result.json").read_bytes())
+    better = checked((run / "result.json").read_bytes())
     better["test"]["shapes_image"]["accuracy"] += 0.01
     better["versions"]["torch"] = "2.0"
-    write_sealed(run / "result.json", better)
+    write_checksummed(run / "result.json", better)
     answer = command("mode=verify", f"run={run}")
     assert answer.code == 6
     assert answer.err.startswith(

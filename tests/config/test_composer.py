@@ -68,7 +68,7 @@ def assert_same(*words: str) -> None:
         "dataset=[] augment=[text]",
         "attention=hierarchical attention.word.score.hidden=7 attention.sentence.dropout=${dropout}",
         "score@attention.score=additive pattern@attention.pattern=window attention.pattern.radius=3",
-        "+attention@mine=low_rank head.generation.own=${mine} +mine.more.yet=1",
+        "+attention@mine=low_rank head.generation.self_attention=${mine} +mine.more.yet=1",
         "encoder@encoder.text=recurrent encoder.text.layers=3 head@head.generation=recurrent_generator",
         "++foo.bar=3 +foo.baz=[a,b] ++epochs=4 ~l1 ~log.pictures ~optimizer.lr",
         "'+x={a: 1, b: {c: [2, d]}}' \"++x.b.e='y z'\" 'optimizer={lr: 2}' log=3",
@@ -200,7 +200,13 @@ def test_files_of_the_users_own(words, mine):
     "words",
     [
         *("attention=optional", "attention=list", "~model", "+model=iamm", "+attention=wide", "~attention.heads=7"),
-        *("dataset={a: 1}", "encoder.image=[1]", "optimizer.betas.0=1", "head.generation.own.heads=3", "dataset=[1]"),
+        *(
+            "dataset={a: 1}",
+            "encoder.image=[1]",
+            "optimizer.betas.0=1",
+            "head.generation.self_attention.heads=3",
+            "dataset=[1]",
+        ),
     ],
 )
 def test_left_to_hydra(words, mine):

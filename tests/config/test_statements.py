@@ -107,7 +107,7 @@ def test_of_weightings(target):
     words |= {"seed": 0} if "seed" in parameters else {}
     weighting = get_class(target)(2, **words)
     assert bool(weighting.needs_scene_weights) is traits(target)["needs_scene_weights"]
-    assert bool(weighting.needs_shared) is ("at" in known_targets()[target])
+    assert bool(weighting.needs_shared) is ("wrt" in known_targets()[target])
 
 
 def test_every_data_set_has_its_scenes():

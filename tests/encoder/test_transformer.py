@@ -99,7 +99,7 @@ def test_each_layers_weights_by_the_naive_loop(text_scene):
     for layer in encoder.layers:
         layer.norms[0].register_forward_hook(lambda module, inputs, output: read.append(output))
     with torch.no_grad():
-        seen = encoder.look({"text": IDS}, HERE)
+        seen = encoder.attention_map({"text": IDS}, HERE)
     assert [weights.shape for weights in seen] == [(3, 1, 5, 5)] * 2
     for weights, states in zip(seen, read, strict=True):
         for row, length in enumerate((5, 2, 1)):

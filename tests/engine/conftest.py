@@ -129,19 +129,19 @@ class TinyNetwork(Plain):
         noted = {}
         for name, part in batch.items():
             logits, target = self.parts[name](read(part))[part.present], classes(part)[part.present]
-            surprise = functional.cross_entropy(logits.double(), target, reduction="none")
-            noted[name] = {"right": (logits.argmax(1) == target).tolist(), "surprise": surprise.tolist()}
+            nll = functional.cross_entropy(logits.double(), target, reduction="none")
+            noted[name] = {"right": (logits.argmax(1) == target).tolist(), "nll": nll.tolist()}
         weights = {name: read(part).flatten(1).double().mean(dim=1)[part.present] for name, part in batch.items()}
         return noted, {
             name: torch.stack([w * (i + 1) for i in range(len(self.names))], 1) for name, w in weights.items()
         }
 
-    def measure(self, evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    def measure(self, outputs: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
         measures = {}
-        for name, parts in evidence.items():
+        for name, parts in outputs.items():
             right = [entry for part in parts for entry in part["right"]]
-            surprise = torch.tensor([entry for part in parts for entry in part["surprise"]], dtype=torch.float64)
-            measures[name] = {"accuracy": sum(right) / len(right), "loss": float(surprise.mean())}
+            nll = torch.tensor([entry for part in parts for entry in part["nll"]], dtype=torch.float64)
+            measures[name] = {"accuracy": sum(right) / len(right), "loss": float(nll.mean())}
         return measures, {name: found["accuracy"] for name, found in measures.items()}
 
 
@@ -183,9 +183,9 @@ class Slopes(Plain):
     def observe(self, batch: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return {name: {} for name in batch}, {}
 
-    def measure(self, evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    def measure(self, outputs: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
         quality = self.qualities.pop(0) if self.qualities else 0.0
-        return {name: {"accuracy": quality, "loss": 0.0} for name in evidence}, dict.fromkeys(evidence, quality)
+        return {name: {"accuracy": quality, "loss": 0.0} for name in outputs}, dict.fromkeys(outputs, quality)
 
 
 class Listener:

@@ -31,7 +31,7 @@ def test_measures_by_hand(model, datasets):
     assert found.measures["pictures"]["loss"] == pytest.approx(expected, rel=1e-6)
     accuracies = [measures["accuracy"] for measures in found.measures.values()]
     assert found.quality == sum(accuracies) / 2
-    assert {name: sum(len(part["right"]) for part in parts) for name, parts in found.evidence.items()} == {
+    assert {name: sum(len(part["right"]) for part in parts) for name, parts in found.outputs.items()} == {
         "pictures": 8,
         "texts": 11,
     }

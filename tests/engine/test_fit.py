@@ -12,8 +12,8 @@ import torch
 from iamm.dataset.base import SceneBatch
 from iamm.dataset.fields import TOKENS
 from iamm.engine.checkpoint import load_model
+from iamm.engine.checkpointer import Checkpointer, FileCheckpointer
 from iamm.engine.fit import fit
-from iamm.engine.keeper import FileKeeper, Keeper
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed
 from iamm.errors import DivergedError
@@ -134,28 +134,28 @@ def test_left_and_resumed_the_same(where, golden, begin, datasets, listener, tmp
     calls = {"step": 0, "validation": 0}
     model, optimizer = begin()
 
-    def keeper(model, optimizer, weighting, asked):
+    def checkpointer(model, optimizer, weighting, asked):
         parts = {"model": model, "optimizer": optimizer, "weighting": weighting}
         files = [tmp_path / f"{name}.pt" for name in ("last", "previous", "best")]
-        return FileKeeper(*files, model, parts, epochs=99, asked=asked)
+        return FileCheckpointer(*files, model, parts, epochs=99, asked=asked)
 
     def asked() -> bool:
         calls["step" if model.training else "validation"] += 1  # before each batch of validation
         return calls[kind] >= int(number)
 
     first, plan = Given(0.7, 0.2), Plan(EPOCHS, log_every=4)
-    keeping = keeper(model, optimizer, first, asked)
+    keeping = checkpointer(model, optimizer, first, asked)
     with pytest.raises(KeyboardInterrupt):
-        trained(model, optimizer, datasets, weighting=first, plan=plan, observers=[listener], keeper=keeping)
+        trained(model, optimizer, datasets, weighting=first, plan=plan, observers=[listener], checkpointer=keeping)
     torch.rand(5)
     model, optimizer = begin(seed=8)
     torch.manual_seed(1)
     second = Given(0.7, 0.2)
-    keeping = keeper(model, optimizer, second, lambda: False)
-    state, warning = keeping.take_up()
+    keeping = checkpointer(model, optimizer, second, lambda: False)
+    state, warning = keeping.restore()
     assert 0 < state.step < 18
     assert warning == ""
-    options = {"weighting": second, "observers": [listener], "state": state, "keeper": keeping}
+    options = {"weighting": second, "observers": [listener], "state": state, "checkpointer": keeping}
     trained(model, optimizer, datasets, plan=plan, **options)
     torch.testing.assert_close(model.state_dict(), golden[1], rtol=0, atol=0)
     means = [np.mean([loss["texts"] for loss in golden[0][a:b]]) for a, b in ((0, 4), (4, 6), (6, 8), (8, 12))]
@@ -317,17 +317,17 @@ def test_the_weighting_is_told_each_validation(begin, datasets, listener):
     assert any(one != other for one, other in found)
 
 
-class Told(Keeper):
+class Told(Checkpointer):
     """Notes what it is told."""
 
     def __init__(self) -> None:
         self.kept: list[int] = []
         self.best: list[int] = []
 
-    def keep(self, state):
+    def save(self, state):
         self.kept.append(state.epoch)
 
-    def keep_best(self, state):
+    def save_best(self, state):
         self.best.append(state.epoch)
 
 
@@ -340,11 +340,11 @@ QUALITIES = (0.1, 0.5, 0.4, 0.5, 0.9)
 def test_early_stopping(patience, epochs, best, better, slopes, pictures):
     model = slopes({"pictures": (1.0,)}, (0.0,), QUALITIES)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    keeper, plan = Told(), Plan(5, steps=1, patience=patience)
-    state = trained(model, optimizer, [pictures()], plan=plan, weighting=Given(1.0), keeper=keeper)
+    checkpointer, plan = Told(), Plan(5, steps=1, patience=patience)
+    state = trained(model, optimizer, [pictures()], plan=plan, weighting=Given(1.0), checkpointer=checkpointer)
     assert (state.epoch, state.best_epoch, state.best_quality) == (epochs, best, QUALITIES[best - 1])
-    assert keeper.best == better
-    assert keeper.kept == [epochs]  # at the end in any case
+    assert checkpointer.best == better
+    assert checkpointer.kept == [epochs]  # at the end in any case
     again = trained(model, optimizer, [pictures()], plan=plan, weighting=Given(1.0), state=state)
     assert again.epoch == epochs  # what has stopped stays stopped
 
@@ -355,7 +355,11 @@ def test_the_best_model_is_kept(slopes, pictures, tmp_path):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
     files = [tmp_path / f"{name}.pt" for name in ("last", "previous", "best")]
-    options = {"plan": Plan(3, steps=1), "schedule": constant, "keeper": FileKeeper(*files, model, {"model": model})}
+    options = {
+        "plan": Plan(3, steps=1),
+        "schedule": constant,
+        "checkpointer": FileCheckpointer(*files, model, {"model": model}),
+    }
     trained(model, optimizer, [pictures()], weighting=Given(1.0), **options)
     torch.testing.assert_close(model.w.detach(), torch.tensor([-0.3]))
     assert load_model(tmp_path / "best.pt", model) == 2

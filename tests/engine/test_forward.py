@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from iamm.engine.checkpointer import Checkpointer
 from iamm.engine.collate import collate
 from iamm.engine.fit import Loop, fit
 from iamm.engine.forward import add_penalties
-from iamm.engine.keeper import Keeper
 from iamm.engine.observer import Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.weighting.equal import EqualWeighting
@@ -78,8 +78,8 @@ class Priced(nn.Module):
     def observe(self, batch):
         return {name: {} for name in batch}, {}
 
-    def measure(self, evidence):
-        return {name: {"accuracy": 0.5} for name in evidence}, dict.fromkeys(evidence, 0.5)
+    def measure(self, outputs):
+        return {name: {"accuracy": 0.5} for name in outputs}, dict.fromkeys(outputs, 0.5)
 
 
 def stepped(datasets, rule, accumulate: int, price: float):
@@ -89,7 +89,7 @@ def stepped(datasets, rule, accumulate: int, price: float):
     plan = Plan(1, steps=1, accumulate=accumulate)
     samplers = [Constant(dataset) for dataset in datasets]
     loop = Loop(
-        model, datasets, samplers, weighting, optimizer, lambda step, total: 1.0, plan, 0, CPU, {}, (), Keeper()
+        model, datasets, samplers, weighting, optimizer, lambda step, total: 1.0, plan, 0, CPU, {}, (), Checkpointer()
     )
     done = loop.step(0)
     return model, [model.w.grad, *(head.grad for head in model.heads)], done

@@ -57,7 +57,7 @@ def caught(folder: RunFolder, name: str) -> bool:
         elif name == "result.json":
             read_result(folder.path)
         elif name == "status.json":
-            seal.unsealed(path.read_bytes())
+            seal.checked(path.read_bytes())
         else:
             checkpoint.unpacked(path.read_bytes())
     except (BadDataError, ValueError):

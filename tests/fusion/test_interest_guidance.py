@@ -71,7 +71,7 @@ def test_what_is_drawn_are_the_weights_head_by_head(features):
     )
     fusion = InterestGuidanceFusion(["a", "b", "c"], 8, attention=heads, slots=2, dropout=0.0).double()
     given = features("ab", 8)
-    seen, logged = fusion.look(given), fusion(given).scene_weights
+    seen, logged = fusion.attention_map(given), fusion(given).scene_weights
     assert list(seen) == ["a", "b"]
     for name, weights in seen.items():
         assert weights.shape == (4, 4, 3)
@@ -81,7 +81,7 @@ def test_what_is_drawn_are_the_weights_head_by_head(features):
 
 
 def test_what_is_drawn_of_the_documents_example(document):
-    seen = document.look(views(True, True))
+    seen = document.attention_map(views(True, True))
     expected = tensor([[[1 / (1 + math.exp(4)), 1 / (1 + math.exp(-4))]]], dtype=torch.float64)
     torch.testing.assert_close(seen, {"one": expected, "two": expected})
 

@@ -47,7 +47,7 @@ def test_label_smoothing_by_hand(head, batch):
     """ε = 0.3: target (0.8, 0.1, 0.1), loss 0.8 ln 2 + 0.2 ln 4 = 1.2 ln 2; what evaluation notes stays ln 2."""
     smooth = head(label_smoothing=0.3)
     assert smooth.loss(places(1), batch(tensor([0]))).item() == pytest.approx(1.2 * math.log(2))
-    assert smooth.observe(places(1), batch(tensor([0])))["surprise"] == pytest.approx([math.log(2)])
+    assert smooth.observe(places(1), batch(tensor([0])))["nll"] == pytest.approx([math.log(2)])
 
 
 def test_absent_rows_count_nowhere(head, batch):
@@ -56,7 +56,7 @@ def test_absent_rows_count_nowhere(head, batch):
     noted = head().observe(places(3), seen)
     assert noted["predicted"] == [0]
     assert noted["target"] == [0]
-    assert len(noted["surprise"]) == 1
+    assert len(noted["nll"]) == 1
     nobody = batch(tensor([0, 1, 1]), tensor([False, False, False]))
     assert head().loss(places(3), nobody).item() == 0.0
 
@@ -69,8 +69,8 @@ def test_measures_by_hand(head):
     """
     found = head().measure(
         [
-            {"predicted": [0, 1, 1], "target": [0, 0, 1], "surprise": [1.0, 2.0, 3.0]},
-            {"predicted": [1, 0, 2], "target": [1, 2, 3], "surprise": [4.0, 5.0, 6.0]},
+            {"predicted": [0, 1, 1], "target": [0, 0, 1], "nll": [1.0, 2.0, 3.0]},
+            {"predicted": [1, 0, 2], "target": [1, 2, 3], "nll": [4.0, 5.0, 6.0]},
         ]
     )
     assert found == pytest.approx(
@@ -104,14 +104,17 @@ def test_looks_at_its_pooling_weights(scene):
     torch.manual_seed(0)
     head = ClassifierHead(scene("classification"), 5, attention=ScaledDotProductAttention).eval()
     features = Features(torch.randn(2, 4, 5), tensor([[True, True, False, True], [False] * 4]))
-    look = head.look(features)
-    assert look.weights.shape == (2, 1, 1, 4)
-    torch.testing.assert_close(look.weights.sum(dim=-1).flatten(), tensor([1.0, 0.0]))
-    assert look.weights[0, 0, 0, 2] == 0
+    attention_map = head.attention_map(features)
+    assert attention_map.weights.shape == (2, 1, 1, 4)
+    torch.testing.assert_close(attention_map.weights.sum(dim=-1).flatten(), tensor([1.0, 0.0]))
+    assert attention_map.weights[0, 0, 0, 2] == 0
     answers = head.logits(features).argmax(1).tolist()
-    assert look.asked == [[("red", "green", "blue")[answer]] for answer in answers]
-    torch.testing.assert_close(look.weights[:, 0] @ features.values, head.pool(features)[0].unsqueeze(1))
+    assert attention_map.asked == [[("red", "green", "blue")[answer]] for answer in answers]
+    torch.testing.assert_close(attention_map.weights[:, 0] @ features.values, head.pool(features)[0].unsqueeze(1))
 
 
 def test_has_nothing_to_look_at_without_attention(scene):
-    assert ClassifierHead(scene("classification"), 5).look(places(2)._replace(values=torch.randn(2, 1, 5))) is None
+    assert (
+        ClassifierHead(scene("classification"), 5).attention_map(places(2)._replace(values=torch.randn(2, 1, 5)))
+        is None
+    )

@@ -44,7 +44,7 @@ def composed(name: str, attention: str):
     overrides = ["model=fam", f"head@head.generation={name}", "dropout=0.0"]
     overrides += ["head.generation.attention=null"] if attention == "null" else [f"attention={attention}"]
     if attention in NOT_CAUSAL and name == "generator":
-        overrides += ["+attention@mine=multi_head", "head.generation.own=${mine}"]
+        overrides += ["+attention@mine=multi_head", "head.generation.self_attention=${mine}"]
     return config_of(*overrides).head.generation
 
 
@@ -116,8 +116,8 @@ def test_batch_mates_are_invisible(head, features, batch):
     alone = [head.observe(*some(features, batch, [row])) for row in range(4)]
     for key, entries in together.items():
         found = [entry for part in alone for entry in part[key]]
-        assert found == (pytest.approx(entries) if key == "surprise" else entries)
-    mean = sum(together["surprise"]) / len(together["surprise"])
+        assert found == (pytest.approx(entries) if key == "nll" else entries)
+    mean = sum(together["nll"]) / len(together["nll"])
     assert head.loss(features, batch).item() == pytest.approx(mean)
 
 
@@ -132,7 +132,7 @@ def test_measures_hold_the_quality_and_the_loss(head, features, batch):
     found = head.measure([noted, noted])
     assert list(found) == [measure.name for measure in head.measures]
     assert 0 <= head.selects.quality(found[head.selects.name]) <= 1
-    assert found["loss"] == pytest.approx(sum(noted["surprise"]) / len(noted["surprise"]))
+    assert found["loss"] == pytest.approx(sum(noted["nll"]) / len(noted["nll"]))
     assert all(isinstance(value, float) for value in found.values())
 
 
@@ -166,14 +166,14 @@ def sums_to_one(head: Head) -> bool:
 
 
 def test_looking_tells_of_every_row(case, head, features):
-    look = head.look(features)
-    assert (look is None) == (case[1] == "null")
-    if look is not None:
-        assert look.weights.shape[0] == len(look.asked) == 4
-        assert look.weights.shape[2] == max(map(len, look.asked))
-        assert look.weights.shape[3] == 5
-        for row, words in enumerate(look.asked):
-            sums = look.weights[row, :, : len(words)].sum(dim=-1)
+    attention_map = head.attention_map(features)
+    assert (attention_map is None) == (case[1] == "null")
+    if attention_map is not None:
+        assert attention_map.weights.shape[0] == len(attention_map.asked) == 4
+        assert attention_map.weights.shape[2] == max(map(len, attention_map.asked))
+        assert attention_map.weights.shape[3] == 5
+        for row, words in enumerate(attention_map.asked):
+            sums = attention_map.weights[row, :, : len(words)].sum(dim=-1)
             assert (sums != 0).all() == ALLOW[row].any()
             if not sums_to_one(head):
                 continue

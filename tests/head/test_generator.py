@@ -104,14 +104,14 @@ def test_logits_are_products_with_the_embedding(head):
 
 
 def test_looks_at_the_source_token_by_token(head, features):
-    look = head.eval().look(features)
+    attention_map = head.eval().attention_map(features)
     written = head.write(features)
     longest = max(map(len, written)) + 1
-    assert look.weights.shape == (2, 1, longest, 3)
-    assert (look.weights[1, :, :, 1] == 0).all()
-    torch.testing.assert_close(look.weights.sum(dim=-1), torch.ones(2, 1, longest, dtype=torch.float64))
+    assert attention_map.weights.shape == (2, 1, longest, 3)
+    assert (attention_map.weights[1, :, :, 1] == 0).all()
+    torch.testing.assert_close(attention_map.weights.sum(dim=-1), torch.ones(2, 1, longest, dtype=torch.float64))
     pieces = head.vocabulary.pieces
-    assert look.asked == [[pieces[token] for token in (*ids, 2)] for ids in written]
+    assert attention_map.asked == [[pieces[token] for token in (*ids, 2)] for ids in written]
 
 
 def test_refuses_an_odd_width(scene):

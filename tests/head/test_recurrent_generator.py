@@ -95,9 +95,9 @@ def test_both_kinds_have_the_same_layers(scene):
 
 def test_looks_at_the_source_where_it_attends(scene, features):
     head = made(scene, ScaledDotProductAttention, max_length=4).eval()
-    look, written = head.look(features), head.write(features)
+    attention_map, written = head.attention_map(features), head.write(features)
     longest = max(map(len, written)) + 1
-    assert look.weights.shape == (2, 1, longest, 3)
-    assert (look.weights[1, :, :, 1] == 0).all()
-    torch.testing.assert_close(look.weights.sum(dim=-1), torch.ones(2, 1, longest, dtype=torch.float64))
-    assert made(scene, None).eval().look(features) is None
+    assert attention_map.weights.shape == (2, 1, longest, 3)
+    assert (attention_map.weights[1, :, :, 1] == 0).all()
+    torch.testing.assert_close(attention_map.weights.sum(dim=-1), torch.ones(2, 1, longest, dtype=torch.float64))
+    assert made(scene, None).eval().attention_map(features) is None

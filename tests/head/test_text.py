@@ -47,18 +47,18 @@ def test_absent_rows_and_padding_are_never_scored(table_head, batch):
     torch.testing.assert_close(head.loss(nowhere(3), wider), expected)
     noted = head.observe(nowhere(3), seen)
     assert noted["reference"] == ["ba do", "ku la mo"]
-    assert len(noted["surprise"]) == 3 + 4
+    assert len(noted["nll"]) == 3 + 4
     assert len(noted["written"]) == 2
     nobody = batch(ROWS, torch.zeros(3, dtype=torch.bool))
     assert head.loss(nowhere(3), nobody).item() == 0.0
-    assert head.observe(nowhere(3), nobody) == {"surprise": [], "written": [], "reference": []}
+    assert head.observe(nowhere(3), nobody) == {"nll": [], "written": [], "reference": []}
 
 
 def test_evaluation_counts_without_label_smoothing(table_head, batch):
     table = FLAT.clone()
     table[4, 5] = math.log(10)
     noted = table_head(table, label_smoothing=0.3).observe(nowhere(1), batch(ROWS[:1]))
-    assert noted["surprise"] == pytest.approx([math.log(11), math.log(2), math.log(11)])
+    assert noted["nll"] == pytest.approx([math.log(11), math.log(2), math.log(11)])
 
 
 def test_writes_the_likeliest_chain(table_head):
@@ -73,16 +73,16 @@ def test_writes_the_likeliest_chain(table_head):
 def test_measures_by_hand(table_head):
     """Loss 2 nats a token over all batches' tokens, perplexity e²; a perfect text has BLEU 1."""
     text = "ba do gi ku"
-    evidence = [
-        {"surprise": [1.0, 3.0], "written": [text], "reference": [text]},
-        {"surprise": [2.0], "written": [text], "reference": [text]},
+    outputs = [
+        {"nll": [1.0, 3.0], "written": [text], "reference": [text]},
+        {"nll": [2.0], "written": [text], "reference": [text]},
     ]
-    found = table_head(FLAT).measure(evidence)
+    found = table_head(FLAT).measure(outputs)
     assert found == pytest.approx({"bleu": 1.0, "loss": 2.0, "perplexity": math.exp(2)})
 
 
 def test_perplexity_of_a_hopeless_model_is_still_a_number(table_head):
-    found = table_head(FLAT).measure([{"surprise": [1e6], "written": ["ba"], "reference": ["ba"]}])
+    found = table_head(FLAT).measure([{"nll": [1e6], "written": ["ba"], "reference": ["ba"]}])
     assert math.isfinite(found["perplexity"])
     assert found["loss"] == 1e6
 

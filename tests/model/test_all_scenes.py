@@ -13,9 +13,9 @@ from torch.nn import functional
 from iamm.dataset.base import Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, PIXELS
 from iamm.encoder.base import Encoder, Features, masked_mean
+from iamm.engine.checkpointer import Checkpointer
 from iamm.engine.collate import collate
 from iamm.engine.fit import Loop, fit
-from iamm.engine.keeper import Keeper
 from iamm.engine.plan import Plan
 from iamm.fusion.base import Fused, Fusion
 from iamm.head.classifier import ClassifierHead
@@ -128,7 +128,7 @@ def stepped(model, pair, weighting, accumulate=1):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     plan = Plan(1, steps=1, accumulate=accumulate)
     samplers = [First(each.batch_size) for each in pair]
-    loop = Loop(model, pair, samplers, weighting, optimizer, lambda *_: 1.0, plan, 0, CPU, {}, (), Keeper())
+    loop = Loop(model, pair, samplers, weighting, optimizer, lambda *_: 1.0, plan, 0, CPU, {}, (), Checkpointer())
     return loop.step(0)
 
 

@@ -74,8 +74,8 @@ class CalibratedHead(ClassifierHead):
         super().__init__(scene, dim, quality=quality, **keys)
         self.errors = errors or [0.07] * 99
 
-    def measure(self, evidence) -> dict[str, float]:
-        return {**super().measure(evidence), "calibration": self.errors.pop(0)}
+    def measure(self, outputs) -> dict[str, float]:
+        return {**super().measure(outputs), "calibration": self.errors.pop(0)}
 
 
 def network(data: Dataset, **keys) -> SceneNetwork:

@@ -57,7 +57,7 @@ def test_no_example_depends_on_its_batch_mates(model, data, network, datasets):
         for name, noted in whole.items():
             for key, entries in noted.items():
                 found = [entry for part, _ in seen for entry in part[name][key]]
-                assert found == (pytest.approx(entries, abs=1e-5) if key == "surprise" else entries), (name, key)
+                assert found == (pytest.approx(entries, abs=1e-5) if key == "nll" else entries), (name, key)
         for name, shares in weights.items():
             found = torch.cat([part[name] for _, part in seen])
             torch.testing.assert_close(found, shares, atol=1e-5, rtol=0)
@@ -91,7 +91,7 @@ def test_an_absent_view_changes_nothing(model, network, datasets):
         loss.backward()
         gradients = {name: parameter.grad for name, parameter in made.named_parameters()}
         evaluation = evaluate(made, data, "validation", CPU)
-        texts = [part.get("written") for parts in evaluation.evidence.values() for part in parts]
+        texts = [part.get("written") for parts in evaluation.outputs.values() for part in parts]
         found.append((loss.detach(), gradients, evaluation.measures, evaluation.scene_weights, texts))
     (loss, gradients, measures, weights, texts), (loss_, gradients_, measures_, weights_, texts_) = found
     torch.testing.assert_close(loss_, loss)

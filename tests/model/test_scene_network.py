@@ -8,7 +8,7 @@ from iamm.dataset.base import Scene, SceneBatch
 from iamm.dataset.fields import CLASS, Field
 from iamm.encoder.base import Encoder, Features
 from iamm.fusion.base import Fused, Fusion
-from iamm.head.base import Head, Look
+from iamm.head.base import AttentionMap, Head
 from iamm.measure import LOSS, Measure
 from iamm.model.scene_network import SceneNetwork, present_mean
 
@@ -22,7 +22,7 @@ class Doubling(Encoder):
         numbers = inputs["number"]
         return Features(2 * numbers.unsqueeze(-1), present[:, None].expand(numbers.shape))
 
-    def look(self, inputs, present):
+    def attention_map(self, inputs, present):
         return [inputs["number"][:, None, None] * present[:, None, None, None]]
 
 
@@ -41,7 +41,7 @@ class Adding(Fusion):
         shares = tensor([1.0, 2.0]) / 3
         return Fused(fused, {name: shares.expand(len(scene.values), -1) for name, scene in features.items()})
 
-    def look(self, features):
+    def attention_map(self, features):
         return {name: scene.values.expand(-1, 1, 2) for name, scene in features.items()}
 
 
@@ -56,16 +56,16 @@ class Summing(Head):
     def observe(self, features, batch):
         return {"rows": features.values[batch.present].sum(dim=(1, 2)).tolist()}
 
-    def look(self, features):
-        return Look(features.values.unsqueeze(1), [["x"]] * len(features.values))
+    def attention_map(self, features):
+        return AttentionMap(features.values.unsqueeze(1), [["x"]] * len(features.values))
 
-    def measure(self, evidence):
-        rows = [row for part in evidence for row in part["rows"]]
+    def measure(self, outputs):
+        rows = [row for part in outputs for row in part["rows"]]
         return {"share": len(rows) / 10, "loss": sum(rows)}
 
 
 class Silent(Summing):
-    def look(self, features):
+    def attention_map(self, features):
         return None
 
 
@@ -113,13 +113,13 @@ def test_qualities_are_the_heads_own(network, batch):
 
 def test_each_part_is_looked_at_where_it_stands(network, batch):
     """A head behind the fusion, an encoder at the inputs, a fusion at the encoded features."""
-    look = network.head_look(batch, "left")
-    assert look.asked == [["x"], ["x"]]
-    assert look.weights.flatten().tolist() == [24.0, 52.0]
-    assert network.head_look(batch, "right") is None
-    (layer,) = network.encoder_look(batch, "right")
+    attention_map = network.head_attention(batch, "left")
+    assert attention_map.asked == [["x"], ["x"]]
+    assert attention_map.weights.flatten().tolist() == [24.0, 52.0]
+    assert network.head_attention(batch, "right") is None
+    (layer,) = network.encoder_attention(batch, "right")
     assert layer.flatten().tolist() == [10.0, 0.0]
-    scenes = network.fusion_look(batch)
+    scenes = network.fusion_attention(batch)
     assert {name: weights[:, 0].tolist() for name, weights in scenes.items()} == {
         "left": [[2.0, 2.0], [6.0, 6.0]],
         "right": [[20.0, 20.0], [40.0, 40.0]],
@@ -127,8 +127,8 @@ def test_each_part_is_looked_at_where_it_stands(network, batch):
 
 
 def test_parts_without_attention_show_nothing(network, batch):
-    assert Encoder.look(network.encoder("left"), *batch["left"][::2]) == []
-    assert Fusion.look(network.fusion, network.encoded(batch)) == {}
+    assert Encoder.attention_map(network.encoder("left"), *batch["left"][::2]) == []
+    assert Fusion.attention_map(network.fusion, network.encoded(batch)) == {}
 
 
 def test_shared_are_the_fusions_parameters(network):

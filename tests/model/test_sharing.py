@@ -15,9 +15,9 @@ from iamm.dataset.fields import CLASS, PIXELS, TOKENS
 from iamm.dataset.vocabulary import WordVocabulary
 from iamm.encoder.convolutional import ConvolutionalEncoder
 from iamm.encoder.recurrent import RecurrentEncoder
+from iamm.engine.checkpointer import Checkpointer
 from iamm.engine.collate import collate
 from iamm.engine.fit import Loop
-from iamm.engine.keeper import Keeper
 from iamm.engine.plan import Plan
 from iamm.fusion.none import NoneFusion
 from iamm.fusion.shared import SharedFusion
@@ -125,7 +125,7 @@ def stepped(rule, share, fusion=NoneFusion, accumulate=1):
     plan = Plan(1, steps=1, accumulate=accumulate)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     samplers = [FirstRows() for _ in data]
-    loop = Loop(model, data, samplers, weighting, optimizer, lambda *_: 1.0, plan, 0, CPU, {}, (), Keeper())
+    loop = Loop(model, data, samplers, weighting, optimizer, lambda *_: 1.0, plan, 0, CPU, {}, (), Checkpointer())
     done = loop.step(0, conflict=True)
     return model, done, [collate(each, "train", torch.arange(4), CPU) for each in data]
 
@@ -205,7 +205,9 @@ def test_weights_that_are_kept_give_heads_in_common_the_same_step(fusion):
     data, weighting = datasets(), NashWeighting(2, every=2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     samplers = [FirstRows() for _ in data]
-    loop = Loop(model, data, samplers, weighting, optimizer, lambda *_: 1.0, Plan(1, steps=2), 0, CPU, {}, (), Keeper())
+    loop = Loop(
+        model, data, samplers, weighting, optimizer, lambda *_: 1.0, Plan(1, steps=2), 0, CPU, {}, (), Checkpointer()
+    )
     for _ in range(2):
         loop.step(0)
     assert int(weighting.steps) == 2

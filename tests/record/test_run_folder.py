@@ -19,7 +19,7 @@ from iamm.errors import BadDataError, BusyError, ConfigError, FullDiskError, Mis
 from iamm.files import write_text
 from iamm.lock import locked
 from iamm.record.address import address
-from iamm.record.checksummed import sealed, unsealed, write_sealed
+from iamm.record.checksummed import checked, with_checksum, write_checksummed
 from iamm.record.run_folder import RunFolder, read_result, write_json
 
 CONFIG = {
@@ -227,7 +227,7 @@ def test_a_lock_is_waited_for_no_longer_than_patience(folder):
 )
 def test_what_became_of_a_run(folder, files, state):
     for name, content in files.items():
-        (folder.path / name).write_text(content if isinstance(content, str) else sealed(content))
+        (folder.path / name).write_text(content if isinstance(content, str) else with_checksum(content))
     assert folder.state() == state
 
 
@@ -284,7 +284,7 @@ def test_records_that_are_not_as_they_were_are_refused(folder):
 def test_records_of_a_finished_run_are_sealed(folder, place):
     folder.append({"kind": "train", "step": 3})
     folder.seal_records()
-    write_sealed(folder.result, {})
+    write_checksummed(folder.result, {})
     assert folder.read_records().startswith(b'{"kind": "train", "step": 3}\n{"kind": "end", "sha256": "')
     spoil(folder.records, place)
     with pytest.raises(BadDataError, match=r"Records must be as they were written\. Found .* damaged"):
@@ -307,7 +307,7 @@ def test_clear_forgets_all_but_the_lock(folder):
 
 def test_status(folder):
     folder.write_status("running", step=5)
-    found = unsealed(folder.status.read_bytes())
+    found = checked(folder.status.read_bytes())
     assert found == {"state": "running", "process": os.getpid(), "host": socket.gethostname(), "step": 5}
 
 
@@ -360,7 +360,7 @@ def test_a_failed_write_leaves_the_old_file(folder, monkeypatch):
 def test_strict_json(folder):
     """What is not finite is null, in every file: other programs read them too."""
     folder.append({"values": {"a": math.nan, "b": (1.5, -math.inf)}})
-    write_sealed(folder.result, {"test": {"a": math.inf}, "config": {"b": 0.5}})
+    write_checksummed(folder.result, {"test": {"a": math.inf}, "config": {"b": 0.5}})
     write_json(folder.examples, [math.nan])
 
     def refused(name: str) -> None:
@@ -376,7 +376,7 @@ def test_strict_json(folder):
 def test_finished_once_the_result_is_there(folder):
     assert not folder.finished()
     result = {"test": {"a": {"accuracy": 1 / 3}}, "config": {"seed": 1}}
-    write_sealed(folder.result, result)
+    write_checksummed(folder.result, result)
     assert folder.finished()
     assert read_result(folder.path) == result  # to the last digit
 
@@ -395,7 +395,7 @@ def test_a_bad_result(folder, text):
 
 
 def test_what_a_result_lacks_is_named(folder):
-    write_sealed(folder.result, {"test": {}, "config": {}, "seed": 1})
+    write_checksummed(folder.result, {"test": {}, "config": {}, "seed": 1})
     assert read_result(folder.path, ("seed", "test"))["seed"] == 1
     with pytest.raises(BadDataError, match=r"Found .*result\.json: no data, commit in it\. Run again"):
         read_result(folder.path, ("data", "seed", "commit"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from iamm.errors import BadDataError
-from iamm.record.checksummed import write_sealed
+from iamm.record.checksummed import write_checksummed
 from iamm.run.job import evaluate_job, require_release
 from iamm.run.verify import KEYS, verify_job
 
@@ -15,7 +15,7 @@ def test_a_run_of_an_earlier_release_is_refused_by_one_line(tmp_path):
     config = {"dataset": {}, "seed": 0}
     values = {"run": str(tmp_path), "device": "cpu", "data_dir": None, "output_dir": "."}
     keys = ("choices", "device", "versions", "instructions", *KEYS)
-    write_sealed(tmp_path / "result.json", {**{key: {} for key in keys}, "config": config})
+    write_checksummed(tmp_path / "result.json", {**{key: {} for key in keys}, "config": config})
     for job in (evaluate_job, verify_job):
         with pytest.raises(
             BadDataError, match=r"Found .* of an earlier one, without .*share\.encoder, share\.head"

@@ -49,7 +49,7 @@ def leave(cell: Cell, steps: int) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "step", counted)
-        patch.setattr("iamm.interruption.asked", lambda: count >= steps)
+        patch.setattr("iamm.interruption.requested", lambda: count >= steps)
         with pytest.raises(KeyboardInterrupt):
             train_job(cell)
     assert cell.folder.state()[0] == "interrupted"

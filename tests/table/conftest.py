@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from iamm.record.checksummed import write_sealed
+from iamm.record.checksummed import write_checksummed
 from iamm.record.run_folder import RunFolder
 from iamm.table.aggregate import build_table
 from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
@@ -92,7 +92,7 @@ def finish():
             values["val/quality"] = content["validation_quality"] * step / 30
             folder.append({"kind": "val", "step": step, "epoch": step // 10, "values": values, "time": {}})
         folder.seal_records()
-        write_sealed(folder.result, content)
+        write_checksummed(folder.result, content)
         return folder
 
     return write

@@ -8,7 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from iamm.errors import BadDataError
-from iamm.record.checksummed import unsealed, write_sealed
+from iamm.record.checksummed import checked, write_checksummed
 from iamm.record.run_folder import write_json
 from iamm.table.aggregate import build_table
 from iamm.table.plan import Claims, Column
@@ -422,9 +422,9 @@ def test_the_same_bytes_twice_and_after_runs_of_another_speed(make_table, tmp_pa
     assert html_report(table, tmp_path, "..") == html_report(table, tmp_path, "..")
     first = html_report(table, tmp_path, "..", costs=False)
     for path in tmp_path.glob("*/result.json"):
-        result = unsealed(path.read_bytes())
+        result = checked(path.read_bytes())
         assert (result["seconds"], result["peak_memory_mib"]) == (12.5, 300.0)
-        write_sealed(path, {**result, "seconds": 99.5, "peak_memory_mib": 400.0})
+        write_checksummed(path, {**result, "seconds": 99.5, "peak_memory_mib": 400.0})
     again = build_table(table.plan, tmp_path)
     assert html_report(again, tmp_path, "..", costs=False) == first
     assert html_report(again, tmp_path, "..") != html_report(table, tmp_path, "..")

@@ -19,7 +19,7 @@ from iamm.weighting.gradient import GradientWeighting
 CONFIGS = Path(__file__).parents[2] / "configs" / "weighting"
 SCENES, WIDTH = 3, 5
 REQUIRED = {"fixed": {"values": [0.7, 0.1, 0.4]}}
-MODES = {"every": {"every": 2}, "at": {"at": "representation"}}  # of those that have this argument
+MODES = {"every": {"every": 2}, "wrt": {"wrt": "representation"}}  # of those that have this argument
 OWN_SCALE = {"fixed", "uncertainty", "random", "scene_attention", "conflict_averse"}  # not 1/S where scenes are alike
 
 ORDER = tuple(range(SCENES))
@@ -209,7 +209,7 @@ def test_accumulated_batches_are_one_step(variant, used, problem):
     other = deepcopy(used)
     halves = [problem(factors=FACTORS), problem(factors=2 - FACTORS)]
     if used.needs_shared == "representation":
-        with pytest.raises(ValueError, match=r"`at=representation` must see a step whole\. Found accumulated"):
+        with pytest.raises(ValueError, match=r"`wrt=representation` must see a step whole\. Found accumulated"):
             take(other, halves)
         return
     for _ in range(3):

@@ -103,7 +103,7 @@ def test_at_the_representation(name):
     model = Trunk()
     for parameter in model.encoders[0].parameters():
         parameter.requires_grad_(False)
-    weighting = instantiate(OmegaConf.load(CONFIGS / f"{name}.yaml"), at="representation")(2)
+    weighting = instantiate(OmegaConf.load(CONFIGS / f"{name}.yaml"), wrt="representation")(2)
     losses, paths = model()
     weighting.backward(losses, observed=tensor([True, True]), paths=paths)
     assert weighting.finish().isfinite().all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn, tensor
 
-from iamm.weighting.base import Seen
+from iamm.weighting.base import StepLosses
 from iamm.weighting.geometric_mean import GeometricMeanWeighting
 
 
@@ -48,7 +48,7 @@ def test_the_unit_of_a_loss_does_not_turn_the_step(shared_step, common):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_no_product_overflows(dtype):
     """Sixty-four losses of 1e8, whose product no float holds: 1/64 each."""
-    seen = Seen(torch.full((64,), 1e8, dtype=dtype), torch.ones(64, dtype=torch.bool), None)
+    seen = StepLosses(torch.full((64,), 1e8, dtype=dtype), torch.ones(64, dtype=torch.bool), None)
     torch.testing.assert_close(GeometricMeanWeighting(64).weights(seen), torch.full((64,), 1 / 64, dtype=dtype))
 
 

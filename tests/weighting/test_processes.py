@@ -15,9 +15,9 @@ from iamm.weighting.base import Paths, Weighting
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "weighting"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
-RULES = [name for name in NAMES if "at" in list(OmegaConf.load(CONFIGS / f"{name}.yaml"))]
+RULES = [name for name in NAMES if "wrt" in list(OmegaConf.load(CONFIGS / f"{name}.yaml"))]
 CASES = [*NAMES, *(f"{name} representation" for name in RULES), *(f"{name} every" for name in RULES)]
-MODES = {"representation": {"at": "representation"}, "every": {"every": 3}, "": {}}
+MODES = {"representation": {"wrt": "representation"}, "every": {"every": 3}, "": {}}
 GIVEN = {"values": [0.7, 0.1, 0.4], "seed": 3}
 STEPS = 4
 SCENES, ROWS, WIDTH = 3, 6, 5

@@ -81,12 +81,12 @@ def chosen(part: Any) -> str:
 def check_levels(attention: Part) -> None:
     """Attentions made of attentions must agree on their heads."""
     path, values = attention.path, attention.values
-    own, other, word, sentence = (values.get(key) for key in ("own", "other", "word", "sentence"))
+    own, other, word, sentence = (values.get(key) for key in ("self_attention", "cross_attention", "word", "sentence"))
     if own and other and heads(own) != heads(other):
         raise Mistake(
-            f"`{path}.own` and `{path}.other` must have the same number of heads. Found {heads(own)} and "
-            f"{heads(other)}: choose two with the same number.",
-            *(f"{path}.own", f"{path}.other"),
+            f"`{path}.self_attention` and `{path}.cross_attention` must have the same number of heads. "
+            f"Found {heads(own)} and {heads(other)}: choose two with the same number.",
+            *(f"{path}.self_attention", f"{path}.cross_attention"),
         )
     if word and sentence and (heads(word), heads(sentence)) != (1, 1):
         raise Mistake(

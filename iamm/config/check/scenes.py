@@ -119,13 +119,14 @@ def name_in(part: Values) -> str:
 def check_decoder(values: Values, scenes: Sequence[StatedScene]) -> None:
     """A decoder reads what it has written with an attention that can be causal."""
     for path, head in used_parts(values, scenes):
-        if not (path.startswith("head.") and "own" in head):
+        if not (path.startswith("head.") and "self_attention" in head):
             continue
-        reading = "own" if head["own"] is not None else "attention"
+        reading = "self_attention" if head["self_attention"] is not None else "attention"
         if not can_be_causal(head[reading]):
             raise Mistake(
-                f"`{path}.own`, with which a decoder reads what it has written, must be causal. Found one that cannot: "
-                f"give it another, +attention@mine=multi_head '{path}.own=${{mine}}'.",
+                f"`{path}.self_attention`, with which a decoder reads what it has written, must be causal. "
+                "Found one that cannot: give it another, "
+                f"+attention@mine=multi_head '{path}.self_attention=${{mine}}'.",
                 f"{path}.{reading}",
             )
 

@@ -66,24 +66,24 @@ def check_shared(values: Values, groups: Groups) -> None:
 
 
 def needs_shared(weighting: Values) -> bool:
-    return "at" in weighting or bool(trait(weighting, "needs_shared"))
+    return "wrt" in weighting or bool(trait(weighting, "needs_shared"))
 
 
 def check_representation(values: Values, groups: Groups) -> None:
-    if values["weighting"].get("at") != "representation":
+    if values["weighting"].get("wrt") != "representation":
         return
     if not trait(values["fusion"], "mixes_views") or len(groups) != 1:
         raise Mistake(
-            "`weighting.at=representation` needs scenes that read each other's features: views of one data set and a "
+            "`weighting.wrt=representation` needs scenes that read each other's features: views of one data set and a "
             f"fusion that mixes them. Found {len(groups)} data set(s), fusion={fusion(values)}: take "
-            "weighting.at=parameters.",
-            *("weighting.at", "dataset", "fusion"),
+            "weighting.wrt=parameters.",
+            *("weighting.wrt", "dataset", "fusion"),
         )
     if values["accumulate"] > 1:
         raise Mistake(
-            "`weighting.at=representation` must see a step whole. "
-            f"Found accumulate={values['accumulate']}: take weighting.at=parameters, or accumulate=1.",
-            *("weighting.at", "accumulate"),
+            "`weighting.wrt=representation` must see a step whole. "
+            f"Found accumulate={values['accumulate']}: take weighting.wrt=parameters, or accumulate=1.",
+            *("weighting.wrt", "accumulate"),
         )
 
 

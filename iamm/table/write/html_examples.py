@@ -21,7 +21,7 @@ References = list[tuple[str, list[tuple[str, str]]]]
 """A reference, and what was written in its place: row, sentence."""
 
 
-class Album(NamedTuple):
+class AttentionMaps(NamedTuple):
     """The pictures of a row: those inside the report (name, base64) and links to the others (name, path)."""
 
     label: str
@@ -61,12 +61,12 @@ def by_reference(written: dict[str, Pairs], scene: str) -> References:
     return [(reference, rows) for (_, reference), rows in sorted(groups.items())]
 
 
-def picture_albums(table: Table, output_dir: Path) -> list[Album]:
+def picture_albums(table: Table, output_dir: Path) -> list[AttentionMaps]:
     """Read the pictures of each row's first finished seed; all together take no more than `MOST` bytes."""
     folders = [(label, first_finished(output_dir, row.costs[setting])) for row, setting, label in places(table)]
     found = [(label, sorted(folder.pictures.glob("*.png"), key=natural)) for label, folder in folders if folder]
     filled = [(label, files) for label, files in found if files]
-    return [album(label, files, MOST // len(filled)) for label, files in filled]
+    return [maps(label, files, MOST // len(filled)) for label, files in filled]
 
 
 def natural(path: Path) -> list[tuple[int, str]]:
@@ -74,9 +74,9 @@ def natural(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
-def album(label: str, files: list[Path], most: int) -> Album:
+def maps(label: str, files: list[Path], most: int) -> AttentionMaps:
     """Read as many pictures as fit into `most` bytes of the report."""
-    result, used = Album(label, [], []), 0
+    result, used = AttentionMaps(label, [], []), 0
     for file in files:
         size = 4 * ((file.stat().st_size + 2) // 3)
         if used + size <= most:

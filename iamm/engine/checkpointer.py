@@ -15,23 +15,23 @@ from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
 
 
-class Left(KeyboardInterrupt):
+class StopRequested(KeyboardInterrupt):
     """The run was asked to leave, and has been kept."""
 
 
-class Keeper:
+class Checkpointer:
     """Is asked between any two steps whether the run is to be kept. This one keeps nothing."""
 
     def due(self, state: RunState) -> bool:
         return False
 
-    def keep(self, state: RunState) -> None: ...
+    def save(self, state: RunState) -> None: ...
 
-    def keep_best(self, state: RunState) -> None: ...
+    def save_best(self, state: RunState) -> None: ...
 
 
 @dataclass
-class FileKeeper(Keeper):
+class FileCheckpointer(Checkpointer):
     """Keeps a run in files.
 
     Args:
@@ -70,7 +70,7 @@ class FileKeeper(Keeper):
         by_time = self.minutes is not None and time.monotonic() - self.time >= 60 * self.minutes
         return by_steps or by_epochs or by_time or self.asked()
 
-    def keep(self, state: RunState) -> None:
+    def save(self, state: RunState) -> None:
         """Raises:
         Left: the run was asked to leave.
         """
@@ -78,12 +78,12 @@ class FileKeeper(Keeper):
             save_checkpoint(self.last, state, self.parts, previous=self.previous)
             self.note(state)
         if self.asked():
-            raise Left
+            raise StopRequested
 
-    def keep_best(self, state: RunState) -> None:
+    def save_best(self, state: RunState) -> None:
         save_model(self.best, self.model, state.epoch)
 
-    def take_up(self) -> tuple[RunState, str]:
+    def restore(self) -> tuple[RunState, str]:
         """Where the run stood, its beginning if it was never kept; and what a person must know of it.
 
         Raises:

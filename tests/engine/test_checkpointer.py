@@ -4,31 +4,31 @@ import pytest
 import torch
 from torch import nn
 
-from iamm.engine import keeper
-from iamm.engine.keeper import FileKeeper
+from iamm.engine import checkpointer
+from iamm.engine.checkpointer import FileCheckpointer
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
 
 
 @pytest.fixture
 def make(tmp_path):
-    """Intervals → a keeper of a small model in a folder."""
+    """Intervals → a checkpointer of a small model in a folder."""
 
-    def keeping(**options) -> FileKeeper:
+    def keeping(**options) -> FileCheckpointer:
         model = nn.Linear(2, 1)
         files = [tmp_path / f"{name}.pt" for name in ("last", "previous", "best")]
-        return FileKeeper(*files, model, {"model": model}, **options)
+        return FileCheckpointer(*files, model, {"model": model}, **options)
 
     return keeping
 
 
-def kept(keeping: FileKeeper, states) -> list[int]:
+def kept(keeping: FileCheckpointer, states) -> list[int]:
     """The steps after which a run was kept."""
     found = []
     for step, epoch in states:
         state = RunState(step=step, epoch=epoch)
         if keeping.due(state):
-            keeping.keep(state)
+            keeping.save(state)
             found.append(step)
     return found
 
@@ -53,7 +53,7 @@ def test_each_other_step(make):
 
 def test_by_the_clock(make, monkeypatch):
     """Every step lasts 40 s; kept each minute, so each other step."""
-    monkeypatch.setattr(keeper.time, "monotonic", lambda: now)
+    monkeypatch.setattr(checkpointer.time, "monotonic", lambda: now)
     now = 0.0
     keeping, found = make(minutes=1, epochs=99), []
     for step in range(1, 7):
@@ -66,7 +66,7 @@ def test_whoever_is_asked_to_leave_is_kept_first(make):
     keeping = make(asked=lambda: True)
     with pytest.raises(KeyboardInterrupt):
         kept(keeping, [(1, 0)])
-    assert make().take_up() == (RunState(step=1), "")
+    assert make().restore() == (RunState(step=1), "")
 
 
 def test_nothing_is_kept_twice(make):
@@ -79,7 +79,7 @@ def test_nothing_is_kept_twice(make):
 
 
 def test_a_run_that_was_never_kept_begins(make):
-    assert make().take_up() == (RunState(), "")
+    assert make().restore() == (RunState(), "")
 
 
 def test_generations(make):
@@ -91,14 +91,14 @@ def test_generations(make):
         first.model.weight += 1
     first.keep(RunState(step=2))
     newer, again = first.last.read_bytes(), make()
-    assert again.take_up() == (RunState(step=2), "")
+    assert again.restore() == (RunState(step=2), "")
     torch.testing.assert_close(again.model.weight, weights + 1)
     again.last.write_bytes(newer[:-70] + b"x" + newer[-69:])
-    state, said = again.take_up()
+    state, said = again.restore()
     assert (state.step, said) == (1, "last.pt is damaged; this run goes on from previous.pt, step 1.")
     torch.testing.assert_close(again.model.weight.detach(), weights)
     again.last.unlink()
-    assert again.take_up() == (RunState(step=1), "")
+    assert again.restore() == (RunState(step=1), "")
     again.previous.write_bytes(b"")
     with pytest.raises(BadDataError, match=r"Found .*previous.pt damaged: their SHA-256 is not right. Start anew"):
-        again.take_up()
+        again.restore()
