@@ -9,11 +9,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from iamm.config.groups import known_keys, owners
 from iamm.config.limits import hold_files
 from iamm.config.mistakes import (
     BrokenReferenceError,
     NoChoiceError,
     NoNameError,
+    NullKeyError,
     SeveralValuesError,
     UnknownChoiceError,
     UnknownGroupError,
@@ -105,6 +107,11 @@ def missing_plugin(found: re.Match[str]) -> UserError:
     )
 
 
+def not_deleted(key: str) -> UserError:
+    """Hydra says alike that a key is null and that there is none."""
+    return NullKeyError(key) if key in known_keys() and key not in owners() else UnknownKeyError(key)
+
+
 def available(found: re.Match[str]) -> list[str]:
     """Choices as Hydra lists them, those of --config-dir among them."""
     return re.findall(r"^\t(\w+)$", found.string, flags=re.MULTILINE)
@@ -121,8 +128,9 @@ MESSAGES: tuple[tuple[str, Callable[[re.Match[str]], UserError]], ...] = (
         lambda found: UnknownChoiceError(found[1], found[2].split("/")[-1], available(found)),
     ),
     (r"Could not override '([\w@./]+)'\.\s+No match in the defaults list", lambda found: UnknownGroupError(found[1])),
+    (r"Could not delete from config\. '([^']+)'", lambda found: not_deleted(found[1])),
     (
-        r"Could not (?:override|delete from config\.) '([^']+)'|Key '([^']+)' is not in struct",
+        r"Could not override '([^']+)'|Key '([^']+)' is not in struct",
         lambda found: UnknownKeyError(found[1] or found[2]),
     ),
     (

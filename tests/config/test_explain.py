@@ -12,6 +12,7 @@ from iamm.config.explain import explained
 from iamm.config.mistakes import (
     BrokenReferenceError,
     NoNameError,
+    NullKeyError,
     UnknownChoiceError,
     UnknownGroupError,
     UnknownKeyError,
@@ -24,6 +25,8 @@ from iamm.errors import ConfigError
 MISTAKES = [
     ("epoch=3", UnknownKeyError, 'A key must be known. Found epoch. Did you mean "epochs"?'),
     ("~epoch", UnknownKeyError, 'A key must be known. Found epoch. Did you mean "epochs"?'),
+    *((f"~{key}", NullKeyError, f"Found ~{key}, which is null: leave it out.") for key in ("patience", "threads")),
+    ("~steps", NullKeyError, "`~` deletes a key that holds a value. Found ~steps, which is null: leave it out."),
     ("log.picturs=3", UnknownKeyError, 'A key must be known. Found log.picturs. Did you mean "log.pictures"?'),
     ("experiment=multiscene", UnknownGroupError, "`experiment` has no default to override."),
     ("attention=additve", UnknownChoiceError, 'Found additve. Did you mean "additive"?'),
