@@ -47,7 +47,7 @@ def explained() -> Iterator[None]:
 
 def mistake_of(error: Exception) -> UserError | None:
     """The user's mistake behind an error of Hydra, OmegaConf or the YAML parser; None for any other error."""
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
     if text := of_the_parser(error):
@@ -56,6 +56,8 @@ def mistake_of(error: Exception) -> UserError | None:
         return NoNameError()
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
+    if words := [part.override for part in chain(error) if isinstance(part, OverrideParseException)]:
+        return unreadable(words[-1])
     text = "\n".join(str(part) for part in chain(error))
     for pattern, make in MESSAGES:
         if found := re.search(pattern, text):
@@ -83,11 +85,10 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def unreadable(found: re.Match[str]) -> UserError:
-    named = re.search(r"(?:override|input) '(.+?)'(?:\n|$)|Exception: (.+)", found.string)
-    place = (named[1] or named[2]) if named else found.string.splitlines()[0]
+def unreadable(word: str) -> UserError:
+    found = " ".join(word.split())
     return ConfigError(
-        f"An override must read key=value. Found {place}: put quotes around signs and spaces, 'key=\"a b\"'."
+        f"An override must read key=value. Found {found}: put quotes around signs and spaces, 'key=\"a b\"'."
     )
 
 
@@ -118,7 +119,6 @@ def available(found: re.Match[str]) -> list[str]:
 
 
 MESSAGES: tuple[tuple[str, Callable[[re.Match[str]], UserError]], ...] = (
-    (r"override_grammar", unreadable),
     (r"Additional config directory '(.+)' not found", missing_folder),
     (r"Ambiguous value for argument '(.+?)'\n", lambda found: SeveralValuesError(found[1])),
     (r"You must specify '(\w+)'", lambda found: NoChoiceError(found[1], available(found))),
