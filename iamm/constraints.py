@@ -97,19 +97,18 @@ class Text:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list of `length` values (None: `least` at least), each as its own constraint says; `different`: none twice."""
+    """A list of `length` values (None: one at least), each as its own constraint says; `different`: none twice."""
 
     each: Constraint
     length: int | None = None
     different: bool = False
-    least: int = 1
 
     def holds(self, value: Any) -> bool:
         listed = isinstance(value, Sequence) and not isinstance(value, str)
         return listed and all(self.each.holds(part) for part in value) and self.fits(value)
 
     def fits(self, value: Sequence[Any]) -> bool:
-        long_enough = len(value) == self.length if self.length else len(value) >= self.least
+        long_enough = len(value) == self.length if self.length else len(value) > 0
         return long_enough and not (self.different and len(set(value)) < len(value))
 
     def words(self) -> str:
@@ -147,7 +146,6 @@ class Either:
 Count = Annotated[int, Number(1, HUGE, whole=True)]
 WholeNumber = Annotated[int, Number(0, HUGE, whole=True)]
 Width = Annotated[int, Number(1, 65_536, whole=True)]
-Widths = Annotated[Sequence[int], ListOf(Number(1, 65_536, whole=True), least=0)]
 EvenWidth = Annotated[int, Number(2, 65_536, whole=True, even=True)]
 Layers = Annotated[int, Number(1, 1_000, whole=True)]
 Seed = Annotated[int, Number(0, 2**32 - 1, whole=True)]

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from iamm.constraints import Count, ShareBelow1, Widths
+from iamm.constraints import Count, ShareBelow1, Width
 from iamm.dataset.base import Scene
 from iamm.encoder.base import Encoder, Features
 
@@ -46,7 +46,7 @@ class ConvolutionalEncoder(Encoder):
         scene: Scene,
         dim: int,
         *,
-        channels: Widths = (32, 64),
+        channels: Sequence[Width] = (32, 64),
         groups: Count = 8,
         dropout: ShareBelow1 = 0.0,
     ) -> None:

@@ -121,7 +121,8 @@ def test_a_padded_nan_reaches_no_gradient(case, attention):
 
 def test_heads_must_be_alike():
     with pytest.raises(
-        ValueError, match=r"`own` and `other` must have the same number of heads\. Found 1 and 2: choose"
+        ValueError,
+        match=r"`self_attention` and `cross_attention` must have the same number of heads\. Found 1 and 2: choose",
     ):
         MixedAttention(6, self_attention=CROSS, cross_attention=partial(MultiHeadAttention, heads=2, **PARTS))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, tensor
+from torch import Tensor, nn, tensor
 
 from iamm.encoder.convolutional import ConvolutionalEncoder
 
@@ -54,12 +54,18 @@ def naive_encoder(encoder: ConvolutionalEncoder, picture: Tensor, groups: int) -
     return torch.stack(places) + encoder.position
 
 
+def blocks(pictures: Tensor) -> Tensor:
+    """Each pixel as 2×2 alike, which one stage's pooling makes one again."""
+    return pictures.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+
+
 def test_standardised_by_present_training_pictures(image_scene):
-    """0, 51, 102, 255 of 255: mean 0.4; deviation √((0.16 + 0.04 + 0 + 0.36) / 3) = √0.18667 = 0.43205."""
+    """0, 51, 102, 255 of 255: mean 0.4; deviation √(4 (0.16 + 0.04 + 0 + 0.36) / 15) = √0.14933 = 0.38644."""
     pictures = tensor([[[[0, 51]]], [[[7, 9]]], [[[102, 255]]]], dtype=torch.uint8)
-    encoder = ConvolutionalEncoder(image_scene(pictures, tensor([True, False, True])), 2, channels=[])
+    scene = image_scene(blocks(pictures), tensor([True, False, True]))
+    encoder = ConvolutionalEncoder(scene, 2, channels=[1], groups=1)
     torch.testing.assert_close(encoder.mean, tensor([[[0.4]]]))
-    torch.testing.assert_close(encoder.deviation, tensor([[[0.4320494]]]))
+    torch.testing.assert_close(encoder.deviation, tensor([[[0.3864367]]]))
 
 
 def test_a_channel_without_contrast_does_not_divide_by_zero(image_scene, noise):
@@ -71,15 +77,17 @@ def test_a_channel_without_contrast_does_not_divide_by_zero(image_scene, noise):
 
 
 def test_set_weights_by_hand(image_scene):
-    """Pictures of mean 0.4 and deviation 0.43205; D copies the place and its right neighbour's negative."""
+    """Pictures of mean 0.4 and deviation 0.38644; D copies the place and its right neighbour's negative."""
     pictures = tensor([[[[0, 51]]], [[[102, 255]]]], dtype=torch.uint8)
-    encoder = ConvolutionalEncoder(image_scene(pictures), 2, channels=[])
+    pictures = blocks(pictures)
+    encoder = ConvolutionalEncoder(image_scene(pictures), 2, channels=[1], groups=1)
+    encoder.stages = nn.MaxPool2d(2)
     encoder.project.weight.data.zero_()
     encoder.project.bias.data.zero_()
     encoder.project.weight.data[0, 0, 1, 1] = 1.0
     encoder.project.weight.data[1, 0, 1, 2] = -1.0
     values, allow = encoder({"image": pictures / 255.0}, tensor([True, True]))
-    low, middle, high = -0.4 / 0.4320494, -0.2 / 0.4320494, 0.6 / 0.4320494
+    low, middle, high = -0.4 / 0.3864367, -0.2 / 0.3864367, 0.6 / 0.3864367
     expected = tensor([[[0.0, -middle], [0.0, 0.0]], [[0.0, 0.0], [high, 0.0]]])
     torch.testing.assert_close(values, expected)
     assert low < 0  # so that relu leaves 0 in the first place
