@@ -59,8 +59,7 @@ def options(line: Line) -> Composed:
 
 def as_yaml(line: Line, primary: str) -> str:
     """The composed configuration, references as they stand."""
-    tree, _ = Composer(Sources(line.folder, primary)).compose(line.overrides)
-    return to_yaml(tree)
+    return to_yaml(Composer(Sources(line.folder, primary)).compose(line.overrides)[0])
 
 
 def to_yaml(tree: Mapping[str, Any]) -> str:

@@ -107,12 +107,7 @@ def hparam_choices(cell: Cell) -> dict[str, Any]:
     return {**single, "lr": cell.values["optimizer"]["lr"], **{key: cell.values[key] for key in keys}}
 
 
-def result_values(
-    cell: Cell,
-    parts: Parts,
-    state: RunState,
-    tested: Evaluation,
-) -> dict[str, Any]:
+def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation) -> dict[str, Any]:
     """Everything needed to trust a number, beside the number."""
     from iamm.head.text import bleu
 

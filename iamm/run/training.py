@@ -83,12 +83,7 @@ def last_good(folder: RunFolder) -> str:
 
 
 def run(
-    cell: Cell,
-    console: Console,
-    datasets: list[Dataset],
-    course: Course,
-    recorder: Recorder,
-    conditions: Conditions,
+    cell: Cell, console: Console, datasets: list[Dataset], course: Course, recorder: Recorder, conditions: Conditions
 ) -> dict[str, Any]:
     """From where the run stands to its end."""
     config, folder = cell.values, cell.folder

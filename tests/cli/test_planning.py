@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from omegaconf import OmegaConf
 
-from iamm.record.run_folder import PLACES, drop_keys
+from iamm.record.address import PLACES, drop_keys
 from iamm.run.planned import Cell, cell_of
 from iamm.table.plan import Claims, Column, PlannedRun, TablePlan, read_plan
 
