@@ -43,8 +43,8 @@ def uncached(head: TextHead, features: Features) -> list[list[int]]:
 def main() -> None:
     arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
     folder = Path(arguments["run"])
-    config = OmegaConf.load(folder / "config.yaml")
-    config.threads = 1
+    config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    config["threads"] = 1
     datasets = build_datasets(config)
     model = build_model(config, [scene for dataset in datasets for scene in dataset.scenes])
     load_model(folder / "best.pt", model)

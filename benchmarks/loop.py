@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from iamm.dataset.base import Dataset, SceneBatch
@@ -68,7 +69,8 @@ def cpu_seconds(work) -> float:  # type: ignore[no-untyped-def]
 
 def main() -> None:
     with initialize_config_module("iamm.configs", version_base="1.3"):
-        config = compose("train", overrides=["threads=1", f"steps={STEPS}", "epochs=1000", *sys.argv[1:]])
+        composed = compose("train", overrides=["threads=1", f"steps={STEPS}", "epochs=1000", *sys.argv[1:]])
+    config = OmegaConf.to_container(composed, resolve=True)
     datasets = build_datasets(config)
     ours, bare = build(config, datasets), build(config, datasets)
     mine, theirs = ([Sampler(dataset, 0) for dataset in datasets] for _ in range(2))

@@ -59,10 +59,14 @@ def options(line: Line) -> Composed:
 
 def as_yaml(line: Line, primary: str) -> str:
     """The composed configuration, references as they stand."""
+    return to_yaml(Composer(Sources(line.folder, primary)).compose(line.overrides)[0])
+
+
+def to_yaml(tree: Mapping[str, Any]) -> str:
+    """As a `config.yaml` holds it."""
     from omegaconf import OmegaConf
 
-    tree, _ = Composer(Sources(line.folder, primary)).compose(line.overrides)
-    return OmegaConf.to_yaml(OmegaConf.create(tree))
+    return OmegaConf.to_yaml(OmegaConf.create(dict(tree)))
 
 
 def tree_composer(sources: Sources) -> Callable[[Sequence[str]], tuple[Tree, Mapping[str, Any]]]:

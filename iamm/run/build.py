@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import dis
-import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
-from omegaconf import DictConfig, OmegaConf
 
-from iamm.config.check.targets import OPTIMIZER, check_targets, is_allowed
-from iamm.config.check.values import check_plain
-from iamm.config.parts import Part, named, parts
+from iamm.config.instantiate import check_parts, instantiate, instantiate_each, own_mistakes
 from iamm.dataset.base import SPLITS, Dataset, Scene
 from iamm.dataset.files import noted
 from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, settle
-from iamm.errors import ConfigError, UserError
+from iamm.errors import ConfigError
 from iamm.model.scene_network import SceneNetwork
 from iamm.run.phase import WHOLE, Phase
 from iamm.weighting.base import Weighting
@@ -44,77 +36,12 @@ class Parts:
     device: torch.device
 
 
-@contextmanager
-def own_mistakes() -> Iterator[None]:
-    """What a part refuses on purpose is the user's mistake: its one line, without a traceback. Any other error is a
-    defect, and shows as one."""
-    try:
-        yield
-    except Exception as error:
-        cause: BaseException = error
-        while isinstance(cause, InstantiationException) and cause.__cause__:
-            cause = cause.__cause__
-        if isinstance(cause, UserError):
-            raise cause from error
-        if isinstance(cause, ValueError) and refused_on_purpose(cause):
-            raise ConfigError(one_line(cause)) from error
-        raise
-
-
-def refused_on_purpose(error: BaseException) -> bool:
-    """Whether a `raise` of the project, or of a package that the user allows, is where it comes from: `int("a")` in the
-    same place, or an error from deep inside a library, is not."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return False
-    module = str(trace.tb_frame.f_globals.get("__name__", ""))
-    said = dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
-    return said and (module.startswith(("iamm.", "torch.optim.")) or is_allowed(module))
-
-
-def held(config: DictConfig) -> None:
-    """Nothing is called but what may be, whatever way the configuration came: a run's folder may be anybody's.
-
-    Raises:
-        ConfigError: a class that is not allowed; a key that one of the user's own does not know.
-    """
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    check_plain(values)
-    found = list(parts(values))
-    check_targets(found)
-    for part in found:
-        if not named(part.values):
-            require_own(part)
-
-
-def require_own(part: Part) -> None:
-    """A class from outside the project lies in the package that was allowed, not only in that package's sight."""
-    target = part.values["_target_"]
-    with own_mistakes():
-        found = get_object(target)
-    home = str(getattr(found, "__module__", ""))
-    of_torch = OPTIMIZER.fullmatch(target) and f"{home}.".startswith("torch.optim.")
-    if not callable(found) or not (of_torch or is_allowed(home)):
-        raise ConfigError(f"`{part.path}._target_` must be of an allowed package. Found {target}, of {home or 'none'}.")
-    given = {str(key): value for key, value in part.values.items() if not str(key).startswith("_")}
-    try:
-        inspect.signature(found).bind_partial(**given)
-    except TypeError as error:
-        raise ConfigError(f"A part must know its keys. Found {target}: {one_line(error)}.") from error
-
-
-def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
-
-
-def build_datasets(config: DictConfig) -> list[Dataset]:
+def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
     """Every data set of `dataset=`, in order, with all that a run reads; a choice may make several, scenes'
     names must differ."""
-    held(config)
+    check_parts(config)
     datasets: list[Dataset] = []
-    for part in config.dataset.values():
+    for part in config["dataset"].values():
         with own_mistakes(), noted() as files:
             made = instantiate(part)
         for dataset in made if isinstance(made, list) else [made]:
@@ -128,24 +55,19 @@ def build_datasets(config: DictConfig) -> list[Dataset]:
     return datasets
 
 
-def parts_of(node: DictConfig) -> dict[str, Any]:
-    """Each entry of a group that composes several choices."""
-    return {str(name): instantiate(part) for name, part in node.items()}
-
-
-def build_model(config: DictConfig, scenes: list[Scene]) -> SceneNetwork:
+def build_model(config: Mapping[str, Any], scenes: list[Scene]) -> SceneNetwork:
     """The network, initialised from the seed alone."""
-    held(config)
-    settle(derived_seed(config.seed, "initialisation"), config.threads)
+    check_parts(config)
+    settle(derived_seed(config["seed"], "initialisation"), config["threads"])
     with own_mistakes():
-        encoder, head = parts_of(config.encoder), parts_of(config.head)
-        share: Any = OmegaConf.to_container(config.share)
-        parts = {"encoder": encoder, "fusion": instantiate(config.fusion), "head": head}
-        return SceneNetwork(scenes, config.dim, **parts, share_encoder=share["encoder"], share_head=share["head"])
+        encoder, head = instantiate_each(config["encoder"]), instantiate_each(config["head"])
+        share = config["share"]
+        parts = {"encoder": encoder, "fusion": instantiate(config["fusion"]), "head": head}
+        return SceneNetwork(scenes, config["dim"], **parts, share_encoder=share["encoder"], share_head=share["head"])
 
 
 def build(
-    config: DictConfig, datasets: Sequence[Dataset], phase: Phase = WHOLE, model: SceneNetwork | None = None
+    config: Mapping[str, Any], datasets: Sequence[Dataset], phase: Phase = WHOLE, model: SceneNetwork | None = None
 ) -> Parts:
     """Everything for a training, before anything is written.
 
@@ -156,18 +78,18 @@ def build(
         model: of the run, where another phase has built it.
     """
     scenes = [scene for dataset in datasets for scene in dataset.scenes]
-    device = chosen_device(config.device)
+    device = chosen_device(config["device"])
     model = model or build_model(config, scenes).to(device)
     groups, own = phase.datasets(datasets), trained_names(model)
     freeze(model, phase.freeze)
     freeze_others(model, [scene.name for dataset in groups for scene in dataset.scenes])
     with own_mistakes():
         weighting = build_weighting(config, model, groups).to(device)
-        optimizer = instantiate(config.optimizer)(parameter_groups(model, weighting))
-        schedule, augment = instantiate(config.schedule), parts_of(config.augment)
+        optimizer = instantiate(config["optimizer"])(parameter_groups(model, weighting))
+        schedule, augment = instantiate(config["schedule"]), instantiate_each(config["augment"])
     moved = trained_names(model)
     train_only(model, own)
-    torch.manual_seed(derived_seed(config.seed, "training"))
+    torch.manual_seed(derived_seed(config["seed"], "training"))
     return Parts(phase, groups, model, moved, weighting, optimizer, schedule, augment, plan(config, phase), device)
 
 
@@ -181,11 +103,11 @@ def parts_of_scenes(model: SceneNetwork, names: Sequence[str]) -> list[torch.nn.
     return [part for name in names for part in (model.encoder(name), model.head(name))]
 
 
-def build_weighting(config: DictConfig, model: SceneNetwork, datasets: Sequence[Dataset]) -> Weighting:
+def build_weighting(config: Mapping[str, Any], model: SceneNetwork, datasets: Sequence[Dataset]) -> Weighting:
     """For the scenes of these data sets, and what is trained of the model."""
     groups = [[scene.name for scene in dataset.scenes] for dataset in datasets]
     names = [name for group in groups for name in group]
-    weighting: Weighting = instantiate(config.weighting)(len(names))
+    weighting: Weighting = instantiate(config["weighting"])(len(names))
     fusion = type(model.fusion).__name__
     shared = [*model.shared_parameters(groups), *model.shared_head_parameters()]
     shares = len(names) > 1 and bool(trained(shared))
@@ -194,7 +116,7 @@ def build_weighting(config: DictConfig, model: SceneNetwork, datasets: Sequence[
             "This weighting takes its weights from a fusion that attends to scenes. "
             f"Found fusion {fusion}: choose fusion=interest_guidance, or another weighting."
         )
-    if (weighting.needs_shared or config.log.conflict) and not shares:
+    if (weighting.needs_shared or config["log"]["conflict"]) and not shares:
         raise ConfigError(
             "A rule over gradients, and log.conflict, need parameters that several scenes share, not frozen. "
             f"Found {len(names)} scene(s) and fusion {fusion}: choose another weighting and log.conflict=false, "
@@ -211,10 +133,10 @@ def build_weighting(config: DictConfig, model: SceneNetwork, datasets: Sequence[
             "`weighting.wrt=representation` needs encoders that are trained. Found all of them frozen: take "
             "weighting.wrt=parameters."
         )
-    if weighting.needs_shared == "representation" and config.accumulate > 1:
+    if weighting.needs_shared == "representation" and config["accumulate"] > 1:
         raise ConfigError(
             "`weighting.wrt=representation` must see a step whole. "
-            f"Found accumulate={config.accumulate}: take weighting.wrt=parameters, or accumulate=1."
+            f"Found accumulate={config['accumulate']}: take weighting.wrt=parameters, or accumulate=1."
         )
     return weighting
 
@@ -237,8 +159,8 @@ def chosen_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def plan(config: DictConfig, phase: Phase = WHOLE) -> Plan:
+def plan(config: Mapping[str, Any], phase: Phase = WHOLE) -> Plan:
     keys = ("epochs", "steps", "accumulate", "growth", "growth_every", "clip", "l1", "l2", "patience")
     more = {key: config[key] for key in ("nonfinite", "precision")}
     given = {**{key: config[key] for key in keys}, **phase.length}
-    return Plan(**given, **more, log_every=config.log.every, conflict=config.log.conflict)
+    return Plan(**given, **more, log_every=config["log"]["every"], conflict=config["log"]["conflict"])

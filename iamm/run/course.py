@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
 
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import load_model
@@ -100,11 +99,11 @@ class Course:
         self.current.weighting.load_state_dict(state["weighting"])
 
 
-def build_phases(config: DictConfig, datasets: Sequence[Dataset]) -> list[Parts]:
+def build_phases(config: Mapping[str, Any], datasets: Sequence[Dataset]) -> list[Parts]:
     """Those of every phase, before anything is written."""
-    phases = phases_of(config.phases)
+    phases = phases_of(config["phases"])
     found = [build(config, datasets, phases[0])]
     for phase in phases[1:]:
         found.append(build(config, datasets, phase, found[0].model))
-    torch.manual_seed(derived_seed(config.seed, "training"))
+    torch.manual_seed(derived_seed(config["seed"], "training"))
     return found

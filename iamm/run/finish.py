@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-from omegaconf import DictConfig
 
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import load_model
@@ -26,7 +24,6 @@ from iamm.run.provenance import commit, versions
 
 
 def finish(
-    config: DictConfig,
     cell: Cell,
     datasets: list[Dataset],
     parts: Parts,
@@ -43,13 +40,13 @@ def finish(
     notices = [notice for dataset in datasets for notice in dataset.notices]
     notices += [*conditions.notices, *skipped(state)]
     files = {name: content for dataset in datasets for name, content in dataset.files.items()}
-    result = {**result_values(config, cell, parts, state, tested), "notices": notices}
+    result = {**result_values(cell, parts, state, tested), "notices": notices}
     result |= {"data": conditions.data, "files": files}
     if conditions.source:
         result["from"] = conditions.source
     write_checksummed(folder.result, result)
     folder.write_status("finished", step=state.step)
-    more = list(shown(config, cell, datasets, parts, recorder, state, tested))
+    more = list(shown(cell, datasets, parts, recorder, state, tested))
     if more:
         result["notices"] = [*notices, *more]
         write_checksummed(folder.result, result)
@@ -57,7 +54,6 @@ def finish(
 
 
 def shown(
-    config: DictConfig,
     cell: Cell,
     datasets: list[Dataset],
     parts: Parts,
@@ -69,12 +65,13 @@ def shown(
 
     def pictures() -> list[str]:
         place = (recorder, parts.model, datasets, parts.device, state.step)
-        return draw(*place, config.log.pictures, tested.scene_weights, heads=config.log.attention)
+        log = cell.values["log"]
+        return draw(*place, log["pictures"], tested.scene_weights, heads=log["attention"])
 
     yield from attempt("written texts", lambda: recorder.write_texts("test", tested, state.step))
     yield from attempt("examples", lambda: recorder.examples(tested))
     yield from attempt("pictures", pictures)
-    yield from attempt("hparams", lambda: recorder.hparams(hparam_choices(config, cell.choices)))
+    yield from attempt("hparams", lambda: recorder.hparams(hparam_choices(cell)))
 
 
 def attempt(what: str, show: Callable[[], list[str] | None]) -> list[str]:
@@ -104,19 +101,13 @@ def skipped(state: RunState) -> list[str]:
     return [f"{state.skipped} of {state.step} steps were left out, not being finite."] if state.skipped else []
 
 
-def hparam_choices(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
+def hparam_choices(cell: Cell) -> dict[str, Any]:
     keys = ("seed", "epochs", "batch_size", "dim", "dropout", "label_smoothing", "precision")
-    single = {key: value for key, value in choices.items() if "@" not in key}
-    return {**single, "lr": config.optimizer.lr, **{key: config[key] for key in keys}}
+    single = {key: value for key, value in cell.choices.items() if "@" not in key}
+    return {**single, "lr": cell.values["optimizer"]["lr"], **{key: cell.values[key] for key in keys}}
 
 
-def result_values(
-    config: DictConfig,
-    cell: Cell,
-    parts: Parts,
-    state: RunState,
-    tested: Evaluation,
-) -> dict[str, Any]:
+def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation) -> dict[str, Any]:
     """Everything needed to trust a number, beside the number."""
     from iamm.head.text import bleu
 
@@ -133,8 +124,8 @@ def result_values(
         "parameters": sum(p.numel() for p in parts.model.parameters()),
         "seconds": state.seconds,
         "peak_memory_mib": peak_memory_mib(parts.device),
-        "seed": config.seed,
-        "threads": config.threads,
+        "seed": cell.values["seed"],
+        "threads": cell.values["threads"],
         "device": str(parts.device),
         "choices": dict(cell.choices),
         "bleu_signature": bleu(["a"], ["a"])[1],

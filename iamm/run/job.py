@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
 from rich.console import Console
 
 from iamm.config.check.run_keys import leaves
@@ -35,7 +34,7 @@ def train_job(cell: Cell) -> float:
     else:
         from iamm.run.training import train
 
-        result = train(OmegaConf.create(dict(cell.values)), cell, console)
+        result = train(cell, console)
     show(console, folder, result)
     return float(result["validation_quality"])
 
@@ -57,7 +56,7 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     recorded = read_result(folder.path, ("test", "config", "data"))
     require_release(recorded["config"], folder.path)
     trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
-    measures = evaluate_again(OmegaConf.create(trained), folder, recorded["data"])
+    measures = evaluate_again(trained, folder, recorded["data"])
     show_measures(console, measures, recorded)
     same = measures == recorded["test"]
     console.print("The run's own numbers: the same to the last digit." if same else "The run's own numbers differ:")

@@ -7,10 +7,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from iamm import interruption
+from iamm.config.compose import to_yaml
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import load_model
 from iamm.engine.checkpointer import FileCheckpointer
@@ -33,25 +33,24 @@ from iamm.run.provenance import slow_precision
 from iamm.run.source import begin_from
 
 
-def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
+def train(cell: Cell, console: Console) -> dict[str, Any]:
     """Build all parts, then train, evaluate and write. Nothing is written before everything is built.
 
     Args:
-        config: the cell's values, as parts are built from.
         cell: the planned run.
         console: for progress.
     """
-    folder = cell.folder
+    config, folder = cell.values, cell.folder
     datasets = build_datasets(config)
-    course = Course(build_phases(config, datasets), folder, config.seed)
-    warning = slow_precision(config.precision, course.current.device)
+    course = Course(build_phases(config, datasets), folder, config["seed"])
+    warning = slow_precision(config["precision"], course.current.device)
     if warning:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
     conditions = conditions_of(config, folder, datasets, course)
     with folder.held():
         try:
             with writable(folder.path), closing(Recorder(folder)) as recorder:
-                return run(config, cell, console, datasets, course, recorder, conditions)
+                return run(cell, console, datasets, course, recorder, conditions)
         except DivergedError as error:
             told = f"{error} {last_good(folder)}"
             folder.write_status("diverged", error=told, batch=error.batch)
@@ -63,11 +62,11 @@ def train(config: DictConfig, cell: Cell, console: Console) -> dict[str, Any]:
             raise
 
 
-def conditions_of(config: DictConfig, folder: RunFolder, datasets: list[Dataset], course: Course) -> Conditions:
+def conditions_of(config: Mapping[str, Any], folder: RunFolder, datasets: list[Dataset], course: Course) -> Conditions:
     """Of a run that begins, from another run's model where it names one; one that goes on finds its own again."""
     data = {dataset.name: dataset.checksum() for dataset in datasets}
-    conditions = Conditions(config.threads, str(course.current.device), data)
-    if config["from"] and (config.rerun or not folder.kept()):
+    conditions = Conditions(config["threads"], str(course.current.device), data)
+    if config["from"] and (config["rerun"] or not folder.kept()):
         conditions.source, conditions.notices = begin_from(Path(config["from"]), course.current.model)
     return conditions
 
@@ -84,17 +83,11 @@ def last_good(folder: RunFolder) -> str:
 
 
 def run(
-    config: DictConfig,
-    cell: Cell,
-    console: Console,
-    datasets: list[Dataset],
-    course: Course,
-    recorder: Recorder,
-    conditions: Conditions,
+    cell: Cell, console: Console, datasets: list[Dataset], course: Course, recorder: Recorder, conditions: Conditions
 ) -> dict[str, Any]:
     """From where the run stands to its end."""
-    folder = cell.folder
-    if config.rerun:
+    config, folder = cell.values, cell.folder
+    if config["rerun"]:
         folder.clear()
     checkpointer = file_checkpointer(config, folder, course, conditions, recorder)
     state, warning = checkpointer.restore()
@@ -104,14 +97,14 @@ def run(
     for notice in filter(None, (warning, *conditions.notices)):
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     folder.write_status("running", step=state.step)
-    write_text(folder.config, OmegaConf.to_yaml(config))
+    write_text(folder.config, to_yaml(config))
     forget_peak(course.current.device)
     measures = course.current.model.declared_measures()
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
         state = fit_phase(course, checkpointer, (recorder, line), state)
         while not course.last:
             state = fit_phase(course, checkpointer, (recorder, line), course.go_on(state))
-    return finish(config, cell, datasets, course.current, recorder, conditions, state)
+    return finish(cell, datasets, course.current, recorder, conditions, state)
 
 
 def fit_phase(
@@ -137,7 +130,7 @@ def fit_phase(
 
 
 def file_checkpointer(
-    config: DictConfig, folder: RunFolder, course: Course, conditions: Conditions, recorder: Recorder
+    config: Mapping[str, Any], folder: RunFolder, course: Course, conditions: Conditions, recorder: Recorder
 ) -> FileCheckpointer:
     model = course.current.model
     return FileCheckpointer(
@@ -146,12 +139,14 @@ def file_checkpointer(
         folder.best,
         model,
         {"conditions": conditions, "model": model, "course": course, "recorder": recorder},
-        **config.checkpoint,
+        **config["checkpoint"],
         asked=interruption.requested,
     )
 
 
-def evaluate_again(config: DictConfig, folder: RunFolder, data: Mapping[str, str]) -> dict[str, dict[str, float]]:
+def evaluate_again(
+    config: Mapping[str, Any], folder: RunFolder, data: Mapping[str, str]
+) -> dict[str, dict[str, float]]:
     """The test measures of a finished run's chosen model.
 
     Args:
@@ -171,7 +166,7 @@ def evaluate_again(config: DictConfig, folder: RunFolder, data: Mapping[str, str
             "train again with rerun=true."
         )
     scenes = [scene for dataset in datasets for scene in dataset.scenes]
-    device = chosen_device(config.device)
+    device = chosen_device(config["device"])
     model = build_model(config, scenes).to(device)
     if not folder.best.exists():
         raise MissingDataError(

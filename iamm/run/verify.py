@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from iamm.engine.checkpoint import load_weights
 from iamm.errors import DifferentError
 from iamm.record.run_folder import RunFolder, read_result
@@ -43,7 +41,7 @@ def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
     cell, console = Cell(config, recorded["choices"]), plain_console()
     if cell.folder.finished():
         cell.folder.clear()
-    repeated = train(OmegaConf.create(config), cell, console)
+    repeated = train(cell, console)
     found = list(differences(RunFolder(run), cell.folder, recorded, repeated))
     if found:
         raise DifferentError(told(found, machine(recorded), machine(repeated), run, cell.folder.path))

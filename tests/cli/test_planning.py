@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -348,8 +349,8 @@ def can_be_built(cell: Cell) -> None:
     """Every part of the run takes its arguments; on few examples, for speed."""
     from iamm.run.build import build, build_datasets
 
-    config: Any = OmegaConf.create(dict(cell.values))
-    for part in config.dataset.values():
+    config = deepcopy(dict(cell.values))
+    for part in config["dataset"].values():
         part.update({key: 32 for key in ("train", "validation", "test") if isinstance(part.get(key), int)})
     parts = build(config, build_datasets(config))
     assert parts.optimizer.param_groups[0]["lr"] == cell.values["optimizer"]["lr"]

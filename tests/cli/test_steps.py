@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from iamm.dataset.base import Dataset
@@ -17,7 +18,7 @@ from iamm.engine.forward import portions
 from iamm.engine.sampler import Sampler
 from iamm.run.build import Parts, build, build_datasets
 from iamm.weighting.gradient import GradientWeighting
-from tests.composing import config_of
+from tests.composing import values_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "weighting").glob("*.yaml"))
@@ -36,10 +37,10 @@ CASES = [
 ]
 
 
-def composed(name: str, words: tuple[str, ...]) -> DictConfig:
+def composed(name: str, words: tuple[str, ...]) -> dict[str, Any]:
     values = {PAIRED: "[0.7,0.1]", RAGGED: "[0.7,0.1,0.4]"}
     given = [f"weighting.values={values[words]}"] if name == "fixed" else []
-    return config_of(f"weighting={name}", *SMALL, *words, *given)
+    return values_of(f"weighting={name}", *SMALL, *words, *given)
 
 
 @cache

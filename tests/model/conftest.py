@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
-from omegaconf import DictConfig
 
 from iamm.dataset.base import Dataset
 from iamm.model.scene_network import SceneNetwork
 from iamm.run.build import build_datasets, build_model
-from tests.composing import config_of
+from tests.composing import values_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MODELS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
@@ -26,8 +26,8 @@ DATA = {
 
 
 @cache
-def composed(model: str, data: str) -> DictConfig:
-    return config_of(f"model={model}", *DATA[data], *SMALL)
+def composed(model: str, data: str, *words: str) -> dict[str, Any]:
+    return values_of(f"model={model}", *DATA[data], *SMALL, *words)
 
 
 @cache
@@ -38,8 +38,7 @@ def loaded(data: str) -> list[Dataset]:
 def built(
     model: str, data: str, *, seed: int = 0, dropout: float = 0.0, datasets: list[Dataset] | None = None
 ) -> SceneNetwork:
-    config = composed(model, data).copy()
-    config.seed, config.dropout = seed, dropout
+    config = composed(model, data, f"seed={seed}", f"dropout={dropout}")
     return build_model(config, [scene for dataset in datasets or loaded(data) for scene in dataset.scenes])
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
+from iamm.config.instantiate import check_parts, own_mistakes
 from iamm.engine.observer import Totals
 from iamm.errors import ConfigError
-from iamm.run.build import build_datasets, held, own_mistakes
+from iamm.run.build import build_datasets
 from iamm.weighting.fixed import FixedWeighting
-from tests.composing import config_of
-
-
-def composed(*words):
-    return config_of(*words)
+from tests.composing import values_of
 
 
 def test_a_refusal_is_a_mistake():
@@ -25,10 +21,9 @@ def test_a_refusal_is_a_mistake():
 @pytest.mark.parametrize("name", ["Muon", "Adafactor", "AdamW"])
 def test_optimizers_of_torch(name):
     """The first two say that their module is `torch.optim` itself."""
-    config = composed()
-    OmegaConf.set_struct(config, False)
-    config.optimizer = {"_target_": f"torch.optim.{name}", "_partial_": True, "lr": 0.001}
-    held(config)
+    config = values_of()
+    config["optimizer"] = {"_target_": f"torch.optim.{name}", "_partial_": True, "lr": 0.001}
+    check_parts(config)
 
 
 def test_what_an_optimizer_refuses_is_a_mistake():
@@ -46,7 +41,7 @@ def test_an_error_by_accident_is_none(wrong):
 
 
 def test_of_a_data_set(monkeypatch):
-    config = composed("dataset=[shapes]")
+    config = values_of("dataset=[shapes]")
     monkeypatch.setattr("iamm.dataset.shapes.worlds_of_splits", lambda seed: {}["missing"])
     with pytest.raises(Exception, match="missing") as found:
         build_datasets(config)
@@ -55,27 +50,25 @@ def test_of_a_data_set(monkeypatch):
 
 def test_what_a_run_folder_names_is_held_too():
     """A configuration that was never composed here."""
-    config = composed()
-    OmegaConf.set_struct(config, False)
-    config.weighting = {"_target_": "os.system", "command": "true"}
+    config = values_of()
+    config["weighting"] = {"_target_": "os.system", "command": "true"}
     with pytest.raises(ConfigError, match=r"`weighting\._target_` must be a class .* Found os\.system"):
-        held(config)
+        check_parts(config)
     with pytest.raises(ConfigError, match=r"Found os\.system"):
         build_datasets(config)
-    config.weighting = {"_target_": "iamm.weighting.fixed.FixedWeighting", "values": "\\${oc.env:HOME}"}
+    config["weighting"] = {"_target_": "iamm.weighting.fixed.FixedWeighting", "values": "\\${oc.env:HOME}"}
     with pytest.raises(ConfigError, match=r"`weighting\.values` must be a plain value in the end"):
-        held(config)
+        check_parts(config)
 
 
 def test_keys_of_a_class_of_ones_own(monkeypatch):
     monkeypatch.setenv("IAMM_ALLOW", "fractions")
-    config = composed()
-    OmegaConf.set_struct(config, False)
-    config.weighting = {"_target_": "fractions.Fraction", "numerator": 1}
-    held(config)
-    config.weighting = {"_target_": "fractions.Fraction", "numerater": 1}
+    config = values_of()
+    config["weighting"] = {"_target_": "fractions.Fraction", "numerator": 1}
+    check_parts(config)
+    config["weighting"] = {"_target_": "fractions.Fraction", "numerater": 1}
     with pytest.raises(ConfigError, match=r"A part must know its keys\. Found fractions\.Fraction: .*numerater"):
-        held(config)
-    config.weighting = {"_target_": "fractions.math.floor"}
+        check_parts(config)
+    config["weighting"] = {"_target_": "fractions.math.floor"}
     with pytest.raises(ConfigError, match=r"of an allowed package\. Found fractions\.math\.floor, of math\."):
-        held(config)
+        check_parts(config)

@@ -6,7 +6,6 @@ import json
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from iamm.engine.checkpoint import load_weights
 from iamm.engine.fit import Loop
@@ -89,8 +88,7 @@ def test_what_is_frozen_stays_as_the_best_model_before_had_it(planned):
 def test_parts_of_other_scenes_are_left_out(planned):
     """No rule gives them a gradient of zero, which weight decay would follow."""
     cell = planned(*WORDS)
-    config = OmegaConf.create(dict(cell.values))
-    alone, both = build_phases(config, build_datasets(config))
+    alone, both = build_phases(cell.values, build_datasets(cell.values))
     parts = {".".join(name.split(".")[:2]) for name in alone.trained}
     assert {name for name in parts if not name.startswith("fusion")} == {"encoders.shapes_image", "heads.shapes_image"}
     assert {name.split(".")[0] for name in both.trained} == {"encoders", "fusion"}

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from iamm.config.check.attention import check_attentions
 from iamm.config.check.phases import check_phases
@@ -31,12 +31,6 @@ from iamm.errors import ConfigError
 SINGLE = ("attention", "fusion", "weighting", "optimizer", "schedule")
 SEVERAL = ("encoder", "head", "dataset", "augment")
 """Keys of a run that hold a part of the room of this name, or one for each of several names."""
-
-
-def check(config: DictConfig) -> None:
-    """`check_values` of a configuration as it is composed."""
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    check_values(values)
 
 
 def check_composed(
