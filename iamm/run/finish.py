@@ -69,7 +69,8 @@ def shown(
 
     def pictures() -> list[str]:
         place = (recorder, parts.model, datasets, parts.device, state.step)
-        return draw(*place, config.log.pictures, tested.scene_weights, heads=config.log.attention)
+        details = parts.model.details(tested.outputs)
+        return draw(*place, config.log.pictures, tested.scene_weights, details, heads=config.log.attention)
 
     yield from attempt("written texts", lambda: recorder.write_texts("test", tested, state.step))
     yield from attempt("examples", lambda: recorder.examples(tested))
@@ -123,6 +124,7 @@ def result_values(
     return {
         "test": {scene: dict(found) for scene, found in tested.measures.items()},
         "measures": as_json(parts.model.declared_measures()),
+        "details": parts.model.details(tested.outputs),
         "quality": dict(tested.qualities),
         "scene_weights": {scene: dict(found) for scene, found in tested.scene_weights.items()},
         "validation_quality": state.best_quality,
