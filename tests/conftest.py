@@ -93,7 +93,7 @@ def may_rest():
     Distances and spans are those of one sequence, not of a memory apart; `mixed` has a reader for each of the two;
     gates that start alike make no difference between scenes; one sentence alone has the weight 1.
     """
-    places = (".relative", ".share", ".own.", ".other.", ".gamma", ".r.", ".sentence.")
+    places = (".relative", ".share", ".self_attention.", ".cross_attention.", ".gamma", ".r.", ".sentence.")
 
     def check(name: str) -> bool:
         return any(place in f".{name}" for place in places)

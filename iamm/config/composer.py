@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from iamm.config.defaults import Defaults
-from iamm.config.mistakes import UnknownGroupError, UnknownKeyError
+from iamm.config.mistakes import NullKeyError, UnknownGroupError, UnknownKeyError
 from iamm.config.overrides import NotPlainError, Word, parsed
 from iamm.config.sources import Sources
 from iamm.errors import ConfigError
@@ -124,7 +124,9 @@ def override(tree: Tree, word: Word) -> None:
         raise UnknownKeyError(word.key)
     old, value = node.get(last), word.value
     if word.sign == "~":
-        if old is None or is_reference(old) or value is not None:
+        if old is None:
+            raise NullKeyError(word.key)
+        if is_reference(old) or value is not None:
             raise NotPlainError(word)
         del node[last]
     elif isinstance(old, dict) and isinstance(value, dict):

@@ -9,11 +9,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from iamm.config.groups import known_keys, owners
 from iamm.config.limits import hold_files
 from iamm.config.mistakes import (
     BrokenReferenceError,
     NoChoiceError,
     NoNameError,
+    NullKeyError,
     SeveralValuesError,
     UnknownChoiceError,
     UnknownGroupError,
@@ -45,7 +47,7 @@ def explained() -> Iterator[None]:
 
 def mistake_of(error: Exception) -> UserError | None:
     """The user's mistake behind an error of Hydra, OmegaConf or the YAML parser; None for any other error."""
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
     if text := of_the_parser(error):
@@ -54,6 +56,8 @@ def mistake_of(error: Exception) -> UserError | None:
         return NoNameError()
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
+    if words := [part.override for part in chain(error) if isinstance(part, OverrideParseException)]:
+        return unreadable(words[-1])
     text = "\n".join(str(part) for part in chain(error))
     for pattern, make in MESSAGES:
         if found := re.search(pattern, text):
@@ -81,11 +85,10 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def unreadable(found: re.Match[str]) -> UserError:
-    named = re.search(r"(?:override|input) '(.+?)'(?:\n|$)|Exception: (.+)", found.string)
-    place = (named[1] or named[2]) if named else found.string.splitlines()[0]
+def unreadable(word: str) -> UserError:
+    found = " ".join(word.split())
     return ConfigError(
-        f"An override must read key=value. Found {place}: put quotes around signs and spaces, 'key=\"a b\"'."
+        f"An override must read key=value. Found {found}: put quotes around signs and spaces, 'key=\"a b\"'."
     )
 
 
@@ -105,13 +108,17 @@ def missing_plugin(found: re.Match[str]) -> UserError:
     )
 
 
+def not_deleted(key: str) -> UserError:
+    """Hydra says alike that a key is null and that there is none."""
+    return NullKeyError(key) if key in known_keys() and key not in owners() else UnknownKeyError(key)
+
+
 def available(found: re.Match[str]) -> list[str]:
     """Choices as Hydra lists them, those of --config-dir among them."""
     return re.findall(r"^\t(\w+)$", found.string, flags=re.MULTILINE)
 
 
 MESSAGES: tuple[tuple[str, Callable[[re.Match[str]], UserError]], ...] = (
-    (r"override_grammar", unreadable),
     (r"Additional config directory '(.+)' not found", missing_folder),
     (r"Ambiguous value for argument '(.+?)'\n", lambda found: SeveralValuesError(found[1])),
     (r"You must specify '(\w+)'", lambda found: NoChoiceError(found[1], available(found))),
@@ -121,8 +128,9 @@ MESSAGES: tuple[tuple[str, Callable[[re.Match[str]], UserError]], ...] = (
         lambda found: UnknownChoiceError(found[1], found[2].split("/")[-1], available(found)),
     ),
     (r"Could not override '([\w@./]+)'\.\s+No match in the defaults list", lambda found: UnknownGroupError(found[1])),
+    (r"Could not delete from config\. '([^']+)'", lambda found: not_deleted(found[1])),
     (
-        r"Could not (?:override|delete from config\.) '([^']+)'|Key '([^']+)' is not in struct",
+        r"Could not override '([^']+)'|Key '([^']+)' is not in struct",
         lambda found: UnknownKeyError(found[1] or found[2]),
     ),
     (

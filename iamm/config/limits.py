@@ -41,7 +41,24 @@ def hold_folder(folder: Path) -> None:
             raise ConfigError(
                 f"A YAML file has at most {LARGEST:,} bytes. Found {size:,} in {shown(file)}: leave it out."
             )
-        hold_content(file, file.read_bytes())
+        content = file.read_bytes()
+        hold_encoding(file, content)
+        hold_content(file, content)
+
+
+def hold_encoding(file: Path, content: bytes) -> None:
+    """UTF-8, without the byte-order mark behind which Hydra overlooks the header (`# @package`)."""
+    try:
+        marked = content.decode("utf-8").startswith("\ufeff")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"A YAML file must be plain text in UTF-8. Found byte 0x{content[error.start]:02x} at {error.start} of "
+            f"{shown(file)}: save it as UTF-8."
+        ) from error
+    if marked:
+        raise ConfigError(
+            f"A YAML file begins without a byte-order mark. Found one in {shown(file)}: save it as UTF-8 without it."
+        )
 
 
 def hold_content(file: Path, content: bytes) -> None:

@@ -17,6 +17,14 @@ class UnknownKeyError(ConfigError):
         self.key = key
 
 
+class NullKeyError(ConfigError):
+    """A key that shall be deleted, but holds nothing."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"`~` deletes a key that holds a value. Found ~{key}, which is null: leave it out.")
+        self.key = key
+
+
 class UnknownGroupError(ConfigError):
     """A choice for a group that no defaults list holds."""
 

@@ -133,12 +133,17 @@ class Recorder:
         self.folder.pictures.mkdir(exist_ok=True)
         write_text(self.folder.attention, strict(content) + "\n")
 
-    def hparams(self, choices: Mapping[str, Any], measures: Mapping[str, Mapping[str, float]]) -> None:
-        """The hparams tab, in this run's own folder."""
+    def hparams(self, choices: Mapping[str, Any]) -> None:
+        """The hparams tab, in this run's own folder.
+
+        No run states the columns: TensorBoard would take those of the first for all. Without them it shows the union of
+        all runs' scalars, with `test/quality` in each.
+        """
         from torch.utils.tensorboard.summary import hparams
 
         plain = {key: value if isinstance(value, (bool, int, float)) else str(value) for key, value in choices.items()}
-        for summary in hparams(plain, measure_values("test", measures)):
+        _, *session = hparams(plain, {})
+        for summary in session:
             self.events.add(summary)
 
 

@@ -75,7 +75,7 @@ def shown(
     yield from attempt("written texts", lambda: recorder.write_texts("test", tested, state.step))
     yield from attempt("examples", lambda: recorder.examples(tested))
     yield from attempt("pictures", pictures)
-    yield from attempt("hparams", lambda: recorder.hparams(hparam_choices(config, cell.choices), tested.measures))
+    yield from attempt("hparams", lambda: recorder.hparams(hparam_choices(config, cell.choices)))
 
 
 def attempt(what: str, show: Callable[[], list[str] | None]) -> list[str]:

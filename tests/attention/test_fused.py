@@ -3,9 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from iamm.attention import composed
 from iamm.attention.fused import fused_is_faster
+from iamm.attention.multi_head import MultiHeadAttention
+from iamm.normaliser.softmax import SoftmaxNormaliser
+from iamm.pattern.full import FullPattern
 from iamm.score.dot_product import DotProductScore
 from iamm.score.scaled_dot_product import ScaledDotProductScore
 
@@ -75,3 +79,25 @@ def test_both_ways_hold_large_numbers_in_half_precision(attention_with):
     places = torch.full((1, 3, 64), 40.0, dtype=torch.float16)
     for need_weights in (False, True):
         assert attention(places, need_weights=need_weights).context.isfinite().all()
+
+
+@pytest.mark.parametrize("length", [9, 300])
+def test_second_derivatives_by_the_math_backend(length):
+    """At every length, whichever way is faster: the slope of a directional derivative, against finite differences."""
+    torch.manual_seed(0)
+    attention = MultiHeadAttention(
+        8, heads=2, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser
+    ).double()
+    query, along = torch.randn(2, 1, length, 8, dtype=torch.float64)
+
+    def slope(step: float, **more: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        moved = (query + step * along).requires_grad_()
+        with sdpa_kernel(SDPBackend.MATH):
+            total = attention(moved).context.pow(2).sum()
+        (gradient,) = torch.autograd.grad(total, moved, **more)
+        return moved, (gradient * along).sum()
+
+    moved, first = slope(0.0, create_graph=True)
+    (second,) = torch.autograd.grad(first, moved)
+    numeric = (slope(1e-5)[1] - slope(-1e-5)[1]) / 2e-5
+    torch.testing.assert_close((second * along).sum(), numeric, rtol=1e-6, atol=1e-6)

@@ -41,7 +41,7 @@ def gate_each(attention, value):
 
 def test_by_hand():
     """D = 1, W = 1, b = 0: ln 3 passes to σ(ln 3) = 3/4, −ln 3 to 1/4; keys 0 weigh both by 1/2."""
-    attention = GatedAttention(1, inner=PLAIN, open=0.0)
+    attention = GatedAttention(1, inner=PLAIN, gate_bias=0.0)
     torch.nn.init.ones_(attention.w.weight)
     value = tensor([[[math.log(3)], [-math.log(3)]]])
     context = attention(tensor([[[2.0]]]), torch.zeros(1, 2, 1), value).context
@@ -102,7 +102,7 @@ def test_a_padded_nan_reaches_no_gradient(case, attention):
 
 def test_inside_are_several_heads(case):
     query, key, value, _ = case
-    attention = GatedAttention(6, inner=partial(MultiHeadAttention, heads=3, **PARTS), open=0.5).double()
+    attention = GatedAttention(6, inner=partial(MultiHeadAttention, heads=3, **PARTS), gate_bias=0.5).double()
     context, weights, _ = attention(query, key, value, need_weights=True)
     assert weights.shape == (2, 3, 3, 5)
     torch.testing.assert_close(attention.merge(weights @ attention.project_value(value)), context)

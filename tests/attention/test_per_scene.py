@@ -75,8 +75,8 @@ def test_a_sequence_agrees_with_a_loop(case, naive_attention, agree, attention):
 
 def test_one_scene_is_gated_attention(case, agree):
     query, key, value, _ = case
-    found = PerSceneAttention(6, inner=PLAIN, scenes=1, open=0.3).double()
-    expected = GatedAttention(6, inner=PLAIN, open=0.3).double()
+    found = PerSceneAttention(6, inner=PLAIN, scenes=1, gate_bias=0.3).double()
+    expected = GatedAttention(6, inner=PLAIN, gate_bias=0.3).double()
     torch.nn.init.normal_(found.w.weight)
     expected.w = found.w
     leaves = [query, key, value, found.w.weight, found.w.bias]

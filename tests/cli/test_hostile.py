@@ -99,6 +99,24 @@ def test_of_the_whole(content, multirun, command):
     assert one_line(answer.err)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8-sig", "begins without a byte-order mark. Found one in mine/experiment/mine.yaml: save it as UTF-8"),
+        ("latin-1", "in UTF-8. Found byte 0xe9 at 27 of mine/experiment/mine.yaml: save it as UTF-8."),
+        ("utf-16", "in UTF-8. Found byte 0xff at 0 of mine/experiment/mine.yaml: save it as UTF-8."),
+    ],
+)
+def test_of_another_encoding(encoding, said, command):
+    (Path("mine") / "experiment").mkdir(parents=True)
+    (Path("mine") / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\n# A caf\u00e9.\ndim: 8\n", encoding=encoding
+    )
+    answer = command("--config-dir=mine", "+experiment=mine")
+    assert answer.code == 2
+    assert said in one_line(answer.err)
+
+
 def test_of_a_folder_like_a_file(command):
     (Path("mine") / "experiment" / "mine.yaml").mkdir(parents=True)
     answer = command("--config-dir=mine", "+experiment=mine")

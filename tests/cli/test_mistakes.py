@@ -96,7 +96,7 @@ MISTAKES = [  # the words, what the line must hold
     ("seed=1,2", "A key takes one value. Found seed=1,2", "add -m"),
     ("foo", "An override must read key=value. Found foo", "quotes"),
     ("epochs=\t=3", "An override must read key=value. Found epochs=", "quotes"),
-    ("+experiment=[a", "An override must read key=value. Found [a", "quotes"),
+    ("+experiment=[a", "An override must read key=value. Found +experiment=[a", "quotes"),
     ("--epochs=3", "A key stands without dashes. Found --epochs=3", "write epochs=…"),
     ("--epochs 3", "A key stands without dashes. Found --epochs", "write epochs=…"),
 ]

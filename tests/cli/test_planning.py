@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 from omegaconf import OmegaConf
 
-from iamm.record.run_folder import PLACES, drop_keys
+from iamm.record.address import PLACES, drop_keys
 from iamm.run.planned import Cell, cell_of
 from iamm.table.plan import Claims, Column, PlannedRun, TablePlan, read_plan
 
@@ -258,6 +258,12 @@ REFUSED = [  # what is replaced, by what, what is said
     ("fusion=shared", "+dmi=3", 'In row rival: A key must be known. Found dmi. Did you mean "dim"?'),
     ("fusion=shared", "fusion=shard", "In row rival: `fusion` must be one of its choices. Found shard. Did you mean"),
     ("weighting=mine]\n  r", "weighting=mne]\n  r", 'must be one of its choices. Found mne. Did you mean "mine"?'),
+    (
+        "fusion=shared, weighting.power=2",
+        "log.every=7",
+        "compute different things. Found `log.every` alone to differ, ",
+    ),
+    ("fusion=shared, weighting.power=2", "nonfinite=skip", "Found `nonfinite` alone to differ, stop and skip, which a"),
     ("fusion=shared", "clip=0", "In row rival: `clip` must be a number above 0, or null. Found 0."),
     ("fusion=shared", "attention.heads=3", "In row rival: `attention.heads` must divide `dim`. Found dim=8, heads=3"),
     ("fusion=shared", "clip", "In row rival: An override must read key=value. Found clip"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -12,6 +14,7 @@ from iamm.config.explain import explained
 from iamm.config.mistakes import (
     BrokenReferenceError,
     NoNameError,
+    NullKeyError,
     UnknownChoiceError,
     UnknownGroupError,
     UnknownKeyError,
@@ -24,6 +27,8 @@ from iamm.errors import ConfigError
 MISTAKES = [
     ("epoch=3", UnknownKeyError, 'A key must be known. Found epoch. Did you mean "epochs"?'),
     ("~epoch", UnknownKeyError, 'A key must be known. Found epoch. Did you mean "epochs"?'),
+    *((f"~{key}", NullKeyError, f"Found ~{key}, which is null: leave it out.") for key in ("patience", "threads")),
+    ("~steps", NullKeyError, "`~` deletes a key that holds a value. Found ~steps, which is null: leave it out."),
     ("log.picturs=3", UnknownKeyError, 'A key must be known. Found log.picturs. Did you mean "log.pictures"?'),
     ("experiment=multiscene", UnknownGroupError, "`experiment` has no default to override."),
     ("attention=additve", UnknownChoiceError, 'Found additve. Did you mean "additive"?'),
@@ -72,6 +77,15 @@ def test_what_only_hydra_composes(tmp_path):
     values = resolve(tree)
     assert values["attention"]["note"] == "dim 32"
     assert values == OmegaConf.to_container(OmegaConf.create(tree), resolve=True)
+
+
+@pytest.mark.parametrize("word", ["data_dir=a=b", "data_dir=a[b", "steps=[1", "output_dir=a=b[c"])
+def test_a_sign_without_quotes_is_refused_with_its_key(word):
+    said = f"An override must read key=value. Found {word}: put quotes around signs and spaces"
+    with pytest.raises(ConfigError, match=f"^{re.escape(said)}"), explained():
+        Composer(Sources()).compose([word])
+    with pytest.raises(ConfigError, match=f"^{re.escape(said)}"), explained():
+        compose_tree([word], None)
 
 
 def test_a_mistake_that_only_hydra_finds_is_one_line(tmp_path):

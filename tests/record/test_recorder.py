@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch
 from iamm.engine.plan import RunState
 from iamm.record.figure import words_figure
 from iamm.record.recorder import Recorder, tag, text_table
+from iamm.record.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -87,14 +89,13 @@ def test_a_table_with_bars_keeps_its_columns():
 def test_hparams_stand_in_the_runs_own_folder(folder, evaluation, read):
     recorder = Recorder(folder)
     recorder.evaluated("test", 6, 2, evaluation, seconds=3.0)
-    recorder.hparams({"model": "iamm", "lr": 0.5, "clip": None, "fused": True}, evaluation.measures)
+    recorder.hparams({"model": "iamm", "lr": 0.5, "clip": None, "fused": True})
     recorder.finish()
     recorder.close()
     events = read(folder.path)
     assert points(events, "test/accuracy/a") == [(6, 0.5)]
     written = {name: events.summary_metadata[name] for name in events.summary_metadata if name.startswith("_hparams_")}
     assert set(written) == {
-        "_hparams_/experiment",
         "_hparams_/session_start_info",
         "_hparams_/session_end_info",
     }
@@ -110,10 +111,40 @@ def test_hparams_stand_in_the_runs_own_folder(folder, evaluation, read):
     assert given["lr"].number_value == 0.5
     assert given["clip"].string_value == "None"
     assert given["fused"].number_value == 1.0
-    measures = {info.name.tag for info in content("experiment").experiment.metric_infos}
-    assert measures == {"test/accuracy/a", "test/loss/a", "test/bleu/b", "test/loss/b"}
     assert [path for path in folder.path.iterdir() if path.is_dir()] == []
     assert len(list(folder.path.glob("events.out.*"))) == 1
+
+
+def test_every_runs_measures_have_columns(tmp_path, evaluation):
+    """Two runs of different data in one folder, by TensorBoard's own reading of the hparams tab."""
+    for name, scene in (("first", "a"), ("second", "b")):
+        (tmp_path / name).mkdir()
+        recorder = Recorder(RunFolder(tmp_path / name))
+        alone = replace(evaluation, measures={scene: evaluation.measures[scene]}, scene_weights={})
+        recorder.evaluated("test", 6, 2, alone, seconds=3.0)
+        recorder.hparams({"model": "iamm", "dataset": scene})
+        recorder.close()
+    assert columns(tmp_path) == {
+        *("test/quality", "test/accuracy/a", "test/loss/a", "test/bleu/b", "test/loss/b", "time/seconds"),
+    }
+
+
+def columns(folder):
+    """Tags of the measures in TensorBoard's hparams tab."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+        from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+        from tensorboard.context import RequestContext
+        from tensorboard.plugins.base_plugin import TBContext
+        from tensorboard.plugins.hparams.backend_context import Context
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(folder))
+    multiplexer.Reload()
+    context = Context(TBContext(data_provider=MultiplexerDataProvider(multiplexer, str(folder))))
+    request = RequestContext()
+    metadata = context.hparams_metadata(request, "")
+    found = context.experiment_from_metadata(request, "", True, metadata, [])
+    return {info.name.tag for info in found.metric_infos}
 
 
 def test_a_resumed_run_shows_no_doubled_points(folder, interval, evaluation, read):

@@ -47,7 +47,7 @@ def tell(path: Path, test: dict[str, dict[str, float]], *, finished: bool) -> No
         recorder.scalars(measure_values("val", test) | {"val/quality": 0.5}, step)
     if finished:
         recorder.scalars(measure_values("test", test) | {"test/quality": 0.125}, 20)
-        recorder.hparams({"model": "as the run says", "lr": 0.5}, test)
+        recorder.hparams({"model": "as the run says", "lr": 0.5})
     recorder.close()
 
 
