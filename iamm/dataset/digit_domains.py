@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -66,6 +66,8 @@ class DigitDomainsDataset(list[Dataset], Constrained):
     """
 
     provides = ({"name": "digit_domains_{scene}", "kind": "image", "task": "classification"},)
+    made_of: ClassVar = {"digit_domains_mnist_m": "mnist"}
+    """Scenes that learn from the test examples of another."""
 
     def __init__(
         self,

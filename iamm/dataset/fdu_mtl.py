@@ -51,15 +51,17 @@ class FduMtlDataset(list[Dataset], Constrained):
 
     560 of the 6,400 published test reviews also stand in a training file, of the same scene or another, letter by
     letter. With `clean` the 729 training reviews (and 532 unlabelled ones) that are a test review of any of the 16
-    scenes are left out: a scene's data are the same whatever other scenes are chosen.
+    scenes are left out: a scene's data are the same whatever other scenes are chosen. So are the training reviews that
+    are a validation review of their scene.
 
     Args:
         data_dir: the folder of all data sets.
         seed: draws the validation reviews.
         batch_size: reviews a step, of each scene.
         scenes: some of the 16, in the order in which a run has them.
-        clean: leave out of train and unlabelled what stands verbatim in test: letters and digits are compared, in lower
-            case. False: the published split, for comparison with published numbers.
+        clean: leave out of train and unlabelled what stands verbatim in test, and out of train what stands in
+            validation: letters and digits are compared, in lower case. False: the published split, for comparison with
+            published numbers.
         unlabelled: whether the reviews without a class are read too, as a split `unlabelled`. Those of shops are not
             balanced as the others are.
         validation: how many training reviews of each scene are held out.
@@ -100,9 +102,13 @@ class FduMtlDataset(list[Dataset], Constrained):
             notices += without_test(reviews, {**tests, **others})
         for scene, found in reviews.items():
             generator = random_generator(seed, "fdu_mtl", scene, "validation")
-            held_out, rest = hold_out(len(found["train"]), generator, validation, train)
+            held_out, rest = hold_out(len(found["train"]), generator, validation, None)
             own = found["train"]
             found |= {"train": [own[row] for row in rest], "validation": [own[row] for row in held_out]}
+        if clean:
+            notices += without_validation(reviews)
+        for found in reviews.values():
+            found["train"] = first(found["train"], train)
         vocabulary = shared_words(reviews.values(), min_count)
         notices += cut_notices("fdu_mtl", reviews.values(), max_length)
         names = {scene: f"fdu_mtl_{scene}" for scene in scenes}
@@ -162,6 +168,25 @@ def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[La
                 "clean=false keeps them, as they were published."
             )
     return notices
+
+
+def without_validation(reviews: Mapping[str, Reviews]) -> list[str]:
+    """Leave out of each scene's train split what stands in its validation split, and say how many."""
+    gone = sum(
+        leave_out(found, "train", {signs_of(row.text) for row in found["validation"]}) for found in reviews.values()
+    )
+    if not gone:
+        return []
+    return [f"fdu_mtl: {gone:,} train reviews stand verbatim in their scene's validation split and are left out."]
+
+
+def first(rows: list[Labelled], train: int | None) -> list[Labelled]:
+    """Raises:
+    ValueError: there are fewer.
+    """
+    if (train or 1) > len(rows):
+        raise ValueError(f"`train` must not exceed {len(rows):,}. Found {train}: give fewer, or fewer for validation.")
+    return rows[:train]
 
 
 def leave_out(found: Reviews, split: str, held: Collection[str]) -> int:

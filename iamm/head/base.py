@@ -74,6 +74,10 @@ class Head(Constrained, nn.Module):
         """All batches' evidence → the value of each of `measures`, `loss` among them."""
         raise NotImplementedError
 
+    def details(self, outputs: Sequence[Outputs]) -> Mapping[str, Any]:
+        """What a result holds of the test besides the measures, as plain JSON; a `confusion` matrix is also drawn."""
+        return {}
+
 
 def gathered(outputs: Sequence[Outputs], key: str) -> list[Any]:
     """One list over all batches' entries of a kind."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from statistics import mean
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,10 @@ class ClassifierHead(Head):
     """p = softmax(W · pool(x) + b); loss −log p(class).
 
     Measures: accuracy; precision, recall and F1, each the plain mean over the classes that occur among targets or
-    predictions (macro; 0 where a class is never predicted); loss in nats an example.
+    predictions (macro; 0 where a class is never predicted); average precision, Σ (R_n − R_{n−1}) P_n, and the area
+    under the ROC curve, in which a tie counts half, each the plain mean over the classes that occur among targets, of
+    one class against the rest; loss in nats an example. A class that every target has is left out of the AUC, which is
+    0.5 where no class remains.
 
     Args:
         scene: gives the classes.
@@ -32,7 +36,15 @@ class ClassifierHead(Head):
         quality: name of the measure that validation selects by.
     """
 
-    measures = (Measure("accuracy"), Measure("precision"), Measure("recall"), Measure("f1"), LOSS)
+    measures = (
+        Measure("accuracy"),
+        Measure("precision"),
+        Measure("recall"),
+        Measure("f1"),
+        Measure("average_precision"),
+        Measure("auc"),
+        LOSS,
+    )
 
     def __init__(
         self,
@@ -42,7 +54,9 @@ class ClassifierHead(Head):
         attention: Callable[..., Attention] | None = None,
         dropout: ShareBelow1 = 0.1,
         label_smoothing: ShareBelow1 = 0.0,
-        quality: Annotated[str, OneOf(("accuracy", "precision", "recall", "f1", "loss"))] = "accuracy",
+        quality: Annotated[
+            str, OneOf(("accuracy", "precision", "recall", "f1", "average_precision", "auc", "loss"))
+        ] = "accuracy",
     ) -> None:
         super().__init__(scene, dim, quality=quality)
         self.classes = scene.classes
@@ -64,8 +78,13 @@ class ClassifierHead(Head):
 
     def observe(self, features: Features, batch: SceneBatch) -> Outputs:
         logits, targets = self.logits(features)[batch.present], batch.targets[batch.present]
-        nll = functional.cross_entropy(logits.double(), targets, reduction="none")
-        return {"predicted": logits.argmax(1).tolist(), "target": targets.tolist(), "nll": nll.tolist()}
+        scores = logits.double().log_softmax(1)  # in float32, logarithms tie less often than probabilities
+        return {
+            "predicted": logits.argmax(1).tolist(),
+            "target": targets.tolist(),
+            "nll": functional.nll_loss(scores, targets, reduction="none").tolist(),
+            "log_probabilities": scores.float().cpu(),  # (n, C)
+        }
 
     def attention_map(self, features: Features) -> AttentionMap | None:
         _, weights = self.pool(features, need_weights=True)
@@ -80,10 +99,52 @@ class ClassifierHead(Head):
         predicted, target = gathered(outputs, "predicted"), gathered(outputs, "target")
         precision, recall, f1, _ = precision_recall_fscore_support(target, predicted, average="macro", zero_division=0)
         hits = sum(p == t for p, t in zip(predicted, target, strict=True))
+        ranking = rankings(torch.cat([part["log_probabilities"] for part in outputs]), torch.tensor(target))
         return {
             "accuracy": hits / len(target),
             "precision": float(precision),
             "recall": float(recall),
             "f1": float(f1),
+            "average_precision": mean([found["average_precision"] for found in ranking.values()]),
+            "auc": mean([found["auc"] for found in ranking.values() if "auc" in found] or [0.5]),
             "loss": float(torch.tensor(gathered(outputs, "nll"), dtype=torch.float64).mean()),
         }
+
+    def details(self, outputs: Sequence[Outputs]) -> dict[str, Any]:
+        """The confusion matrix, a row for each target and a column for each prediction, and measures for each class.
+
+        A class that no target has is without average precision and AUC, one that every target has is without AUC.
+        """
+        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+        predicted, target = gathered(outputs, "predicted"), gathered(outputs, "target")
+        labels = range(len(self.classes))
+        found = precision_recall_fscore_support(target, predicted, labels=labels, average=None, zero_division=0)
+        ranking = rankings(torch.cat([part["log_probabilities"] for part in outputs]), torch.tensor(target))
+        names = ("precision", "recall", "f1", "count")
+        each = [
+            dict(zip(names, values, strict=True)) for values in zip(*(part.tolist() for part in found), strict=True)
+        ]
+        return {
+            "confusion": confusion_matrix(target, predicted, labels=labels).tolist(),
+            "classes": {name: each[label] | ranking.get(label, {}) for label, name in enumerate(self.classes)},
+        }
+
+
+def rankings(scores: Tensor, targets: Tensor) -> dict[int, dict[str, float]]:
+    """Each class that occurs among the targets → how well its scores rank its own examples above the rest.
+
+    Shapes:
+        scores: (N, C)
+        targets: (N,) < C
+    """
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    scores = scores.nan_to_num()  # scikit-learn ranks no others; the loss says that they were not finite
+    found = {}
+    for label in targets.unique().tolist():
+        own, score = (targets == label).numpy(), scores[:, label].numpy()
+        found[label] = {"average_precision": float(average_precision_score(own, score))}
+        if not own.all():
+            found[label]["auc"] = float(roc_auc_score(own, score))
+    return found

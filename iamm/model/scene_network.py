@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -157,6 +157,11 @@ class SceneNetwork(nn.Module):
         measures = {name: self.head(name).measure(parts) for name, parts in outputs.items()}
         selects = {name: self.head(name).selects for name in measures}
         return measures, {name: selects[name].quality(found[selects[name].name]) for name, found in measures.items()}
+
+    def details(self, outputs: Mapping[str, Sequence[Outputs]]) -> dict[str, Mapping[str, Any]]:
+        """Per scene, what its head tells besides the measures, if anything."""
+        found = {name: self.head(name).details(parts) for name, parts in outputs.items()}
+        return {name: details for name, details in found.items() if details}
 
     def declared_measures(self) -> dict[str, dict[str, Measure]]:
         """Per scene, what its head measures, by name."""

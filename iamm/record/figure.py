@@ -14,6 +14,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional
 
+MOST_WRITTEN = 25
+"""Classes of a confusion matrix whose counts are written in its cells."""
+
 
 def map_shape(places: int, height: int, width: int) -> tuple[int, int]:
     """Rows and columns of a map with so many places over a picture of that size."""
@@ -67,10 +70,12 @@ def places_figure(pictures: Tensor, weights: Tensor, titles: Sequence[str], *, h
     return figure
 
 
-def colorbar(figure: Figure, norm: Normalize, colors: str, axes: Iterable[Axes]) -> None:
+def colorbar(
+    figure: Figure, norm: Normalize, colors: str, axes: Iterable[Axes], label: str = "attention weight"
+) -> None:
     """One for all axes, narrow and beside them."""
     bar = figure.colorbar(ScalarMappable(norm, colors), ax=list(axes), fraction=0.04, pad=0.01, aspect=25)
-    bar.set_label("attention weight", fontsize=8)
+    bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=8)
 
 
@@ -135,6 +140,25 @@ def scenes_figure(weights: Mapping[str, Mapping[str, float]]) -> Figure:
     return figure
 
 
+def confusion_figure(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
+    """Counts (C, C), a row for each target and a column for each prediction; colours are shares of a row."""
+    values = np.array(counts)
+    shares = values / values.sum(axis=1, keepdims=True).clip(min=1)
+    side = min(14.0, 1.4 + 0.5 * len(classes))
+    figure = Figure(figsize=(side + 1.0, side), layout="constrained")
+    axis = figure.subplots()
+    axis.imshow(shares, cmap="viridis", vmin=0, vmax=1)
+    if len(classes) <= MOST_WRITTEN:
+        written(axis, shares, values)
+    size = min(8, 250 / len(classes))
+    axis.set_xticks(range(len(classes)), labels=classes, rotation=90, fontsize=size)
+    axis.set_yticks(range(len(classes)), labels=classes, fontsize=size)
+    axis.set_xlabel("predicted class")
+    axis.set_ylabel("class")
+    colorbar(figure, Normalize(0, 1), "viridis", [axis], "share of the class")
+    return figure
+
+
 def scene_heads_figure(
     weights: Mapping[str, Tensor], names: Sequence[str], examples: Sequence[Sequence[int]]
 ) -> Figure:
@@ -165,8 +189,9 @@ def scene_heads_figure(
     return figure
 
 
-def written(axis: Axes, values: np.ndarray) -> None:
-    """Each value in its cell, white on dark and black on bright."""
+def written(axis: Axes, values: np.ndarray, counts: np.ndarray | None = None) -> None:
+    """Each value, or its count, in its cell, white on dark and black on bright."""
     for (y, x), value in np.ndenumerate(values):
         color = "white" if value < 0.6 else "black"
-        axis.text(x, y, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
+        text = f"{value:.2f}" if counts is None else f"{counts[y, x]}"
+        axis.text(x, y, text, ha="center", va="center", color=color, fontsize=8)

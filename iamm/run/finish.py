@@ -65,8 +65,8 @@ def shown(
 
     def pictures() -> list[str]:
         place = (recorder, parts.model, datasets, parts.device, state.step)
-        log = cell.values["log"]
-        return draw(*place, log["pictures"], tested.scene_weights, heads=log["attention"])
+        log, details = cell.values["log"], parts.model.details(tested.outputs)
+        return draw(*place, log["pictures"], tested.scene_weights, details, heads=log["attention"])
 
     yield from attempt("written texts", lambda: recorder.write_texts("test", tested, state.step))
     yield from attempt("examples", lambda: recorder.examples(tested))
@@ -114,6 +114,7 @@ def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation)
     return {
         "test": {scene: dict(found) for scene, found in tested.measures.items()},
         "measures": as_json(parts.model.declared_measures()),
+        "details": parts.model.details(tested.outputs),
         "quality": dict(tested.qualities),
         "scene_weights": {scene: dict(found) for scene, found in tested.scene_weights.items()},
         "validation_quality": state.best_quality,

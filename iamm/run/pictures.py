@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -21,10 +22,11 @@ def draw(
     step: int,
     count: int,
     scene_weights: Mapping[str, Mapping[str, float]],
+    details: Mapping[str, Mapping[str, Any]],
     *,
     heads: bool = False,
 ) -> list[str]:
-    """Attention over pictures and words of the first validation examples, and the scenes' weights on test.
+    """Attention over pictures and words of the first validation examples; on test the scenes' weights and confusions.
 
     Args:
         recorder: writes them.
@@ -34,6 +36,7 @@ def draw(
         step: where in TensorBoard.
         count: examples of each data set; 0 draws nothing.
         scene_weights: of the test evaluation, if the fusion has any.
+        details: of the test evaluation, per scene: what its head tells besides the measures.
         heads: whether every head is drawn by itself, besides the encoders' self-attention and the scenes' weights for
             each example, and the numbers are written.
 
@@ -42,7 +45,7 @@ def draw(
     """
     if not count:
         return []
-    from iamm.record.figure import scenes_figure
+    from iamm.record.figure import confusion_figure, scenes_figure
     from iamm.run.attention_maps import AttentionMaps  # matplotlib takes a while
 
     model.eval()
@@ -54,6 +57,10 @@ def draw(
             maps.draw_group(dataset, collate(dataset, "validation", rows, device))
         if len(model.names) > 1 and scene_weights:
             recorder.picture(tag("test", "scene_weights"), scenes_figure(scene_weights), step)
+        for scene, found in details.items():
+            if "confusion" in found:
+                figure = confusion_figure(found["confusion"], list(found["classes"]))
+                recorder.picture(tag("test", "confusion", scene), figure, step)
     if heads:
         recorder.attention(maps.content())
     return maps.notes

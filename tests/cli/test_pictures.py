@@ -82,10 +82,10 @@ def image_scene(name: str) -> Scene:
     return picture_scene(name, dict.fromkeys(SPLITS, split), ("circle", "square"))
 
 
-def drawn(model: Model, *scenes: Scene, count: int = 3, heads: bool = True) -> tuple[Shelf, list[str]]:
+def drawn(model: Model, *scenes: Scene, count: int = 3, heads: bool = True, details=None) -> tuple[Shelf, list[str]]:
     shelf = Shelf()
     cpu, weighed = torch.device("cpu"), {name: dict.fromkeys(model.names, 0.5) for name in model.names}
-    notes = draw(shelf, model, [Dataset("set", scenes)], cpu, 7, count, weighed, heads=heads)
+    notes = draw(shelf, model, [Dataset("set", scenes)], cpu, 7, count, weighed, details or {}, heads=heads)
     return shelf, notes
 
 
@@ -104,6 +104,20 @@ def test_a_classified_sentence_has_a_row_for_each_head():
     assert axis.get_title() == "good (good)"
     assert shelf.figures["val/attention/said/2"].axes[0].get_title() == "good (bad)"
     assert shelf.numbers is None
+
+
+def test_a_confusion_matrix_is_drawn_of_each_scene_that_has_one():
+    """A row for each target: its colours are shares, its cells counts."""
+    details = {"said": {"confusion": [[3, 1], [0, 0]], "classes": {"bad": {}, "good": {}}}, "told": {"lengths": [1]}}
+    model, scene = Model("said"), text_scene("said", classes=("bad", "good"))
+    shelf, _ = drawn(model, scene, heads=False, details=details)
+    assert list(shelf.figures)[2:] == ["test/confusion/said"]
+    axis = shelf.figures["test/confusion/said"].axes[0]
+    assert axis.images[0].get_array().tolist() == [[0.75, 0.25], [0, 0]]
+    assert labels(axis.texts) == ["3", "1", "0", "0"]
+    assert labels(axis.get_xticklabels()) == labels(axis.get_yticklabels()) == ["bad", "good"]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("predicted class", "class")
+    assert drawn(model, scene, count=0, details=details)[0].figures == {}
 
 
 def test_written_sentences_have_a_panel_for_each_head():
@@ -230,6 +244,7 @@ def test_by_the_command(command, small, tmp_path):
     (run,) = (tmp_path / "outputs").iterdir()
     assert {path.name for path in (run / "pictures").iterdir()} == {
         "attention.json",
+        "test-confusion-shapes_image.png",
         "test-scene_weights.png",
         "val-attention-shapes_image.png",
         "val-attention-shapes_text-0.png",
@@ -256,7 +271,7 @@ def test_a_model_without_attention_says_so_and_runs(command, small, tmp_path):
     (run,) = (tmp_path / "outputs").iterdir()
     assert numbers(run) == {}
     assert "note: digits: what its head looked at is not drawn" in command(*words).out  # of the finished run
-    assert [path.name for path in (run / "pictures").iterdir()] == ["attention.json"]
+    assert {path.name for path in (run / "pictures").iterdir()} == {"attention.json", "test-confusion-digits.png"}
 
 
 def numbers(run: Path) -> dict:

@@ -75,6 +75,7 @@ def test_a_run_from_start_to_end(process, command, small, tmp_path):
     assert written == files
     assert len(list(run.glob("events.out.tfevents.*"))) == 1
     assert {path.name for path in (run / "pictures").iterdir()} == {
+        "test-confusion-shapes_image.png",
         "test-scene_weights.png",
         "val-attention-shapes_image.png",
         "val-attention-shapes_text-0.png",
@@ -97,8 +98,13 @@ def test_what_the_result_holds(command, small, tmp_path):
     assert command(*small, "seed=5", "weighting=uncertainty").code == 0
     run = only_run(tmp_path / "outputs")
     found = result(run)
-    assert set(found["test"]["shapes_image"]) == {"accuracy", "precision", "recall", "f1", "loss"}
+    ranking = {"average_precision", "auc"}
+    assert set(found["test"]["shapes_image"]) == {"accuracy", "precision", "recall", "f1", "loss", *ranking}
     assert set(found["test"]["shapes_text"]) == {"bleu", "loss", "perplexity"}
+    assert list(found["details"]) == ["shapes_image"]
+    confusion = found["details"]["shapes_image"]["confusion"]
+    right = sum(row[place] for place, row in enumerate(confusion))
+    assert right / sum(map(sum, confusion)) == pytest.approx(found["test"]["shapes_image"]["accuracy"])
     for row in found["scene_weights"].values():
         assert sum(row.values()) == pytest.approx(1)
     statistics = 2 * 3  # the mean and deviation of the pictures' channels are no parameters

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from iamm.config.check.scenes import MADE_OF
 from iamm.dataset import digit_domains
 from iamm.dataset.base import Dataset
 from iamm.dataset.digit_domains import SCENES, DigitDomainsDataset, resized
@@ -118,7 +117,7 @@ def test_mnist_is_not_tested_with_digits_that_mnist_m_learns_from(folder):
     assert sorted(values(found["mnist"], "test")) == sorted([*unseen, 19, 20, 21, 22])
     assert found["mnist"].notices[0].startswith("digit_domains_mnist: 14 of 23 test digits are left out")
     assert values(made(folder, scenes=("mnist",))["mnist"], "test") == list(range(23))
-    assert MADE_OF == {"digit_domains_mnist_m": "mnist"}
+    assert DigitDomainsDataset.made_of == {"digit_domains_mnist_m": "mnist"}
 
 
 def test_a_scene_is_the_same_whatever_others_there_are(folder):

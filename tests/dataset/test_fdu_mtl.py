@@ -89,6 +89,23 @@ def test_what_stands_in_a_test_split_is_left_out_and_told(folder):
         assert not any(text.startswith(gone) and "test" in text for text in texts(made(folder)[0], "train"))
 
 
+def test_no_validation_review_stands_in_train(folder):
+    """Each of four reviews of films stands three times, written in other ways; what is held out has an unknown end."""
+    rows = [f"1\tA great film {n}\n1\ta GREAT , film {n}\n1\ta great - film {n}\n" for n in range(10, 14)]
+    write(folder, file_of("mr", "train"), "".join(rows))
+    for seed in range(5):
+        books, mr = made(folder, seed=seed)
+        assert [text.split()[-1] for text in texts(mr, "validation")] == ["⁇", "⁇"]
+        trained = Counter(text.split()[-1] for text in texts(mr, "train"))
+        assert trained.keys() < {"10", "11", "12", "13"}
+        assert {*trained.values()} == {3}
+        rule = "train reviews stand verbatim in their scene's validation split and are left out."
+        assert f"fdu_mtl: {10 - mr.size('train')} {rule}" in books.notices
+    assert made(folder, clean=False)[1].size("train") == 10
+    with pytest.raises(ValueError, match=r"`train` must not exceed [69]\. Found 10"):
+        made(folder, train=10, scenes=("mr",))
+
+
 def test_a_scene_is_the_same_whatever_others_there_are(folder):
     alone, beside = made(folder, scenes=("books",))[0], made(folder, scenes=SCENES)[2]
     assert alone.name == beside.name
@@ -177,7 +194,7 @@ def test_of_the_published_files(published):
     assert "729 of 25,379 train reviews" in told
     assert "532 of 30,475 unlabelled reviews" in told
     sizes = {split: sum(len(d.scenes[0].splits[split]) for d in published) for split in published[0].scenes[0].splits}
-    assert sizes == {"train": 24_650 - 16 * 200, "test": 6_400, "unlabelled": 30_475 - 532, "validation": 3_200}
+    assert sizes == {"train": 24_650 - 16 * 200 - 257, "test": 6_400, "unlabelled": 30_475 - 532, "validation": 3_200}
     assert {dataset.size("test") for dataset in published} == {400}
     for dataset in published:
         assert 0.4 < dataset.scenes[0].splits["train"].targets.double().mean() < 0.6

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import math
 from functools import partial
 
 import pytest
 import torch
-from torch import nn, tensor
+from torch import Tensor, nn, tensor
+from torch.nn import functional
 
 from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features
@@ -61,21 +63,95 @@ def test_absent_rows_count_nowhere(head, batch):
     assert head().loss(places(3), nobody).item() == 0.0
 
 
+def test_notes_log_probabilities_in_single_precision(head, batch):
+    noted = head().observe(places(2), batch(tensor([0, 1]), tensor([True, False])))["log_probabilities"]
+    torch.testing.assert_close(noted, torch.log(tensor([[0.5, 0.25, 0.25]])))
+
+
+SCORES = tensor(
+    [
+        [0.9, 0.5, 0.1, 0.9],
+        [0.4, 0.5, 0.2, 0.8],
+        [0.6, 0.5, 0.3, 0.7],
+        [0.4, 0.5, 0.4, 0.6],
+        [0.1, 0.5, 0.5, 0.5],
+        [0.1, 0.5, 0.4, 0.4],
+    ]
+)
+"""Six examples, four classes; class 1 has the same score everywhere."""
+
+
+def outputs_of(targets: list[int], scores: Tensor = SCORES, predicted: list[int] | None = None) -> list[dict]:
+    """In two batches."""
+    said = targets if predicted is None else predicted
+    return [
+        {"predicted": said[part], "target": targets[part], "nll": [2.0] * 3, "log_probabilities": scores[part]}
+        for part in (slice(3), slice(3, 6))
+    ]
+
+
 def test_measures_by_hand(head):
-    """Five examples in two batches; class 2 is never predicted right, and class 3 not at all.
+    """Six examples in two batches; class 2 is never predicted right, and class 3 not at all.
 
     class 0: P 1/2, R 1/2, F1 1/2; class 1: P 2/3, R 1, F1 4/5; class 2: 0, 0, 0 (predicted once, wrongly); class 3:
     0, 0, 0. Means over the four: P 7/24, R 3/8, F1 13/40. Accuracy 3/6.
+
+    AUC: class 0 ranks 6 of 8 pairs right and one is a tie, 13/16; class 1 has ties only, 1/2; class 2 is first, 1;
+    class 3 is last, 0. Average precision: 1/2 · 1 + 1/2 · 2/4 = 3/4; 2/6; 1; 1/6.
     """
-    found = head().measure(
-        [
-            {"predicted": [0, 1, 1], "target": [0, 0, 1], "nll": [1.0, 2.0, 3.0]},
-            {"predicted": [1, 0, 2], "target": [1, 2, 3], "nll": [4.0, 5.0, 6.0]},
-        ]
-    )
+    noted = outputs_of([0, 0, 1, 1, 2, 3], predicted=[0, 1, 1, 1, 0, 2])
+    found = head().measure([part | {"nll": nll} for part, nll in zip(noted, ([1, 2, 3], [4, 5, 6]), strict=True)])
     assert found == pytest.approx(
-        {"accuracy": 3 / 6, "precision": 7 / 24, "recall": 3 / 8, "f1": 13 / 40, "loss": 21 / 6}
+        {
+            **{"accuracy": 3 / 6, "precision": 7 / 24, "recall": 3 / 8, "f1": 13 / 40},
+            **{"average_precision": 9 / 16, "auc": 37 / 64, "loss": 21 / 6},
+        }
     )
+    assert list(found) == [measure.name for measure in ClassifierHead.measures]
+
+
+def test_classes_without_examples_have_no_part_in_the_means(head):
+    """Class 0 ranks 7 of 9 pairs right; class 2 7, and a tie. Precision at each hit: 1, 3/4, 3/4; 1, 2/3, 3/4."""
+    found = head().measure(outputs_of([0, 0, 2, 0, 2, 2]))
+    assert found["auc"] == pytest.approx((7 / 9 + 7.5 / 9) / 2)
+    assert found["average_precision"] == pytest.approx(((1 + 3 / 4 + 3 / 4) / 3 + (1 + 2 / 3 + 3 / 4) / 3) / 2)
+
+
+def test_one_class_only(head):
+    """Nothing can be ranked: the AUC is that of chance, and every prediction is right of the class."""
+    found = head().measure(outputs_of([1] * 6))
+    assert (found["auc"], found["average_precision"]) == (0.5, 1.0)
+
+
+def test_scores_that_are_no_numbers_rank_nothing(head):
+    """The engine ends such a run by its loss, which is none either."""
+    found = head().measure(outputs_of([0, 0, 1, 1, 2, 2], SCORES * math.nan))
+    assert (found["auc"], found["average_precision"]) == (0.5, pytest.approx(1 / 3))
+
+
+def test_ranking_equals_scikit_learn(head):
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    generator = torch.Generator().manual_seed(1)
+    scores = torch.randn(60, 3, generator=generator).mul(2).round().div(2).log_softmax(1)
+    targets = torch.randint(3, (60,), generator=generator)
+    noted = {"predicted": scores.argmax(1).tolist(), "target": targets.tolist(), "nll": [1.0] * 60}
+    found = head().measure([{**noted, "log_probabilities": scores}])
+    hot = functional.one_hot(targets)
+    assert found["auc"] == pytest.approx(roc_auc_score(hot, scores, average="macro"), abs=1e-12)
+    assert found["average_precision"] == pytest.approx(average_precision_score(hot, scores, average="macro"), abs=1e-12)
+
+
+def test_details_by_hand(head):
+    """Blue is neither a target nor predicted; green is predicted of one red."""
+    found = head().details(outputs_of([0, 0, 1, 1, 1, 1], predicted=[0, 1, 1, 1, 1, 1]))
+    assert found["confusion"] == [[1, 1, 0], [0, 4, 0], [0, 0, 0]]
+    red = {"precision": 1, "recall": 1 / 2, "f1": 2 / 3, "count": 2, "average_precision": 3 / 4, "auc": 13 / 16}
+    green = {"precision": 4 / 5, "recall": 1, "f1": 8 / 9, "count": 4, "average_precision": 4 / 6, "auc": 1 / 2}
+    assert found["classes"]["red"] == pytest.approx(red)
+    assert found["classes"]["green"] == pytest.approx(green)
+    assert found["classes"]["blue"] == {"precision": 0, "recall": 0, "f1": 0, "count": 0}
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_equals_the_naive_loop_with_gradients(scene, batch, agree):

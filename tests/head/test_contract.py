@@ -150,7 +150,7 @@ def test_a_batch_without_anyone_present(head, features, batch):
     assert loss.item() == 0.0
     for (name, _), gradient in zip(head.named_parameters(), gradients(head, loss), strict=True):
         assert (gradient == 0).all() or name.endswith(".share"), name  # a span pays its penalty all the same
-    assert all(entries == [] for entries in head.observe(nothing, nobody).values())
+    assert all(len(entries) == 0 for entries in head.observe(nothing, nobody).values())
 
 
 def test_an_example_that_shows_nothing_is_still_answered(head, features, batch):

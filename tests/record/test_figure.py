@@ -8,6 +8,7 @@ import torch
 from matplotlib.image import imread
 
 from iamm.record.figure import (
+    confusion_figure,
     head_names,
     heads_figure,
     image,
@@ -176,3 +177,11 @@ def test_scenes():
     assert [text.get_text() for text in axis.texts] == ["0.75", "0.25", "0.40", "0.60"]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
     assert np.ptp(drawn(figure)) > 0.5
+
+
+def test_a_confusion_of_many_classes_has_no_counts_in_its_cells():
+    few, many = (confusion_figure(np.eye(n, dtype=int).tolist(), [f"c{i}" for i in range(n)]) for n in (25, 26))
+    assert len(few.axes[0].texts) == 25 * 25
+    assert len(many.axes[0].texts) == 0
+    assert few.axes[1].get_ylabel() == "share of the class"
+    assert drawn(many).shape[2] == 4

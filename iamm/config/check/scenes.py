@@ -30,10 +30,6 @@ class StatedScene(NamedTuple):
     side: int = 0
 
 
-MADE_OF: Mapping[str, str] = {"digit_domains_mnist_m": "mnist"}
-"""Scenes that learn from the test examples of another."""
-
-
 def groups_of(values: Values) -> list[list[StatedScene]] | None:
     """The scenes of each data set; None where one does not state its scenes."""
     groups = [scenes_of(part) for part in values["dataset"].values()]
@@ -69,11 +65,12 @@ def check_scenes(values: Values, scenes: Sequence[StatedScene]) -> None:
     names = [scene.name for scene in scenes]
     if len(set(names)) < len(names):
         raise Mistake(f"A scene can stand in a run once. Found {', '.join(names)}: leave one out.", "dataset")
+    made_of = {name: other for part in values["dataset"].values() for name, other in trait(part, "made_of", {}).items()}
     for name in names:
-        if MADE_OF.get(name) in names:
+        if made_of.get(name) in names:
             raise Mistake(
                 f"A scene must not learn from what another is tested with. Found {name}, made of test examples of "
-                f"{MADE_OF[name]}: leave one out.",
+                f"{made_of[name]}: leave one out.",
                 "dataset",
             )
     for scene in scenes:
