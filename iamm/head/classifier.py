@@ -83,7 +83,7 @@ class ClassifierHead(Head):
             "predicted": logits.argmax(1).tolist(),
             "target": targets.tolist(),
             "nll": functional.nll_loss(scores, targets, reduction="none").tolist(),
-            "log_probabilities": scores.float().cpu(),  # (n, C)
+            "log_probabilities": scores.detach().float().cpu(),  # (n, C)
         }
 
     def attention_map(self, features: Features) -> AttentionMap | None:
