@@ -71,9 +71,9 @@ def test_whoever_is_asked_to_leave_is_kept_first(make):
 
 def test_nothing_is_kept_twice(make):
     keeping = make()
-    keeping.keep(RunState(step=3, epoch=1))
+    keeping.save(RunState(step=3, epoch=1))
     before = keeping.last.stat().st_mtime_ns
-    keeping.keep(RunState(step=3, epoch=1))
+    keeping.save(RunState(step=3, epoch=1))
     assert keeping.last.stat().st_mtime_ns == before
     assert not keeping.previous.exists()
 
@@ -86,10 +86,10 @@ def test_generations(make):
     """The newer one, else the older with a word, else an end; killed between two renames, only the older is there."""
     first = make()
     weights = first.model.weight.detach().clone()
-    first.keep(RunState(step=1))
+    first.save(RunState(step=1))
     with torch.no_grad():
         first.model.weight += 1
-    first.keep(RunState(step=2))
+    first.save(RunState(step=2))
     newer, again = first.last.read_bytes(), make()
     assert again.restore() == (RunState(step=2), "")
     torch.testing.assert_close(again.model.weight, weights + 1)
