@@ -119,6 +119,7 @@ def test_an_output_in_ascii(process, small, tmp_path, monkeypatch):
     assert process("--help").code == 0
 
 
+@pytest.mark.long
 def test_bad_runs_leave_the_others_alone(process, small, bad_ways, tmp_path):
     answer = process("-m", *small, f"weighting={','.join(WAYS)},equal", "sweep.silence=40", bad_ways)
     assert (answer.code, answer.err) == (3, "")
@@ -141,6 +142,7 @@ def test_bad_runs_leave_the_others_alone(process, small, bad_ways, tmp_path):
     assert (whole / "result.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.long
 def test_no_run_outlives_its_sweep(started, process, small, tmp_path):
     """The driver is killed, with two runs on their way; the same command goes on and ends as if nothing had been."""
     words = ("-m", *small, "epochs=12", "dataset.shapes.train=640", "seed=0,1,2", "sweep.jobs=2")
