@@ -118,9 +118,9 @@ def build_weighting(config: Mapping[str, Any], model: SceneNetwork, datasets: Se
         )
     if (weighting.needs_shared or config["log"]["conflict"]) and not shares:
         raise ConfigError(
-            "A rule over gradients, and log.conflict, need parameters that several scenes share, not frozen. "
-            f"Found {len(names)} scene(s) and fusion {fusion}: choose another weighting and log.conflict=false, "
-            "or several scenes and a fusion that shares."
+            "A rule over gradients, and log.conflict, need parameters that several scenes share. "
+            f"Found none that is trained, {len(names)} scene(s) and fusion {fusion}: choose another weighting and "
+            "log.conflict=false, or several scenes and a fusion that shares."
         )
     if weighting.needs_shared == "representation" and not (model.fusion.mixes_views and len(groups) == 1):
         raise ConfigError(
