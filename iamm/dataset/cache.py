@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from iamm.dataset import files
-from iamm.dataset.files import note, opened, read_packed
-from iamm.errors import BadDataError, FullDiskError, MissingDataError, OutputError
+from iamm.dataset.files import LARGEST, note, opened, read_packed, unpacked
+from iamm.errors import FullDiskError, MissingDataError, OutputError
 from iamm.files import write_bytes
 
 SUM = hashlib.sha256().digest_size
@@ -41,13 +41,26 @@ def read_once(data_dir: str | None, name: str, limit: int) -> bytes | bytearray:
 
 
 def checksum(data_dir: str | None, name: str) -> str | None:
-    """As `files.checksum`; read off the cache's entry, where there is one."""
-    with suppress(OSError, BadDataError, MissingDataError), opened(data_dir, name) as file:
-        path = cache_folder() / sha256_of(file)
-        if path.is_file():
-            with path.open("rb") as known:
-                return known.read(SUM).hex()
-    return files.checksum(data_dir, name)
+    """SHA-256 of the unpacked content, however it is packed; None where there is no file to read.
+
+    Raises:
+        BadDataError: no plain file.
+    """
+    try:
+        with opened(data_dir, name) as file:
+            status = os.fstat(file.fileno())
+    except MissingDataError:
+        return None
+    return content_checksum(data_dir, name, (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=1000)
+def content_checksum(data_dir: str | None, name: str, state: tuple[int, ...]) -> str:
+    """The same of a file in this state, read once however many runs were made with it, and unpacked only where the
+    cache does not hold it."""
+    with opened(data_dir, name) as file:
+        content = entry(cache_folder() / sha256_of(file), LARGEST)
+    return hashlib.sha256(unpacked(data_dir, name, LARGEST)[0] if content is None else content).hexdigest()
 
 
 def sha256_of(file: BinaryIO) -> str:

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,26 +46,6 @@ def note(name: str, content: str) -> None:
     """Add a file, with the SHA-256 of its unpacked content, to what is gathered."""
     if (files := _noted.get()) is not None:
         files[name] = content
-
-
-def checksum(data_dir: str | None, name: str) -> str | None:
-    """SHA-256 of the unpacked content, however it is packed; None where there is no file to read.
-
-    Raises:
-        BadDataError: no plain file.
-    """
-    try:
-        with opened(data_dir, name) as file:
-            status = os.fstat(file.fileno())
-    except MissingDataError:
-        return None
-    return content_checksum(data_dir, name, (status.st_ino, status.st_size, status.st_mtime_ns))
-
-
-@lru_cache(maxsize=1000)
-def content_checksum(data_dir: str | None, name: str, state: tuple[int, ...]) -> str:
-    """The same of a file in this state, read once however many runs were made with it."""
-    return hashlib.sha256(unpacked(data_dir, name, LARGEST)[0]).hexdigest()
 
 
 def read_packed(data_dir: str | None, name: str, limit: int = LARGEST) -> bytearray:
