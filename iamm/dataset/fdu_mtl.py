@@ -11,7 +11,7 @@ from iamm.constraints import Count, ListOf, OneOf, Seed
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.files import bad_text, read_lines
 from iamm.dataset.idx import hold_out
-from iamm.dataset.labelled_text import Labelled, cut_notices, shared_words, text_scene
+from iamm.dataset.labelled_text import Labelled, text_datasets
 
 SCENES = (
     "apparel",
@@ -109,14 +109,8 @@ class FduMtlDataset(list[Dataset], Constrained):
             notices += without_validation(reviews)
         for found in reviews.values():
             found["train"] = first(found["train"], train)
-        vocabulary = shared_words(reviews.values(), min_count)
-        notices += cut_notices("fdu_mtl", reviews.values(), max_length)
-        names = {scene: f"fdu_mtl_{scene}" for scene in scenes}
-        made = [text_scene(names[scene], reviews[scene], CLASSES, vocabulary, max_length) for scene in scenes]
-        super().__init__(
-            Dataset(scene.name, (scene,), batch_size, notices=() if number else tuple(notices))
-            for number, scene in enumerate(made)
-        )
+        sizes = {"min_count": min_count, "max_length": max_length, "batch_size": batch_size}
+        super().__init__(text_datasets("fdu_mtl", reviews, dict.fromkeys(scenes, CLASSES), notices, **sizes))
 
 
 def file_of(scene: str, split: str) -> str:

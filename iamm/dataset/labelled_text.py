@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from iamm.dataset.base import Scene, Split
+from iamm.dataset.base import Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, TOKENS
 from iamm.dataset.vocabulary import Vocabulary, WordVocabulary, padded
 
@@ -43,3 +43,33 @@ def cut_notices(name: str, scenes: Iterable[Mapping[str, Sequence[Labelled]]], m
     lengths = [len(row.text.split()) for scene in scenes for rows in scene.values() for row in rows]
     count = sum(length > max_length for length in lengths)
     return (f"{name}: {count:,} of {len(lengths):,} texts are cut to their first {max_length} words.",) if count else ()
+
+
+def text_datasets(
+    name: str,
+    rows: Mapping[str, Mapping[str, Sequence[Labelled]]],
+    classes: Mapping[str, tuple[str, ...]],
+    notices: Sequence[str],
+    *,
+    min_count: int,
+    max_length: int,
+    batch_size: int,
+) -> list[Dataset]:
+    """A data set for each scene, over one vocabulary; the first one carries the notices of all.
+
+    Args:
+        name: of the choice; a scene is called `<name>_<scene>`.
+        rows: scene → split → texts.
+        classes: of each scene.
+        notices: on the texts, before those on what is cut.
+        min_count: how often a word must occur in train to have an id of its own.
+        max_length: tokens behind which a text is cut.
+        batch_size: of each.
+    """
+    vocabulary = shared_words(rows.values(), min_count)
+    notices = (*notices, *cut_notices(name, rows.values(), max_length))
+    made = [text_scene(f"{name}_{scene}", rows[scene], classes[scene], vocabulary, max_length) for scene in rows]
+    return [
+        Dataset(scene.name, (scene,), batch_size, notices=() if number else notices)
+        for number, scene in enumerate(made)
+    ]

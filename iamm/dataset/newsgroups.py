@@ -12,7 +12,7 @@ from iamm.constraints import Count, ListOf, OneOf, Seed
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.files import NO_TEXT, bad_text, read_lines
 from iamm.dataset.idx import hold_out
-from iamm.dataset.labelled_text import Labelled, cut_notices, shared_words, text_scene
+from iamm.dataset.labelled_text import Labelled, text_datasets
 from iamm.dataset.vocabulary import UNKNOWN_SURFACE, normalised, words_apart
 
 GROUPS = (
@@ -107,13 +107,8 @@ class NewsgroupsDataset(list[Dataset], Constrained):
             held_out, rest = hold_out(len(rows["train"]), generator, validation, train)
             parts = {"train": [rows["train"][row] for row in rest]}
             posts[scene] = {**parts, "validation": [rows["train"][row] for row in held_out], "test": rows["test"]}
-        vocabulary = shared_words(posts.values(), min_count)
-        notices = cut_notices("newsgroups", posts.values(), max_length)
-        made = [text_scene(f"newsgroups_{one}", posts[one], groups[one], vocabulary, max_length) for one in scenes]
-        super().__init__(
-            Dataset(scene.name, (scene,), batch_size, notices=() if number else notices)
-            for number, scene in enumerate(made)
-        )
+        sizes = {"min_count": min_count, "max_length": max_length, "batch_size": batch_size}
+        super().__init__(text_datasets("newsgroups", posts, groups, (), **sizes))
 
 
 class Post(NamedTuple):
