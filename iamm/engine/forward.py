@@ -56,8 +56,13 @@ def forward(model: Network, batches: Sequence[Batch], portion: Tensor) -> Forwar
 
 def portions(model: Network, drawn: Sequence[Sequence[Batch]]) -> Tensor:
     """What each accumulated batch's mean losses are multiplied by, so that their mean over the n batches, or those of
-    them that observe the scene, is the mean over all of the step's terms (examples or tokens).  # (n, S)
+    them that observe the scene, is the mean over all of the step's terms (examples or tokens); 1 for a batch alone.
+
+    Shapes:
+        → (n, S)
     """
+    if len(drawn) == 1:
+        return torch.ones(1, sum(map(len, drawn[0])))
     counts = torch.stack([torch.cat([model.counts(batch) for batch in batches]) for batches in drawn])  # (n, S)
     return counts * (counts > 0).sum(dim=0) / counts.sum(dim=0).clamp(min=1)
 

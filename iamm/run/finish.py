@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def finish(
         result["from"] = conditions.source
     write_checksummed(folder.result, result)
     folder.write_status("finished", step=state.step)
-    more = list(shown(cell, datasets, parts, recorder, state, tested))
+    more = list(shown(cell, datasets, parts, recorder, state, tested, result["details"]))
     if more:
         result["notices"] = [*notices, *more]
         write_checksummed(folder.result, result)
@@ -60,12 +60,13 @@ def shown(
     recorder: Recorder,
     state: RunState,
     tested: Evaluation,
+    details: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[str]:
     """Write texts and hyperparameters, draw pictures; a line on each that cannot be."""
 
     def pictures() -> list[str]:
         place = (recorder, parts.model, datasets, parts.device, state.step)
-        log, details = cell.values["log"], parts.model.details(tested.outputs)
+        log = cell.values["log"]
         return draw(*place, log["pictures"], tested.scene_weights, details, heads=log["attention"])
 
     yield from attempt("written texts", lambda: recorder.write_texts("test", tested, state.step))
