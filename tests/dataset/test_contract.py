@@ -24,14 +24,30 @@ VARIANTS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SMALL = 997  # training examples, where a data set can be shortened
 
 
+OWN: dict[str, dict[str, str]] = {}
+"""Choice of one's own data → its paths here, of invented files."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    texts = "".join(f"{'ab'[n % 2]}\tthis is text {n} of {'ab'[n % 2]}\n" for n in range(100))
+    (folder / "texts.txt").write_text(texts)
+    OWN["text_file"] = {"path": str(folder / "texts.txt")}
+
+
 def choice(variant: str):
-    return OmegaConf.load(FOLDER / f"{variant}.yaml")
+    """A choice by its name; one's own data, which bear the name of their key, as if it were their own."""
+    content = OmegaConf.load(FOLDER / f"{variant}.yaml")
+    own = "_target_" in content
+    return OmegaConf.create({variant: {"name": variant, **content, **OWN.get(variant, {})}}) if own else content
 
 
 def built(variant: str, seed: int = 5) -> list[Dataset]:
     """All that a choice makes: one data set, or several."""
     data_dir = os.environ.get("IAMM_DATA_DIR")
-    config = OmegaConf.create({"seed": seed, "batch_size": 13, "data_dir": data_dir, "dataset": choice(variant)})
+    given = {"seed": seed, "batch_size": 13, "data_dir": data_dir, "share": {"head": "none"}}
+    config = OmegaConf.create({**given, "dataset": choice(variant)})
     if "train" in config.dataset[variant]:
         config.dataset[variant].train = SMALL
     try:
@@ -80,7 +96,8 @@ def test_yaml_says_what_it_is_and_offers_every_argument_with_its_default(variant
     parameters = dict(inspect.signature(hydra.utils.get_class(arguments.pop("_target_"))).parameters)
     assert arguments.keys() == parameters.keys()
     for name, parameter in parameters.items():
-        if parameter.default is not inspect.Parameter.empty and name != "batch_size":
+        referring = name in ("batch_size", "share")
+        if parameter.default is not inspect.Parameter.empty and not referring:
             default = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
             assert arguments[name] == default, name
 
