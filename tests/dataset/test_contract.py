@@ -14,6 +14,7 @@ import torch
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
+from iamm.config.groups import headline
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, PIXELS, TOKENS
 from iamm.dataset.vocabulary import BOS, EOS, PAD
@@ -38,9 +39,10 @@ def own_files(tmp_path_factory):
 
 def choice(variant: str):
     """A choice by its name; one's own data, which bear the name of their key, as if it were their own."""
-    content = OmegaConf.load(FOLDER / f"{variant}.yaml")
-    own = "_target_" in content
-    return OmegaConf.create({variant: {"name": variant, **content, **OWN.get(variant, {})}}) if own else content
+    content = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{variant}.yaml"))
+    if "_target_" in content:
+        content = {variant: {"name": variant, **content, **OWN[variant]}}
+    return OmegaConf.create(content)
 
 
 def built(variant: str, seed: int = 5) -> list[Dataset]:
@@ -87,17 +89,19 @@ def test_the_room_has_its_data_sets():
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_yaml_says_what_it_is_and_offers_every_argument_with_its_default(variant):
-    comment = (FOLDER / f"{variant}.yaml").read_text(encoding="utf-8").splitlines()[0]
-    assert comment.startswith("# ")
+    comment = headline(FOLDER / f"{variant}.yaml")
+    assert comment[0].isupper()
     assert comment.endswith(".")
     config = choice(variant)
     assert list(config) == [variant]
     arguments = OmegaConf.to_container(config[variant], resolve=False)
     parameters = dict(inspect.signature(hydra.utils.get_class(arguments.pop("_target_"))).parameters)
+    arguments.pop("name", None)  # which the key says
+    parameters.pop("name", None)
     assert arguments.keys() == parameters.keys()
     for name, parameter in parameters.items():
         referring = name in ("batch_size", "share")
-        if parameter.default is not inspect.Parameter.empty and not referring:
+        if parameter.default is not inspect.Parameter.empty and not referring and name not in OWN.get(variant, ()):
             default = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
             assert arguments[name] == default, name
 
