@@ -43,6 +43,9 @@ class Head(Constrained, nn.Module):
         ValueError: a `quality` that the head does not measure.
     """
 
+    decodes_with: ClassVar[Sequence[str]] = ()
+    """Arguments that take an attention: with the first that is given a decoder reads what it has written."""
+
     measures: ClassVar[tuple[Measure, ...]] = ()
     """What `measure` gives, in the order in which it is shown."""
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from iamm.config.check.run_keys import SHARING
-from iamm.config.check.scenes import StatedScene
-from iamm.config.check.sharing import check_sharing, shares
-from iamm.config.mistake import Mistake
+from iamm.config.check.scenes import StatedScene, check_sharing, shares
+from iamm.config.mistakes import Mistake
 
 SCENES = [StatedScene("a", "image", "classification"), StatedScene("b", "text", "classification")]
 
