@@ -11,6 +11,7 @@ from iamm.config.overrides import NotPlainError
 from iamm.errors import ConfigError
 
 HYDRA = re.compile(r"[+~]*hydra\b")
+NAMED_CHOICES = re.compile(r"dataset=\[?([\w@,]*@[\w@,]*)\]?", re.ASCII)
 SWEEP, FOLDER, SHOW = ("-m", "--multirun"), ("-cd", "--config-dir"), ("-c", "--cfg")
 
 
@@ -72,6 +73,19 @@ def refuse_rerun(words: Sequence[str]) -> None:
 def in_order(words: Sequence[str]) -> list[str]:
     """Put options before overrides, as Hydra's parser needs them."""
     return sorted(words, key=lambda word: not word.startswith("-") and ("=" in word or word.startswith("~")))
+
+
+def side_by_side(words: Sequence[str]) -> list[str]:
+    """Write data sets with names of their own as Hydra does: `dataset=[shapes,image_folder@pets]` becomes
+    `dataset=[shapes]` and `+dataset@dataset.pets=image_folder`."""
+    written: list[str] = []
+    for word in words:
+        match = NAMED_CHOICES.fullmatch(word)
+        choices = [choice.partition("@") for choice in match[1].split(",")] if match else []
+        named = [f"+dataset@dataset.{name}={choice}" for choice, sign, name in choices if sign]
+        plain = ",".join(choice for choice, sign, _ in choices if not sign)
+        written += [f"dataset=[{plain}]", *named] if named else [word]
+    return written
 
 
 def keys(overrides: Sequence[str]) -> set[str]:

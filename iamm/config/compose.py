@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from iamm.config.command_line import Line
+from iamm.config.command_line import Line, side_by_side
 from iamm.config.composer import Composer, Tree
 from iamm.config.hydra_compat import combinations
 from iamm.config.overrides import NotPlainError
@@ -73,6 +73,7 @@ def tree_composer(sources: Sources) -> Callable[[Sequence[str]], tuple[Tree, Map
     composer = Composer(sources)
 
     def compose(words: Sequence[str]) -> tuple[Tree, Mapping[str, Any]]:
+        words = side_by_side(words)
         try:
             return composer.compose(words)
         except NotPlainError:

@@ -95,15 +95,17 @@ def known_keys() -> tuple[str, ...]:
 
 
 def dotted_keys(file: Path) -> set[str]:
-    """Give the keys of one of the project's plain YAML files, at any depth, as dotted paths."""
+    """Give the keys of one of the project's plain YAML files, at any depth, as dotted paths below their group."""
+    text = file.read_text(encoding="utf-8")
+    package = re.match(r"# @package (?!_)\w+\.(\w+)$", text, flags=re.MULTILINE)  # dataset.text_file
     keys: set[str] = set()
     path: list[str] = []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         key = re.match(r"( *)(\w+):", line)
         if key:
             path = [*path[: len(key[1]) // 2], key[2]]
             if path[0] not in ("defaults", "hydra") and not path[-1].startswith("_"):
-                keys.add(".".join(path))
+                keys.add(".".join([*([package[1]] if package else []), *path]))
     return keys
 
 

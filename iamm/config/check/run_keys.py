@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from iamm.constraints import (
     Constraint,
     Count,
-    Either,
     ListOf,
     NotNegative,
     Number,
@@ -16,12 +15,10 @@ from iamm.constraints import (
     Positive,
     Seed,
     ShareBelow1,
-    Text,
+    Sharing,
     Width,
     constraint_of,
 )
-
-SHARING = Either(OneOf(("none", "kind")), ListOf(ListOf(Text())))
 
 HINTS: Mapping[str, Any] = {
     "mode": Annotated[str, OneOf(("train", "eval", "verify"))],
@@ -52,8 +49,8 @@ HINTS: Mapping[str, Any] = {
     "nonfinite": Annotated[str, OneOf(("stop", "skip"))],
     "sweep.jobs": Count | None,
     "sweep.silence": Positive,
-    "share.encoder": Annotated[Any, SHARING],
-    "share.head": Annotated[Any, SHARING],
+    "share.encoder": Sharing,
+    "share.head": Sharing,
     "log.every": Count,
     "log.pictures": Annotated[int, Number(0, 1_000_000, whole=True)],
     "log.attention": bool,

@@ -10,6 +10,7 @@ from iamm.config.check.statements import arguments, stated, trait
 from iamm.config.mistakes import Mistake
 from iamm.config.parts import Part, named, variant_of
 from iamm.constrained import conflicts
+from iamm.names import scene_name
 from iamm.sharing import groups
 
 Values = Mapping[str, Any]
@@ -37,19 +38,36 @@ SHARED = {"encoder": "kind", "head": "task"}
 
 def groups_of(values: Values) -> list[list[StatedScene]] | None:
     """Give the scenes of each data set; None where one does not state its scenes."""
-    all_scenes = [scenes_of(part) for part in values["dataset"].values()]
+    all_scenes = [scenes_of(name, part) for name, part in values["dataset"].items()]
     return all_scenes if all(all_scenes) else None
 
 
-def scenes_of(part: Values) -> list[StatedScene]:
-    """Give the scenes of a data set; none of one that does not state them."""
+def scenes_of(name: str, part: Values) -> list[StatedScene]:
+    """Give the scenes of a data set.
+
+    Args:
+        name: its key under `dataset`.
+        part: with its arguments.
+
+    Returns:
+        none of one that does not state them, or whose scenes are the values of a column that is not read yet.
+    """
     scenes = [StatedScene(**scene) for scene in trait(part, "provides", ())]
     scenes = [scene for scene in scenes if scene.kind in part.get("views", (scene.kind,))]
+    if part.get("scene") is not None and part.get("scenes") is None:
+        return []
     return [
-        scene._replace(name=scene.name.format_map({**part, "scene": name}), side=part.get("side", scene.side))
-        for name in part.get("scenes", (None,))
+        scene._replace(name=name_of_scene(scene.name, {"name": name, **part}, each), side=part.get("side", scene.side))
+        for each in part.get("scenes") or ("",)
         for scene in scenes
     ]
+
+
+def name_of_scene(pattern: str, arguments: Values, scene: str) -> str:
+    """Fill in the name that a class states; `{name}` is the data set's key and, of several scenes, the scene's own."""
+    if pattern == "{name}":
+        return scene_name(arguments["name"], scene)
+    return pattern.format_map({**arguments, "scene": scene})
 
 
 def check_conflicts(part: Part, *others: str) -> None:
