@@ -10,12 +10,13 @@ from typing import Any
 from iamm.config.check.run_keys import RUN, leaves
 from iamm.config.check.table import BUDGET, KEYS, require
 from iamm.config.check.values import check_device
-from iamm.config.compose import Composed, as_yaml, options
+from iamm.config.command_line import plain_line
+from iamm.config.compose import Composed, as_yaml, composed
 from iamm.config.explain import explained
 from iamm.config.groups import configs_folder, dotted_keys
 from iamm.config.hydra_compat import arguments
 from iamm.config.mistakes import NoChoiceError, SeveralValuesError, UnknownKeyError, refuse_dashes, unlike_any
-from iamm.config.overrides import NotPlainError, plain_line
+from iamm.config.overrides import NotPlainError
 from iamm.constraints import Switch
 from iamm.errors import ConfigError
 
@@ -36,7 +37,7 @@ def compose_options(words: Sequence[str]) -> Composed | None:
         line = plain_line(words)
         refuse_sweeps(line.sweeping)
         if not line.shown:
-            return options(line)
+            return composed(line, "table")[0]
         sys.stdout.write(as_yaml(line, "table"))
         return None
     except NotPlainError:
@@ -60,12 +61,12 @@ def config_dir(words: Sequence[str]) -> str | None:
         return arguments(words).config_dir
 
 
-def check_options(options: Mapping[str, Any], taken: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
     """Check the keys of `iamm-table`, but not those inside the table.
 
     Args:
         options: composed.
-        taken: the choice of each group; Hydra gives no name of several.
+        chosen: the choice of each group; Hydra gives no name of several.
 
     Raises:
         ConfigError: the first value that is wrong.
@@ -80,7 +81,7 @@ def check_options(options: Mapping[str, Any], taken: Mapping[str, Any]) -> None:
     require("sweep.jobs", options["sweep"]["jobs"], RUN["sweep.jobs"])
     require("sweep.silence", options["sweep"]["silence"], RUN["sweep.silence"])
     check_device(options["device"])
-    if taken.get("table") is None:
+    if chosen.get("table") is None:
         raise ConfigError("`table` must name one table. Found a list: call iamm-table once for each.")
 
 

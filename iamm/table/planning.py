@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from iamm.config.check.run_keys import leaves
 from iamm.config.check.table import check_shape, check_table
 from iamm.config.check.values import check_composed
-from iamm.config.compose import keys, named_choices, resolve, tree_composer
-from iamm.config.composer import Tree, copied
+from iamm.config.compose import named_choices, resolve, tree_composer
+from iamm.config.composer import Tree
 from iamm.config.explain import explained
 from iamm.config.groups import groups
 from iamm.config.sources import Sources
@@ -108,14 +109,14 @@ def budget_overrides(budget: Mapping[str, Any]) -> list[str]:
 def compose_row(row: str, overrides: Sequence[str], places: Mapping[str, Any], compose: Compose) -> RowConfig:
     try:
         with explained():
-            tree, taken = compose(overrides)
-            tree.update(copied(dict(places)))
+            tree, chosen = compose(overrides)
+            tree.update(deepcopy(dict(places)))
             tree["threads"] = tree["threads"] or 1
             values = resolve(tree)
-            check_composed(values, taken, keys(overrides), "the table")
+            check_composed(values, overrides, "the table")
     except ConfigError as error:
         raise ConfigError(f"In row {row}: {error}") from error
-    return RowConfig(tree, values, named_choices(taken, values))
+    return RowConfig(tree, values, named_choices(chosen, values))
 
 
 def require_equal_terms(configs: RowConfigs, first: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iamm import __version__
-from iamm.config.overrides import HYDRA, in_order, refuse_rerun
+from iamm.config.command_line import HYDRA, in_order, refuse_rerun
 from iamm.config.sources import Sources
 from iamm.errors import FailedCellError
 from iamm.table.options import check_options, compose_options, config_dir, explained_for_tables
@@ -62,12 +62,12 @@ def prepare(arguments: Sequence[str]) -> TableJob | None:
     if composed is None:
         return None
     options = composed.values
-    check_options(options, composed.taken)
+    check_options(options, composed.chosen)
     from iamm.files import writable
     from iamm.table.plan import read_plan
     from iamm.table.planning import plan_table
 
-    folder = Path(options["output_dir"]) / "tables" / composed.taken["table"]
+    folder = Path(options["output_dir"]) / "tables" / composed.chosen["table"]
     sources = Sources(config_dir(arguments))
     digest = fingerprint(options, sources)
     plan_file, runs_file = folder / f"plan-{digest}.json", folder / f"runs-{digest}.jsonl"
