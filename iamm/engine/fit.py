@@ -145,6 +145,7 @@ class Loop:
             observer.validated(state, evaluation)
         if better:
             self.checkpointer.save_best(state)
+        self.model.end_validation(evaluation.qualities)
         self.checkpoint_if_due(state)
 
     def checkpoint_if_due(self, state: RunState) -> None:

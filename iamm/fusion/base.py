@@ -68,6 +68,9 @@ class Fusion(Constrained, nn.Module):
         """The features of the scenes of one group, all with the same B."""
         raise NotImplementedError
 
+    def end_validation(self, qualities: Mapping[str, float]) -> None:
+        """Called after each validation with each scene's quality; what it changes belongs into a buffer."""
+
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         """For pictures: per scene of the group, (B, H, S), the weights whose mean over heads are the scene weights."""
         return {}

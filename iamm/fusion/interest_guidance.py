@@ -123,6 +123,8 @@ class InterestGuidanceFusion(Fusion):
             read = self.guide(places[name], functional.layer_norm(found, (self.dim,)), found).context  # (B, T, D)
             added = self.strength * self.dropout(self.output(read)) * (self.control != "absent")
             fused[name] = Features(scene.values + added if self.residual else added, scene.allow)
+        if self.training:
+            self.learn(features)
         weights = guidance.weights.mean(dim=(1, 3))  # (B, G, S)
         losses = [present_mean(part.loss, features[name].present) for name, part in guidance.recognised.items()]
         penalties = {"recognition": self.recognition * torch.stack(losses).sum()} if self.control != "fresh" else {}
@@ -153,13 +155,20 @@ class InterestGuidanceFusion(Fusion):
         return Guidance(found, weights, recognised)
 
     def recognise(self, name: str, scene: Features) -> Recognised:
-        """Recognise a scene's examples; in training, also count them for the scene's prototypes."""
-        vector = functional.layer_norm(masked_mean(scene), (self.dim,)).detach()  # (B, D)
+        """Recognise a scene's examples, of which some do not know their own scene in training."""
+        vector = self.vector(scene)
         hidden = torch.rand(len(vector), device=vector.device) < self.hide if self.training and self.hide else None
-        recognised = self.recogniser(vector, name, hidden)
-        if self.training and name in self.scenes:
-            self.recogniser.count(name, vector[scene.present])
-        return recognised
+        return self.recogniser(vector, name, hidden)
+
+    def vector(self, scene: Features) -> Tensor:
+        """x̄ = LN of the mean place, from which no gradient goes back to the encoder.  # (B, D)"""
+        return functional.layer_norm(masked_mean(scene), (self.dim,)).detach()
+
+    def learn(self, features: Mapping[str, Features]) -> None:
+        """Write the examples of each known scene into its prototypes."""
+        for name, scene in features.items():
+            if name in self.scenes:
+                self.recogniser.count(name, self.vector(scene)[scene.present])
 
     def interest(self, name: str, q: Tensor) -> Tensor:
         """q of each example of a scene, or what the control puts in its place.  # (B, K, D)"""

@@ -50,7 +50,7 @@ class Prototypes(nn.Module):
         self.counts.lerp_(members.sum(dim=0), 1 - self.decay)
         self.sums.lerp_(members.T @ vectors, 1 - self.decay)
         unused = int(self.counts.argmin())
-        if self.counts[unused] < 0.01 * self.counts.mean():
+        if 0 < self.counts[unused] < 0.01 * self.counts.mean():
             self.place(unused, vectors[fit.argmin()])
 
     def fill(self, vectors: Tensor) -> None:
