@@ -63,6 +63,7 @@ class InterestGuidanceFusion(Fusion):
         hide: probability that an example's own scene is hidden.
         strength: γ, the strength of guidance (D0 §9.4).
         gates: False leaves W_s out.
+        normalise: False takes x as it is wherever the formulas have x̂ or LN, as D0 does.
         residual: False gives A alone in place of x_t + γ W A, as D0 §4 has it.
         branch: True follows D0 §2.5: a scene's own x_k is fused as it is, and only other scenes are weighed by w.
         performance: β; β ln(quality) of each scene at the last validation is added to its score in w (D0 §3.3, which
@@ -94,6 +95,7 @@ class InterestGuidanceFusion(Fusion):
         hide: Share = 0.0,
         strength: Annotated[float, Number(0, 100)] = 1.0,
         gates: bool = True,
+        normalise: bool = True,
         residual: bool = True,
         branch: bool = False,
         performance: Annotated[float, Number(0, 100)] = 0.0,
@@ -108,7 +110,8 @@ class InterestGuidanceFusion(Fusion):
         )
         self.gates = nn.ParameterDict({name: torch.zeros(dim, dim) for name in self.scenes} if gates else {})
         self.marks = nn.ParameterDict({name: torch.zeros(dim) for name in self.scenes})
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim) if normalise else nn.Identity()
+        self.normalise = normalise
         self.attention, self.pool, self.guide = attention(dim), pool(dim), guide(dim)
         self.output = nn.Linear(dim, dim, bias=False)
         self.dropout = nn.Dropout(dropout)
@@ -120,7 +123,7 @@ class InterestGuidanceFusion(Fusion):
         fused = {}
         for row, (name, scene) in enumerate(features.items()):
             found = guidance.found[:, row]  # (B, K, D)
-            read = self.guide(places[name], functional.layer_norm(found, (self.dim,)), found).context  # (B, T, D)
+            read = self.guide(places[name], self.standard(found), found).context  # (B, T, D)
             added = self.strength * self.dropout(self.output(read)) * (self.control != "absent")
             fused[name] = Features(scene.values + added if self.residual else added, scene.allow)
         if self.training:
@@ -133,6 +136,10 @@ class InterestGuidanceFusion(Fusion):
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         weights = self.guidance(features, self.normalised(features)).weights.mean(dim=3)
         return {name: weights[:, :, row] for row, name in enumerate(features)}  # (B, H, S)
+
+    def standard(self, values: Tensor) -> Tensor:
+        """LN without parameters."""
+        return functional.layer_norm(values, (self.dim,)) if self.normalise else values
 
     def normalised(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         """x̂ of each scene of the group, zero where nothing is allowed.  # (B, T, D) each"""
@@ -162,7 +169,7 @@ class InterestGuidanceFusion(Fusion):
 
     def vector(self, scene: Features) -> Tensor:
         """x̄ = LN of the mean place, from which no gradient goes back to the encoder.  # (B, D)"""
-        return functional.layer_norm(masked_mean(scene), (self.dim,)).detach()
+        return self.standard(masked_mean(scene)).detach()
 
     def learn(self, features: Mapping[str, Features]) -> None:
         """Write the examples of each known scene into its prototypes."""
@@ -191,7 +198,7 @@ class InterestGuidanceFusion(Fusion):
         for name in self.scenes:
             if name not in features:
                 centres = self.recogniser.centres(name)  # (M, D)
-                values = functional.layer_norm(centres, (self.dim,)).expand(batch, -1, -1)
+                values = self.standard(centres).expand(batch, -1, -1)
                 found[name] = Features(values, (centres != 0).any(dim=-1).expand(batch, -1))
         return found
 
@@ -223,7 +230,7 @@ class InterestGuidanceFusion(Fusion):
         """LN x_ki + e_i, by which q weighs the scenes.  # (B, G, K, I, D)"""
         nothing = x.new_zeros(self.dim)
         marks = torch.stack([self.marks[name] if name in self.marks else nothing for name in names])  # (I, D)
-        return marks.expand_as(x) if self.control == "constant" else functional.layer_norm(x, (self.dim,)) + marks
+        return marks.expand_as(x) if self.control == "constant" else self.standard(x) + marks
 
     def performance_bias(self, names: Sequence[str]) -> Tensor | None:
         """β ln(quality / best quality); 0 for a scene that is not known.  # (1, I)"""
