@@ -134,6 +134,7 @@ DEPENDENCIES = {
         for name in ("torch", "numpy", "omegaconf", "tensorboard", "sacrebleu", "sentencepiece", "scipy", "jinja2")
     },
     **{"matplotlib": "matplotlib", "rich": "rich", "hydra": "hydra-core", "sklearn": "scikit-learn"},
+    "PIL": "pillow",
 }
 """Packages that the project imports, as they are imported, with their names for pip."""
 

@@ -66,6 +66,10 @@ class Head(Constrained, nn.Module):
         """What this batch tells about the model: predictions, targets and likelihood, without label smoothing."""
         raise NotImplementedError
 
+    def answers(self, features: Features) -> list[dict[str, Any]]:
+        """What the head says of each example, as plain JSON: a class and its probabilities, say."""
+        raise NotImplementedError
+
     def attention_map(self, features: Features) -> AttentionMap | None:
         """The attention behind the head's answer; None where it has none."""
         return None

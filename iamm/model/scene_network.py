@@ -168,6 +168,12 @@ class SceneNetwork(nn.Module):
         return {name: {measure.name: measure for measure in self.head(name).measures} for name in self.names}
 
     @torch.no_grad()
+    def answers(self, batch: Batch, name: str) -> list[dict[str, Any]]:
+        """What the head of a scene of the group says of each example."""
+        features, _ = self.features(batch)
+        return self.head(name).answers(features[name])
+
+    @torch.no_grad()
     def head_attention(self, batch: Batch, name: str) -> AttentionMap | None:
         """What the head of a scene of the group looked at; None where it has no attention."""
         features, _ = self.features(batch)

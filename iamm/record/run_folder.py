@@ -5,13 +5,14 @@ status.json      running, finished, interrupted, diverged or failed
 records.jsonl    one line a record: intervals of training, validations; a finished run's last line seals it
 result.json      the final measures with everything needed to trust them; its presence means finished
 last.pt          where training goes on from; previous.pt the checkpoint before it
+scenes.json      the scenes without their examples: classes, vocabularies, shapes; with best.pt enough to predict
 best.pt          the model that validation chose; best-<phase>.pt that of an earlier phase
 events.out.*     TensorBoard
 examples.json    some sentences of test beside their references, where any were written
 pictures/        what was looked at; attention.json, where asked for, holds its numbers
 log.txt          what the run printed, where a sweep started it
 
-Status and result are sealed: their last key is the SHA-256 of all before it.
+Status, scenes and result are sealed: their last key is the SHA-256 of all before it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class RunFolder:
         self.last = path / "last.pt"
         self.previous = path / "previous.pt"
         self.best = path / "best.pt"
+        self.scenes = path / "scenes.json"
         self.examples = path / "examples.json"
         self.pictures = path / "pictures"
         self.attention = self.pictures / "attention.json"
@@ -122,7 +124,8 @@ class RunFolder:
     def clear(self) -> None:
         """Forget everything an earlier run left here."""
         kept = (self.last, self.previous, *self.path.glob("best*.pt"))
-        for file in (self.result, self.status, self.records, *kept, self.config, self.examples, self.attention):
+        read = (self.result, self.status, self.records, self.scenes, self.config, self.examples, self.attention)
+        for file in (*read, *kept):
             file.unlink(missing_ok=True)
         for file in (*self.events(), *self.pictures.glob("*.png")):
             file.unlink()
