@@ -84,7 +84,7 @@ def main() -> None:
             ours.augment, (recorder, line), Checkpointer(),
         )  # fmt: skip
         state, ratios, seconds = RunState(), [], []
-        loop.go_on(state)
+        loop.restore_totals(state)
         bare.model.train()
         for number in range(ROUNDS + 1):
             mine_took = cpu_seconds(lambda: loop.run_epoch(state))

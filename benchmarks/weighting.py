@@ -29,7 +29,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.nn import functional
 
-from iamm.engine.observer import Part, Stepped, Totals
+from iamm.engine.observer import Part, StepResult, Totals
 from iamm.engine.plan import RunState
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
@@ -127,7 +127,7 @@ def ours(job: Job, weighting: Weighting, recorder: Recorder) -> Callable[[], Non
         weights = weighting.finish()
         optimizer.step()
         part = Part(torch.stack(losses).detach(), observed, None, None)
-        totals.add(Stepped.joined([part], weights, norm))
+        totals.add(StepResult.joined([part], weights, norm))
         state.step += 1
         if state.step % EVERY == 0:
             recorder.trained(totals.interval(state, 1000, 1e-3))

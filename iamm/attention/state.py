@@ -1,4 +1,4 @@
-"""What outlives one call: a projected memory, or a decoder's own past."""
+"""The state of an attention between calls: a projected memory, or the past of a decoder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class AttentionState:
-    """Projected keys and values that outlive one call.
+    """Projected keys and values that are reused in later calls.
 
     Shapes:
         key: (B, H, K, F), value: (B, H, K, E), key_allow: (B, K) bool or None
-        fixed: True for a memory that does not grow (the source of a translation), False for a decoder's own past.
+        fixed: True for a memory that does not grow (the source of a translation), False for the past of a decoder.
     """
 
     key: Tensor
@@ -27,17 +27,17 @@ class AttentionState:
         """K."""
         return self.key.shape[2]
 
-    def kept(self, rows: Tensor) -> AttentionState:
-        """As `select`, for rows in ascending order without repeats; nothing is copied where all stay."""
+    def select_remaining(self, rows: Tensor) -> AttentionState:
+        """As `select`, for distinct rows in ascending order; nothing is copied if all rows remain."""
         return self if len(rows) == self.key.shape[0] else self.select(rows)
 
     def select(self, rows: Tensor) -> AttentionState:
-        """The same state for some rows, in their order (beams reordered, finished rows dropped). rows: (N,) int64."""
+        """The state of some rows (N,) int64, in their order: beams are reordered, finished rows dropped."""
         allow = None if self.key_allow is None else self.key_allow.index_select(0, rows)
         return AttentionState(self.key.index_select(0, rows), self.value.index_select(0, rows), allow, self.fixed)
 
     def joined(self, new: AttentionState) -> AttentionState:
-        """This past with the new keys and values behind it; a mask where either has one."""
+        """Append new keys and values; the result has a mask if either has one."""
         key = torch.cat((self.key, new.key), dim=2)  # (B, H, K, F)
         value = torch.cat((self.value, new.value), dim=2)  # (B, H, K, E)
         if self.key_allow is None and new.key_allow is None:
@@ -46,7 +46,7 @@ class AttentionState:
         return AttentionState(key, value, key_allow, fixed=False)
 
     def explicit_allow(self) -> Tensor:
-        """Its `key_allow`, all True where it has none.  # (B, K)"""
+        """`key_allow`, or all True if it is None.  # (B, K)"""
         if self.key_allow is not None:
             return self.key_allow
         return self.key.new_ones(self.key.shape[0], self.length, dtype=torch.bool)

@@ -12,7 +12,7 @@ HELP = """iamm-predict: the answers of a finished run's model to your own pictur
   iamm-predict run=outputs/<run folder> input=reviews.txt output=answers.csv   a text a line
   iamm-predict run=outputs/<run folder> input=reviews.csv column=body scene=fdu_mtl_books attention=true
 
-The data that the run learnt from are not needed. Pictures (PNG, JPEG, WebP) are brought to the size and channels of the
+The training data are not needed. Pictures (PNG, JPEG, WebP) are brought to the size and channels of the
 scene, texts are tidied and cut as in training.
 
 Keys:
@@ -21,7 +21,7 @@ Keys:
   output=-       answers.csv or answers.jsonl, which appear when they are whole; -: lines of JSON on the terminal
   scene=         whose encoder and head answer; may be left out where the run has one
   column=text    of a table, or the key of JSON objects: holds the text
-  attention=false  true adds what the head looked at (also --attention)
+  attention=false  true adds the attention weights of the head (also --attention)
   tokenised=false  true: the words stand apart already, as in the data set's own files
   device=auto    auto, cpu, cuda, cuda:1"""
 

@@ -1,7 +1,7 @@
-"""What a run needs to go on: written whole or not at all, believed only if every byte is as it was written.
+"""Checkpoints: the state of a run in one file, replaced atomically and verified by its SHA-256.
 
 A checkpoint is a file of `torch.save`, so `torch.load` reads it too. It is a zip archive whose comment is the SHA-256
-of all bytes before it. Nothing of a file is parsed before that sum is found right.
+of all bytes before it. A file is parsed only after its SHA-256 has been verified.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ COMMENT = len(MARK) + 64
 
 
 def save_checkpoint(path: Path, state: RunState, parts: Mapping[str, Any], *, previous: Path | None = None) -> None:
-    """State dicts of all parts, the run state and the global random streams; plain containers and tensors only.
+    """Save the state dicts of all parts, the run state and the global random streams: plain containers and tensors.
 
     Args:
         path: replaced in one step.
-        state: where the run stands.
-        parts: name → module, optimizer or whatever has a `state_dict`.
-        previous: where the checkpoint that is replaced is kept.
+        state: position of the run.
+        parts: name → module, optimizer or other object with a `state_dict`.
+        previous: path to which the replaced checkpoint is moved.
     """
     content: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
     content["state"] = asdict(state)
@@ -42,7 +42,7 @@ def save_checkpoint(path: Path, state: RunState, parts: Mapping[str, Any], *, pr
 
 
 def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
-    """Put the parts and the global random streams back where they were.
+    """Restore the parts and the global random streams; return the run state.
 
     Raises:
         BadDataError: a file that cannot be read as a checkpoint of these parts.
@@ -57,24 +57,24 @@ def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
         return RunState(**content["state"])
 
 
-def whole(path: Path) -> bool:
-    """Whether the file's SHA-256 is right; False where there is no file."""
+def file_is_intact(path: Path) -> bool:
+    """Whether the file exists and its SHA-256 is right."""
     try:
-        return intact(path.read_bytes())
+        return is_intact(path.read_bytes())
     except OSError:
         return False
 
 
 def save_model(path: Path, model: nn.Module, epoch: int) -> None:
-    """The model as it was after so many epochs."""
+    """Save the model and the number of epochs that it was trained for."""
     write_bytes(path, packed({"model": model.state_dict(), "epoch": epoch}))
 
 
 def load_model(path: Path, model: nn.Module) -> int:
-    """Put the model back; the epoch after which it was saved.
+    """Restore the model; return the epoch after which it was saved.
 
     Raises:
-        BadDataError: a file that cannot be read as this model's.
+        BadDataError: a file that is not a checkpoint of this model.
     """
     with readable(path):
         content = unpacked(path.read_bytes())
@@ -86,7 +86,7 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a saved model, by name.
 
     Raises:
-        BadDataError: a file that cannot be read as a model's.
+        BadDataError: a file that is not a saved model.
     """
     with readable(path):
         return dict(unpacked(path.read_bytes())["model"])
@@ -105,13 +105,13 @@ def packed(content: Mapping[str, Any]) -> memoryview:
 
 
 def unpacked(file: bytes) -> dict[str, Any]:
-    if not intact(file):
+    if not is_intact(file):
         raise ValueError("its SHA-256 is not right")
     content: dict[str, Any] = torch.load(io.BytesIO(file), map_location="cpu", weights_only=True)
     return content
 
 
-def intact(file: bytes) -> bool:
+def is_intact(file: bytes) -> bool:
     return file[-COMMENT:] == comment(memoryview(file)[:-COMMENT])
 
 
@@ -121,7 +121,7 @@ def comment(archive: memoryview) -> bytes:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """A damaged or foreign file can fail in any way while it is read; it is one and the same mistake."""
+    """Turn any failure to read a damaged or foreign file into one `BadDataError`."""
     try:
         yield
     except UserError:

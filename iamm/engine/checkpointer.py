@@ -1,4 +1,4 @@
-"""When a run is kept, and where."""
+"""Checkpointing: when a run is saved, and in which files."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 from torch import nn
 
-from iamm.engine.checkpoint import load_checkpoint, save_checkpoint, save_model, whole
+from iamm.engine.checkpoint import file_is_intact, load_checkpoint, save_checkpoint, save_model
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
 
 
 class StopRequested(KeyboardInterrupt):
-    """The run was asked to leave, and has been kept."""
+    """A stop was requested, and the run has been saved."""
 
 
 class Checkpointer:
-    """Is asked between any two steps whether the run is to be kept. This one keeps nothing."""
+    """The interface that the loop calls between two steps. This base class saves nothing."""
 
     def due(self, state: RunState) -> bool:
         return False
@@ -32,18 +32,18 @@ class Checkpointer:
 
 @dataclass
 class FileCheckpointer(Checkpointer):
-    """Keeps a run in files.
+    """A checkpointer that saves a run in files.
 
     Args:
-        last: where the run goes on from.
-        previous: the one before it, should `last` be damaged.
+        last: the latest checkpoint, from which the run is resumed.
+        previous: the checkpoint before it, used if `last` is damaged.
         best: the model that validation chose.
         model: of the run.
-        parts: name → what has a `state_dict`, the model among them.
-        steps: between two checkpoints; None: not by steps.
-        minutes: between two checkpoints; None: not by time.
-        epochs: between two checkpoints.
-        asked: whether the run is to leave; it is then kept, and left.
+        parts: name → object with a `state_dict`, the model among them.
+        steps: optimizer steps between two checkpoints; None: no limit.
+        minutes: time between two checkpoints; None: no limit.
+        epochs: epochs between two checkpoints.
+        stop_requested: whether the run should stop; it is then saved and left.
     """
 
     last: Path
@@ -54,53 +54,55 @@ class FileCheckpointer(Checkpointer):
     steps: int | None = None
     minutes: float | None = None
     epochs: int = 1
-    asked: Callable[[], bool] = lambda: False
+    stop_requested: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
-        self.note(RunState())
+        self.mark_saved(RunState())
 
-    def note(self, state: RunState) -> None:
-        self.kept = (state.step, state.epoch)
-        self.time = time.monotonic()
+    def mark_saved(self, state: RunState) -> None:
+        self.saved = (state.step, state.epoch)
+        self.saved_time = time.monotonic()
 
     def due(self, state: RunState) -> bool:
-        step, epoch = self.kept
+        step, epoch = self.saved
         by_steps = self.steps is not None and state.step - step >= self.steps
         by_epochs = state.epoch - epoch >= self.epochs
-        by_time = self.minutes is not None and time.monotonic() - self.time >= 60 * self.minutes
-        return by_steps or by_epochs or by_time or self.asked()
+        by_time = self.minutes is not None and time.monotonic() - self.saved_time >= 60 * self.minutes
+        return by_steps or by_epochs or by_time or self.stop_requested()
 
     def save(self, state: RunState) -> None:
-        """Raises:
-        Left: the run was asked to leave.
+        """Save the run unless this state is saved already; then stop if a stop was requested.
+
+        Raises:
+            StopRequested: a stop was requested.
         """
-        if self.kept != (state.step, state.epoch):
+        if self.saved != (state.step, state.epoch):
             save_checkpoint(self.last, state, self.parts, previous=self.previous)
-            self.note(state)
-        if self.asked():
+            self.mark_saved(state)
+        if self.stop_requested():
             raise StopRequested
 
     def save_best(self, state: RunState) -> None:
         save_model(self.best, self.model, state.epoch)
 
     def restore(self) -> tuple[RunState, str]:
-        """Where the run stood, its beginning if it was never kept; and what a person must know of it.
+        """Restore the run: its state (a new one if it was never saved), and a warning for the user or an empty text.
 
         Raises:
-            BadDataError: no checkpoint is as it was written.
+            BadDataError: all checkpoints are damaged.
         """
-        there = [path for path in (self.last, self.previous) if path.exists()]
-        if not there:
+        existing = [path for path in (self.last, self.previous) if path.exists()]
+        if not existing:
             return RunState(), ""
-        good = [path for path in there if whole(path)]
-        if not good:
-            names = " and ".join(str(path) for path in there)
+        intact = [path for path in existing if file_is_intact(path)]
+        if not intact:
+            names = " and ".join(str(path) for path in existing)
             raise BadDataError(
                 f"A checkpoint must be as it was written. Found {names} damaged: their SHA-256 is not right. "
                 "Start anew with rerun=true."
             )
-        state = load_checkpoint(good[0], self.parts)
-        self.note(state)
-        if good[0] == there[0]:
+        state = load_checkpoint(intact[0], self.parts)
+        self.mark_saved(state)
+        if intact[0] == existing[0]:
             return state, ""
-        return state, f"{there[0].name} is damaged; this run goes on from {good[0].name}, step {state.step}."
+        return state, f"{existing[0].name} is damaged; this run goes on from {intact[0].name}, step {state.step}."

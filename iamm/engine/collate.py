@@ -29,14 +29,14 @@ def collate(
     seed: int = 0,
     epoch: int = 0,
 ) -> dict[str, SceneBatch]:
-    """One aligned group: the given instances as each scene sees them.
+    """The given instances of a data set as one batch for each of its scenes.
 
     Args:
         dataset: its scenes share the rows.
         split: train, validation or test.
         rows: (B,) int64.
-        device: where the batch goes.
-        augment: by name, what changes the fields of one kind.
+        device: of the batch.
+        augment: name → augmentation of the fields of one kind.
         seed, epoch: for `augment`.
     """
     return {

@@ -21,7 +21,7 @@ Measures = dict[str, dict[str, float]]
 
 
 class Network(Protocol):
-    """What the engine asks of a model; `SceneNetwork` answers."""
+    """The interface of a model that the engine uses; `SceneNetwork` implements it."""
 
     names: tuple[str, ...]
     training: bool
@@ -54,13 +54,13 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one split says of a model.
+    """The results of a model on one split.
 
     Args:
         measures: per scene, name → value.
         scene_weights: per scene, the mean attention over all scenes' names, where the fusion has any.
-        qualities: per scene, the measure that its head selects by, turned so that higher is better.
-        evidence: per scene, what the head noted of each example, sorted as evaluated.
+        qualities: per scene, the selection measure of its head, with the sign that makes higher better.
+        outputs: per scene, the head's outputs for each batch, in the order of evaluation.
     """
 
     measures: Mapping[str, Mapping[str, float]]
@@ -70,7 +70,7 @@ class Evaluation:
 
     @property
     def quality(self) -> float:
-        """The mean over scenes; what validation selects by."""
+        """The mean quality over scenes, by which validation selects a model."""
         return sum(self.qualities.values()) / len(self.qualities)
 
 
@@ -80,16 +80,16 @@ def evaluate(
     datasets: Sequence[Dataset],
     split: str,
     device: torch.device,
-    rest: Callable[[], None] = lambda: None,
+    before_batch: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """All examples of a split, in float32, without dropout or augmentation; uses no random numbers.
+    """Evaluate a model on all examples of a split, in float32, without dropout, augmentation or random numbers.
 
     Args:
         model: a `SceneNetwork`.
-        datasets: whose scenes it knows.
+        datasets: data sets whose scenes the model has.
         split: validation or test.
         device: of the model.
-        rest: is called before each batch, where the run may be left; nothing has changed since the evaluation began.
+        before_batch: called before each batch; it may stop the run, since an evaluation changes no state.
 
     Raises:
         DivergedError: a measure is not finite.
@@ -99,20 +99,20 @@ def evaluate(
     training = model.training
     model.train(False)
     outputs: dict[str, list[Any]] = defaultdict(list)
-    seen: dict[str, list[torch.Tensor]] = defaultdict(list)
+    attended: dict[str, list[torch.Tensor]] = defaultdict(list)
     for dataset in datasets:
         for rows in evaluation_batches(dataset, split):
-            rest()
-            noted, weights = model.observe(collate(dataset, split, rows, device))
-            for name, part in noted.items():
+            before_batch()
+            batch_outputs, weights = model.observe(collate(dataset, split, rows, device))
+            for name, part in batch_outputs.items():
                 outputs[name].append(part)
             for name, part in weights.items():
-                seen[name].append(part)
+                attended[name].append(part)
     model.train(training)
     measures, qualities = model.measure(outputs)
     finite_measures(split, measures, qualities)
     scene_weights = {
         name: dict(zip(model.names, torch.cat(parts).double().mean(dim=0).tolist(), strict=True))
-        for name, parts in seen.items()
+        for name, parts in attended.items()
     }
     return Evaluation(measures, scene_weights, qualities, outputs)

@@ -1,4 +1,4 @@
-"""A step that is not finite is not applied."""
+"""Checks that losses, gradients and measures are finite; a step that fails them is not applied."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from iamm.errors import DivergedError, NonFiniteError
 from iamm.weighting.base import Weighting
 
 SHOWN = 8
-"""Rows of a batch that the line names; the run folder holds all."""
+"""Rows of a batch that the error names; the run folder lists all."""
 
 
 def finite_losses(losses: Sequence[Tensor]) -> None:
-    """Of several processes none must wait for one that has left: there the gradients, the same in all, are looked at.
+    """Check that all losses are finite.
+
+    With several processes nothing is checked here: a process that stopped alone would leave the others waiting. There
+    `finite_norm` checks the averaged gradients, which are the same in every process.
 
     Raises:
         NonFiniteError: with the scenes whose loss is not finite.
@@ -30,47 +33,49 @@ def finite_losses(losses: Sequence[Tensor]) -> None:
 
 
 def finite_norm(parameters: Sequence[nn.Parameter]) -> Tensor:
-    """√(Σ g²) over all gradients.  # ()
+    """The norm √(Σ g²) of all gradients.  # ()
 
     Raises:
         NonFiniteError: it is not finite.
     """
-    slopes = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = nn.utils.get_total_norm(slopes)
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
     if not norm.isfinite():
         raise NonFiniteError("gradient")
     return norm
 
 
 def finite_measures(split: str, measures: Mapping[str, Mapping[str, float]], qualities: Mapping[str, float]) -> None:
-    """Raises:
-    DivergedError: the model's outputs, or its measures, are not finite.
+    """Check that all measures are finite.
+
+    Raises:
+        DivergedError: a measure or a quality is not finite.
     """
     named = [
         *((f"{name} of {scene}", value) for scene, values in measures.items() for name, value in values.items()),
         *((f"quality of {scene}", value) for scene, value in qualities.items()),
     ]
-    lost = [name for name, value in named if not math.isfinite(value)]
-    if lost:
+    invalid = [name for name, value in named if not math.isfinite(value)]
+    if invalid:
         raise DivergedError(
-            f"Measures must stay finite. Found {lost[0]} on {split} that is not: lower optimizer.lr, or set clip=1."
+            f"Measures must stay finite. Found {invalid[0]} on {split} that is not: lower optimizer.lr, or set clip=1."
         )
 
 
 @contextmanager
-def unchanged(weighting: Weighting, keep: bool) -> Iterator[None]:
-    """A step that fails leaves the weighting as it was.
+def unchanged(weighting: Weighting, restore: bool) -> Iterator[None]:
+    """Restore the weighting if the step inside fails.
 
     Args:
-        weighting: what it holds in buffers may be changed by a step, before the step is found to be bad.
-        keep: False saves the copy, where a failure ends the run anyway.
+        weighting: its buffers may change before the step fails.
+        restore: False avoids the copy where a failure ends the run anyway.
     """
-    before = {name: value.clone() for name, value in weighting.state_dict().items()} if keep else {}
+    before = {name: value.clone() for name, value in weighting.state_dict().items()} if restore else {}
     try:
         yield
     except NonFiniteError:
         weighting.reset()
-        if keep:
+        if restore:
             weighting.load_state_dict(before)
         raise
 
@@ -78,19 +83,19 @@ def unchanged(weighting: Weighting, keep: bool) -> Iterator[None]:
 def diverged(
     error: NonFiniteError, names: Sequence[str], step: int, rows: Sequence[tuple[str, Tensor]]
 ) -> DivergedError:
-    """The error with what a person needs to find the cause.
+    """The error that names the scenes, the step and the rows of its batches.
 
     Args:
-        error: what was found.
+        error: of the check that failed.
         names: of all scenes, in order.
-        step: 1 for the first.
+        step: number of the step, from 1.
         rows: the data sets and rows of the step's batches.
     """
     batch: dict[str, list[int]] = defaultdict(list)
     for name, part in rows:
         batch[name] += part.tolist()
     where = f" of {', '.join(names[scene] for scene in error.scenes)}" if error.scenes else ""
-    shown = "; ".join(f"{name} {listed(found)}" for name, found in batch.items())
+    shown = "; ".join(f"{name} {listed(numbers)}" for name, numbers in batch.items())
     return DivergedError(
         f"Losses and gradients must stay finite. Found a {error.what}{where} that is not, in step {step}, rows {shown}"
         ". The step was not applied: lower optimizer.lr, set clip=1, or leave such steps out by nonfinite=skip.",

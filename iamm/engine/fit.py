@@ -18,7 +18,7 @@ from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
 from iamm.engine.forward import add_penalties, forward, portions
 from iamm.engine.freezing import trained, trained_paths
-from iamm.engine.observer import Observer, Part, Stepped, Totals
+from iamm.engine.observer import BatchResult, Observer, StepResult, Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.engine.sampler import Sampler
 from iamm.errors import NonFiniteError
@@ -40,21 +40,21 @@ def fit(
     state: RunState | None = None,
     checkpointer: Checkpointer | None = None,
 ) -> RunState:
-    """Train until the plan's end or until validation stops improving; the state at the end.
+    """Train until the plan's end or until validation stops improving, and return the state at the end.
 
     Args:
         model: a `SceneNetwork`.
-        datasets: each step sees one batch of every one.
+        datasets: each step reads one batch of every one.
         weighting: makes one backward pass of the scenes' losses.
         optimizer: over the model's and the weighting's parameters; its learning rates are the base rates.
         schedule: (step, total steps) → factor on the base rates.
-        plan: how long and how.
+        plan: length and options of the training.
         seed: orders the data and draws dropout and augmentation.
         device: of the model.
-        augment: per kind of input.
-        observers: are told of intervals and validations.
-        state: where an interrupted run stood; None begins.
-        checkpointer: is asked after each step whether to keep the state; None keeps nothing.
+        augment: name → augmentation of the fields of one kind.
+        observers: receive each interval and each validation.
+        state: of an interrupted run; None starts a new one.
+        checkpointer: saves the state after a step where it is due; None saves nothing.
 
     Raises:
         DivergedError: a loss, gradient or measure became infinite or not a number; such a step was not applied.
@@ -64,19 +64,19 @@ def fit(
     for sampler, saved in zip(samplers, state.samplers, strict=False):
         sampler.load_state_dict(saved)
     parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
-    (loop := Loop(*parts, checkpointer)).go_on(state)
+    (loop := Loop(*parts, checkpointer)).restore_totals(state)
     while state.phase_epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
         loop.run_epoch(state)
-        found = evaluate(model, datasets, "validation", device, partial(loop.rest, state))
-        loop.end_epoch(state, found)
-    loop.note(state)
+        evaluation = evaluate(model, datasets, "validation", device, partial(loop.checkpoint_if_due, state))
+        loop.end_epoch(state, evaluation)
+    loop.update_state(state)
     checkpointer.save(state)
     return state
 
 
 @dataclass
 class Loop:
-    """The parts of one training, so that an epoch and a step each fit on a screen."""
+    """The parts of one training, and the methods that run an epoch and a step of it."""
 
     model: Network
     datasets: Sequence[Dataset]
@@ -92,7 +92,7 @@ class Loop:
     checkpointer: Checkpointer
 
     def __post_init__(self) -> None:
-        self.rows: list[tuple[str, Tensor]] = []  # of the step's batches
+        self.rows: list[tuple[str, Tensor]] = []  # of the batches of the current step
         self.total = self.plan.total_steps(self.samplers)
         self.base_rates = [group.setdefault("base_lr", group["lr"]) for group in self.optimizer.param_groups]
         self.parameters = trained(self.model.parameters())
@@ -102,62 +102,63 @@ class Loop:
         self.heads, self.shared, self.private = trained_paths(self.model, groups)
         self.shared_heads = trained(self.model.shared_head_parameters())
 
-    def go_on(self, state: RunState) -> None:
-        """Take up what an interrupted epoch had summed up; its time begins anew."""
+    def restore_totals(self, state: RunState) -> None:
+        """Restore the totals of an interrupted epoch and restart the clock."""
         self.started = time.perf_counter()
-        self.begin_totals()
-        for totals, saved in zip((self.interval, self.whole), state.totals, strict=False):
+        self.reset_totals()
+        for totals, saved in zip((self.interval_totals, self.epoch_totals), state.totals, strict=False):
             totals.load_state_dict(saved)
 
-    def begin_totals(self) -> None:
-        self.interval, self.whole = Totals(self.order, self.device), Totals(self.order, self.device)
+    def reset_totals(self) -> None:
+        self.interval_totals, self.epoch_totals = (Totals(self.order, self.device) for _ in range(2))
 
     def run_epoch(self, state: RunState) -> None:
-        """The steps that are left of the epoch."""
+        """Run the remaining steps of the epoch."""
         self.model.train()
         steps = self.plan.epoch_steps(state.phase_epoch, self.samplers)
         while state.done < steps:
             rate = self.set_rate(state.phase_step)
             self.model.set_progress(state.phase_step / self.total)
-            telling = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
-            done = self.try_step(state, conflict=telling and self.plan.conflict)
+            reporting = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
+            done = self.try_step(state, conflict=reporting and self.plan.conflict)
             state.step, state.done = state.step + 1, state.done + 1
             if done is not None:
-                self.interval.add(done)
-                self.whole.add(done)
-            if telling and self.interval.steps:
-                self.tell(state, rate)
-            self.rest(state)
+                self.interval_totals.add(done)
+                self.epoch_totals.add(done)
+            if reporting and self.interval_totals.steps:
+                self.report(state, rate)
+            self.checkpoint_if_due(state)
 
-    def end_epoch(self, state: RunState, found: Evaluation) -> None:
-        """What validation says of it; a run that is left during validation has changed nothing yet."""
-        self.weighting.end_epoch(self.whole.mean_losses())
-        self.weighting.end_validation(torch.tensor([found.qualities[name] for name in self.order], device=self.device))
-        better = found.quality > state.best_quality
+    def end_epoch(self, state: RunState, evaluation: Evaluation) -> None:
+        """Update the weighting and the state by the validation; before it, nothing has changed."""
+        self.weighting.end_epoch(self.epoch_totals.mean_losses())
+        qualities = torch.tensor([evaluation.qualities[name] for name in self.order], device=self.device)
+        self.weighting.end_validation(qualities)
+        better = evaluation.quality > state.best_quality
         state.epoch, state.done = state.epoch + 1, 0
         state.waited = 0 if better else state.waited + 1
         if better:
-            state.best_quality, state.best_epoch = found.quality, state.epoch
-        self.begin_totals()
-        self.note(state)
+            state.best_quality, state.best_epoch = evaluation.quality, state.epoch
+        self.reset_totals()
+        self.update_state(state)
         for observer in self.observers:
-            observer.validated(state, found)
+            observer.validated(state, evaluation)
         if better:
             self.checkpointer.save_best(state)
-        self.rest(state)
+        self.checkpoint_if_due(state)
 
-    def rest(self, state: RunState) -> None:
-        """Between two steps, or two batches of validation: where a run can be kept, and left."""
+    def checkpoint_if_due(self, state: RunState) -> None:
+        """Save the run, and stop it if requested; called between two steps or two batches of validation."""
         if self.checkpointer.due(state):
-            self.note(state)
+            self.update_state(state)
             self.checkpointer.save(state)
 
-    def note(self, state: RunState) -> None:
-        """Complete the state by what changes in every step."""
+    def update_state(self, state: RunState) -> None:
+        """Update the time, the samplers and the totals in the state."""
         before, self.started = self.started, time.perf_counter()
         state.seconds += self.started - before
         state.samplers = [sampler.state_dict() for sampler in self.samplers]
-        state.totals = [self.interval.state_dict(), self.whole.state_dict()]
+        state.totals = [self.interval_totals.state_dict(), self.epoch_totals.state_dict()]
 
     def set_rate(self, step: int) -> float:
         factor = self.schedule(step, self.total)
@@ -165,11 +166,11 @@ class Loop:
             group["lr"] = base * factor
         return self.optimizer.param_groups[0]["lr"]
 
-    def try_step(self, state: RunState, *, conflict: bool) -> Stepped | None:
-        """A step; None where it was left out.
+    def try_step(self, state: RunState, *, conflict: bool) -> StepResult | None:
+        """Run a step; None if it was skipped.
 
         Raises:
-            DivergedError: it is not finite, and such steps are not to be left out.
+            DivergedError: the step is not finite, and the plan does not skip such steps.
         """
         try:
             with unchanged(self.weighting, self.plan.nonfinite == "skip"):
@@ -180,21 +181,21 @@ class Loop:
             state.skipped += 1
             return None
 
-    def step(self, epoch: int, *, conflict: bool = False) -> Stepped:
-        """One optimizer step."""
+    def step(self, epoch: int, *, conflict: bool = False) -> StepResult:
+        """Run one optimizer step."""
         self.optimizer.zero_grad(set_to_none=True)
         parts = self.accumulated(epoch, conflict=conflict)
         weights = self.weighting.finish()
         penalties = add_penalties(self.model.penalties())
-        learnt = list(self.weighting.parameters())
-        processes.average_gradients((*self.parameters, *learnt))
+        weighting_parameters = list(self.weighting.parameters())
+        processes.average_gradients((*self.parameters, *weighting_parameters))
         norm = self.shape_gradients()
-        finite_norm(learnt)
+        finite_norm(weighting_parameters)
         self.optimizer.step()
-        return Stepped.joined(parts, weights, norm, penalties)
+        return StepResult.joined(parts, weights, norm, penalties)
 
-    def accumulated(self, epoch: int, *, conflict: bool) -> list[Part]:
-        """The gradients of `accumulate` batches of every data set."""
+    def accumulated(self, epoch: int, *, conflict: bool) -> list[BatchResult]:
+        """Accumulate the gradients of `accumulate` batches of every data set."""
         self.rows.clear()
         sources = list(zip(self.datasets, self.samplers, strict=True))
         drawn = [[self.next_batch(*source, epoch) for source in sources] for _ in range(self.plan.accumulate)]
@@ -203,23 +204,23 @@ class Loop:
             for batches, portion in zip(drawn, portions(self.model, drawn), strict=True)
         ]
 
-    def add_gradients(self, batches: Sequence[Batch], portion: Tensor, *, conflict: bool) -> Part:
-        """Forward and backward of one batch of every data set; with `conflict`, the scenes' Gram matrix too."""
+    def add_gradients(self, batches: Sequence[Batch], portion: Tensor, *, conflict: bool) -> BatchResult:
+        """Run forward and backward on one batch of every data set; with `conflict`, compute the scenes' Gram matrix."""
         share = 1.0 / self.plan.accumulate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
-            made = forward(self.model, batches, portion)
-        finite_losses(made.losses)
-        attended = None if made.scene_weights is None else made.scene_weights[:, self.columns]
-        products = scene_gram(made.losses, made.observed, [*self.shared, *self.shared_heads]) if conflict else None
-        penalties = add_penalties(made.penalties, share)
+            out = forward(self.model, batches, portion)
+        finite_losses(out.losses)
+        attended = None if out.scene_weights is None else out.scene_weights[:, self.columns]
+        products = scene_gram(out.losses, out.observed, [*self.shared, *self.shared_heads]) if conflict else None
+        penalties = add_penalties(out.penalties, share)
         self.weighting.backward(
-            made.losses,
-            observed=made.observed,
-            paths=Paths(made.features, made.representation, self.heads, self.shared, self.private, self.shared_heads),
+            out.losses,
+            observed=out.observed,
+            paths=Paths(out.features, out.representation, self.heads, self.shared, self.private, self.shared_heads),
             scene_weights=None if attended is None else attended.mean(dim=0),
             share=share,
         )
-        return Part(torch.stack(made.losses).detach(), made.observed, attended, products, penalties)
+        return BatchResult(torch.stack(out.losses).detach(), out.observed, attended, products, penalties)
 
     def next_batch(self, dataset: Dataset, sampler: Sampler, epoch: int) -> Batch:
         rows = sampler.next(self.plan.growth_at(epoch))
@@ -227,10 +228,10 @@ class Loop:
         return collate(dataset, "train", rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited)
 
     def shape_gradients(self) -> Tensor:
-        """Regularise, then clip; the norm of all gradients before clipping.  # ()
+        """Regularise, then clip, and return the norm of all gradients before clipping.  # ()
 
         Raises:
-            NonFiniteError: it is not finite.
+            NonFiniteError: the norm is not finite.
         """
         with torch.no_grad():
             for parameter in self.parameters if self.plan.l1 or self.plan.l2 else ():
@@ -241,8 +242,9 @@ class Loop:
             nn.utils.clip_grads_with_norm_(self.parameters, self.plan.clip, norm)
         return norm
 
-    def tell(self, state: RunState, rate: float) -> None:
-        told = self.interval.interval(state, state.step - state.phase_step + self.total, rate)
-        self.interval = Totals(self.order, self.device)
+    def report(self, state: RunState, rate: float) -> None:
+        """Pass the interval's means to the observers, and begin the next interval."""
+        interval = self.interval_totals.interval(state, state.step - state.phase_step + self.total, rate)
+        self.interval_totals = Totals(self.order, self.device)
         for observer in self.observers:
-            observer.trained(told)
+            observer.trained(interval)

@@ -1,4 +1,4 @@
-"""A model's pass over one step's batches, and what is minimised beside the losses."""
+"""The forward pass over the batches of a step, and the penalties added to the losses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from iamm.penalty import Penalties, summed
 
 
 class Forward(NamedTuple):
-    """What a model gives for one batch of every data set, scene by scene in their order.
+    """A model's outputs for one batch of every data set, in the order of the scenes.
 
     Shapes:
         losses: S of (), in float32
         observed: (S,) bool, False for a scene none of whose examples is present
         features, representation: as in `iamm.weighting.base.Paths`
-        scene_weights: (S, S), a row for each scene that asks; None where the fusion has none
+        scene_weights: (S, S), a row for each attending scene; None where the fusion has none
         penalties: by name, ()
     """
 
@@ -32,12 +32,12 @@ class Forward(NamedTuple):
 
 
 def forward(model: Network, batches: Sequence[Batch], portion: Tensor) -> Forward:
-    """Each data set's batch by itself, or all of them in one call where the model reads all scenes of a step.
+    """Run the model on each data set's batch, or on all of them in one call if the model reads all scenes of a step.
 
     Args:
         model: of all scenes.
         batches: one of each data set.
-        portion: (S,), what the losses are multiplied by.
+        portion: (S,), factors on the losses.
     """
     if model.reads_all_scenes:
         batches = [{name: part for batch in batches for name, part in batch.items()}]
@@ -55,8 +55,10 @@ def forward(model: Network, batches: Sequence[Batch], portion: Tensor) -> Forwar
 
 
 def portions(model: Network, drawn: Sequence[Sequence[Batch]]) -> Tensor:
-    """What each accumulated batch's mean losses are multiplied by, so that their mean over the n batches, or those of
-    them that observe the scene, is the mean over all of the step's terms (examples or tokens); 1 for a batch alone.
+    """Factors on the mean losses of n accumulated batches; 1 for a single batch.
+
+    With them, the mean over the batches that observe a scene is the mean over all terms (examples or tokens) of the
+    step.
 
     Shapes:
         → (n, S)
@@ -71,7 +73,7 @@ def add_penalties(penalties: Penalties, share: float = 1.0) -> dict[str, Tensor]
     """Add the gradients of share · Σ penalties to the parameters' `.grad`; the graph stays.
 
     Returns:
-        their values, times share.
+        the values of the penalties, times share.
     """
     if not penalties:
         return {}

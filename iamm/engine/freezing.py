@@ -1,4 +1,4 @@
-"""Which parameters are trained, and which are frozen."""
+"""Selection of trained and frozen parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from iamm.engine.evaluate import Network
 from iamm.errors import ConfigError, nearest
 
 PARTS = {"encoder": "encoders", "head": "heads"}
-"""Rooms whose parts a network holds under another word."""
+"""Names in `freeze` → names of the network's attributes, where they differ."""
 
 
 def trained(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
@@ -21,7 +21,7 @@ def trained(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
 def trained_paths(
     model: Network, groups: Sequence[Sequence[str]]
 ) -> tuple[list[list[nn.Parameter]], list[nn.Parameter], list[nn.Parameter]]:
-    """What is trained in each scene's head; before the heads, for several scenes; and there, for one alone.
+    """Trained parameters of each scene's head, and those in front of the heads, shared by several scenes or private.
 
     Args:
         model: a `SceneNetwork`.
@@ -40,21 +40,21 @@ def trained_names(model: nn.Module) -> frozenset[str]:
 
 
 def train_only(model: nn.Module, names: frozenset[str]) -> None:
-    """Train these parameters and no others; no old gradient is left in any."""
+    """Train only these parameters, and clear the gradients of all."""
     for name, parameter in model.named_parameters():
         parameter.grad = None
         parameter.requires_grad_(name in names)
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
-    """Freeze the parameters whose names the patterns match, whole or up to a dot.
+    """Freeze the parameters whose full name, or a prefix of it up to a dot, matches a pattern.
 
     Args:
         model: a `SceneNetwork`.
         patterns: such as `encoder`, `head.digits`, `fusion.*.bias`, `*.digits`.
 
     Raises:
-        ConfigError: a pattern that matches nothing; nothing is left to train.
+        ConfigError: a pattern matches no parameter, or all parameters are frozen.
     """
     names = [name for name, _ in model.named_parameters()]
     for pattern in patterns:
@@ -71,11 +71,11 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
 
 
 def freeze_parts(parts: Iterable[nn.Module], others: Iterable[nn.Module]) -> None:
-    """Freeze what is in some parts and in no other."""
-    kept = {parameter for part in others for parameter in part.parameters()}
+    """Freeze the parameters of `parts` that no module of `others` has."""
+    used = {parameter for part in others for parameter in part.parameters()}
     for part in parts:
         for parameter in part.parameters():
-            parameter.requires_grad_(parameter.requires_grad and parameter in kept)
+            parameter.requires_grad_(parameter.requires_grad and parameter in used)
 
 
 def matches(name: str, pattern: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a training tells those who watch it."""
+"""Observers of a training, and the values that they receive."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from iamm.weighting.base import StepLosses
 
 @dataclass(frozen=True)
 class Conflict:
-    """How the scenes' gradients of the shared parameters stand to each other, in one batch.
+    """Norms and cosines of the scenes' gradients of the shared parameters, in one batch.
 
     Args:
-        norms: |g_i| of each scene that has one.
+        norms: |g_i| of each scene whose gradient is not zero.
         cosines: g_i · g_j / (|g_i| |g_j|) of each pair of these, in the order of the scenes.
     """
 
@@ -33,10 +33,10 @@ class Conflict:
     def of(gram: Tensor, names: Sequence[str]) -> Conflict:
         norms = gram.diagonal().sqrt()  # (S,)
         cosines = gram / norms.outer(norms)  # (S, S)
-        there = norms.nonzero().flatten().tolist()
+        nonzero = norms.nonzero().flatten().tolist()
         return Conflict(
-            {names[i]: float(norms[i]) for i in there},
-            {(names[i], names[j]): float(cosines[i, j]) for i, j in combinations(there, 2)},
+            {names[i]: float(norms[i]) for i in nonzero},
+            {(names[i], names[j]): float(cosines[i, j]) for i, j in combinations(nonzero, 2)},
         )
 
 
@@ -62,21 +62,21 @@ class Interval:
 
 
 class Observer(Protocol):
-    """Is told how training goes; changes nothing."""
+    """The interface of what follows a training without changing it."""
 
-    def trained(self, told: Interval) -> None: ...
+    def trained(self, interval: Interval) -> None: ...
 
     def validated(self, state: RunState, evaluation: Evaluation) -> None: ...
 
 
-class Part(NamedTuple):
-    """What one batch of every data set gave.
+class BatchResult(NamedTuple):
+    """The results of one batch of every data set.
 
     Shapes:
         losses: (S,), 0 where a scene was not observed
         observed: (S,) bool
-        scene_weights: (S, S), a row a scene that asks; None where the fusion has none
-        gram: (S, S), dot products of the scenes' gradients of the shared parameters, where asked for
+        scene_weights: (S, S), a row for each attending scene; None where the fusion has none
+        gram: (S, S), dot products of the scenes' gradients of the shared parameters, where requested
         penalties: by name, (), this batch's share of the step's
     """
 
@@ -87,8 +87,8 @@ class Part(NamedTuple):
     penalties: Penalties
 
 
-class Stepped(NamedTuple):
-    """What one optimizer step did: its batches as one, the weights (S,) as applied, the norm () before clipping."""
+class StepResult(NamedTuple):
+    """The results of one optimizer step: its batches joined, the applied weights (S,), the norm () before clipping."""
 
     losses: Tensor
     observed: Tensor
@@ -99,28 +99,28 @@ class Stepped(NamedTuple):
     gradient_norm: Tensor
 
     @staticmethod
-    def joined(parts: Sequence[Part], weights: Tensor, norm: Tensor, penalties: Penalties) -> Stepped:
+    def joined(parts: Sequence[BatchResult], weights: Tensor, norm: Tensor, penalties: Penalties) -> StepResult:
         """A scene's loss is the mean over the batches in which it was observed; the Gram matrix is the last one's.
 
         Args:
-            parts: of each batch.
-            weights: as applied.
-            norm: before clipping.
-            penalties: those of the parameters, beside the batches' own.
+            parts: results of each batch.
+            weights: applied weights (S,).
+            norm: of all gradients, before clipping.
+            penalties: of the parameters; those of the batches are added.
         """
-        paid = summed((*(part.penalties for part in parts), penalties))
-        seen = StepLosses.joined(
+        total = summed((*(part.penalties for part in parts), penalties))
+        losses = StepLosses.joined(
             [StepLosses(part.losses, part.observed.to(part.losses), part.scene_weights) for part in parts]
         )
-        return Stepped(seen.losses, seen.observed, seen.scene_weights, parts[-1].gram, paid, weights, norm)
+        return StepResult(losses.losses, losses.observed, losses.scene_weights, parts[-1].gram, total, weights, norm)
 
 
 SUMS = ("losses", "weights", "observed", "seen", "norm")
-"""What `Totals` adds up."""
+"""Attributes of `Totals` that are sums of tensors."""
 
 
 class Totals:
-    """Sums over steps; kept as tensors, so that no step waits for a number.
+    """Sums over steps, held as tensors so that no step waits for a number.
 
     Args:
         names: of the S scenes.
@@ -138,7 +138,7 @@ class Totals:
         self.steps = self.before = 0
         self.attended = False
         self.penalties: dict[str, Tensor] = {}
-        self.last: Stepped | None = None
+        self.last: StepResult | None = None
         self.started = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
@@ -146,27 +146,27 @@ class Totals:
         return {**sums, "steps": self.steps, "attended": self.attended, "penalties": dict(self.penalties)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The time of an earlier process does not count for the steps a second."""
+        """Restore the sums; the steps of an earlier process do not count for the steps a second."""
         for name in SUMS:
             getattr(self, name).copy_(state[name])
         self.steps, self.attended = int(state["steps"]), bool(state["attended"])
         self.before = self.steps
         self.penalties = {name: value.to(self.norm.device) for name, value in state["penalties"].items()}
 
-    def add(self, done: Stepped) -> None:
-        self.losses += done.losses
-        self.weights += done.weights
-        self.observed += done.observed
+    def add(self, step: StepResult) -> None:
+        self.losses += step.losses
+        self.weights += step.weights
+        self.observed += step.observed
         self.steps += 1
-        self.norm += done.gradient_norm
-        self.last = done
-        self.penalties = summed((self.penalties, done.penalties))
-        if done.scene_weights is not None:
+        self.norm += step.gradient_norm
+        self.last = step
+        self.penalties = summed((self.penalties, step.penalties))
+        if step.scene_weights is not None:
             self.attended = True
-            self.seen += done.scene_weights
+            self.seen += step.scene_weights
 
     def mean_losses(self) -> Tensor:
-        """Mean over the steps in which a scene was observed; 0 where it never was.  # (S,)"""
+        """Mean losses over the steps in which a scene was observed; 0 for a scene that was not.  # (S,)"""
         return self.losses / self.observed.clamp(min=1)
 
     def interval(self, state: RunState, total: int, rate: float) -> Interval:

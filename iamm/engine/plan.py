@@ -1,4 +1,4 @@
-"""How long and how to train, and where a training stands."""
+"""The plan of a training, and its state between two steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iamm.engine.sampler import Sampler
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how to train.
+    """Length and options of a training.
 
     Args:
         epochs: passes over the scene with the most steps; shorter scenes begin again and are reshuffled.
@@ -27,7 +27,7 @@ class Plan:
         nonfinite: `stop` raises at a loss or gradient that is not finite, `skip` leaves such a step out.
         precision: `fp32`, or `bf16` for the forward pass of training; evaluation always is fp32.
         log_every: steps between two records.
-        conflict: whether each record tells norms and angles of the scenes' gradients of its last step.
+        conflict: whether each record holds norms and cosines of the scenes' gradients of its last step.
     """
 
     epochs: int
@@ -60,21 +60,21 @@ class Plan:
 
 @dataclass
 class RunState:
-    """Where a run stands between two steps; with the state dicts, all that a checkpoint holds.
+    """The position of a run between two steps; with the state dicts, all that a checkpoint holds.
 
     Args:
         step: optimizer steps taken.
-        epoch: epochs that are over, their validation too.
-        done: steps of the epoch that is not over.
+        epoch: finished epochs, including their validation.
+        done: steps taken in the current epoch.
         best_quality: the best on validation, of this phase.
         best_epoch: the epoch that reached it.
-        waited: validations since then.
-        skipped: steps left out because they were not finite.
-        seconds: of training and validation.
-        samplers: where each data set's sampler stands.
-        totals: what the epoch, and the interval since the last record, have summed up.
-        phase: the name of the one that is trained; empty where the run has but one.
-        history: the outcomes of the phases before.
+        waited: validations since the best one.
+        skipped: steps that were not applied because they were not finite.
+        seconds: time of training and validation.
+        samplers: state of each data set's sampler.
+        totals: sums of the interval since the last record, and of the current epoch.
+        phase: name of the current phase; empty if the run has only one.
+        history: outcomes of the earlier phases.
     """
 
     step: int = 0
@@ -97,10 +97,10 @@ class RunState:
 
     @property
     def phase_epoch(self) -> int:
-        """Epochs of this phase that are over."""
+        """Finished epochs of this phase."""
         return self.epoch - (self.history[-1]["epoch"] if self.history else 0)
 
     def outcome(self) -> dict[str, Any]:
-        """What a phase came to, once it is over."""
+        """The outcome of a finished phase."""
         best = {"best_quality": self.best_quality, "best_epoch": self.best_epoch}
         return {"phase": self.phase, "step": self.step, "epoch": self.epoch, **best}

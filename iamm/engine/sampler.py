@@ -1,4 +1,4 @@
-"""Which examples each step sees."""
+"""The order in which training and evaluation read the examples."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ EVALUATION_ROWS = 250
 
 
 class Sampler:
-    """Batches of row numbers of one data set's training split, pass after pass without end.
+    """An endless series of batches of row numbers of one data set's training split.
 
     A pass visits every row once. Its order is a function of (seed, data set, pass) alone. With `batch_tokens`, rows
     are sorted by length (ties at random), cut so that rows × longest ≤ batch_tokens, and the batches shuffled; so every
     pass has the same number of batches.
 
     Args:
-        dataset: gives name, sizes and lengths.
+        dataset: data set whose training split is read.
         seed: of the run.
     """
 
@@ -74,7 +74,7 @@ class Sampler:
 
 
 def cut_by_tokens(lengths: np.ndarray, rows: int, tokens: int) -> list[int]:
-    """Where sorted rows are cut so that each batch has rows × longest ≤ tokens, but at least one row."""
+    """Positions at which sorted rows are split so that each batch has rows × longest ≤ tokens, but at least one row."""
     cuts, start = [], 0
     for place, length in enumerate(lengths.tolist()):
         count = place - start + 1
@@ -85,7 +85,7 @@ def cut_by_tokens(lengths: np.ndarray, rows: int, tokens: int) -> list[int]:
 
 
 def row_lengths(dataset: Dataset, split: str) -> Tensor:
-    """How long each instance is: its padded targets, or else the longest of its padded inputs.  # (N,)"""
+    """The length of each instance: that of its padded targets, or else of its longest padded input.  # (N,)"""
     lengths: list[Tensor] = []
     for scene in dataset.scenes:
         part = scene.splits[split]
@@ -99,6 +99,6 @@ def row_lengths(dataset: Dataset, split: str) -> Tensor:
 
 
 def evaluation_batches(dataset: Dataset, split: str) -> Iterator[Tensor]:
-    """Every row once, texts of like length together; the same batches each time."""
+    """Batches of all rows, sorted by length; the same at each call."""
     order = torch.argsort(row_lengths(dataset, split), stable=True)
     return iter(order.split(EVALUATION_ROWS))

@@ -1,4 +1,4 @@
-"""Same command, same machine, same bits: every stream of random numbers follows from the seed and a name."""
+"""Seeds for each purpose, and deterministic settings of torch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def derived_seed(seed: int, *names: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def settle(seed: int, threads: int) -> None:
-    """Fix what could differ between two runs of one command: threads, kernels, the global stream.
+def make_deterministic(seed: int, threads: int) -> None:
+    """Make torch deterministic: fix threads, kernels and the global random stream.
 
     Args:
         seed: of the run.
-        threads: of each operation; sums are taken in another order under another number.
+        threads: of each operation; their number changes the order of sums.
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)

@@ -1,4 +1,4 @@
-"""The contract of every head: a task's loss in training, and what is counted in evaluation."""
+"""The base class of heads: a task's loss in training, and its measures in evaluation."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from iamm.errors import nearest
 from iamm.measure import Measure
 
 Outputs = Mapping[str, Any]
-"""What a head notes of one batch: tensors and lists with one entry an example that is present, in the batch's order."""
+"""A head's outputs for one batch: tensors and lists with an entry for each present example, in the batch's order."""
 
 
 class AttentionMap(NamedTuple):
-    """What a head looked at, for pictures.
+    """The attention of a head, for figures.
 
     Shapes:
         weights: (B, H, Q, K) over the K places of the features; Q = 1 for a pooled classification
-        asked: what stands beside each of the Q rows, one list an example: the class or the written tokens
+        queries: labels of the Q rows, a list for each example: the class or the written tokens
     """
 
     weights: Tensor
-    asked: list[list[str]]
+    queries: list[list[str]]
 
 
 class Head(Constrained, nn.Module):
-    """Features → a task's loss and measures.
+    """A head maps features to a task's loss and measures.
 
-    Examples whose view is absent take part in neither: all models are so judged on the same examples.
+    Examples whose view is absent count in neither, so all models are compared on the same examples.
 
     Args:
         scene: gives the classes or the vocabulary.
@@ -40,11 +40,11 @@ class Head(Constrained, nn.Module):
         quality: name of the measure that validation selects by; None means the first one.
 
     Raises:
-        ValueError: a `quality` that the head does not measure.
+        ValueError: `quality` is not a measure of the head.
     """
 
     measures: ClassVar[tuple[Measure, ...]] = ()
-    """What `measure` gives, in the order in which it is shown."""
+    """Measures that `measure` returns, in the order of display."""
 
     def __init__(self, scene: Scene, dim: int, *, quality: str | None = None) -> None:
         super().__init__()
@@ -59,30 +59,30 @@ class Head(Constrained, nn.Module):
         raise NotImplementedError
 
     def count(self, batch: SceneBatch) -> Tensor:
-        """How many terms the loss is the mean of.  # ()"""
+        """The number of terms over which the loss is a mean.  # ()"""
         return batch.present.sum()
 
     def observe(self, features: Features, batch: SceneBatch) -> Outputs:
-        """What this batch tells about the model: predictions, targets and likelihood, without label smoothing."""
+        """Predictions, targets and likelihoods of this batch, without label smoothing."""
         raise NotImplementedError
 
     def answers(self, features: Features) -> list[dict[str, Any]]:
-        """What the head says of each example, as plain JSON: a class and its probabilities, say."""
+        """The answer for each example as plain JSON, such as a class and the probabilities of all."""
         raise NotImplementedError
 
     def attention_map(self, features: Features) -> AttentionMap | None:
-        """The attention behind the head's answer; None where it has none."""
+        """The attention of the head; None if it has none."""
         return None
 
     def measure(self, outputs: Sequence[Outputs]) -> dict[str, float]:
-        """All batches' evidence → the value of each of `measures`, `loss` among them."""
+        """The value of each of `measures`, from the outputs of all batches."""
         raise NotImplementedError
 
     def details(self, outputs: Sequence[Outputs]) -> Mapping[str, Any]:
-        """What a result holds of the test besides the measures, as plain JSON; a `confusion` matrix is also drawn."""
+        """Further values for the result, as plain JSON; a `confusion` matrix is also drawn."""
         return {}
 
 
 def gathered(outputs: Sequence[Outputs], key: str) -> list[Any]:
-    """One list over all batches' entries of a kind."""
+    """The entries of one key of all batches, in one list."""
     return [entry for part in outputs for entry in part[key]]

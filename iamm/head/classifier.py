@@ -1,4 +1,4 @@
-"""One class for each example."""
+"""The head for classification."""
 
 from __future__ import annotations
 
@@ -106,31 +106,31 @@ class ClassifierHead(Head):
         predicted, target = gathered(outputs, "predicted"), gathered(outputs, "target")
         precision, recall, f1, _ = precision_recall_fscore_support(target, predicted, average="macro", zero_division=0)
         hits = sum(p == t for p, t in zip(predicted, target, strict=True))
-        ranking = rankings(torch.cat([part["log_probabilities"] for part in outputs]), torch.tensor(target))
+        ranking = class_rankings(torch.cat([part["log_probabilities"] for part in outputs]), torch.tensor(target))
         return {
             "accuracy": hits / len(target),
             "precision": float(precision),
             "recall": float(recall),
             "f1": float(f1),
-            "average_precision": mean([found["average_precision"] for found in ranking.values()]),
-            "auc": mean([found["auc"] for found in ranking.values() if "auc" in found] or [0.5]),
+            "average_precision": mean([values["average_precision"] for values in ranking.values()]),
+            "auc": mean([values["auc"] for values in ranking.values() if "auc" in values] or [0.5]),
             "loss": float(torch.tensor(gathered(outputs, "nll"), dtype=torch.float64).mean()),
         }
 
     def details(self, outputs: Sequence[Outputs]) -> dict[str, Any]:
         """The confusion matrix, a row for each target and a column for each prediction, and measures for each class.
 
-        A class that no target has is without average precision and AUC, one that every target has is without AUC.
+        A class without targets has no average precision and no AUC; a class of all targets has no AUC.
         """
         from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
         predicted, target = gathered(outputs, "predicted"), gathered(outputs, "target")
         labels = range(len(self.classes))
-        found = precision_recall_fscore_support(target, predicted, labels=labels, average=None, zero_division=0)
-        ranking = rankings(torch.cat([part["log_probabilities"] for part in outputs]), torch.tensor(target))
+        scores = precision_recall_fscore_support(target, predicted, labels=labels, average=None, zero_division=0)
+        ranking = class_rankings(torch.cat([part["log_probabilities"] for part in outputs]), torch.tensor(target))
         names = ("precision", "recall", "f1", "count")
         each = [
-            dict(zip(names, values, strict=True)) for values in zip(*(part.tolist() for part in found), strict=True)
+            dict(zip(names, values, strict=True)) for values in zip(*(part.tolist() for part in scores), strict=True)
         ]
         return {
             "confusion": confusion_matrix(target, predicted, labels=labels).tolist(),
@@ -138,8 +138,8 @@ class ClassifierHead(Head):
         }
 
 
-def rankings(scores: Tensor, targets: Tensor) -> dict[int, dict[str, float]]:
-    """Each class that occurs among the targets → how well its scores rank its own examples above the rest.
+def class_rankings(scores: Tensor, targets: Tensor) -> dict[int, dict[str, float]]:
+    """Average precision and AUC of each class among the targets: how well its scores rank its examples first.
 
     Shapes:
         scores: (N, C)
@@ -147,11 +147,11 @@ def rankings(scores: Tensor, targets: Tensor) -> dict[int, dict[str, float]]:
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    scores = scores.nan_to_num()  # scikit-learn ranks no others; the loss says that they were not finite
-    found = {}
+    scores = scores.nan_to_num()  # scikit-learn ranks finite scores only; the loss shows that they were not finite
+    rankings = {}
     for label in targets.unique().tolist():
-        own, score = (targets == label).numpy(), scores[:, label].numpy()
-        found[label] = {"average_precision": float(average_precision_score(own, score))}
-        if not own.all():
-            found[label]["auc"] = float(roc_auc_score(own, score))
-    return found
+        positive, score = (targets == label).numpy(), scores[:, label].numpy()
+        rankings[label] = {"average_precision": float(average_precision_score(positive, score))}
+        if not positive.all():
+            rankings[label]["auc"] = float(roc_auc_score(positive, score))
+    return rankings

@@ -1,4 +1,4 @@
-"""Text out of a next-token model: greedy and beam search, many sentences at once."""
+"""Greedy and beam search in a next-token model, for a batch of sentences."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from iamm.dataset.vocabulary import BOS, EOS, PAD, UNKNOWN
 
 
 class DecoderState(Protocol):
-    """What a decoder remembers of N sentences with W hypotheses each."""
+    """The state of a decoder for N sentences with W hypotheses each."""
 
     def select(self: State, sentences: Tensor, hypotheses: Tensor) -> State:
-        """Keep some sentences, in their order, and of each the given hypotheses.
+        """The state of some sentences, in their order, and of some hypotheses of each.
 
         Args:
             sentences: (n,) int64, indices among the N.
-            hypotheses: (n, w) int64, indices among the W of each kept sentence; may repeat.
+            hypotheses: (n, w) int64, indices among the W of each selected sentence; may repeat.
         """
 
 
 State = TypeVar("State", bound=DecoderState)
 CUT = -1e4
-"""Log-probability of the end of a text that is cut."""
+"""Log-probability of EOS in a text that is cut at the maximal length."""
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 """(tokens (N, W) int64, state) → (log-probabilities of the next token (N, W, V), state)"""
 
@@ -33,10 +33,10 @@ Step = Callable[[Tensor, State], tuple[Tensor, State]]
 def greedy_search(
     step: Step[State], state: State, count: int, max_length: int, device: torch.device
 ) -> list[list[int]]:
-    """The likeliest token each time, until EOS or `max_length`; finished sentences leave the batch at once.
+    """Choose the most likely token at each step, until EOS or `max_length`; finished sentences leave the batch.
 
     Args:
-        step: one token further.
+        step: computes the scores of the next token.
         state: of `count` sentences with one hypothesis each.
         count: N.
         max_length: longest text, in tokens, EOS not counted.
@@ -71,13 +71,13 @@ def beam_search(
     beams: int,
     length_penalty: float = 1.0,
 ) -> list[list[int]]:
-    """Keep the W likeliest beginnings; of all that ended, the one with the highest log p / length^α.
+    """Extend the W most likely hypotheses; return the finished one with the highest log p / length^α.
 
     A sentence is done when W of its hypotheses have ended, or at `max_length`. The penalty is Wu et al. 2016's (eq. 14)
     in its simplest form.
 
     Args:
-        step: one token further.
+        step: computes the scores of the next token.
         state: of `count` sentences with one hypothesis each.
         count: N.
         max_length: longest text, in tokens, EOS not counted.
@@ -87,7 +87,7 @@ def beam_search(
     Returns:
         the ids of each sentence, without BOS and EOS.
     """
-    if beams == 1:  # of equal scores, and of texts that never end, nothing else is taken
+    if beams == 1:  # the two searches break ties, and cut endless texts, in the same way
         return greedy_search(step, state, count, max_length, device)
     best_text: list[list[int]] = [[] for _ in range(count)]
     best_score = [float("-inf")] * count
@@ -96,10 +96,10 @@ def beam_search(
     texts = torch.full((count, 1, 1), BOS, device=device)  # (n, W, t)
     totals = torch.zeros(count, 1, device=device)  # (n, W)
 
-    def keep_best(rows: list[int], found: Tensor, scores: list[float]) -> None:
-        for row, ids, score in zip(rows, found.tolist(), scores, strict=True):
+    def keep_best(rows: list[int], ids: Tensor, scores: list[float]) -> None:
+        for row, text, score in zip(rows, ids.tolist(), scores, strict=True):
             if score > best_score[row]:
-                best_score[row], best_text[row] = score, ids
+                best_score[row], best_text[row] = score, text
 
     for length in range(1, max_length + 2):
         scores, state = step(texts[:, :, -1], state)
@@ -114,11 +114,11 @@ def beam_search(
             (values[row, place] / length**length_penalty).tolist(),
         )
         ended = ended + ends.sum(dim=1)
-        values, kept = values.masked_fill(token == EOS, float("-inf")).topk(min(beams, values.shape[1]), dim=1)
+        values, chosen = values.masked_fill(token == EOS, float("-inf")).topk(min(beams, values.shape[1]), dim=1)
         going = ((ended < beams) & values[:, 0].isfinite()).nonzero()[:, 0]
         if not len(going):
             break
-        origin, token = origin.gather(1, kept)[going], token.gather(1, kept)[going]  # (n, W)
+        origin, token = origin.gather(1, chosen)[going], token.gather(1, chosen)[going]  # (n, W)
         history = texts[going].gather(1, origin.unsqueeze(-1).expand(-1, -1, texts.shape[-1]))
         texts = torch.cat((history, token.unsqueeze(-1)), dim=-1)
         totals, alive, ended = values[going], alive[going], ended[going]
@@ -127,7 +127,7 @@ def beam_search(
 
 
 def best_next(totals: Tensor, scores: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The `count` best continuations of each sentence: total, hypothesis they continue, token; each (n, count)."""
+    """The `count` best continuations of each sentence: total score, hypothesis and token; each (n, count)."""
     vocabulary = scores.shape[-1]
     joint = (totals.unsqueeze(-1) + scores).flatten(1)  # (n, W·V)
     values, index = joint.topk(min(count, joint.shape[1]), dim=1)
@@ -135,13 +135,13 @@ def best_next(totals: Tensor, scores: Tensor, count: int) -> tuple[Tensor, Tenso
 
 
 def forced_end(scores: Tensor) -> Tensor:
-    """At the longest length only EOS may follow; where that cannot be, the text is cut, which any that ended beats."""
+    """Scores that allow only EOS, for the maximal length; where EOS is impossible, it has the low score `CUT`."""
     only = torch.full_like(scores, float("-inf"))
     only[..., EOS] = scores[..., EOS].clamp(min=CUT)
     return only
 
 
 def next_token_scores(logits: Tensor) -> Tensor:
-    """log softmax, with the tokens that no text should hold (PAD, BOS, UNKNOWN) ruled out. Logits (…, V)."""
-    ruled_out = torch.tensor([PAD, BOS, UNKNOWN], device=logits.device)
-    return torch.log_softmax(logits.float().index_fill(-1, ruled_out, float("-inf")), dim=-1)
+    """log softmax of logits (…, V), with PAD, BOS and UNKNOWN excluded."""
+    excluded = torch.tensor([PAD, BOS, UNKNOWN], device=logits.device)
+    return torch.log_softmax(logits.float().index_fill(-1, excluded, float("-inf")), dim=-1)

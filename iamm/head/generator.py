@@ -1,4 +1,4 @@
-"""Text written by a Transformer decoder."""
+"""The head for text generation with a Transformer decoder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from iamm.head.text import TextHead
 
 @dataclass(frozen=True)
 class TransformerState:
-    """Per layer the past of N·W hypotheses and the memory of N sentences, which all hypotheses of a sentence share."""
+    """Per layer, the past of N·W hypotheses and the memory of N sentences; a sentence's hypotheses share its memory."""
 
     past: tuple[AttentionState, ...]
     memory: tuple[AttentionState, ...]
@@ -28,7 +28,7 @@ class TransformerState:
 
     def select(self, sentences: Tensor, hypotheses: Tensor) -> TransformerState:
         rows = (sentences[:, None] * self.hypotheses + hypotheses).flatten()
-        memory = tuple(state.kept(sentences) for state in self.memory)
+        memory = tuple(state.select_remaining(sentences) for state in self.memory)
         past = tuple(state.select(rows) for state in self.past)
         return TransformerState(past, memory, hypotheses.shape[1], self.length)
 
@@ -37,21 +37,21 @@ class GeneratorHead(TextHead):
     """Embedding + positions → layers of causal self-attention, attention to the source, feed-forward; norm first
     (Vaswani et al. 2017, §3.1; Xiong et al. 2020).
 
-    In search each token is computed once: keys and values of the past are kept, the source is projected once.
+    In search each token is computed once: keys and values of the past are cached, and the source is projected once.
 
     Args:
         scene: gives the target vocabulary.
         dim: D, even.
-        attention: a partial that takes `dim`: how the source is read.
-        self_attention: a partial that takes `dim`: how a position reads those before it, so one that can be causal;
-            None means `attention`.
-        layers: how many.
+        attention: a partial that takes `dim`: the attention to the source.
+        self_attention: a partial that takes `dim`: the causal attention of a position to earlier ones; None means
+            `attention`.
+        layers: number of decoder layers.
         feed_forward: hidden width of the feed-forward parts, as a multiple of D.
         dropout: share dropped of embeddings, hidden units and each part's output.
         search: `label_smoothing`, `beams`, `length_penalty`, `max_length`, `quality` as in `TextHead`.
 
     Raises:
-        ValueError: an odd `dim`; an `self_attention` that cannot be causal.
+        ValueError: an odd `dim`; a `self_attention` that cannot be causal.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class GeneratorHead(TextHead):
 
 
 class DecoderLayer(nn.Module):
-    """x + own attention, x + attention to the source, x + feed-forward, each on norm x."""
+    """x + self-attention, x + attention to the source, x + feed-forward, each applied to norm x."""
 
     def __init__(
         self,
@@ -123,14 +123,14 @@ class DecoderLayer(nn.Module):
 
     def forward(self, values: Tensor, features: Features, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:
         values = values + self.dropout(self.self_attention(self.norms[0](values), causal=True).context)
-        seen = self.source(self.norms[1](values), features.values, key_allow=features.allow, need_weights=need_weights)
-        values = values + self.dropout(seen.context)
-        return values + self.dropout(self.feed_forward(self.norms[2](values))), seen.weights
+        read = self.source(self.norms[1](values), features.values, key_allow=features.allow, need_weights=need_weights)
+        values = values + self.dropout(read.context)
+        return values + self.dropout(self.feed_forward(self.norms[2](values))), read.weights
 
     def advance(
         self, values: Tensor, past: AttentionState, memory: AttentionState, shape: torch.Size
     ) -> tuple[Tensor, AttentionState]:
-        """One token of N·W hypotheses. The W of one sentence are W queries to its one memory."""
+        """Process one token of N·W hypotheses; the W hypotheses of a sentence are W queries to its memory."""
         self_attention = self.self_attention(self.norms[0](values), causal=True, state=past)
         assert self_attention.state is not None
         values = values + self_attention.context
@@ -140,7 +140,7 @@ class DecoderLayer(nn.Module):
 
 
 def causal(attention: Attention) -> Attention:
-    """The attention itself, if no position need see those behind it."""
+    """Check that the attention can be causal, and return it."""
     if attention.no_causal:
         raise ValueError(
             f"`self_attention`, with which a decoder reads what it has written, must be causal. "

@@ -1,4 +1,4 @@
-"""Text written by a recurrent decoder."""
+"""The head for text generation with a recurrent decoder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RecurrentState:
         return RecurrentState(
             self.hidden.index_select(1, rows),
             self.summary.index_select(0, sentences),
-            None if self.memory is None else self.memory.kept(sentences),
+            None if self.memory is None else self.memory.select_remaining(sentences),
             hypotheses.shape[1],
         )
 
@@ -45,7 +45,7 @@ class RecurrentGeneratorHead(TextHead):
         scene: gives the target vocabulary.
         dim: D.
         attention: a partial that takes `dim`; None means no attention.
-        layers: GRU layers on top of each other.
+        layers: number of stacked GRU layers.
         dropout: share dropped of embeddings and outputs.
         search: `label_smoothing`, `beams`, `length_penalty`, `max_length`, `quality` as in `TextHead`.
     """
@@ -81,8 +81,8 @@ class RecurrentGeneratorHead(TextHead):
         states, _ = self.recurrence(self.dropout(self.embedding(tokens)), self.first_hidden(summary))
         if self.attention is None:
             return self.output(states, summary.unsqueeze(1).expand_as(states)), None
-        seen = self.attention(states, features.values, key_allow=features.allow, need_weights=need_weights)
-        return self.output(states, seen.context), seen.weights
+        attended = self.attention(states, features.values, key_allow=features.allow, need_weights=need_weights)
+        return self.output(states, attended.context), attended.weights
 
     def begin(self, features: Features) -> RecurrentState:
         summary = self.summary(features)

@@ -1,4 +1,4 @@
-"""What every head that writes text has in common: loss, search, and measures."""
+"""The base class of heads for text generation: loss, search and measures."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class TextHead(Head):
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)
 
     def attended(self, features: Features, tokens: Tensor, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:
-        """The decoder's states (B, Q, D) after each of `tokens` (B, Q), all at once; and the last layer's weights over
-        the source (B, H, Q, K), where asked for and there are any."""
+        """States (B, Q, D) of the decoder after each of `tokens` (B, Q), and the last layer's weights over the source
+        (B, H, Q, K), if requested and available."""
         raise NotImplementedError
 
     def begin(self, features: Features) -> Any:
@@ -68,20 +68,20 @@ class TextHead(Head):
         raise NotImplementedError
 
     def advance(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """One token further: tokens (N, W) → states (N, W, D), and what is remembered."""
+        """Process one token of each hypothesis: tokens (N, W) → states (N, W, D), and the new decoder state."""
         raise NotImplementedError
 
     def logits(self, states: Tensor) -> Tensor:
-        """Scores of the next token, by the embedding itself (Press and Wolf 2017).  # (…, V)"""
+        """Scores of the next token, with the embedding as output matrix (Press and Wolf 2017).  # (…, V)"""
         return functional.linear(states, self.embedding.weight)
 
     def token_logits(self, features: Features, batch: SceneBatch) -> tuple[Tensor, Tensor]:
-        """Logits (n, V) and targets (n,) of the n real tokens of present examples: padding is never scored."""
-        given, wanted, real = batch.targets[:, :-1], batch.targets[:, 1:], self.real(batch)
-        return self.logits(self.attended(features, given, need_weights=False)[0][real]), wanted[real]
+        """Logits (n, V) and targets (n,) of the n real tokens of present examples; padding is not scored."""
+        inputs, targets, real = batch.targets[:, :-1], batch.targets[:, 1:], self.real(batch)
+        return self.logits(self.attended(features, inputs, need_weights=False)[0][real]), targets[real]
 
     def real(self, batch: SceneBatch) -> Tensor:
-        """Where a token is predicted.  # (B, T − 1)"""
+        """Whether a real token of a present example is predicted.  # (B, T − 1)"""
         return (batch.targets[:, 1:] != PAD) & batch.present[:, None]
 
     def count(self, batch: SceneBatch) -> Tensor:
@@ -94,7 +94,7 @@ class TextHead(Head):
 
     @torch.no_grad()
     def write(self, features: Features) -> list[list[int]]:
-        """The searched text of each example, as ids."""
+        """The text of each example found by the search, as ids."""
         count, device = features.values.shape[0], features.values.device
         state = self.begin(features)
         return beam_search(
@@ -113,15 +113,15 @@ class TextHead(Head):
 
     def observe(self, features: Features, batch: SceneBatch) -> Outputs:
         rows = batch.present.nonzero()[:, 0]
-        here = Features(features.values[rows], features.allow[rows])
-        seen = batch.rows(rows)
-        logits, targets = self.token_logits(here, seen)
+        present = Features(features.values[rows], features.allow[rows])
+        examples = batch.rows(rows)
+        logits, targets = self.token_logits(present, examples)
         nll = functional.cross_entropy(logits.double(), targets, reduction="none")
-        written = self.write(here) if len(rows) else []
+        written = self.write(present) if len(rows) else []
         return {
             "nll": nll.tolist(),
             "written": [self.vocabulary.decode(ids) for ids in written],
-            "reference": [self.vocabulary.decode(ids) for ids in seen.targets.tolist()],
+            "reference": [self.vocabulary.decode(ids) for ids in examples.targets.tolist()],
         }
 
     def answers(self, features: Features) -> list[dict[str, Any]]:
@@ -142,7 +142,7 @@ class TextHead(Head):
 
 
 def longest_target(scene: Scene) -> int:
-    """Tokens of the longest training target that counts, without BOS and EOS."""
+    """Tokens of the longest present training target, without BOS and EOS."""
     train = scene.splits["train"]
     return int((train.targets[train.present] != PAD).sum(dim=1).max()) - 2
 
@@ -151,6 +151,6 @@ def bleu(written: Sequence[str], references: Sequence[str]) -> tuple[float, str]
     """Corpus BLEU, 0 to 1, and its signature (Post 2018): lower-cased, 13a tokens, as published for Multi30k."""
     from sacrebleu.metrics import BLEU
 
-    metric = BLEU(lowercase=True, tokenize="13a", force=True)  # no advice on the terminal about texts like "a dog ."
+    metric = BLEU(lowercase=True, tokenize="13a", force=True)  # no warning about tokenised texts like "a dog ."
     score = metric.corpus_score(list(written), [list(references)])
     return score.score / 100.0, str(metric.get_signature())

@@ -1,4 +1,4 @@
-"""Encoder → fusion → head: the one network of this project. Its parts give it its name (`configs/model/`)."""
+"""The network of this project: encoder → fusion → head, composed in `configs/model/`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from iamm.encoder.base import Encoder, Features
 from iamm.fusion.base import Fusion
 from iamm.head.base import AttentionMap, Head, Outputs
 from iamm.measure import Measure
-from iamm.model.sharing import in_common, modules
+from iamm.model.sharing import modules, shared_scenes
 from iamm.penalty import Penalised, Penalties, summed
 from iamm.sharing import Share
 
@@ -22,14 +22,14 @@ Batch = Mapping[str, SceneBatch]
 
 
 class Outcome(NamedTuple):
-    """What one group gave.
+    """The network's results for one group.
 
     Shapes:
         losses: per scene, ()
         scene_weights: per scene, the mean attention (S,) of its present examples over all scenes; None if there is none
-        features: per scene, (B, T, D): all that its head reads of what lies before
-        representation: (B, T, D) each, what encoders gave to several scenes; empty where no scene reads another's
-        penalties: by name, (), minimised beside the weighted losses
+        features: per scene, (B, T, D): the input of its head
+        representation: (B, T, D) each, encoder outputs that several scenes read; empty if no scene reads another's
+        penalties: by name, (), added to the weighted losses
     """
 
     losses: Mapping[str, Tensor]
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
 
 class SceneNetwork(nn.Module):
-    """Per scene, or group of scenes, an encoder and a head; between them one fusion for all.
+    """Encoders and heads for single scenes or groups of scenes, with one fusion between them.
 
     Args:
         scenes: all scenes of the run, in the order of losses and weights.
@@ -49,7 +49,7 @@ class SceneNetwork(nn.Module):
         fusion: a partial that takes (names of the scenes, dim).
         head: per task a partial that takes (scene, dim).
         share_encoder: `none`, `kind` (all scenes of one kind with the same vocabulary or pixel format), or groups of
-            scenes by name; an encoder of several is made from the training data of all of them.
+            scenes by name; a shared encoder is built from the training data of all of them.
         share_head: `none`, `kind` (all scenes of one task with the same classes or vocabulary), or groups by name.
 
     Raises:
@@ -81,38 +81,38 @@ class SceneNetwork(nn.Module):
         self.heads = modules(scenes, share_head, "head", lambda scene: head[scene.task](scene, dim))
 
     def head_parameters(self) -> list[list[nn.Parameter]]:
-        """Per scene, those behind its features that no other scene's loss reaches."""
-        several = in_common(self.heads)
-        return [[] if name in several else list(self.heads[name].parameters()) for name in self.names]
+        """Per scene, the parameters of its head; empty for a shared head."""
+        shared = shared_scenes(self.heads)
+        return [[] if name in shared else list(self.heads[name].parameters()) for name in self.names]
 
     def shared_head_parameters(self) -> list[nn.Parameter]:
-        """Those behind the features that several scenes' losses reach: of heads in common."""
-        return parameters_of(self.heads, in_common(self.heads))
+        """Parameters of the heads that several scenes share."""
+        return parameters_of(self.heads, shared_scenes(self.heads))
 
     def trunk_parameters(self) -> list[nn.Parameter]:
-        """All before the heads."""
+        """Parameters in front of the heads: of encoders and fusion."""
         return [*self.encoders.parameters(), *self.fusion.parameters()]
 
     def shared_parameters(self, groups: Sequence[Sequence[str]]) -> list[nn.Parameter]:
-        """Those before the heads that several scenes' losses reach: the fusion's, and those of encoders in common or of
-        views that the fusion mixes.
+        """Parameters in front of the heads that receive gradients of several scenes.
 
-        Counted with the fusion is what it holds for one scene alone, such as that scene's own pooling.
+        These are the fusion's, those of shared encoders, and those of encoders whose outputs the fusion mixes. The
+        fusion's include those for a single scene, such as its pooling.
 
         Args:
             groups: names of the scenes of each data set.
         """
         together = [self.names] if self.reads_all_scenes else groups
         mixed = {name for group in together if self.fusion.mixes_views and len(group) > 1 for name in group}
-        encoders = parameters_of(self.encoders, mixed | in_common(self.encoders))
+        encoders = parameters_of(self.encoders, mixed | shared_scenes(self.encoders))
         return [*encoders, *self.fusion.parameters()] if len(self.names) > 1 else []
 
     def penalties(self) -> dict[str, Tensor]:
-        """Those of parameters alone."""
+        """Penalties that depend on parameters only."""
         return summed(module.penalties() for module in self.modules() if isinstance(module, Penalised))
 
     def set_progress(self, progress: float) -> None:
-        """How much of the training is over, in [0, 1]."""
+        """Set the progress of training, in [0, 1]."""
         self.fusion.progress = progress
 
     def head(self, name: str) -> Head:
@@ -122,10 +122,11 @@ class SceneNetwork(nn.Module):
         return cast(Encoder, self.encoders[name])
 
     def encoded(self, batch: Batch) -> dict[str, Features]:
+        """Outputs of the encoders."""
         return {name: self.encoder(name)(part.inputs, part.present) for name, part in batch.items()}
 
     def features(self, batch: Batch) -> tuple[Mapping[str, Features], Mapping[str, Tensor] | None]:
-        """What the heads of the group's scenes are given, and the scene weights (B, S), if any."""
+        """Inputs of the heads of the group's scenes, and the scene weights (B, S), if any."""
         fused = self.fusion(self.encoded(batch))
         return fused.features, fused.scene_weights
 
@@ -140,42 +141,41 @@ class SceneNetwork(nn.Module):
         return Outcome(losses, attended, read, representation, penalties)
 
     def counts(self, batch: Batch) -> Tensor:
-        """How many terms each scene's loss is the mean of.  # (scenes of the batch,)"""
+        """Numbers of terms over which the scenes' losses are means.  # (scenes of the batch,)"""
         return torch.stack([self.head(name).count(part) for name, part in batch.items()])
 
     @torch.no_grad()
     def observe(self, batch: Batch) -> tuple[dict[str, Outputs], dict[str, Tensor]]:
-        """What each head notes of this group, and the scene weights of its present examples, (n, S), if any."""
+        """Outputs of each head for this group, and the scene weights of its present examples, (n, S), if any."""
         features, weights = self.features(batch)
-        noted = {name: self.head(name).observe(features[name], part) for name, part in batch.items()}
-        seen = {} if weights is None else {name: weights[name][part.present] for name, part in batch.items()}
-        return noted, seen
+        outputs = {name: self.head(name).observe(features[name], part) for name, part in batch.items()}
+        attended = {} if weights is None else {name: weights[name][part.present] for name, part in batch.items()}
+        return outputs, attended
 
     def measure(self, outputs: Mapping[str, Sequence[Outputs]]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-        """Per scene its measures, and its quality: the measure that its head selects by, turned so that higher is
-        better."""
+        """Measures of each scene, and its quality: the selection measure, with the sign that makes higher better."""
         measures = {name: self.head(name).measure(parts) for name, parts in outputs.items()}
         selects = {name: self.head(name).selects for name in measures}
-        return measures, {name: selects[name].quality(found[selects[name].name]) for name, found in measures.items()}
+        return measures, {name: selects[name].quality(values[selects[name].name]) for name, values in measures.items()}
 
     def details(self, outputs: Mapping[str, Sequence[Outputs]]) -> dict[str, Mapping[str, Any]]:
-        """Per scene, what its head tells besides the measures, if anything."""
-        found = {name: self.head(name).details(parts) for name, parts in outputs.items()}
-        return {name: details for name, details in found.items() if details}
+        """Per scene, the details that its head adds to the measures, if any."""
+        details = {name: self.head(name).details(parts) for name, parts in outputs.items()}
+        return {name: values for name, values in details.items() if values}
 
     def declared_measures(self) -> dict[str, dict[str, Measure]]:
-        """Per scene, what its head measures, by name."""
+        """Per scene, the measures of its head by name."""
         return {name: {measure.name: measure for measure in self.head(name).measures} for name in self.names}
 
     @torch.no_grad()
     def answers(self, batch: Batch, name: str) -> list[dict[str, Any]]:
-        """What the head of a scene of the group says of each example."""
+        """The answer of a scene's head for each example of the group."""
         features, _ = self.features(batch)
         return self.head(name).answers(features[name])
 
     @torch.no_grad()
     def head_attention(self, batch: Batch, name: str) -> AttentionMap | None:
-        """What the head of a scene of the group looked at; None where it has no attention."""
+        """The attention of a scene's head; None if it has no attention."""
         features, _ = self.features(batch)
         return self.head(name).attention_map(features[name])
 
@@ -191,11 +191,11 @@ class SceneNetwork(nn.Module):
 
 
 def parameters_of(parts: nn.ModuleDict, names: Collection[str]) -> list[nn.Parameter]:
-    """Each once, in the order of the scenes."""
+    """Parameters of the named modules, without repetition, in the order of the scenes."""
     return list(nn.ModuleList(part for name, part in parts.items() if name in names).parameters())
 
 
 def present_mean(weights: Tensor, present: Tensor) -> Tensor:
-    """Mean over the present rows, detached; zero where none is.  # (S,)"""
+    """Detached mean of (B, S) over the present rows; zero if no row is present.  # (S,)"""
     weights = weights.detach()
     return (weights * present.unsqueeze(-1)).sum(dim=0) / present.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""One encoder, or one head, for several scenes."""
+"""Encoders and heads that several scenes share."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from iamm.sharing import Share, groups
 
 
 def modules(scenes: Sequence[Scene], share: Share, part: str, make: Callable[[Scene], nn.Module]) -> nn.ModuleDict:
-    """A module for each scene by its name: the same one for all scenes of a group.
+    """Build a module for each scene, by its name; the scenes of a group have the same one.
 
     Args:
         scenes: of the run, in their order.
         share: how they are grouped.
         part: `encoder` or `head`.
-        make: from a scene; of several, from one with the training data of all.
+        make: builds a module from a scene; for a group, from a scene with the training data of all.
 
     Raises:
-        ValueError: a group that cannot share.
+        ValueError: the scenes of a group cannot share a module.
     """
-    told = {"encoder": input_format, "head": target_format}[part]
-    alike = {scene.name: scene.name if share == "none" else told(scene) for scene in scenes}
+    format_of = {"encoder": input_format, "head": target_format}[part]
+    alike = {scene.name: scene.name if share == "none" else format_of(scene) for scene in scenes}
     by_name, made = {scene.name: scene for scene in scenes}, dict[str, nn.Module]()
     for names in groups(share, alike, part):
         group = [by_name[name] for name in names]
@@ -35,26 +35,26 @@ def modules(scenes: Sequence[Scene], share: Share, part: str, make: Callable[[Sc
     return nn.ModuleDict({name: made[name] for name in by_name})
 
 
-def in_common(parts: nn.ModuleDict) -> set[str]:
-    """The names of the scenes whose module is another scene's, too."""
+def shared_scenes(parts: nn.ModuleDict) -> set[str]:
+    """The names of the scenes that share their module with another scene."""
     count = Counter(id(module) for module in parts.values())
     return {name for name, module in parts.items() if count[id(module)] > 1}
 
 
 def input_format(scene: Scene) -> Hashable:
-    """What an encoder depends on: the kind, the fields and the shape of an entry of each, and the vocabulary."""
+    """The properties that scenes with a shared encoder must have in common: kind, fields, shapes and vocabulary."""
     inputs = scene.splits["train"].inputs
     fields = tuple((name, field, entry(field, inputs[name])) for name, field in scene.fields.items())
     return scene.kind, fields, pieces(scene.source)
 
 
 def target_format(scene: Scene) -> Hashable:
-    """What a head depends on: the task, and the classes or the vocabulary."""
+    """The properties that scenes with a shared head must have in common: task, and classes or vocabulary."""
     return scene.task, scene.target_field, scene.classes, pieces(scene.target)
 
 
 def entry(field: Field, values: Tensor) -> tuple[int, ...]:
-    """The shape of what is not padded: of a picture, say."""
+    """The shape of one entry, such as a picture, without the padded dimension."""
     return tuple(values.shape[1 if field.padding is None else 2 :])
 
 
@@ -63,9 +63,9 @@ def pieces(vocabulary: Vocabulary | None) -> tuple[str, ...]:
 
 
 def pooled(scenes: Sequence[Scene], part: str) -> Scene:
-    """A scene like the first, whose training examples are those of all: its inputs for an encoder, targets for a head.
+    """A copy of the first scene with the training examples of all: inputs for an encoder, targets for a head.
 
-    The scenes' examples take turns, as many of each as its share in all: the first n so stand for the whole.
+    The examples of the scenes are interleaved in proportion to their numbers, so the first n represent all of them.
     """
     first, train = scenes[0], [scene.splits["train"] for scene in scenes]
     order = torch.cat([torch.arange(len(split)) / max(len(split), 1) for split in train]).argsort(stable=True)
@@ -81,7 +81,7 @@ def pooled(scenes: Sequence[Scene], part: str) -> Scene:
 
 
 def joined(field: Field, parts: Sequence[Tensor]) -> Tensor:
-    """Rows below each other, filled up to the longest where they are padded."""
+    """The rows of all parts, padded to the longest if the field is padded."""
     if field.padding is not None:
         longest = max(part.shape[1] for part in parts)
         parts = [filled(part, longest, field.padding) for part in parts]
@@ -89,6 +89,6 @@ def joined(field: Field, parts: Sequence[Tensor]) -> Tensor:
 
 
 def filled(values: Tensor, length: int, padding: int) -> Tensor:
-    """(N, T, …) → (N, length, …)"""
+    """Pad rows: (N, T, …) → (N, length, …)."""
     more = values.new_full((len(values), length - values.shape[1], *values.shape[2:]), padding)
     return torch.cat((values, more), dim=1)

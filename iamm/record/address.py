@@ -1,4 +1,4 @@
-"""The address of a run: the name of its folder, from what its configuration computes."""
+"""The address of a run: the name of its folder, derived from the configuration."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ PLACES = (
     *("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun"),
     *("log", "sweep", "checkpoint", "nonfinite"),
 )
-"""Keys that say where and how, not what is computed; left out of a run's address."""
+"""Keys that do not change the computed values; a run's address leaves them out."""
 
 BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
-"""Keys that say how long a run may train, and on what batches."""
+"""Keys of the training length and the batches."""
 
 
 def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
-    """A readable name and 8 hex digits of SHA-256 over what the configuration computes; `from` counts by its address.
+    """A readable name and 8 hex digits of SHA-256 over the configuration without `PLACES`.
+
+    `from` is replaced by the address of the run that it names.
 
     Args:
         config: resolved, plain containers.
-        names: what a reader should see first, such as model and data sets.
+        names: the readable part, such as model and data sets.
     """
-    kept = drop_keys(config, PLACES)
+    content = drop_keys(config, PLACES)
     if config.get("from"):
-        kept["from"] = Path(config["from"]).name
+        content["from"] = Path(config["from"]).name
     try:
-        text = json.dumps(kept, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise ConfigError(f"The numbers of a configuration are finite. {error}: write another, or null.") from error
     return f"{shortened('-'.join(names), 246)}-{hashlib.sha256(encoded(text)).hexdigest()[:8]}"
 
 
 def drop_keys(value: Any, keys: Sequence[str]) -> Any:
-    """The same containers without those keys, at any depth."""
+    """A copy of nested containers without the given keys, at any depth."""
     if isinstance(value, Mapping):
         return {key: drop_keys(part, keys) for key, part in value.items() if key not in keys}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Strict JSON, and JSON that tells whether it is as it was written."""
+"""Strict JSON, and JSON with a checksum."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 from iamm.files import encoded, write_text
 
 CHECKSUM_BYTES = 64 + len('"\n}\n')
-"""Bytes of the sum and what closes the JSON behind it."""
+"""Bytes of the checksum and of the JSON after it."""
 
 
 def strict(content: Any, indent: int | None = None) -> str:
-    """JSON as any program reads it: a number that is not finite is null."""
+    """Standard JSON, in which a number that is not finite is null."""
     return json.dumps(finite(content), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
@@ -29,16 +29,16 @@ def finite(value: Any) -> Any:
 
 
 def with_checksum(content: Mapping[str, Any]) -> str:
-    """JSON whose last key is the SHA-256 of what stands before it."""
+    """JSON whose last key is the SHA-256 of the text before it."""
     text = strict({**content, "sha256": ""}, indent=2)[: -len('"\n}')]
     return f'{text}{hashlib.sha256(encoded(text)).hexdigest()}"\n}}\n'
 
 
 def checked(file: bytes) -> dict[str, Any]:
-    """What was sealed; nothing is parsed before the sum is found right.
+    """Verify the checksum, then parse the JSON.
 
     Raises:
-        ValueError: it is not as it was written.
+        ValueError: the checksum is not right.
     """
     text, end = file[:-CHECKSUM_BYTES], file[-CHECKSUM_BYTES:]
     if end != f'{hashlib.sha256(text).hexdigest()}"\n}}\n'.encode():

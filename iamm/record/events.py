@@ -1,4 +1,4 @@
-"""A file of TensorBoard's, written at once: no thread whose failure is noticed late."""
+"""TensorBoard event files, written without a background thread so that a failure is raised at once."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PREFIX = "events.out.tfevents."
 
 
 class Events:
-    """One file of events. TensorBoard reads a folder's files in the order of their names, so later ones sort later.
+    """An event file whose name sorts after those of earlier files, since TensorBoard reads them in this order.
 
     Args:
         folder: of the run.
-        step: of the run that goes on; a TensorBoard that looks on drops what it has seen of later ones. 0: a beginning.
+        step: of a resumed run, after which a running TensorBoard drops its events; 0 for a new run.
     """
 
     def __init__(self, folder: RunFolder, step: int) -> None:
@@ -44,7 +44,7 @@ class Events:
         self.records.write(event.SerializeToString())
 
     def add(self, part: Any, step: int = 0) -> None:
-        """A summary, such as of a scalar."""
+        """Write a summary, such as that of a scalar."""
         self.write(Event(step=step, summary=part))
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
@@ -53,12 +53,12 @@ class Events:
         self.flush()
 
     def text(self, name: str, text: str, step: int) -> None:
-        """Markdown."""
+        """Write a text in Markdown."""
         self.add(summary.text(name, text), step)
         self.flush()
 
     def picture(self, name: str, png: bytes, step: int) -> None:
-        """A PNG, whose header holds width and height."""
+        """Write a picture; width and height are read from the PNG's header."""
         width, height = struct.unpack(">II", png[16:24])
         image = Summary.Image(encoded_image_string=png, width=width, height=height, colorspace=4)
         self.add(Summary(value=[Summary.Value(tag=name, image=image)]), step)

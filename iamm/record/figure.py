@@ -1,4 +1,4 @@
-"""Pictures of attention: over places of a picture, over words, over scenes."""
+"""Figures of attention over pictures, words and scenes, and of confusion matrices."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.nn import functional
 
 MOST_WRITTEN = 25
-"""Classes of a confusion matrix whose counts are written in its cells."""
+"""Largest number of classes for which the cells of a confusion matrix show their counts."""
 
 
 def map_shape(places: int, height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of a map with so many places over a picture of that size."""
+    """Rows and columns of a feature map with `places` entries over a picture of the given size."""
     rows = max(1, round((places * height / width) ** 0.5))
     while places % rows:
         rows -= 1
@@ -27,26 +27,26 @@ def map_shape(places: int, height: int, width: int) -> tuple[int, int]:
 
 
 def head_names(heads: int) -> list[str]:
-    """What stands beside H heads: `mean` before them, where there are several."""
+    """Labels of H heads, with `mean` in front if there are several."""
     names = [f"head {number}" for number in range(1, heads + 1)]
     return ["mean", *names] if heads > 1 else names
 
 
 def with_mean(weights: Tensor, dim: int) -> Tensor:
-    """The mean over heads before the heads themselves, along `dim`, where there are several; as `head_names` says."""
+    """Prepend the mean over heads along `dim` if there are several, in the order of `head_names`."""
     if weights.shape[dim] == 1:
         return weights
     return torch.cat((weights.mean(dim=dim, keepdim=True), weights), dim=dim)
 
 
 def places_figure(pictures: Tensor, weights: Tensor, titles: Sequence[str], *, heads: bool = False) -> Figure:
-    """Each picture, and below it what was looked at: bright where the weight is high, on one scale for all.
+    """Pictures, and below each its attention as an overlay, on one colour scale for all.
 
     Args:
         pictures: (B, C, H, W) in [0, 1].
         weights: (B, heads, 1, T) over the places of the feature map.
-        titles: one an example.
-        heads: whether each head has a row below that of their mean.
+        titles: one for each example.
+        heads: whether each head has a row, below the row of their mean.
     """
     count, _, height, width = pictures.shape
     weights = weights if heads else weights.mean(dim=1, keepdim=True)
@@ -73,24 +73,24 @@ def places_figure(pictures: Tensor, weights: Tensor, titles: Sequence[str], *, h
 def colorbar(
     figure: Figure, norm: Normalize, colors: str, axes: Iterable[Axes], label: str = "attention weight"
 ) -> None:
-    """One for all axes, narrow and beside them."""
+    """Add one narrow colour bar beside all axes."""
     bar = figure.colorbar(ScalarMappable(norm, colors), ax=list(axes), fraction=0.04, pad=0.01, aspect=25)
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=8)
 
 
 def scale(weights: Tensor) -> Normalize:
-    """Colours from 0 (or what lies below) to the largest weight."""
+    """A colour scale from 0, or the smallest negative weight, to the largest weight."""
     return Normalize(min(0.0, float(weights.min())), float(weights.max()) or 1.0)
 
 
 def image(picture: Tensor) -> np.ndarray:
-    """(C, H, W) → what matplotlib shows: grey (H, W) or colour (H, W, 3)."""
+    """Convert (C, H, W) for matplotlib: grey (H, W) or colour (H, W, 3)."""
     return picture[0].numpy() if picture.shape[0] == 1 else picture[:3].permute(1, 2, 0).numpy()
 
 
 def words_figure(weights: Tensor, rows: Sequence[str], columns: Sequence[str], title: str = "") -> Figure:
-    """Weights (Q, K), a row for each asking word and a column for each word that was looked at."""
+    """A figure of weights (Q, K), with a row for each query and a column for each key."""
     size = (min(16.0, 1.8 + 0.45 * len(columns)), min(14.0, 1.4 + 0.3 * len(rows)))
     figure = Figure(figsize=size, layout="constrained")
     axis = figure.subplots()
@@ -104,7 +104,7 @@ def words_figure(weights: Tensor, rows: Sequence[str], columns: Sequence[str], t
 
 
 def heads_figure(weights: Tensor, rows: Sequence[str], columns: Sequence[str], title: str = "") -> Figure:
-    """Weights (H, Q, K) on one scale: a panel for the mean over heads and one for each head, as `words_figure` each."""
+    """A figure of weights (H, Q, K) on one scale: a panel for the mean over heads, and one for each head."""
     panels = with_mean(weights.float(), 0)
     norm = scale(panels)
     across = min(3, len(panels))
@@ -126,22 +126,22 @@ def heads_figure(weights: Tensor, rows: Sequence[str], columns: Sequence[str], t
 
 
 def scenes_figure(weights: Mapping[str, Mapping[str, float]]) -> Figure:
-    """How much each scene's examples attended to every scene, mean over a split."""
+    """A figure of the mean attention of each scene's examples to every scene."""
     names = list(next(iter(weights.values())))
     figure = Figure(figsize=(2.4 + 1.1 * len(names), 1.4 + 0.7 * len(weights)), layout="constrained")
     axis = figure.subplots()
     values = np.array([[row[name] for name in names] for row in weights.values()])
     axis.imshow(values, cmap="viridis", vmin=0, vmax=1, aspect="auto")
-    written(axis, values)
+    write_cells(axis, values)
     axis.set_xticks(range(len(names)), labels=names, rotation=20, ha="right")
     axis.set_yticks(range(len(weights)), labels=list(weights))
     axis.set_xlabel("attended scene")
-    axis.set_ylabel("scene that asks")
+    axis.set_ylabel("attending scene")
     return figure
 
 
 def confusion_figure(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
-    """Counts (C, C), a row for each target and a column for each prediction; colours are shares of a row."""
+    """A figure of counts (C, C): a row for each target, a column for each prediction; colours show shares of a row."""
     values = np.array(counts)
     shares = values / values.sum(axis=1, keepdims=True).clip(min=1)
     side = min(14.0, 1.4 + 0.5 * len(classes))
@@ -149,7 +149,7 @@ def confusion_figure(counts: Sequence[Sequence[int]], classes: Sequence[str]) ->
     axis = figure.subplots()
     axis.imshow(shares, cmap="viridis", vmin=0, vmax=1)
     if len(classes) <= MOST_WRITTEN:
-        written(axis, shares, values)
+        write_cells(axis, shares, values)
     size = min(8, 250 / len(classes))
     axis.set_xticks(range(len(classes)), labels=classes, rotation=90, fontsize=size)
     axis.set_yticks(range(len(classes)), labels=classes, fontsize=size)
@@ -162,12 +162,12 @@ def confusion_figure(counts: Sequence[Sequence[int]], classes: Sequence[str]) ->
 def scene_heads_figure(
     weights: Mapping[str, Tensor], names: Sequence[str], examples: Sequence[Sequence[int]]
 ) -> Figure:
-    """How much each scene counted for some examples: a row of panels for each scene that asks, a panel for each head.
+    """A figure of the scene weights of some examples: a row for each attending scene, a panel for each head.
 
     Args:
-        weights: per scene that asks, (N, H, S) of its N examples.
+        weights: per attending scene, (N, H, S) of its N examples.
         names: of all S scenes.
-        examples: per scene that asks, the numbers of its examples.
+        examples: per attending scene, the numbers of its examples.
     """
     across = max(part.shape[1] for part in weights.values())
     lines = [len(numbers) + 1 for numbers in examples]
@@ -178,19 +178,19 @@ def scene_heads_figure(
         rows = torch.cat((part, part.mean(dim=0, keepdim=True))).double().numpy()  # (N + 1, H, S)
         for head, axis in enumerate(line):
             axis.imshow(rows[:, head], cmap="viridis", vmin=0, vmax=1, aspect="auto")
-            written(axis, rows[:, head])
+            write_cells(axis, rows[:, head])
             axis.set_xticks(range(len(names)), labels=names, rotation=20, ha="right", fontsize=8)
             axis.set_yticks([])
             axis.set_title(f"head {head + 1}", fontsize=9)
         labels = [*(f"example {number}" for number in numbers), "mean"]
         line[0].set_yticks(range(len(labels)), labels=labels, fontsize=8)
-        line[0].set_ylabel(f"{scene} asks", fontsize=9)
+        line[0].set_ylabel(f"{scene} attends", fontsize=9)
     colorbar(figure, Normalize(0, 1), "viridis", axes.ravel())
     return figure
 
 
-def written(axis: Axes, values: np.ndarray, counts: np.ndarray | None = None) -> None:
-    """Each value, or its count, in its cell, white on dark and black on bright."""
+def write_cells(axis: Axes, values: np.ndarray, counts: np.ndarray | None = None) -> None:
+    """Write each value, or its count, into its cell: white on dark and black on bright."""
     for (y, x), value in np.ndenumerate(values):
         color = "white" if value < 0.6 else "black"
         text = f"{value:.2f}" if counts is None else f"{counts[y, x]}"

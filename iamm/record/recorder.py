@@ -1,4 +1,4 @@
-"""Writes what a run tells: TensorBoard events and the records beside them. All tags are made here."""
+"""The recorder of a run, which writes TensorBoard events and records.jsonl and defines all tags."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tag(phase: str, measure: str, *scene: str) -> str:
 class Recorder:
     """An observer of `fit` that writes each interval and each evaluation to TensorBoard and to records.jsonl.
 
-    A part of each checkpoint: what was written after it is cut off when the run goes on from there.
+    It is a part of each checkpoint: a run resumed from one first removes everything that was written later.
 
     Args:
         folder: of the run.
@@ -41,13 +41,13 @@ class Recorder:
 
     @cached_property
     def events(self) -> Events:
-        """Begins a file of its own."""
+        """The event file of this process, created at first use."""
         from iamm.record.events import Events
 
         return Events(self.folder, self.step)
 
     def state_dict(self) -> dict[str, Any]:
-        """Sizes of all files, which are on the disk from then on, and the SHA-256 of the records."""
+        """Flush all files to the disk; return their sizes and the SHA-256 of the records."""
         self.events.flush()
         for path in (*self.folder.events()[-1:], self.folder.records):
             if path.exists():
@@ -56,10 +56,10 @@ class Recorder:
         return {"step": self.step, "events": sizes, "records": self.folder.records_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Cut all files to what they were; remove those that were begun later.
+        """Truncate all files to their saved sizes; remove later files.
 
         Raises:
-            BadDataError: the records are not as they were written.
+            BadDataError: the records are damaged.
         """
         self.folder.cut_records(**state["records"])
         for path in self.folder.events():
@@ -70,12 +70,12 @@ class Recorder:
         self.step = int(state["step"])
 
     def finish(self) -> None:
-        """Everything is told."""
+        """Flush the events and end the records with their checksum."""
         self.events.flush()
-        self.folder.seal_records()
+        self.folder.end_records()
 
     def close(self) -> None:
-        """However the run ended; what could not be written was said before."""
+        """Close the event file; a failure to write was raised before."""
         if "events" in vars(self):
             with suppress(OSError):
                 self.events.close()
@@ -83,17 +83,17 @@ class Recorder:
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         self.events.scalars(values, step)
 
-    def trained(self, told: Interval) -> None:
-        self.step = told.step
-        values = {tag("train", "loss", scene): value for scene, value in told.losses.items()}
-        values |= {tag("train", "weight", scene): value for scene, value in told.weights.items()}
-        values |= scene_weight_values("train", told.scene_weights)
-        values |= {tag("train", "learning_rate"): told.rate, tag("train", "gradient_norm"): told.gradient_norm}
-        values |= conflict_values(told.conflict)
-        values |= {tag("train", "penalty", name): value for name, value in told.penalties.items()}
-        speed = {tag("time", "steps_per_second"): told.steps_per_second}
-        self.scalars(values | speed, told.step)
-        place = place_of(told.step, told.epoch, told.phase)
+    def trained(self, interval: Interval) -> None:
+        self.step = interval.step
+        values = {tag("train", "loss", scene): value for scene, value in interval.losses.items()}
+        values |= {tag("train", "weight", scene): value for scene, value in interval.weights.items()}
+        values |= scene_weight_values("train", interval.scene_weights)
+        values |= {tag("train", "learning_rate"): interval.rate, tag("train", "gradient_norm"): interval.gradient_norm}
+        values |= conflict_values(interval.conflict)
+        values |= {tag("train", "penalty", name): value for name, value in interval.penalties.items()}
+        speed = {tag("time", "steps_per_second"): interval.steps_per_second}
+        self.scalars(values | speed, interval.step)
+        place = place_of(interval.step, interval.epoch, interval.phase)
         self.folder.append({"kind": "train", **place, "values": values, "time": speed})
 
     def validated(self, state: RunState, evaluation: Evaluation) -> None:
@@ -111,33 +111,33 @@ class Recorder:
         self.folder.append({"kind": phase, **place, "values": values, "time": {tag("time", "seconds"): seconds}})
 
     def write_texts(self, phase: str, evaluation: Evaluation, step: int) -> None:
-        """Some written sentences beside their references, as a table."""
+        """Write some generated sentences and their references as a table."""
         for scene, pairs in written_texts(evaluation).items():
             self.events.text(tag(phase, "written", scene), text_table(pairs), step)
 
     def examples(self, evaluation: Evaluation) -> None:
-        """The same sentences as a file, for reports."""
-        found = written_texts(evaluation)
-        if found:
-            write_json(self.folder.examples, found)
+        """Write the same sentences to a file, for reports."""
+        texts = written_texts(evaluation)
+        if texts:
+            write_json(self.folder.examples, texts)
 
     def picture(self, name: str, figure: Figure, step: int) -> None:
-        """A figure into TensorBoard, and as a PNG into the run folder."""
+        """Write a figure to TensorBoard, and as a PNG to the run folder."""
         self.folder.pictures.mkdir(exist_ok=True)
         path = self.folder.pictures / f"{name.replace('/', '-')}.png"
         figure.savefig(path, dpi=110)
         self.events.picture(name, path.read_bytes(), step)
 
     def attention(self, content: Mapping[str, Any]) -> None:
-        """The numbers behind the pictures, on one line: a program reads them."""
+        """Write the weights of the attention maps as JSON on one line."""
         self.folder.pictures.mkdir(exist_ok=True)
         write_text(self.folder.attention, strict(content) + "\n")
 
     def hparams(self, choices: Mapping[str, Any]) -> None:
-        """The hparams tab, in this run's own folder.
+        """Write the values of the hparams tab.
 
-        No run states the columns: TensorBoard would take those of the first for all. Without them it shows the union of
-        all runs' scalars, with `test/quality` in each.
+        The columns are not declared, since TensorBoard would take those of the first run for all. Without them it shows
+        the union of all runs' scalars.
         """
         from torch.utils.tensorboard.summary import hparams
 
@@ -148,16 +148,16 @@ class Recorder:
 
 
 def place_of(step: int, epoch: int, phase: str) -> dict[str, Any]:
-    """Where in a run a record stands; the phase only where the run has several."""
+    """The position of a record in a run; it has a phase only if the run has several."""
     return {"step": step, "epoch": epoch, **({"phase": phase} if phase else {})}
 
 
 def measure_values(phase: str, measures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    return {tag(phase, name, scene): value for scene, found in measures.items() for name, value in found.items()}
+    return {tag(phase, name, scene): value for scene, row in measures.items() for name, value in row.items()}
 
 
 def scene_weight_values(phase: str, weights: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """How much each scene's examples attended to every scene."""
+    """The mean attention of each scene's examples to every scene, by tag."""
     return {
         tag(phase, "scene_weight", scene, other): value
         for scene, row in weights.items()
@@ -166,7 +166,7 @@ def scene_weight_values(phase: str, weights: Mapping[str, Mapping[str, float]]) 
 
 
 def conflict_values(conflict: Conflict | None) -> dict[str, float]:
-    """Norms of the scenes' gradients, and the cosine of each pair."""
+    """The norms of the scenes' gradients and the cosine of each pair, by tag."""
     if conflict is None:
         return {}
     norms = {tag("train", "conflict", "norm", scene): value for scene, value in conflict.norms.items()}
@@ -174,17 +174,17 @@ def conflict_values(conflict: Conflict | None) -> dict[str, float]:
 
 
 def written_texts(evaluation: Evaluation, count: int = 8) -> dict[str, list[tuple[str, str]]]:
-    """Per scene that writes, some pairs of what was written and its reference, evenly over the split."""
-    found = {}
+    """Some pairs of generated text and reference of each scene with texts, evenly spaced over the split."""
+    texts = {}
     for scene, outputs in evaluation.outputs.items():
         parts = [part for part in outputs if "written" in part]
         pairs = [pair for part in parts for pair in zip(part["written"], part["reference"], strict=True)]
         if pairs:
-            found[scene] = pairs[:: max(1, len(pairs) // count)][:count]
-    return found
+            texts[scene] = pairs[:: max(1, len(pairs) // count)][:count]
+    return texts
 
 
 def text_table(pairs: Sequence[tuple[str, str]]) -> str:
-    """Markdown, the bars inside a text escaped."""
+    """A table in Markdown, with the bars inside a text replaced."""
     rows = "\n".join(f"| {a.replace('|', '¦')} | {b.replace('|', '¦')} |" for a, b in pairs)
     return f"| written | reference |\n| --- | --- |\n{rows}"

@@ -1,18 +1,18 @@
-"""The run folder and its files: the one owner of the record format.
+"""The run folder and the formats of its files.
 
 config.yaml      the resolved configuration
 status.json      running, finished, interrupted, diverged or failed
-records.jsonl    one line a record: intervals of training, validations; a finished run's last line seals it
-result.json      the final measures with everything needed to trust them; its presence means finished
-last.pt          where training goes on from; previous.pt the checkpoint before it
-scenes.json      the scenes without their examples: classes, vocabularies, shapes; with best.pt enough to predict
-best.pt          the model that validation chose; best-<phase>.pt that of an earlier phase
+records.jsonl    one line a record: intervals of training, validations; a finished run's last line holds its checksum
+result.json      the final measures and all that is needed to reproduce them; it exists only in a finished run
+last.pt          the latest checkpoint; previous.pt is the one before it
+scenes.json      the scenes without their examples: classes, vocabularies, shapes of the inputs
+best.pt          the model that validation chose; best-<phase>.pt is that of an earlier phase
 events.out.*     TensorBoard
-examples.json    some sentences of test beside their references, where any were written
-pictures/        what was looked at; attention.json, where asked for, holds its numbers
-log.txt          what the run printed, where a sweep started it
+examples.json    some generated sentences of test with their references, if any
+pictures/        figures; with log.attention, attention.json holds the weights
+log.txt          output of a run started by a sweep
 
-Status, scenes and result are sealed: their last key is the SHA-256 of all before it.
+The last key of status, scenes and result is the SHA-256 of the text before it.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ Result = Mapping[str, Any]
 
 
 class RunFolder:
-    """One run's folder.
+    """The folder of one run.
 
     Args:
-        path: is made when first written.
+        path: created at the first write.
 
     Raises:
         OutputError: the path is too long.
@@ -63,20 +63,20 @@ class RunFolder:
         self.log = path / "log.txt"
 
     def files(self) -> tuple[Path, ...]:
-        """Those that grow or change while a run lives."""
+        """The files that change while a run is alive."""
         return self.log, self.records, self.status, self.last, self.result
 
     def best_of(self, phase: str) -> Path:
-        """The model that validation chose in an earlier phase of the run; empty: in the last one."""
+        """The file of the best model of an earlier phase; an empty name means the last phase."""
         return self.path / f"best-{phase}.pt" if phase else self.best
 
     def finished(self) -> bool:
         return self.result.exists()
 
     def state(self) -> tuple[str, str]:
-        """What became of the run, and why: finished, running, failed, interrupted (to be gone on with) or missing.
+        """The state of the run and its reason: finished, running, failed, interrupted (can be resumed) or missing.
 
-        A run that diverged has failed. One that was killed could not say so: its status says running still.
+        A diverged run counts as failed. The status of a killed run still is `running`: it counts as interrupted.
         """
         if self.finished():
             return "finished", ""
@@ -86,15 +86,15 @@ class RunFolder:
             status = checked(self.status.read_bytes())
             failed, reason = status["state"] in ("failed", "diverged"), str(status.get("error", ""))
         except (OSError, ValueError, LookupError, TypeError):
-            return ("interrupted" if self.kept() else "missing"), ""
+            return ("interrupted" if self.has_checkpoint() else "missing"), ""
         return ("failed", reason) if failed else ("interrupted", "")
 
-    def kept(self) -> bool:
-        """Whether there is a checkpoint, whole or not."""
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint, intact or damaged."""
         return self.last.exists() or self.previous.exists()
 
     def busy(self) -> bool:
-        """True while a live process holds the folder. Several may look at once: looking takes a shared lock."""
+        """Whether a live process holds the folder. The check takes a shared lock, so several may check at once."""
         try:
             with (self.path / ".lock").open() as lock:
                 return not locked(lock, fcntl.LOCK_SH, patience=0.0)
@@ -103,12 +103,12 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """The folder, made and locked: no second process writes it meanwhile. What a killed one had begun is swept.
+        """Create and lock the folder against other processes, and remove temporary files of killed ones.
 
         Raises:
-            OutputError: the folder cannot be made or written.
-            FullDiskError: there is no room in it.
-            BusyError: another live process holds it.
+            OutputError: the folder cannot be created or written.
+            FullDiskError: the disk is full.
+            BusyError: another live process holds the folder.
         """
         with writable(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -122,16 +122,16 @@ class RunFolder:
             yield
 
     def clear(self) -> None:
-        """Forget everything an earlier run left here."""
-        kept = (self.last, self.previous, *self.path.glob("best*.pt"))
-        read = (self.result, self.status, self.records, self.scenes, self.config, self.examples, self.attention)
-        for file in (*read, *kept):
+        """Remove all files of an earlier run."""
+        checkpoints = (self.last, self.previous, *self.path.glob("best*.pt"))
+        others = (self.status, self.records, self.scenes, self.config, self.examples, self.attention)
+        for file in (self.result, *checkpoints, *others):
             file.unlink(missing_ok=True)
         for file in (*self.events(), *self.pictures.glob("*.png")):
             file.unlink()
 
     def write_status(self, state: str, **more: Any) -> None:
-        """Also where the disk is full: then in place, where the old status stood."""
+        """Write the status; on a full disk, overwrite the old one in place."""
         text = with_checksum({"state": state, "process": os.getpid(), "host": socket.gethostname(), **more})
         try:
             write_text(self.status, text)
@@ -145,21 +145,21 @@ class RunFolder:
         with writable(self.records), self.records.open("a", encoding="utf-8") as file:
             file.write(strict(record) + "\n")
 
-    def seal_records(self) -> None:
-        """The last line of a finished run's records: the SHA-256 of those before it."""
+    def end_records(self) -> None:
+        """Write the last line of the records: the SHA-256 of those before it."""
         content = self.records.read_bytes() if self.records.exists() else b""
         self.append({"kind": "end", "sha256": hashlib.sha256(content).hexdigest()})
 
     def records_state(self) -> dict[str, Any]:
-        """How long the records are, and their SHA-256."""
+        """The size of the records and their SHA-256."""
         content = self.records.read_bytes() if self.records.exists() else b""
         return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
     def cut_records(self, size: int, sha256: str) -> None:
-        """Drop what came after the first `size` bytes.
+        """Truncate the records to their first `size` bytes.
 
         Raises:
-            BadDataError: these are not as they were written.
+            BadDataError: these bytes are damaged.
         """
         content = self.records.read_bytes()[:size] if self.records.exists() else b""
         if hashlib.sha256(content).hexdigest() != sha256:
@@ -168,19 +168,19 @@ class RunFolder:
             os.truncate(self.records, size)
 
     def events(self) -> list[Path]:
-        """TensorBoard's files."""
+        """The event files, in the order of their names."""
         return sorted(self.path.glob("events.out.*"))
 
     def read_records(self) -> bytes:
         """All records so far.
 
         Raises:
-            BadDataError: those of a finished run are not as they were written.
+            BadDataError: the records of a finished run are damaged.
         """
         content = self.records.read_bytes() if self.records.exists() else b""
         lines, _, end = content[:-1].rpartition(b"\n")
-        seal = {"kind": "end", "sha256": hashlib.sha256(lines + b"\n" * bool(lines)).hexdigest()}
-        if self.finished() and end != json.dumps(seal).encode():
+        last = {"kind": "end", "sha256": hashlib.sha256(lines + b"\n" * bool(lines)).hexdigest()}
+        if self.finished() and end != json.dumps(last).encode():
             raise BadDataError(damaged(self.records))
         return content
 
@@ -197,16 +197,16 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: str = "run") -> dict[str, Any]:
-    """The result of a finished run.
+    """Read the result of a finished run.
 
     Args:
         folder: of the run.
-        keys: what the result must hold.
-        name: of the key that says where it lies.
+        keys: keys that the result must hold.
+        name: of the configuration key that names the folder.
 
     Raises:
-        MissingDataError: no finished run lies there.
-        BadDataError: its result cannot be read, or lacks one of these.
+        MissingDataError: the folder has no finished run.
+        BadDataError: the result cannot be read, or lacks a key.
     """
     path = folder / "result.json"
     if not path.exists():
@@ -216,9 +216,9 @@ def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: 
         )
     try:
         content = checked(path.read_bytes())
-        lacking = [key for key in keys if key not in content]
-        if lacking:
-            raise ValueError(f"no {', '.join(lacking)} in it")
+        missing = [key for key in keys if key not in content]
+        if missing:
+            raise ValueError(f"no {', '.join(missing)} in it")
         return content
     except ValueError as error:
         raise BadDataError(

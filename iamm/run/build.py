@@ -1,4 +1,4 @@
-"""Configuration → objects: the only place where parts meet."""
+"""Construction of a training's parts from a configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from iamm.dataset.base import SPLITS, Dataset, Scene
 from iamm.dataset.files import noted
 from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
-from iamm.engine.seeding import derived_seed, settle
+from iamm.engine.seeding import derived_seed, make_deterministic
 from iamm.errors import ConfigError
 from iamm.model.scene_network import SceneNetwork
 from iamm.run.phase import WHOLE, Phase
@@ -22,7 +22,7 @@ from iamm.weighting.base import Weighting
 
 @dataclass(frozen=True)
 class Parts:
-    """What a training needs: that of a run, or of one of its phases; `trained` names the parameters that move."""
+    """The parts of a training, that of a run or of one of its phases; `trained` names the trained parameters."""
 
     phase: Phase
     datasets: Sequence[Dataset]
@@ -37,8 +37,11 @@ class Parts:
 
 
 def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
-    """Every data set of `dataset=`, in order, with all that a run reads; a choice may make several, scenes'
-    names must differ."""
+    """Build the data sets of `dataset=`, in order.
+
+    Raises:
+        ConfigError: two scenes have one name, or a split is empty.
+    """
     check_parts(config)
     datasets: list[Dataset] = []
     for part in config["dataset"].values():
@@ -56,9 +59,9 @@ def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
 
 
 def build_model(config: Mapping[str, Any], scenes: list[Scene]) -> SceneNetwork:
-    """The network, initialised from the seed alone."""
+    """Build the network, initialised from the seed alone."""
     check_parts(config)
-    settle(derived_seed(config["seed"], "initialisation"), config["threads"])
+    make_deterministic(derived_seed(config["seed"], "initialisation"), config["threads"])
     with own_mistakes():
         encoder, head = instantiate_each(config["encoder"]), instantiate_each(config["head"])
         share = config["share"]
@@ -69,32 +72,32 @@ def build_model(config: Mapping[str, Any], scenes: list[Scene]) -> SceneNetwork:
 def build(
     config: Mapping[str, Any], datasets: Sequence[Dataset], phase: Phase = WHOLE, model: SceneNetwork | None = None
 ) -> Parts:
-    """Everything for a training, before anything is written.
+    """Build all parts of a training, before anything is written.
 
     Args:
         config: of the run.
         datasets: of the run.
-        phase: what of it is trained.
-        model: of the run, where another phase has built it.
+        phase: phase of the run that is trained.
+        model: of the run, if another phase has built it.
     """
     scenes = [scene for dataset in datasets for scene in dataset.scenes]
     device = chosen_device(config["device"])
     model = model or build_model(config, scenes).to(device)
-    groups, own = phase.datasets(datasets), trained_names(model)
+    groups, trainable = phase.datasets(datasets), trained_names(model)
     freeze(model, phase.freeze)
     freeze_others(model, [scene.name for dataset in groups for scene in dataset.scenes])
     with own_mistakes():
         weighting = build_weighting(config, model, groups).to(device)
         optimizer = instantiate(config["optimizer"])(parameter_groups(model, weighting))
         schedule, augment = instantiate(config["schedule"]), instantiate_each(config["augment"])
-    moved = trained_names(model)
-    train_only(model, own)
+    names = trained_names(model)
+    train_only(model, trainable)
     torch.manual_seed(derived_seed(config["seed"], "training"))
-    return Parts(phase, groups, model, moved, weighting, optimizer, schedule, augment, plan(config, phase), device)
+    return Parts(phase, groups, model, names, weighting, optimizer, schedule, augment, plan(config, phase), device)
 
 
 def freeze_others(model: SceneNetwork, names: Sequence[str]) -> None:
-    """Freeze the encoders and heads that none of these scenes has."""
+    """Freeze the encoders and heads that none of the named scenes uses."""
     others = [name for name in model.names if name not in names]
     freeze_parts(parts_of_scenes(model, others), parts_of_scenes(model, names))
 
@@ -104,19 +107,23 @@ def parts_of_scenes(model: SceneNetwork, names: Sequence[str]) -> list[torch.nn.
 
 
 def build_weighting(config: Mapping[str, Any], model: SceneNetwork, datasets: Sequence[Dataset]) -> Weighting:
-    """For the scenes of these data sets, and what is trained of the model."""
+    """Build the weighting for the scenes of these data sets, and check it against the model.
+
+    Raises:
+        ConfigError: the weighting needs what the model or the configuration lacks.
+    """
     groups = [[scene.name for scene in dataset.scenes] for dataset in datasets]
     names = [name for group in groups for name in group]
     weighting: Weighting = instantiate(config["weighting"])(len(names))
     fusion = type(model.fusion).__name__
     shared = [*model.shared_parameters(groups), *model.shared_head_parameters()]
-    shares = len(names) > 1 and bool(trained(shared))
+    trains_shared = len(names) > 1 and bool(trained(shared))
     if weighting.needs_scene_weights and not model.fusion.gives_scene_weights:
         raise ConfigError(
             "This weighting takes its weights from a fusion that attends to scenes. "
             f"Found fusion {fusion}: choose fusion=interest_guidance, or another weighting."
         )
-    if (weighting.needs_shared or config["log"]["conflict"]) and not shares:
+    if (weighting.needs_shared or config["log"]["conflict"]) and not trains_shared:
         raise ConfigError(
             "A rule over gradients, and log.conflict, need parameters that several scenes share. "
             f"Found none that is trained, {len(names)} scene(s) and fusion {fusion}: choose another weighting and "
@@ -142,13 +149,15 @@ def build_weighting(config: Mapping[str, Any], model: SceneNetwork, datasets: Se
 
 
 def parameter_groups(model: SceneNetwork, weighting: Weighting) -> list[dict[str, Any]]:
-    """The model's parameters that are not frozen, and the weighting's with what it wants for them."""
+    """Optimizer groups: the trained parameters of the model, and those of the weighting with its own options."""
     return [{"params": trained(model.parameters())}, *weighting.parameter_groups()]
 
 
 def chosen_device(name: str) -> torch.device:
-    """Raises:
-    ConfigError: a device that this machine lacks.
+    """The torch device of that name; `auto` is a GPU if there is one.
+
+    Raises:
+        ConfigError: this machine lacks the device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

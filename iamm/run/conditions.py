@@ -1,4 +1,4 @@
-"""What a run must find again to go on to the same bits."""
+"""The conditions under which a resumed run computes the same bits."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from iamm.run.provenance import versions
 
 
 class Conditions:
-    """A part of each checkpoint: refuses other threads and other data, tells of another version or machine.
+    """A part of each checkpoint that refuses other threads and other data, and reports another version or machine.
 
-    Sums are taken in another order under another number of threads; that is mended by a key, so it is refused. Another
-    version, device or instruction set may round otherwise; the run goes on, and its result says so.
+    Another number of threads changes the order of sums; a key can restore it, so it is refused. Another version, device
+    or instruction set may round differently; the run is resumed, and its result says so.
 
     Args:
         threads: of each operation.
@@ -31,13 +31,15 @@ class Conditions:
         """The address and SHA-256 of the model that the run began from."""
 
     def state_dict(self) -> dict[str, Any]:
-        began = {"threads": self.threads, "data": self.data, "machine": self.machine, "source": self.source}
-        return {**began, "notices": self.notices}
+        saved = {"threads": self.threads, "data": self.data, "machine": self.machine, "source": self.source}
+        return {**saved, "notices": self.notices}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Raises:
-        ConfigError: other threads.
-        BadDataError: other data.
+        """Compare the saved conditions with the present ones.
+
+        Raises:
+            ConfigError: the number of threads differs.
+            BadDataError: the data differ.
         """
         if state["threads"] != self.threads:
             raise ConfigError(

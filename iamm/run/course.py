@@ -19,7 +19,7 @@ from iamm.run.phase import phases_of
 
 
 class Course:
-    """The parts of every phase, and which one is being trained; a part of each checkpoint.
+    """The parts of every phase, and the number of the current one; a part of each checkpoint.
 
     Each phase has an optimizer, a schedule and a weighting of its own, and begins from the best model of the one
     before, or of the earlier one that it names.
@@ -45,23 +45,23 @@ class Course:
 
     @property
     def best(self) -> str:
-        """Where the model lies that validation chose in this phase; that of the last phase is the run's."""
+        """The phase name in the file of the chosen model; empty in the last phase, whose model is the run's."""
         return "" if self.last else self.current.phase.name
 
     @property
     def seed(self) -> int:
-        """Orders the data and changes the examples; each phase has its own, the first one the run's."""
+        """The seed of data order and augmentation; that of the first phase is the run's."""
         return derived_seed(self.run_seed, "phase", self.number) if self.number else self.run_seed
 
     @property
     def epochs(self) -> int:
         return sum(parts.plan.epochs for parts in self.phases)
 
-    def go_on(self, state: RunState) -> RunState:
-        """Begin the next phase where this one has ended.
+    def next_phase(self, state: RunState) -> RunState:
+        """Start the next phase; return its state.
 
         Raises:
-            BadDataError: the model that it begins from is not there as it was written.
+            BadDataError: the model that the phase starts from is missing or damaged.
         """
         history = [*state.history, state.outcome()]
         self.number += 1
@@ -78,13 +78,14 @@ class Course:
         )
 
     def load_start(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Load the model that the current phase starts from."""
         name = self.current.phase.start or history[-1]["phase"]
         expected = next(one["best_epoch"] for one in history if one["phase"] == name)
-        found = load_model(self.folder.best_of(name), self.current.model)
-        if found != expected:
+        epoch = load_model(self.folder.best_of(name), self.current.model)
+        if epoch != expected:
             raise BadDataError(
                 f"A phase begins from the best model of {name}, that of epoch {expected}. Found "
-                f"{self.folder.best_of(name)} of epoch {found}: start anew with rerun=true."
+                f"{self.folder.best_of(name)} of epoch {epoch}: start anew with rerun=true."
             )
 
     def state_dict(self) -> dict[str, Any]:
@@ -100,10 +101,10 @@ class Course:
 
 
 def build_phases(config: Mapping[str, Any], datasets: Sequence[Dataset]) -> list[Parts]:
-    """Those of every phase, before anything is written."""
+    """Build the parts of every phase, before anything is written."""
     phases = phases_of(config["phases"])
-    found = [build(config, datasets, phases[0])]
+    parts = [build(config, datasets, phases[0])]
     for phase in phases[1:]:
-        found.append(build(config, datasets, phase, found[0].model))
+        parts.append(build(config, datasets, phase, parts[0].model))
     torch.manual_seed(derived_seed(config["seed"], "training"))
-    return found
+    return parts

@@ -1,4 +1,4 @@
-"""The end of a run: the chosen model is tested, the result written, and only then is anything drawn."""
+"""The end of a run: test the chosen model, write the result, then draw the figures."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def finish(
     conditions: Conditions,
     state: RunState,
 ) -> dict[str, Any]:
-    """Test the chosen model, write the result, then draw: what cannot be drawn is a notice in the result."""
+    """Test the chosen model, write the result, then draw; a figure that cannot be drawn is a notice in the result."""
     folder = cell.folder
-    choose(folder, parts, state)
+    load_chosen(folder, parts, state)
     tested = evaluate(parts.model, datasets, "test", parts.device)
     recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
     recorder.finish()
@@ -48,14 +48,14 @@ def finish(
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
     write_checksummed(folder.result, result)
     folder.write_status("finished", step=state.step)
-    more = list(shown(cell, datasets, parts, recorder, state, tested, result["details"]))
+    more = list(present(cell, datasets, parts, recorder, state, tested, result["details"]))
     if more:
         result["notices"] = [*notices, *more]
         write_checksummed(folder.result, result)
     return result
 
 
-def shown(
+def present(
     cell: Cell,
     datasets: list[Dataset],
     parts: Parts,
@@ -64,12 +64,12 @@ def shown(
     tested: Evaluation,
     details: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[str]:
-    """Write texts and hyperparameters, draw pictures; a line on each that cannot be."""
+    """Write texts and hyperparameters and draw figures; yield a notice for each that fails."""
 
     def pictures() -> list[str]:
-        place = (recorder, parts.model, datasets, parts.device, state.step)
+        arguments = (recorder, parts.model, datasets, parts.device, state.step)
         log = cell.values["log"]
-        return draw(*place, log["pictures"], tested.scene_weights, details, heads=log["attention"])
+        return draw(*arguments, log["pictures"], tested.scene_weights, details, heads=log["attention"])
 
     yield from attempt("written texts", lambda: recorder.write_texts("test", tested, state.step))
     yield from attempt("examples", lambda: recorder.examples(tested))
@@ -78,7 +78,7 @@ def shown(
 
 
 def attempt(what: str, show: Callable[[], list[str] | None]) -> list[str]:
-    """What `show` notices; where it fails, why: a finished run is not lost by what is shown of it."""
+    """The notices of `show`, or the reason for its failure: a failed figure must not lose a finished run."""
     try:
         return show() or []
     except Exception as error:
@@ -86,11 +86,11 @@ def attempt(what: str, show: Callable[[], list[str] | None]) -> list[str]:
         return [f"{what} could not be written: {type(error).__name__}: {why}"]
 
 
-def choose(folder: RunFolder, parts: Parts, state: RunState) -> None:
-    """Put the model back that validation chose.
+def load_chosen(folder: RunFolder, parts: Parts, state: RunState) -> None:
+    """Load the model that validation chose.
 
     Raises:
-        BadDataError: the file holds another.
+        BadDataError: the file holds the model of another epoch.
     """
     epoch = load_model(folder.best, parts.model)
     if epoch != state.best_epoch:
@@ -111,15 +111,15 @@ def hparam_choices(cell: Cell) -> dict[str, Any]:
 
 
 def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation) -> dict[str, Any]:
-    """Everything needed to trust a number, beside the number."""
+    """The content of the result: measures, and all that is needed to reproduce them."""
     from iamm.head.text import bleu
 
     return {
-        "test": {scene: dict(found) for scene, found in tested.measures.items()},
+        "test": {scene: dict(values) for scene, values in tested.measures.items()},
         "measures": as_json(parts.model.declared_measures()),
         "details": parts.model.details(tested.outputs),
         "quality": dict(tested.qualities),
-        "scene_weights": {scene: dict(found) for scene, found in tested.scene_weights.items()},
+        "scene_weights": {scene: dict(weights) for scene, weights in tested.scene_weights.items()},
         "validation_quality": state.best_quality,
         "best_epoch": state.best_epoch,
         "epochs": state.epoch,

@@ -1,4 +1,4 @@
-"""Finished runs: whether one stands for what would be run now."""
+"""The check whether a planned run is finished already."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from iamm.run.planned import Cell
 
 
 def finished(cell: Cell) -> bool:
-    """Whether the run is finished, with the data files that lie there now; those that are gone cannot be compared.
+    """Whether the run is finished with the present data files; files that no longer exist are not compared.
 
     Raises:
-        BadDataError: with other files; or its result cannot be read.
+        BadDataError: a data file differs, or the result cannot be read.
     """
     if not cell.folder.finished():
         return False
@@ -20,8 +20,8 @@ def finished(cell: Cell) -> bool:
     folders = {part.get("data_dir") for part in cell.values["dataset"].values()}
     changed = []
     for name, content in recorded.items():
-        there = {checksum(folder, name) for folder in folders} - {None}
-        if there and content not in there:
+        present = {checksum(folder, name) for folder in folders} - {None}
+        if present and content not in present:
             changed.append(name)
     if changed:
         raise BadDataError(

@@ -1,4 +1,4 @@
-"""One run from a composed configuration: train, evaluate, show."""
+"""Jobs of `iamm-train`: train a run, or evaluate a finished one, and print the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDE = 160
 
 
 def train_job(cell: Cell) -> float:
-    """Train unless this very run is finished already; then show its result.
+    """Train the run unless it is finished already, and print its result.
 
     Returns:
         The quality on validation, which a search may maximise.
@@ -40,11 +40,11 @@ def train_job(cell: Cell) -> float:
 
 
 def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
-    """Evaluate a finished run again, on the same data and threads, and say whether the numbers are the same.
+    """Evaluate a finished run again, on the same data and threads, and print whether the numbers are the same.
 
     Args:
-        values: give `run` and `device`.
-        moved: whether the data now lie in the `data_dir` of `values`, not where the run found them.
+        values: configuration with `run` and `device`.
+        moved: whether the data are now in the `data_dir` of `values` instead of the recorded one.
 
     Raises:
         BadDataError: the data are not those of the run.
@@ -65,21 +65,21 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
 
 
 def require_release(config: Mapping[str, Any], run: Path) -> None:
-    """The parameters of a model of an earlier release have other names.
+    """Refuse a run of an earlier release, whose model may have other parameter names.
 
     Raises:
-        BadDataError: a run that lacks a key of this release.
+        BadDataError: the run lacks a key of this release.
     """
-    lacking = sorted(run_keys() - {*config, *(path for path, *_ in leaves(config, stop="_target_"))})
-    if lacking:
+    missing = sorted(run_keys() - {*config, *(path for path, *_ in leaves(config, stop="_target_"))})
+    if missing:
         raise BadDataError(
             f"A run is measured and repeated by the release that made it. Found {run} of an earlier one, without "
-            f"{', '.join(lacking)}: take that release, or train again with rerun=true."
+            f"{', '.join(missing)}: take that release, or train again with rerun=true."
         )
 
 
 def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]:
-    """A run's configuration, its data in another place; None: where it found them."""
+    """A run's configuration with another `data_dir`; None keeps the recorded one."""
     if data_dir is None:
         return dict(config)
     datasets = {
@@ -89,7 +89,7 @@ def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]
 
 
 def plain_console() -> Console:
-    """Paths and names are printed as they are, whatever signs they hold; a file or a pipe has no width."""
+    """A console that prints paths and names without markup; its width is fixed for a file or a pipe."""
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = WIDE
@@ -97,17 +97,17 @@ def plain_console() -> Console:
 
 
 def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]], result: Mapping[str, Any]) -> None:
-    """Test measures as a table, on the scales that the run's result declares."""
+    """Print test measures as a table, on the scales that the result declares."""
     from iamm.run.progress import measure_table
 
     console.print(measure_table("test", measures, measures_of(result)))
 
 
 def show(console: Console, folder: RunFolder, result: Mapping[str, Any]) -> None:
-    """Test measures, where the run lies, how to look at it."""
+    """Print the test measures, the run folder, and the command that opens TensorBoard."""
     show_measures(console, result["test"], result)
-    told = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
-    console.print(f"{told}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
+    summary = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
+    console.print(f"{summary}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
     for notice in result["notices"]:
         console.print(f"note: {notice}", soft_wrap=True)
     console.print(f"run folder  {folder.path}", soft_wrap=True)

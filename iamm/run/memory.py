@@ -1,4 +1,4 @@
-"""The most memory that a run took."""
+"""Peak memory of a run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 PROCESS = Path("/proc/self")
 
 
-def forget_peak(device: torch.device) -> None:
-    """Begin anew, so that a sweep's run does not answer for those before it; only Linux and GPUs can."""
+def reset_peak(device: torch.device) -> None:
+    """Reset the peak, so that earlier runs of a sweep do not count; possible on Linux and on GPUs only."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     try:
@@ -23,14 +23,14 @@ def forget_peak(device: torch.device) -> None:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """The GPU's largest allocation, or the process's largest resident size, since `forget_peak`; in MiB."""
+    """The GPU's largest allocation, or the process's largest resident size, since `reset_peak`; in MiB."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     try:
-        found = re.search(r"^VmHWM:\s+(\d+) kB", (PROCESS / "status").read_text(), flags=re.MULTILINE)
+        match = re.search(r"^VmHWM:\s+(\d+) kB", (PROCESS / "status").read_text(), flags=re.MULTILINE)
     except OSError:
-        found = None
-    if found:
-        return int(found[1]) / 2**10
+        match = None
+    if match:
+        return int(match[1]) / 2**10
     unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -1,4 +1,4 @@
-"""A phase: which scenes a run trains on for a while, how long, and what is frozen meanwhile."""
+"""Phases of a run: the scenes that are trained, for how long, and the frozen parameters."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Phase:
 
     Args:
         name: as in `phases`; empty where a run has none.
-        scenes: names of those that are trained on and validate; None: all.
-        freeze: patterns of the parameters that stay as they are.
-        start: name of the earlier phase whose best model it begins from; empty: the one before.
-        length: what it says of epochs, steps and patience; the run's own keys say the rest.
+        scenes: names of the trained and validated scenes; None: all.
+        freeze: patterns of the names of frozen parameters.
+        start: name of the earlier phase whose best model this one starts from; empty: the previous phase.
+        length: its epochs, steps and patience; the keys of the run hold for those that are missing.
     """
 
     name: str = ""
@@ -28,7 +28,7 @@ class Phase:
     length: Mapping[str, int] = field(default_factory=dict)
 
     def datasets(self, datasets: Sequence[Dataset]) -> list[Dataset]:
-        """Those that have a scene of this phase, without their other scenes."""
+        """The data sets with a scene of this phase, restricted to its scenes."""
         if self.scenes is None:
             return list(datasets)
         parts = [dataset.only(self.scenes) for dataset in datasets]
@@ -36,11 +36,11 @@ class Phase:
 
 
 WHOLE = Phase()
-"""All scenes, nothing frozen, as long as the run's own keys say."""
+"""All scenes, nothing frozen, for the length given by the keys of the run."""
 
 
 def phases_of(phases: Mapping[str, Mapping[str, Any]] | None) -> list[Phase]:
-    """What a configuration says of `phases`; null is one phase without a name."""
+    """The phases of a configuration; null is one phase without a name."""
     return [phase_of(name, given) for name, given in (phases or {"": {}}).items()]
 
 

@@ -1,4 +1,4 @@
-"""Draw what a model looked at, at the end of a run."""
+"""The figures of a finished run."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def draw(
     *,
     heads: bool = False,
 ) -> list[str]:
-    """Attention over pictures and words of the first validation examples; on test the scenes' weights and confusions.
+    """Draw attention maps of the first validation examples, and the scene weights and confusion matrices of test.
 
     Args:
-        recorder: writes them.
+        recorder: writes the figures.
         model: a trained network.
-        datasets: whose scenes it knows.
+        datasets: data sets whose scenes the model has.
         device: of the model.
-        step: where in TensorBoard.
+        step: of the TensorBoard events.
         count: examples of each data set; 0 draws nothing.
         scene_weights: of the test evaluation, if the fusion has any.
-        details: of the test evaluation, per scene: what its head tells besides the measures.
-        heads: whether every head is drawn by itself, besides the encoders' self-attention and the scenes' weights for
-            each example, and the numbers are written.
+        details: of the test evaluation, per scene: the details that its head returns.
+        heads: whether each head, the encoders' self-attention and the scene weights of each example are drawn too, and
+            the numbers are written.
 
     Returns:
-        A line on each attention that cannot be drawn.
+        A notice for each attention that cannot be drawn.
     """
     if not count:
         return []
@@ -57,10 +57,10 @@ def draw(
             maps.draw_group(dataset, collate(dataset, "validation", rows, device))
         if len(model.names) > 1 and scene_weights:
             recorder.picture(tag("test", "scene_weights"), scenes_figure(scene_weights), step)
-        for scene, found in details.items():
-            if "confusion" in found:
-                figure = confusion_figure(found["confusion"], list(found["classes"]))
+        for scene, values in details.items():
+            if "confusion" in values:
+                figure = confusion_figure(values["confusion"], list(values["classes"]))
                 recorder.picture(tag("test", "confusion", scene), figure, step)
     if heads:
         recorder.attention(maps.content())
-    return maps.notes
+    return maps.notices

@@ -1,4 +1,4 @@
-"""A planned run: everything that it will do, fixed before it begins."""
+"""A planned run, with its resolved configuration."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Cell:
     """One run of a sweep or a table.
 
     Args:
-        values: the resolved configuration, plain containers; what is edited in a YAML later does not reach it.
-        choices: what was chosen in each group, as `result.json` tells it.
+        values: the resolved configuration, plain containers; later edits of a YAML do not change it.
+        choices: group → chosen variant, as in `result.json`.
     """
 
     values: Mapping[str, Any]
@@ -43,25 +43,25 @@ class Cell:
 
 
 def distinct(cells: Iterable[Cell]) -> list[Cell]:
-    """Each run once.
+    """The runs without repetitions.
 
     Raises:
-        ConfigError: two that differ by what is no part of a run's address, so that they would share a folder.
+        ConfigError: two different runs would share a folder, since they differ in keys that no address contains.
     """
-    found: dict[Path, Cell] = {}
+    runs: dict[Path, Cell] = {}
     for cell in cells:
-        first = found.setdefault(cell.folder.path, cell)
+        first = runs.setdefault(cell.folder.path, cell)
         if first.values != cell.values:
-            key, one, other = min(differences(first.values, cell.values), key=lambda found: found[0].count("."))
+            key, one, other = min(differences(first.values, cell.values), key=lambda item: item[0].count("."))
             raise ConfigError(
                 f"Runs side by side must compute different things. Found `{key}` alone to differ, {one} and {other}, "
                 f"which a run's folder does not tell: give it one value, or each value an output_dir of its own."
             )
-    return list(found.values())
+    return list(runs.values())
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Each dotted key with two values."""
+    """Each dotted key whose values differ, with both values."""
     for key in one.keys() | other.keys():
         left, right = one.get(key), other.get(key)
         if isinstance(left, Mapping) and isinstance(right, Mapping):
@@ -90,8 +90,10 @@ def write_cell(path: Path, cell: Cell) -> None:
 
 
 def read_cell(path: Path) -> Cell:
-    """Raises:
-    BadDataError: no planned run can be read there.
+    """Read a planned run.
+
+    Raises:
+        BadDataError: the file cannot be read.
     """
     try:
         return cell_of(path.read_text(encoding="utf-8"))

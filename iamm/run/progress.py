@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: one live line on a terminal, plain lines elsewhere."""
+"""Progress of a training: one live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from iamm.measure import Measure
 SECONDS_BETWEEN_LINES = 5.0
 
 Declared = Mapping[str, Mapping[str, Measure]]
-"""Per scene, what its head measures, by name."""
+"""Per scene, the measures of its head by name."""
 
 
 class ProgressLine:
     """An observer of `fit`: losses, measures, steps a second and time left.
 
     Args:
-        console: where to; a terminal gets a live line, anything else a line each few seconds.
+        console: a terminal gets a live line, anything else a line every few seconds.
         epochs: of the plan.
-        measures: per scene, what its head measures.
+        measures: per scene, the measures of its head.
     """
 
     def __init__(self, console: Console, epochs: int, measures: Declared) -> None:
@@ -49,14 +49,14 @@ class ProgressLine:
     ) -> None:
         self.live.stop()
 
-    def trained(self, told: Interval) -> None:
-        losses = "  ".join(f"{scene} {loss:.3f}" for scene, loss in told.losses.items())
-        line = f"epoch {told.epoch}/{self.epochs}  step {told.step}/{told.total}  loss {losses}"
-        line += f"  {told.steps_per_second:.1f} steps/s"
-        self.live.update(self.task, description=line, total=told.total, completed=told.step)
+    def trained(self, interval: Interval) -> None:
+        losses = "  ".join(f"{scene} {loss:.3f}" for scene, loss in interval.losses.items())
+        line = f"epoch {interval.epoch}/{self.epochs}  step {interval.step}/{interval.total}  loss {losses}"
+        line += f"  {interval.steps_per_second:.1f} steps/s"
+        self.live.update(self.task, description=line, total=interval.total, completed=interval.step)
         now = time.monotonic()
         if not self.console.is_terminal and now - self.last >= SECONDS_BETWEEN_LINES:
-            left = (told.total - told.step) / told.steps_per_second
+            left = (interval.total - interval.step) / interval.steps_per_second
             self.console.print(f"{line}  {left:.0f} s left", soft_wrap=True, highlight=False)
             self.last = now
 
@@ -69,22 +69,22 @@ class ProgressLine:
 
 
 def short_measures(measures: Mapping[str, Mapping[str, float]], declared: Declared) -> str:
-    """Per scene its first measure and its loss."""
+    """The first measure and the loss of each scene."""
     shown = []
-    for scene, found in measures.items():
-        first = next(iter(found))
-        shown.append(f"{scene} {first} {declared[scene][first].shown(found[first])} loss {found['loss']:.3f}")
+    for scene, values in measures.items():
+        first = next(iter(values))
+        shown.append(f"{scene} {first} {declared[scene][first].shown(values[first])} loss {values['loss']:.3f}")
     return "  ".join(shown)
 
 
 def measure_table(title: str, measures: Mapping[str, Mapping[str, float]], declared: Declared) -> Table:
-    """A row for each scene, each measure on its own scale."""
-    columns = list(dict.fromkeys(name for found in measures.values() for name in found))
+    """A table with a row for each scene, each measure on its own scale."""
+    columns = list(dict.fromkeys(name for values in measures.values() for name in values))
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("scene", overflow="fold")
     for column in columns:
         table.add_column(column, justify="right")
-    for scene, found in measures.items():
-        cells = {name: declared[scene][name].shown(value) for name, value in found.items()}
+    for scene, values in measures.items():
+        cells = {name: declared[scene][name].shown(value) for name, value in values.items()}
         table.add_row(scene, *(cells.get(column, "–") for column in columns))
     return table

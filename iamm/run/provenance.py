@@ -1,4 +1,4 @@
-"""With what a run was made: versions, commit, machine."""
+"""Provenance of a run: versions, commit, processor."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def slow_precision(precision: str, device: torch.device) -> str | None:
 
 
 def cpu_flags() -> set[str]:
-    """The processor's features, where the system tells."""
+    """The processor's features; empty where the system does not list them."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

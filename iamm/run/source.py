@@ -1,4 +1,4 @@
-"""The finished run whose chosen model another one begins from."""
+"""Initialisation of a run from the chosen model of a finished one."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from iamm.record.run_folder import RunFolder, read_result
 
 
 def begin_from(path: Path, model: nn.Module) -> tuple[dict[str, str], list[str]]:
-    """Give the model the tensors of the run's chosen model, by their names.
+    """Copy the tensors of a finished run's chosen model into the model, by their names.
 
     Args:
-        path: the folder of the run.
-        model: keeps its own tensors where the run has none of the name.
+        path: folder of the finished run.
+        model: model to initialise; tensors whose names the run lacks are unchanged.
 
     Returns:
-        the run's address with the SHA-256 of its model's file, and a notice on what did not go together.
+        the run's address with the SHA-256 of its model's file, and a notice on the tensors that only one of them has.
 
     Raises:
-        MissingDataError: no finished run lies there, or its model is gone.
-        BadDataError: its result or its model is not as it was written.
-        ConfigError: a tensor has another shape there, or no name is in both.
+        MissingDataError: there is no finished run, or its model is missing.
+        BadDataError: its result or its model is damaged.
+        ConfigError: the shapes of a tensor differ, or no name is in both.
     """
     read_result(path, name="from")
     file = RunFolder(path).best
     if not file.exists():
         raise MissingDataError(f"`from` must name a run that holds its model. Found no {file}: train that run again.")
-    there, here = load_weights(file), model.state_dict()
-    both = [name for name in here if name in there]
-    check_shapes(path, {name: (there[name], here[name]) for name in both})
+    source, target = load_weights(file), model.state_dict()
+    common = [name for name in target if name in source]
+    check_shapes(path, {name: (source[name], target[name]) for name in common})
     with torch.no_grad():
-        for name in both:
-            here[name].copy_(there[name])
-    return (
-        {"run": path.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()},
-        differences(path.name, [name for name in here if name not in there], [n for n in there if n not in here]),
-    )
+        for name in common:
+            target[name].copy_(source[name])
+    address = {"run": path.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    new, left = [name for name in target if name not in source], [name for name in source if name not in target]
+    return address, differences(path.name, new, left)
 
 
 def check_shapes(path: Path, pairs: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+    """Check that there are common tensors, and that their shapes are equal."""
     if not pairs:
         raise ConfigError(f"`from` must name a run with parts of this one. Found none in {path}: take another.")
-    for name, (there, here) in pairs.items():
-        if there.shape != here.shape:
+    for name, (source, target) in pairs.items():
+        if source.shape != target.shape:
             raise ConfigError(
-                f"`from` must name a run whose parts have this run's shapes. Found {name} {tuple(there.shape)} in "
-                f"{path}, {tuple(here.shape)} here: give the part the same size, or another name."
+                f"`from` must name a run whose parts have this run's shapes. Found {name} {tuple(source.shape)} in "
+                f"{path}, {tuple(target.shape)} here: give the part the same size, or another name."
             )
 
 
 def differences(source: str, new: Collection[str], left: Collection[str]) -> list[str]:
-    """A line on what begins anew, and on what of the source has no place here."""
+    """A notice on the parts that only this run has, and on those that only the source has."""
     parts = [
         f"{what} {', '.join(sorted({'.'.join(name.split('.')[:2]) for name in names}))}"
         for what, names in (("new here:", new), ("left there:", left))

@@ -26,7 +26,7 @@ from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions
 from iamm.run.course import Course, build_phases
 from iamm.run.finish import finish
-from iamm.run.memory import forget_peak
+from iamm.run.memory import reset_peak
 from iamm.run.planned import Cell
 from iamm.run.progress import ProgressLine
 from iamm.run.provenance import slow_precision
@@ -34,7 +34,7 @@ from iamm.run.source import begin_from
 
 
 def train(cell: Cell, console: Console) -> dict[str, Any]:
-    """Build all parts, then train, evaluate and write. Nothing is written before everything is built.
+    """Build all parts, then train, evaluate and write the result; nothing is written before all parts are built.
 
     Args:
         cell: the planned run.
@@ -52,65 +52,65 @@ def train(cell: Cell, console: Console) -> dict[str, Any]:
             with writable(folder.path), closing(Recorder(folder)) as recorder:
                 return run(cell, console, datasets, course, recorder, conditions)
         except DivergedError as error:
-            told = f"{error} {last_good(folder)}"
-            folder.write_status("diverged", error=told, batch=error.batch)
-            raise DivergedError(told, error.batch) from error
+            message = f"{error} {last_checkpoint(folder)}"
+            folder.write_status("diverged", error=message, batch=error.batch)
+            raise DivergedError(message, error.batch) from error
         except BaseException as error:
-            with suppress(UserError):  # a disk that takes nothing at all
+            with suppress(UserError):  # the disk may take no byte at all
                 if not folder.finished():
-                    folder.write_status(**last_words(error))
+                    folder.write_status(**failure_status(error))
             raise
 
 
 def conditions_of(config: Mapping[str, Any], folder: RunFolder, datasets: list[Dataset], course: Course) -> Conditions:
-    """Of a run that begins, from another run's model where it names one; one that goes on finds its own again."""
+    """The conditions of the run; a new run with `from` is initialised from that run's model."""
     data = {dataset.name: dataset.checksum() for dataset in datasets}
     conditions = Conditions(config["threads"], str(course.current.device), data)
-    if config["from"] and (config["rerun"] or not folder.kept()):
+    if config["from"] and (config["rerun"] or not folder.has_checkpoint()):
         conditions.source, conditions.notices = begin_from(Path(config["from"]), course.current.model)
     return conditions
 
 
-def last_words(error: BaseException) -> dict[str, Any]:
-    """How a run ended that did not finish."""
+def failure_status(error: BaseException) -> dict[str, Any]:
+    """The status of a run that ended without a result."""
     if isinstance(error, KeyboardInterrupt):
         return {"state": "interrupted", "signal": interruption.signal_name()}
     return {"state": "failed", "error": str(error) or type(error).__name__}
 
 
-def last_good(folder: RunFolder) -> str:
+def last_checkpoint(folder: RunFolder) -> str:
     return f"The last good checkpoint: {folder.last}." if folder.last.exists() else "There is no checkpoint yet."
 
 
 def run(
     cell: Cell, console: Console, datasets: list[Dataset], course: Course, recorder: Recorder, conditions: Conditions
 ) -> dict[str, Any]:
-    """From where the run stands to its end."""
+    """Resume the run, or start it, and train and test it to its end."""
     config, folder = cell.values, cell.folder
     if config["rerun"]:
         folder.clear()
     checkpointer = file_checkpointer(config, folder, course, conditions, recorder)
     state, warning = checkpointer.restore()
-    if not folder.kept():
+    if not folder.has_checkpoint():
         folder.clear()
         state.phase = course.current.phase.name
     for notice in filter(None, (warning, *conditions.notices)):
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     folder.write_status("running", step=state.step)
     write_text(folder.config, to_yaml(config))
-    forget_peak(course.current.device)
+    reset_peak(course.current.device)
     measures = course.current.model.declared_measures()
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
         state = fit_phase(course, checkpointer, (recorder, line), state)
         while not course.last:
-            state = fit_phase(course, checkpointer, (recorder, line), course.go_on(state))
+            state = fit_phase(course, checkpointer, (recorder, line), course.next_phase(state))
     return finish(cell, datasets, course.current, recorder, conditions, state)
 
 
 def fit_phase(
     course: Course, checkpointer: FileCheckpointer, observers: Sequence[Observer], state: RunState
 ) -> RunState:
-    """From where the phase stands to its end."""
+    """Train the current phase to its end."""
     parts = course.current
     checkpointer.best = course.folder.best_of(course.best)
     return fit(
@@ -140,7 +140,7 @@ def file_checkpointer(
         model,
         {"conditions": conditions, "model": model, "course": course, "recorder": recorder},
         **config["checkpoint"],
-        asked=interruption.requested,
+        stop_requested=interruption.requested,
     )
 
 
@@ -152,11 +152,11 @@ def evaluate_again(
     Args:
         config: of the run.
         folder: of the run.
-        data: checksums of the data sets that it was made with.
+        data: checksums of the data sets that the run was trained on.
 
     Raises:
         MissingDataError: the folder holds no model.
-        BadDataError: the model's file cannot be read, or the data are others.
+        BadDataError: the model's file cannot be read, or the data differ.
     """
     datasets = build_datasets(config)
     changed = [dataset.name for dataset in datasets if dataset.checksum() != data[dataset.name]]
@@ -174,4 +174,4 @@ def evaluate_again(
         )
     load_model(folder.best, model)
     tested = evaluate(model, datasets, "test", device)
-    return {scene: dict(found) for scene, found in tested.measures.items()}
+    return {scene: dict(values) for scene, values in tested.measures.items()}

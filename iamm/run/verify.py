@@ -1,4 +1,4 @@
-"""A finished run, repeated: are all its numbers and weights the same, to the last bit?"""
+"""Repetition of a finished run, with a comparison of all numbers and weights to the last bit."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ KEYS = (
     *("test", "quality", "scene_weights", "validation_quality", "best_epoch", "epochs", "steps", "parameters"),
     *("data", "notices"),
 )
-"""Of a result; the others are about time, place and machine."""
+"""Keys of a result that are compared; the others state time, place and machine."""
 SHOWN = 5
+"""Differences that the error names."""
 
 
 def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
-    """Repeat a run in its own folder's `verify/` and say whether it matched; that folder stays only where it did not.
+    """Repeat a run in `verify/` of its folder and print whether it matched; `verify/` is kept only if it did not.
 
     Args:
-        values: give `run`.
-        moved: whether the data now lie in the `data_dir` of `values`, not where the run found them.
+        values: configuration with `run`.
+        moved: whether the data are now in the `data_dir` of `values` instead of the recorded one.
 
     Raises:
-        DifferentError: it did not match.
+        DifferentError: the repeated run differs.
     """
     run = Path(values["run"])
     recorded = read_result(run, ("choices", "config", "device", "versions", "instructions", *KEYS))
@@ -42,32 +43,34 @@ def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
     if cell.folder.finished():
         cell.folder.clear()
     repeated = train(cell, console)
-    found = list(differences(RunFolder(run), cell.folder, recorded, repeated))
-    if found:
-        raise DifferentError(told(found, machine(recorded), machine(repeated), run, cell.folder.path))
+    different = list(differences(RunFolder(run), cell.folder, recorded, repeated))
+    if different:
+        raise DifferentError(difference_message(different, machine(recorded), machine(repeated), run, cell.folder.path))
     shutil.rmtree(run / "verify")
     console.print(f"The run was repeated and matched, to the last bit: {run}", soft_wrap=True)
 
 
-def told(found: Sequence[str], then: Mapping[str, str], now: Mapping[str, str], run: Path, again: Path) -> str:
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    other = [f"{key} {then.get(key)} then, {now[key]} now" for key in now if then.get(key) != now[key]]
-    why = f" Made under other conditions: {'; '.join(other)}." if other else ""
+def difference_message(
+    different: Sequence[str], then: Mapping[str, str], now: Mapping[str, str], run: Path, again: Path
+) -> str:
+    more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
+    changes = [f"{key} {then.get(key)} then, {now[key]} now" for key in now if then.get(key) != now[key]]
+    why = f" Made under other conditions: {'; '.join(changes)}." if changes else ""
     return (
-        f"A repeated run must be the same to the last bit. Found {', '.join(found[:SHOWN])}{more} to differ.{why} "
+        f"A repeated run must be the same to the last bit. Found {', '.join(different[:SHOWN])}{more} to differ.{why} "
         f"Compare {run} with {again}."
     )
 
 
 def machine(result: Mapping[str, Any]) -> dict[str, str]:
-    """What else may change bits."""
+    """Versions, instruction set and device, which may change bits."""
     return {**result["versions"], "instructions": result["instructions"], "device": result["device"]}
 
 
 def differences(
     one: RunFolder, other: RunFolder, result: Mapping[str, Any], repeated: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Names of what is not the same."""
+    """The names of the values that differ."""
     yield from (key for key in KEYS if json.dumps(result[key]) != json.dumps(repeated[key]))
     if values(one) != values(other):
         yield "records"
@@ -80,5 +83,5 @@ def same_bits(one: Any, other: Any) -> bool:
 
 
 def values(folder: RunFolder) -> list[Any]:
-    """Of all records; what they tell of time is left out."""
+    """The values of all records, without their times."""
     return [json.loads(line).get("values") for line in folder.read_records().splitlines()]

@@ -1,4 +1,4 @@
-"""One input, as a person has it → the tensors that a scene's encoder reads."""
+"""A text or a picture → the tensors that a scene's encoder reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Example = Mapping[str, Tensor]
 """The fields of a scene by name, each without a place for the batch."""
 
 
-def reads(scene: Scene) -> str:
+def input_kind(scene: Scene) -> str:
     """`pixels` or `tokens`: what the scene's one field holds.
 
     Raises:
@@ -33,13 +33,13 @@ def reads(scene: Scene) -> str:
     return kinds[0]
 
 
-def example_of(scene: Scene, given: Any, where: str, *, tokenised: bool = False) -> Example:
+def example_of(scene: Scene, value: Any, location: str, *, tokenised: bool = False) -> Example:
     """A text, or a picture: its path, or an array of bytes (height, width) or (channels, height, width).
 
     Args:
-        scene: whose training examples it becomes like.
-        given: the input.
-        where: it stands, for mistakes.
+        scene: whose size, channels or vocabulary it is brought to.
+        value: the input.
+        location: of the input, for error messages.
         tokenised: the words of a text stand apart already.
 
     Raises:
@@ -47,31 +47,33 @@ def example_of(scene: Scene, given: Any, where: str, *, tokenised: bool = False)
         MissingDataError: no such picture.
         ConfigError: a scene of neither.
     """
-    kind = reads(scene)
+    kind = input_kind(scene)
     (name,) = scene.fields
-    return {name: picture(scene, name, given, where) if kind == "pixels" else text(scene, given, where, tokenised)}
+    return {
+        name: picture(scene, name, value, location) if kind == "pixels" else text(scene, value, location, tokenised)
+    }
 
 
-def text(scene: Scene, given: Any, where: str, tokenised: bool) -> Tensor:
+def text(scene: Scene, value: Any, location: str, tokenised: bool) -> Tensor:
     """Ids, cut as in training.  # (T,)"""
     assert scene.source is not None
     assert scene.text_format is not None
-    if not isinstance(given, str):
-        raise BadDataError(f"A text must be a string. Found {type(given).__name__} in {where}: give another.")
-    ids = scene.text_format.ids(given if tokenised else scene.text_format.tidied(given), scene.source)
+    if not isinstance(value, str):
+        raise BadDataError(f"A text must be a string. Found {type(value).__name__} in {location}: give another.")
+    ids = scene.text_format.ids(value if tokenised else scene.text_format.tidied(value), scene.source)
     if not ids:
-        raise BadDataError(f"A text must have a word. Found none in {where}: leave it out.")
+        raise BadDataError(f"A text must have a word. Found none in {location}: leave it out.")
     return torch.tensor(ids)
 
 
-def picture(scene: Scene, name: str, given: Any, where: str) -> Tensor:
+def picture(scene: Scene, name: str, value: Any, location: str) -> Tensor:
     """Pixels of the scene's size and channels.  # (channels, height, width) uint8"""
-    pixels = read_picture(given) if isinstance(given, (str, Path)) else np.asarray(given)
+    pixels = read_picture(value) if isinstance(value, (str, Path)) else np.asarray(value)
     grey_or_colour = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[0] in (1, 3))
     if pixels.dtype != np.uint8 or not grey_or_colour or not pixels.size:
         raise BadDataError(
             "A picture must be bytes, (height, width) or (1 or 3, height, width). "
-            f"Found {pixels.dtype} {pixels.shape} in {where}: bring it into that form."
+            f"Found {pixels.dtype} {pixels.shape} in {location}: bring it into that form."
         )
     channels, height, width = scene.splits["train"].inputs[name].shape[1:]
     return torch.from_numpy(resized(pixels[None], (height, width), channels == 3)[0].copy())

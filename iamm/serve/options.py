@@ -19,7 +19,7 @@ def options(words: Sequence[str], defaults: Mapping[str, str | None]) -> dict[st
     Raises:
         ConfigError: another key, one without a value, or one that must be given and is not.
     """
-    found = {key: value for key, value in defaults.items() if value is not None}
+    values = {key: value for key, value in defaults.items() if value is not None}
     for word in words:
         key, sign, value = word.partition("=")
         if key.startswith("--") and not sign:
@@ -28,17 +28,17 @@ def options(words: Sequence[str], defaults: Mapping[str, str | None]) -> dict[st
             raise ConfigError(f"A word must be key=value. Found {word}. {nearest(key, defaults)}")
         if not value:
             raise ConfigError(f"`{key}` must have a value. Found none: write {key}=….")
-        found[key] = value
+        values[key] = value
     for key in defaults:
-        if key not in found:
+        if key not in values:
             raise ConfigError(f"`{key}` must be given. Found none: add {key}=….")
-    return found
+    return values
 
 
-def switch(given: Mapping[str, str], key: str) -> bool:
+def switch(values: Mapping[str, str], key: str) -> bool:
     """Raises:
     ConfigError: neither true nor false.
     """
-    if given[key] not in SWITCHES:
-        raise ConfigError(f"`{key}` must be true or false. Found {given[key]}.")
-    return SWITCHES[given[key]]
+    if values[key] not in SWITCHES:
+        raise ConfigError(f"`{key}` must be true or false. Found {values[key]}.")
+    return SWITCHES[values[key]]

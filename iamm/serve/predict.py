@@ -19,29 +19,29 @@ KEYS = {
 
 def run_command_line(words: Sequence[str]) -> int:
     """All answers, written; the exit code."""
-    given = options(words, KEYS)
-    attention, tokenised = switch(given, "attention"), switch(given, "tokenised")
-    require_place(given["output"])
+    values = options(words, KEYS)
+    attention, tokenised = switch(values, "attention"), switch(values, "tokenised")
+    require_place(values["output"])
     try:
-        with answers_to(given["output"]) as write:
-            for answer in predictions(given, attention=attention, tokenised=tokenised):
+        with answers_to(values["output"]) as write:
+            for answer in predictions(values, attention=attention, tokenised=tokenised):
                 write(answer)
     except BrokenPipeError:  # read no further, as by `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def predictions(given: Mapping[str, str], *, attention: bool, tokenised: bool) -> Iterator[dict[str, Any]]:
-    """An answer for each picture or text, which it names first."""
-    from iamm.serve.example import example_of, reads
+def predictions(values: Mapping[str, str], *, attention: bool, tokenised: bool) -> Iterator[dict[str, Any]]:
+    """An answer for each picture or text, with its name first."""
+    from iamm.serve.example import example_of, input_kind
     from iamm.serve.rows import batches, picture_rows, text_rows
     from iamm.serve.trained import AT_ONCE, load
 
-    trained = load(given["run"], given["device"])
-    scene = trained.scene(given["scene"] or None)
-    path = Path(given["input"])
-    rows = picture_rows(path) if reads(scene) == "pixels" else text_rows(path, given["column"])
+    trained = load(values["run"], values["device"])
+    scene = trained.scene(values["scene"] or None)
+    path = Path(values["input"])
+    rows = picture_rows(path) if input_kind(scene) == "pixels" else text_rows(path, values["column"])
     for batch in batches(rows, AT_ONCE):
-        examples = [example_of(scene, row.given, row.where, tokenised=tokenised) for row in batch]
+        examples = [example_of(scene, row.value, row.location, tokenised=tokenised) for row in batch]
         for row, answer in zip(batch, trained.answers(scene, examples, attention=attention), strict=True):
             yield {"input": row.name, **answer}

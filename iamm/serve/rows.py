@@ -1,4 +1,4 @@
-"""Files that predictions are wanted for → their inputs, one after the other, each with where it stands."""
+"""Input files → their pictures or texts, one after the other."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TABLES = {".csv": ",", ".tsv": "\t"}
 
 
 class Row(NamedTuple):
-    """An input, what it is called in the answers, and where it stands, for mistakes."""
+    """An input, its name in the answers, and its location, for error messages."""
 
     name: str
-    given: Any
-    where: str
+    value: Any
+    location: str
 
 
 def picture_rows(path: Path) -> Iterator[Row]:
@@ -56,12 +56,12 @@ def text_rows(path: Path, column: str) -> Iterator[Row]:
     if path.is_dir():
         raise ConfigError(f"`input` must be a file where a scene reads texts. Found the folder {path}: name a file.")
     if path.suffix in TABLES:
-        found = table_texts(path, column)
+        texts = table_texts(path, column)
     elif path.suffix == ".jsonl":
-        found = ((number, object_text(path, number, line, column)) for number, line in lines(path))
+        texts = ((number, object_text(path, number, line, column)) for number, line in lines(path))
     else:
-        found = lines(path)
-    for number, text in found:
+        texts = lines(path)
+    for number, text in texts:
         yield Row(str(number), text, f"{path}, line {number:,}")
 
 

@@ -1,4 +1,4 @@
-"""A finished run's model, put to use: pictures or texts in, answers out, without the data that it learnt from."""
+"""A finished run's model, applied to new pictures or texts; the training data are not needed."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ AT_ONCE = 250
 
 
 class Trained:
-    """A trained network with its scenes: what each of them reads, and the names of its classes.
+    """A trained network with its scenes: the form of their inputs, their classes and vocabularies.
 
-    A scene of a data set with several views is asked alone: its other views count as missing.
+    Of a data set with several views, only one is given: the others count as absent.
 
     Args:
         network: in evaluation mode, on its device.
@@ -69,8 +69,8 @@ class Trained:
 
         Args:
             inputs: texts, or pictures: paths, or arrays (height, width) or (channels, height, width) of bytes.
-            scene: whose encoder and head are asked; None: the only one.
-            attention: adds what the head looked at, the mean over its heads: `asked`, `places`, `weights` (Q, K).
+            scene: whose encoder and head answer; None: the only one.
+            attention: adds the attention of the head, averaged over heads: `queries`, `keys`, `weights` (Q, K).
             tokenised: the words of the texts stand apart already, as in the files that were learnt from.
             at_once: examples of a batch.
 
@@ -88,39 +88,38 @@ class Trained:
         """Those of one batch."""
         batch = self.batch(scene, examples)
         try:
-            found = self.network.answers(batch, scene.name)
+            answers = self.network.answers(batch, scene.name)
         except NotImplementedError as error:
             raise ConfigError(
                 f"A head must be able to answer. Found {scene.name}, whose head only measures."
             ) from error
         if attention:
-            for answer, seen in zip(found, self.looked_at(scene, batch), strict=True):
-                answer["attention"] = seen
-        return found
+            for answer, weights in zip(answers, self.attention(scene, batch), strict=True):
+                answer["attention"] = weights
+        return answers
 
-    def looked_at(self, scene: Scene, batch: dict[str, SceneBatch]) -> list[dict[str, Any]]:
-        """What the head looked at for each example."""
-        from iamm.run.attention_maps import rounded, seen
+    def attention(self, scene: Scene, batch: dict[str, SceneBatch]) -> list[dict[str, Any]]:
+        """The attention of the head in each example."""
+        from iamm.run.attention_maps import example_attention, rounded
 
         try:
-            found = self.network.head_attention(batch, scene.name)
+            weights = self.network.head_attention(batch, scene.name)
         except (ValueError, NotImplementedError) as error:
             raise ConfigError(f"`attention` needs one that gives weights. Found {scene.name}: {error}.") from error
-        if found is None:
+        if weights is None:
             raise ConfigError(f"`attention` needs a head with one. Found {scene.name} without: leave it out.")
-        rows = [seen(scene, batch[scene.name], found, row) for row in range(len(found.asked))]
-        return [{"asked": row.asked, "places": row.places, "weights": rounded(row.weights.mean(dim=0))} for row in rows]
+        rows = [example_attention(scene, batch[scene.name], weights, row) for row in range(len(weights.queries))]
+        return [{"queries": row.queries, "keys": row.keys, "weights": rounded(row.weights.mean(dim=0))} for row in rows]
 
     def batch(self, scene: Scene, examples: Sequence[Example]) -> dict[str, SceneBatch]:
-        """The group of a scene, its other scenes missing."""
-        group = next(group for group in self.groups if scene in group)
-        return {
-            other.name: (given(other, examples) if other is scene else missing(other, len(examples))).to(self.device)
-            for other in group
-        }
+        """The group of a scene, its other views absent."""
+        group = next(group for group in self.groups if scene.name in [other.name for other in group])
+        parts = {other.name: absent_batch(other, len(examples)) for other in group if other is not scene}
+        parts[scene.name] = present_batch(scene, examples)
+        return {other.name: parts[other.name].to(self.device) for other in group}
 
 
-def given(scene: Scene, examples: Sequence[Example]) -> SceneBatch:
+def present_batch(scene: Scene, examples: Sequence[Example]) -> SceneBatch:
     inputs = {
         name: field.batched(joined(field.padding, [each[name] for each in examples]))
         for name, field in scene.fields.items()
@@ -135,7 +134,7 @@ def joined(padding: int | None, rows: Sequence[Tensor]) -> Tensor:
     return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=padding)
 
 
-def missing(scene: Scene, count: int) -> SceneBatch:
+def absent_batch(scene: Scene, count: int) -> SceneBatch:
     """Examples whose view is absent."""
     inputs = {}
     for name, field in scene.fields.items():
@@ -146,7 +145,7 @@ def missing(scene: Scene, count: int) -> SceneBatch:
 
 
 def targets(scene: Scene, count: int) -> Tensor:
-    """What stands where nobody reads."""
+    """Targets that nothing reads."""
     one = scene.splits["train"].targets
     return one.expand(count, *one.shape[1:])
 

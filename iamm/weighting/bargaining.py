@@ -99,7 +99,7 @@ def newton_step(gram: np.ndarray, norms: np.ndarray, weights: np.ndarray, p: flo
 def refuse_cancelling(gram: np.ndarray, norms: np.ndarray, weights: np.ndarray) -> None:
     """With unit gradients u_i, no convex combination of them is shorter than min_i u_i·d / |d|.
 
-    Only where this does not settle it the shortest is looked for.
+    Only where this does not make_deterministic it the shortest is looked for.
     """
     gains = gram.dot(weights)
     least = min((gains / norms).tolist())

@@ -173,7 +173,7 @@ def test_pictures_have_a_row_for_each_head_and_scenes_a_panel():
     ]
     assert [figure.axes[3 * row].texts[0].get_text() for row in (1, 2, 3)] == ["mean", "head 1", "head 2"]
     asked = shelf.figures["val/scene_weights/set"].axes
-    assert [axis.get_ylabel() for axis in asked[:2]] == ["seen asks", "said asks"]
+    assert [axis.get_ylabel() for axis in asked[:2]] == ["seen attends", "said attends"]
     assert asked[0].images[0].get_array().tolist() == [[0.125, 0.875]] * 4
     assert labels(asked[1].get_yticklabels()) == ["example 0", "example 2", "mean"]
     assert "test/scene_weights" in shelf.figures

@@ -114,7 +114,7 @@ def pretend(run: PlannedRun, cell: Cell, output_dir: Path = Path("outputs")) -> 
     place = output_dir / run.folder
     place.mkdir(parents=True)
     (place / "config.yaml").write_text("seed: 0\n", encoding="utf-8")
-    RunFolder(place).seal_records()
+    RunFolder(place).end_records()
     write_checksummed(place / "result.json", result)
 
 

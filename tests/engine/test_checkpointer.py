@@ -63,7 +63,7 @@ def test_by_the_clock(make, monkeypatch):
 
 
 def test_whoever_is_asked_to_leave_is_kept_first(make):
-    keeping = make(asked=lambda: True)
+    keeping = make(stop_requested=lambda: True)
     with pytest.raises(KeyboardInterrupt):
         kept(keeping, [(1, 0)])
     assert make().restore() == (RunState(step=1), "")

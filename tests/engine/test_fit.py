@@ -137,7 +137,7 @@ def test_left_and_resumed_the_same(where, golden, begin, datasets, listener, tmp
     def checkpointer(model, optimizer, weighting, asked):
         parts = {"model": model, "optimizer": optimizer, "weighting": weighting}
         files = [tmp_path / f"{name}.pt" for name in ("last", "previous", "best")]
-        return FileCheckpointer(*files, model, parts, epochs=99, asked=asked)
+        return FileCheckpointer(*files, model, parts, epochs=99, stop_requested=asked)
 
     def asked() -> bool:
         calls["step" if model.training else "validation"] += 1  # before each batch of validation

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from iamm.engine.observer import Part, Stepped, Totals
+from iamm.engine.observer import BatchResult, StepResult, Totals
 from iamm.engine.plan import RunState
 
 CPU = torch.device("cpu")
@@ -10,18 +10,18 @@ CPU = torch.device("cpu")
 
 def part(losses, observed, attended=None, gram=None):
     seen, products = (None if given is None else torch.tensor(given) for given in (attended, gram))
-    return Part(torch.tensor(losses), torch.tensor(observed), seen, products, {})
+    return BatchResult(torch.tensor(losses), torch.tensor(observed), seen, products, {})
 
 
 def stepped(losses, observed, attended=None, gram=None, norm=0.0):
     weights = torch.tensor([0.5, 0.25, 0.25]) * torch.tensor(observed)
-    return Stepped(*part(losses, observed, attended, gram), weights, torch.tensor(norm))
+    return StepResult(*part(losses, observed, attended, gram), weights, torch.tensor(norm))
 
 
 def test_accumulated_batches_are_one_step():
     """A scene's loss is the mean over the batches that hold it, not over all of them."""
     parts = [part([2.0, 6.0, 0.0], [True, True, False]), part([4.0, 0.0, 0.0], [True, False, False])]
-    whole = Stepped.joined(parts, torch.tensor([0.5, 0.125, 0.0]), torch.tensor(3.0), {})
+    whole = StepResult.joined(parts, torch.tensor([0.5, 0.125, 0.0]), torch.tensor(3.0), {})
     assert whole.losses.tolist() == [3.0, 6.0, 0.0]
     assert whole.weights.tolist() == [0.5, 0.125, 0.0]
     assert whole.observed.tolist() == [True, True, False]

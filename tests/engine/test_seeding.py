@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from iamm.engine.seeding import derived_seed, settle
+from iamm.engine.seeding import derived_seed, make_deterministic
 
 
 @pytest.fixture(autouse=True)
@@ -37,14 +37,14 @@ def test_both_libraries_take_it():
     np.random.default_rng(max(seeds))
 
 
-def test_settle_fixes_the_global_stream_and_the_threads():
+def test_make_deterministic_fixes_the_global_stream_and_the_threads():
     torch.backends.cudnn.benchmark = True
-    settle(11, 1)
+    make_deterministic(11, 1)
     first = torch.rand(3)
     assert torch.get_num_threads() == 1
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.benchmark
-    settle(11, 1)
+    make_deterministic(11, 1)
     torch.testing.assert_close(torch.rand(3), first, rtol=0, atol=0)
-    settle(12, 1)
+    make_deterministic(12, 1)
     assert not torch.equal(torch.rand(3), first)

@@ -185,7 +185,7 @@ def test_looks_at_its_pooling_weights(scene):
     torch.testing.assert_close(attention_map.weights.sum(dim=-1).flatten(), tensor([1.0, 0.0]))
     assert attention_map.weights[0, 0, 0, 2] == 0
     answers = head.logits(features).argmax(1).tolist()
-    assert attention_map.asked == [[("red", "green", "blue")[answer]] for answer in answers]
+    assert attention_map.queries == [[("red", "green", "blue")[answer]] for answer in answers]
     torch.testing.assert_close(attention_map.weights[:, 0] @ features.values, head.pool(features)[0].unsqueeze(1))
 
 

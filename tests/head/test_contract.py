@@ -176,10 +176,10 @@ def test_looking_tells_of_every_row(case, head, features):
     attention_map = head.attention_map(features)
     assert (attention_map is None) == (case[1] == "null")
     if attention_map is not None:
-        assert attention_map.weights.shape[0] == len(attention_map.asked) == 4
-        assert attention_map.weights.shape[2] == max(map(len, attention_map.asked))
+        assert attention_map.weights.shape[0] == len(attention_map.queries) == 4
+        assert attention_map.weights.shape[2] == max(map(len, attention_map.queries))
         assert attention_map.weights.shape[3] == 5
-        for row, words in enumerate(attention_map.asked):
+        for row, words in enumerate(attention_map.queries):
             sums = attention_map.weights[row, :, : len(words)].sum(dim=-1)
             assert (sums != 0).all() == ALLOW[row].any()
             if not sums_to_one(head):

@@ -111,7 +111,7 @@ def test_looks_at_the_source_token_by_token(head, features):
     assert (attention_map.weights[1, :, :, 1] == 0).all()
     torch.testing.assert_close(attention_map.weights.sum(dim=-1), torch.ones(2, 1, longest, dtype=torch.float64))
     pieces = head.vocabulary.pieces
-    assert attention_map.asked == [[pieces[token] for token in (*ids, 2)] for ids in written]
+    assert attention_map.queries == [[pieces[token] for token in (*ids, 2)] for ids in written]
 
 
 def test_refuses_an_odd_width(scene):

@@ -114,7 +114,7 @@ def test_qualities_are_the_heads_own(network, batch):
 def test_each_part_is_looked_at_where_it_stands(network, batch):
     """A head behind the fusion, an encoder at the inputs, a fusion at the encoded features."""
     attention_map = network.head_attention(batch, "left")
-    assert attention_map.asked == [["x"], ["x"]]
+    assert attention_map.queries == [["x"], ["x"]]
     assert attention_map.weights.flatten().tolist() == [24.0, 52.0]
     assert network.head_attention(batch, "right") is None
     (layer,) = network.encoder_attention(batch, "right")

@@ -166,7 +166,7 @@ def test_scenes_for_each_example_and_head():
     assert [label.get_text() for label in axes[0, 0].get_yticklabels()] == ["example 0", "example 3", "mean"]
     assert [label.get_text() for label in axes[1, 0].get_yticklabels()] == ["example 3", "mean"]
     assert [label.get_text() for label in axes[1, 1].get_xticklabels()] == ["a", "b"]
-    assert [axis.get_ylabel() for axis in axes[:, 0]] == ["a asks", "b asks"]
+    assert [axis.get_ylabel() for axis in axes[:, 0]] == ["a attends", "b attends"]
     assert np.ptp(drawn(figure)) > 0.5
 
 

@@ -283,7 +283,7 @@ def test_records_that_are_not_as_they_were_are_refused(folder):
 @pytest.mark.parametrize("place", [0, 20, 27, -3, -30])
 def test_records_of_a_finished_run_are_sealed(folder, place):
     folder.append({"kind": "train", "step": 3})
-    folder.seal_records()
+    folder.end_records()
     write_checksummed(folder.result, {})
     assert folder.read_records().startswith(b'{"kind": "train", "step": 3}\n{"kind": "end", "sha256": "')
     spoil(folder.records, place)

@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from iamm.run.memory import PROCESS, forget_peak, peak_memory_mib
+from iamm.run.memory import PROCESS, peak_memory_mib, reset_peak
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.skipif(not (PROCESS / "clear_refs").exists(), reason="only Linux tells of a peak and forgets it")
 def test_a_run_does_not_answer_for_the_one_before():
-    forget_peak(CPU)
+    reset_peak(CPU)
     before = peak_memory_mib(CPU)
     block = torch.ones(100 * 2**20 // 4)  # 100 MiB
     assert 95 < peak_memory_mib(CPU) - before < 130
     del block
-    forget_peak(CPU)
+    reset_peak(CPU)
     assert peak_memory_mib(CPU) - before < 30

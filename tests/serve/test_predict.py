@@ -108,16 +108,16 @@ def test_attention_in_a_table_is_json(command, reviews, tmp_path):
     assert command(f"run={reviews.folder.path}", "input=a.txt", "output=b.csv", "--attention")[0] == 0
     with (tmp_path / "b.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    places = json.loads(row["attention.places"])
-    assert len(places) == 5
+    keys = json.loads(row["attention.keys"])
+    assert len(keys) == 5
     assert sum(json.loads(row["attention.weights"])[0]) == pytest.approx(1, abs=1e-5)
 
 
 def test_words_that_stand_apart_are_left_alone(command, reviews, tmp_path):
     (tmp_path / "a.txt").write_text("The PHONE")
     words = (f"run={reviews.folder.path}", "input=a.txt", "attention=true")
-    assert json.loads(command(*words)[1])["attention"]["places"] == ["the", "phone"]
-    assert json.loads(command(*words, "tokenised=true")[1])["attention"]["places"] == ["<unk>", "<unk>"]
+    assert json.loads(command(*words)[1])["attention"]["keys"] == ["the", "phone"]
+    assert json.loads(command(*words, "tokenised=true")[1])["attention"]["keys"] == ["<unk>", "<unk>"]
 
 
 @pytest.mark.parametrize(

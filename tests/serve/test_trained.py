@@ -75,11 +75,11 @@ def test_its_own_state_of_random_numbers_is_left_alone(digits):
     torch.testing.assert_close(torch.rand(3), expected)
 
 
-def test_what_was_looked_at(digits):
+def test_attention(digits):
     (answer,) = iamm.load(digits.folder.path).predict([np.zeros((8, 8), np.uint8)], attention=True)
     seen = answer["attention"]
-    assert seen["asked"] == [answer["class"]]
-    assert seen["places"] == ["0,0", "0,1", "1,0", "1,1"]
+    assert seen["queries"] == [answer["class"]]
+    assert seen["keys"] == ["0,0", "0,1", "1,0", "1,1"]
     assert sum(seen["weights"][0]) == pytest.approx(1, abs=1e-5)
 
 

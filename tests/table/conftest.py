@@ -91,7 +91,7 @@ def finish():
             }
             values["val/quality"] = content["validation_quality"] * step / 30
             folder.append({"kind": "val", "step": step, "epoch": step // 10, "values": values, "time": {}})
-        folder.seal_records()
+        folder.end_records()
         write_checksummed(folder.result, content)
         return folder
 
