@@ -21,6 +21,7 @@ Keys:
   output=-       answers.csv or answers.jsonl, which appear when they are whole; -: lines of JSON on the terminal
   scene=         whose encoder and head answer; may be left out where the run has one
   column=text    of a table, or the key of JSON objects: holds the text
+  encoding=utf-8  of a file of texts
   attention=false  true adds the attention weights of the head (also --attention)
   tokenised=false  true: the words stand apart already, as in the data set's own files
   device=auto    auto, cpu, cuda, cuda:1"""

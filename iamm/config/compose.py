@@ -8,7 +8,7 @@ from typing import Any
 
 from iamm.config.composer import Composer, Tree
 from iamm.config.hydra_compat import combinations
-from iamm.config.overrides import Line, NotPlainError
+from iamm.config.overrides import Line, NotPlainError, side_by_side
 from iamm.config.references import resolved
 from iamm.config.sources import Sources
 from iamm.processors import processors
@@ -75,6 +75,7 @@ def tree_composer(sources: Sources) -> Callable[[Sequence[str]], tuple[Tree, Map
     composer = Composer(sources)
 
     def compose(words: Sequence[str]) -> tuple[Tree, Mapping[str, Any]]:
+        words = side_by_side(words)
         try:
             return composer.compose(words)
         except NotPlainError:

@@ -74,16 +74,25 @@ def known_keys() -> tuple[str, ...]:
 
 
 def dotted_keys(file: Path) -> set[str]:
-    """Keys at any depth, as dotted paths; read without a YAML library, since the project's own files are plain."""
+    """Keys at any depth, as dotted paths below their group; read without a YAML library, since the project's own files
+    are plain."""
+    text = file.read_text(encoding="utf-8")
+    place = place_in_group(text)
     keys: set[str] = set()
     path: list[str] = []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         found = re.match(r"( *)(\w+):", line)
         if found:
             path = [*path[: len(found[1]) // 2], found[2]]
             if path[0] not in ("defaults", "hydra") and not path[-1].startswith("_"):
-                keys.add(".".join(path))
+                keys.add(".".join([*place, *path]))
     return keys
+
+
+def place_in_group(text: str) -> list[str]:
+    """Where below its group a file's keys stand: `# @package dataset.text_file` names text_file."""
+    found = re.match(r"# @package (?!_)\w+\.(\w+)$", text, flags=re.MULTILINE)
+    return [found[1]] if found else []
 
 
 @cache

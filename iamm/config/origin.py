@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from iamm.config.groups import configs_folder, groups
+from iamm.config.groups import configs_folder, groups, place_in_group
 
 COMMAND = "the command line"
 LATE = ("experiment", "model")
@@ -54,12 +54,18 @@ def files(key: str, taken: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         yield from ((file, key) for file in files_of(group, taken.get(group)))
     room, _, rest = key.partition(".")
     if room in NAMED and rest:
-        yield from ((file, rest) for file in files_of(room, rest.split(".")[0]))
+        yield from ((file, inside_of(file, rest)) for file in files_of(room, rest.split(".")[0]))
     places = {name.split("@")[-1]: (name.split("@")[0], choice) for name, choice in taken.items() if name not in LATE}
     for place in sorted(places, key=len, reverse=True):
         if key.startswith(f"{place}."):
             yield from ((file, key.removeprefix(f"{place}.")) for file in files_of(*places[place]))
     yield configs_folder() / "train.yaml", key
+
+
+def inside_of(file: Path, key: str) -> str:
+    """A key below a group as it would stand in the file."""
+    place = place_in_group(file.read_text(encoding="utf-8"))
+    return key.removeprefix("".join(f"{part}." for part in place))
 
 
 def files_of(group: str, choice: Any) -> Iterator[Path]:

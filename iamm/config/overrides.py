@@ -20,6 +20,7 @@ NAMED = {"true": True, "false": False, "null": None, "inf": float("inf"), "nan":
 HYDRA = re.compile(r"[+~]*hydra\b")
 SIMPLEX = re.compile(r"(?P<key>[^=]+)=\s*simplex\(\s*(?P<scenes>\d+)\s*,\s*(?P<parts>\d+)\s*\)")
 MOST_POINTS = 10_000
+NAMED_CHOICES = re.compile(r"dataset=\[?([\w@,]*@[\w@,]*)\]?", re.ASCII)
 SWEEP, FOLDER, SHOW = ("-m", "--multirun"), ("-cd", "--config-dir"), ("-c", "--cfg")
 
 
@@ -79,6 +80,19 @@ def refuse_rerun(words: Sequence[str]) -> None:
 def in_order(words: Sequence[str]) -> list[str]:
     """Options before overrides, as Hydra's parser wants them."""
     return sorted(words, key=lambda word: not word.startswith("-") and ("=" in word or word.startswith("~")))
+
+
+def side_by_side(words: Sequence[str]) -> list[str]:
+    """Data sets with names of their own, `dataset=[shapes,image_folder@pets]`, in Hydra's words: `dataset=[shapes]` and
+    `+dataset@dataset.pets=image_folder`."""
+    found: list[str] = []
+    for word in words:
+        listed = NAMED_CHOICES.fullmatch(word)
+        choices = listed[1].split(",") if listed else []
+        named = [choice.partition("@") for choice in choices if "@" in choice]
+        plain = ",".join(choice for choice in choices if "@" not in choice)
+        found += [f"dataset=[{plain}]", *(f"+dataset@dataset.{n}={c}" for c, _, n in named)] if named else [word]
+    return found
 
 
 @dataclass(frozen=True)

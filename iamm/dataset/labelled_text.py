@@ -10,7 +10,8 @@ import torch
 from iamm.dataset.base import Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, TOKENS
 from iamm.dataset.text_format import TextFormat
-from iamm.dataset.vocabulary import Vocabulary, WordVocabulary, padded
+from iamm.dataset.vocabulary import SubwordVocabulary, Vocabulary, WordVocabulary, padded
+from iamm.names import scene_name
 
 
 class Labelled(NamedTuple):
@@ -20,39 +21,28 @@ class Labelled(NamedTuple):
     text: str
 
 
-def shared_words(scenes: Iterable[Mapping[str, Sequence[Labelled]]], min_count: int) -> Vocabulary:
-    """The words of all scenes' training texts: one vocabulary, so that scenes can share an encoder."""
-    return WordVocabulary.learn((row.text for scene in scenes for row in scene["train"]), min_count=min_count)
+def shared_vocabulary(
+    scenes: Iterable[Mapping[str, Sequence[Labelled]]], min_count: int, subwords: int | None
+) -> Vocabulary:
+    """Of all scenes' training texts: one vocabulary, so that scenes can share an encoder."""
+    texts = (row.text for scene in scenes for row in scene["train"])
+    if subwords is None:
+        return WordVocabulary.learn(texts, min_count=min_count)
+    return SubwordVocabulary.learn(texts, size=subwords)
 
 
-def text_scene(
-    name: str,
-    rows: Mapping[str, Sequence[Labelled]],
-    classes: tuple[str, ...],
-    vocabulary: Vocabulary,
-    text_format: TextFormat,
-) -> Scene:
-    """One classification of tidied texts; a long one is cut, in every split."""
-    splits = {split: text_split(texts, vocabulary, text_format.max_length) for split, texts in rows.items()}
-    fields = {"text": TOKENS}
-    return Scene(name, "text", "classification", splits, fields, CLASS, classes, vocabulary, text_format=text_format)
-
-
-def text_split(rows: Sequence[Labelled], vocabulary: Vocabulary, max_length: int | None) -> Split:
-    inputs = padded(ids[:max_length] for ids in vocabulary.encode_all([row.text for row in rows]))  # (N, T)
+def text_split(rows: Sequence[Labelled], ids: Iterable[Sequence[int]], max_length: int | None) -> Split:
+    """A text is cut behind `max_length` tokens."""
+    inputs = padded(each[:max_length] for each in ids)  # (N, T)
     targets = torch.tensor([row.label for row in rows], dtype=torch.int64)
     return Split({"text": inputs}, targets, torch.ones(len(rows), dtype=torch.bool))
 
 
-def cut_notices(
-    name: str, scenes: Iterable[Mapping[str, Sequence[Labelled]]], max_length: int | None
-) -> tuple[str, ...]:
-    """How many texts of words lose their end."""
-    if max_length is None:
-        return ()
-    lengths = [len(row.text.split()) for scene in scenes for rows in scene.values() for row in rows]
-    count = sum(length > max_length for length in lengths)
-    return (f"{name}: {count:,} of {len(lengths):,} texts are cut to their first {max_length} words.",) if count else ()
+def cut_notices(name: str, lengths: Sequence[int], max_length: int | None, tokens: str) -> tuple[str, ...]:
+    """How many texts lose their end."""
+    count = 0 if max_length is None else sum(length > max_length for length in lengths)
+    said = f"{name}: {count:,} of {len(lengths):,} texts are cut to their first {max_length} {tokens}."
+    return (said,) if count else ()
 
 
 def text_datasets(
@@ -64,21 +54,30 @@ def text_datasets(
     *,
     min_count: int,
     batch_size: int,
+    subwords: int | None = None,
 ) -> list[Dataset]:
     """A data set for each scene, over one vocabulary; the first one carries the notices of all.
 
     Args:
-        name: of the choice; a scene is called `<name>_<scene>`.
+        name: of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
         rows: scene → split → texts.
         classes: of each scene.
         notices: on the texts, before those on what is cut.
         text_format: of the texts, which are tidied already.
         min_count: how often a word must occur in train to have an id of its own.
         batch_size: of each.
+        subwords: pieces of the vocabulary; None = words.
     """
-    vocabulary = shared_words(rows.values(), min_count)
-    notices = (*notices, *cut_notices(name, rows.values(), text_format.max_length))
-    made = [text_scene(f"{name}_{scene}", rows[scene], classes[scene], vocabulary, text_format) for scene in rows]
+    vocabulary = shared_vocabulary(rows.values(), min_count, subwords)
+    lengths: list[int] = []
+    made = []
+    for scene, splits in rows.items():
+        ids = {split: vocabulary.encode_all([row.text for row in texts]) for split, texts in splits.items()}
+        lengths += [len(each) for part in ids.values() for each in part]
+        parts = {split: text_split(texts, ids[split], text_format.max_length) for split, texts in splits.items()}
+        own = (scene_name(name, scene), "text", "classification", parts, {"text": TOKENS}, CLASS, classes[scene])
+        made.append(Scene(*own, source=vocabulary, text_format=text_format))
+    notices = (*notices, *cut_notices(name, lengths, text_format.max_length, "words" if subwords is None else "pieces"))
     return [
         Dataset(scene.name, (scene,), batch_size, notices=() if number else notices)
         for number, scene in enumerate(made)

@@ -12,7 +12,7 @@ from iamm.serve.options import options, switch
 from iamm.serve.written import answers_to, require_place
 
 KEYS = {
-    **{"run": None, "input": None, "output": "-", "scene": "", "column": "text"},
+    **{"run": None, "input": None, "output": "-", "scene": "", "column": "text", "encoding": "utf-8"},
     **{"attention": "false", "tokenised": "false", "device": "auto"},
 }
 
@@ -40,7 +40,9 @@ def predictions(values: Mapping[str, str], *, attention: bool, tokenised: bool) 
     trained = load(values["run"], values["device"])
     scene = trained.scene(values["scene"] or None)
     path = Path(values["input"])
-    rows = picture_rows(path) if input_kind(scene) == "pixels" else text_rows(path, values["column"])
+    rows = (
+        picture_rows(path) if input_kind(scene) == "pixels" else text_rows(path, values["column"], values["encoding"])
+    )
     for batch in batches(rows, AT_ONCE):
         examples = [example_of(scene, row.value, row.location, tokenised=tokenised) for row in batch]
         for row, answer in zip(batch, trained.answers(scene, examples, attention=attention), strict=True):

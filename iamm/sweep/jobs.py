@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from iamm.config.compose import Composed, as_yaml, composed, named_choices
 from iamm.config.explain import explained
 from iamm.config.mistakes import refuse_dashes
-from iamm.config.overrides import HYDRA, NotPlainError, expanded, in_order, plain_line, refuse_rerun
+from iamm.config.overrides import HYDRA, NotPlainError, expanded, in_order, plain_line, refuse_rerun, side_by_side
 from iamm.errors import FailedCellError, UserError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run_command_line(words: Sequence[str]) -> int:
     all else by Hydra. A job that fails by a user's mistake says so in one line at once and leaves the other jobs alone.
     """
     refuse_rerun(words)
-    words, launcher = split([expanded(word) for word in in_order(words)])
+    words, launcher = split([expanded(word) for word in side_by_side(in_order(words))])
     jobs = Jobs()
     with explained():
         try:

@@ -124,13 +124,13 @@ def test_words_that_stand_apart_are_left_alone(command, reviews, tmp_path):
     ("name", "content", "code", "line"),
     [
         ("a.txt", b"good\n \n", 65, "A text must have a word. Found none in a.txt, line 2: leave it out."),
-        ("a.txt", b"good\n\xe9t\xe9\n", 65, "a.txt must be UTF-8. Found invalid continuation byte at byte 1 in line 2"),
-        ("a.csv", b"n,text\n1,good\n2,more,than\n", 65, "a.csv must have 2 fields in each row. Found 3 in line 3"),
-        ("a.csv", b'n,text\n1,"good\n', 65, "a.csv must be a table of CSV. Found unexpected end of data in line 2"),
-        ("a.csv", b"n,body\n1,good\n", 2, "`column` must be one of a.csv. Found text. "),
-        ("a.jsonl", b'{"text": "good"}\n{"text": 1}\n', 65, "must have a string under `text`. Found int in line 2"),
-        ("a.jsonl", b'{"text": "good"}\n[1]\n', 65, "JSON object with `text` in each line. Found '[1]' in line 2"),
-        ("b.txt", b"good", 66, "`input` must be there. Found no a.txt"),
+        ("a.txt", b"good\n\xe9t\xe9\n", 65, "a.txt must be utf-8. Found byte 0xE9 in line 2: save it as UTF-8"),
+        ("a.csv", b"n,text\n1,good\n2,more,than\n", 65, "as in the first (n, text). Found 3 in line 3"),
+        ("a.csv", b'n,text\n1,"good\n', 65, "Found unexpected end of data in line 2: mend it there."),
+        ("a.csv", b"n,body\n1,good\n", 65, "a.csv must have the column that `column` names. Found no text in line 2."),
+        ("a.jsonl", b'{"text": "good"}\n{"text": []}\n', 65, "JSON with plain values in each line. Found"),
+        ("a.jsonl", b'{"text": "good"}\n[1]\n', 65, "Found '[1]\\n' in line 2"),
+        ("b.txt", b"good", 66, "A path must name a file. Found no a.txt in "),
     ],
 )  # fmt: skip
 def test_bad_texts_are_one_line_and_nothing_is_written(command, reviews, tmp_path, name, content, code, line):

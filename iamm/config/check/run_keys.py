@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from iamm.constraints import HUGE, Constraint, Either, ListOf, Number, OneOf, OrNull, Switch, Text
+from iamm.constraints import HUGE, Constraint, ListOf, Number, OneOf, OrNull, Sharing, Switch, Text, constraint_of
 
 COUNT = Number(1, HUGE, whole=True)
 COUNT_OR_NULL = OrNull(COUNT)
@@ -14,7 +14,8 @@ SHARE_BELOW_1 = Number(0, 1, below=True)
 NOT_NEGATIVE = Number(0)
 POSITIVE = Number(0, above=True)
 SWITCH = Switch()
-SHARING = Either(OneOf(("none", "kind")), ListOf(ListOf(Text())))
+SHARING = constraint_of(Sharing)
+assert SHARING is not None
 
 RUN: Mapping[str, Constraint] = {
     "mode": OneOf(("train", "eval", "verify")),

@@ -10,6 +10,7 @@ from iamm.config.check.statements import arguments, stated, trait
 from iamm.config.mistake import Mistake
 from iamm.config.parts import Part, named
 from iamm.constrained import conflicts
+from iamm.names import scene_name
 
 Values = Mapping[str, Any]
 
@@ -32,21 +33,37 @@ class StatedScene(NamedTuple):
 
 def groups_of(values: Values) -> list[list[StatedScene]] | None:
     """The scenes of each data set; None where one does not state its scenes."""
-    groups = [scenes_of(part) for part in values["dataset"].values()]
+    groups = [scenes_of(name, part) for name, part in values["dataset"].items()]
     known = [group for group in groups if group]
     return known if len(known) == len(groups) else None
 
 
-def scenes_of(part: Values) -> list[StatedScene]:
-    """The scenes of a data set; none of one that does not state them."""
+def scenes_of(name: str, part: Values) -> list[StatedScene]:
+    """The scenes of a data set.
+
+    Args:
+        name: its key under `dataset`.
+        part: with its arguments.
+
+    Returns:
+        none of one that does not state them, or whose scenes are the values of a column that is not read yet.
+    """
     scenes = [StatedScene(**scene) for scene in trait(part, "provides", ())]
     scenes = [scene for scene in scenes if scene.kind in part.get("views", (scene.kind,))]
-    each = [{**part, "scene": scene} for scene in part.get("scenes", (None,))]
+    if part.get("scene") is not None and part.get("scenes") is None:
+        return []
     return [
-        scene._replace(name=scene.name.format_map(values), side=values.get("side", scene.side))
-        for values in each
+        scene._replace(name=name_of_scene(scene.name, {"name": name, **part}, each), side=part.get("side", scene.side))
+        for each in part.get("scenes") or ("",)
         for scene in scenes
     ]
+
+
+def name_of_scene(pattern: str, arguments: Values, scene: str) -> str:
+    """The name that a class states as `{name}` is the data set's key and, of several scenes, the scene's own."""
+    if pattern == "{name}":
+        return scene_name(arguments["name"], scene)
+    return pattern.format_map({**arguments, "scene": scene})
 
 
 def check_together(found: Iterable[Part]) -> None:

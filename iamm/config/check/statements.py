@@ -27,7 +27,7 @@ HINTS: Mapping[str, Any] = {
     **{"Annotated": Annotated, "Callable": Callable, "ClassVar": typing.ClassVar},
 }
 """What a name in an annotation means, wherever it is imported from."""
-KINDS = (constraints.Number, constraints.OneOf, constraints.ListOf, constraints.OrNull)
+KINDS = (constraints.Number, constraints.OneOf, constraints.ListOf, constraints.OrNull, constraints.Text)
 
 
 @dataclass(frozen=True)
