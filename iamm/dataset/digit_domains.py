@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
+import torch
+from torch.nn.functional import interpolate
 
 from iamm.constrained import Constrained
 from iamm.constraints import Count, ListOf, Number, OneOf, Seed
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.files import bad_text, read_lines
 from iamm.dataset.idx import hold_out, picture_scene, picture_split, read_files, read_pair
-from iamm.dataset.pixels import resized
 from iamm.errors import BadDataError
 
 SCENES = ("mnist", "usps", "mnist_m", "optdigits")
@@ -20,6 +21,10 @@ Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 CLASSES = tuple("0123456789")
 MNIST_M_TEST = 2_000
 """Pictures of mnist_m's one file that are its test split."""
+AT_ONCE = 4_096
+"""Pictures that are resized together."""
+RED_GREEN_BLUE = np.array((0.299, 0.587, 0.114), np.float32)
+"""Shares of the colours in grey: ITU-R BT.601."""
 
 
 class Pictures(NamedTuple):
@@ -88,7 +93,7 @@ class DigitDomainsDataset(list[Dataset], Constrained):
                 found["mnist"], notices = without_digits(*found["mnist"], rest)
         made = []
         for scene in scenes:
-            known, unseen = (Pictures(resized(pixels, (side, side), colour), labels) for pixels, labels in found[scene])
+            known, unseen = (Pictures(resized(pixels, side, colour), labels) for pixels, labels in found[scene])
             generator = random_generator(seed, "digit_domains", scene, "validation")
             held_out, rest = hold_out(len(known.labels), generator, validation, train)
             splits = {"train": known.rows(rest), "validation": known.rows(held_out), "test": unseen}
@@ -174,3 +179,20 @@ READERS: Mapping[str, Callable[[str | None], tuple[Pictures, Pictures]]] = {
 def scaled(values: np.ndarray, most: int) -> np.ndarray:
     """Values from 0 to `most` as bytes."""
     return np.rint(values.astype(np.float32) * (255 / most)).astype(np.uint8)
+
+
+def resized(pixels: np.ndarray, side: int, colour: bool) -> np.ndarray:
+    """All pictures in one size.  # (N, 1 or 3, side, side) uint8"""
+    channels = pixels if pixels.ndim == 4 else pixels[:, None]
+    parts = [converted(part, side, colour) for part in np.array_split(channels, -(-len(channels) // AT_ONCE))]
+    return np.concatenate(parts)
+
+
+def converted(pixels: np.ndarray, side: int, colour: bool) -> np.ndarray:
+    if pixels.shape[1] == 3 and not colour:
+        pixels = np.tensordot(pixels, RED_GREEN_BLUE, axes=(1, 0))[:, None]  # (N, 1, height, width)
+    if pixels.shape[2:] != (side, side):
+        values = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))
+        pixels = interpolate(values, (side, side), mode="bilinear", antialias=True).numpy()
+    pixels = np.rint(pixels).clip(0, 255).astype(np.uint8)  # (N, channels, side, side)
+    return np.broadcast_to(pixels, (len(pixels), 3 if colour else 1, side, side))

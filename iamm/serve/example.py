@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import torch
 from torch import Tensor
 
 from iamm.dataset.base import Scene
-from iamm.dataset.pixels import resized
+from iamm.dataset.pictures import picture
 from iamm.errors import BadDataError, ConfigError
-from iamm.serve.picture import read_picture
 
 Example = Mapping[str, Tensor]
 """The fields of a scene by name, each without a place for the batch."""
@@ -34,7 +34,7 @@ def input_kind(scene: Scene) -> str:
 
 
 def example_of(scene: Scene, value: Any, location: str, *, tokenised: bool = False) -> Example:
-    """A text, or a picture: its path, or an array of bytes (height, width) or (channels, height, width).
+    """A text, or a picture: a path, or an array of bytes (channels, height, width) of the scene's own size.
 
     Args:
         scene: whose size, channels or vocabulary it is brought to.
@@ -49,31 +49,43 @@ def example_of(scene: Scene, value: Any, location: str, *, tokenised: bool = Fal
     """
     kind = input_kind(scene)
     (name,) = scene.fields
-    return {
-        name: picture(scene, name, value, location) if kind == "pixels" else text(scene, value, location, tokenised)
-    }
+    if kind == "pixels":
+        return {name: pixels(scene, name, value, location)}
+    return {name: ids(scene, value, location, tokenised)}
 
 
-def text(scene: Scene, value: Any, location: str, tokenised: bool) -> Tensor:
+def ids(scene: Scene, value: Any, location: str, tokenised: bool) -> Tensor:
     """Ids, cut as in training.  # (T,)"""
     assert scene.source is not None
     assert scene.text_format is not None
     if not isinstance(value, str):
         raise BadDataError(f"A text must be a string. Found {type(value).__name__} in {location}: give another.")
-    ids = scene.text_format.ids(value if tokenised else scene.text_format.tidied(value), scene.source)
-    if not ids:
+    found = scene.text_format.ids(value if tokenised else scene.text_format.tidied(value), scene.source)
+    if not found:
         raise BadDataError(f"A text must have a word. Found none in {location}: leave it out.")
-    return torch.tensor(ids)
+    return torch.tensor(found)
 
 
-def picture(scene: Scene, name: str, value: Any, location: str) -> Tensor:
-    """Pixels of the scene's size and channels.  # (channels, height, width) uint8"""
-    pixels = read_picture(value) if isinstance(value, (str, Path)) else np.asarray(value)
-    grey_or_colour = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[0] in (1, 3))
-    if pixels.dtype != np.uint8 or not grey_or_colour or not pixels.size:
+def pixels(scene: Scene, name: str, value: Any, location: str) -> Tensor:
+    """A file, brought to the size and channels of the scene, or an array that has them.
+
+    Returns:
+        (channels, height, width) uint8
+    """
+    shape = scene.splits["train"].inputs[name].shape[1:]
+    values = read(Path(value), shape) if isinstance(value, (str, Path)) else np.asarray(value)
+    if values.dtype != np.uint8 or values.shape != shape:
         raise BadDataError(
-            "A picture must be bytes, (height, width) or (1 or 3, height, width). "
-            f"Found {pixels.dtype} {pixels.shape} in {location}: bring it into that form."
+            f"A picture of {scene.name} must be a file, or bytes {tuple(shape)}. "
+            f"Found {values.dtype} {values.shape} in {location}: bring it into that form."
         )
-    channels, height, width = scene.splits["train"].inputs[name].shape[1:]
-    return torch.from_numpy(resized(pixels[None], (height, width), channels == 3)[0].copy())
+    return torch.from_numpy(values.copy())
+
+
+def read(path: Path, shape: Sequence[int]) -> np.ndarray:
+    """A file, as `image_folder` reads it."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return picture(path, shape[-1], shape[0] == 3)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from iamm.dataset.cache import is_picture
 from iamm.dataset.table_file import ENDINGS, ending, read_rows, text_lines, value_of
 from iamm.errors import ConfigError, MissingDataError
-from iamm.serve.picture import SUFFIXES
 
 
 class Row(NamedTuple):
@@ -29,9 +29,9 @@ def picture_rows(path: Path) -> Iterator[Row]:
     if not path.is_dir():
         yield Row(path.name, path, str(path))
         return
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in path.rglob("*") if is_picture(file))
     if not files:
-        raise MissingDataError(f"`input` must hold pictures ({', '.join(SUFFIXES)}). Found none below {path}.")
+        raise MissingDataError(f"`input` must hold pictures (PNG, JPEG, WebP). Found none below {path}: name another.")
     yield from (Row(file.relative_to(path).as_posix(), file, str(file)) for file in files)
 
 

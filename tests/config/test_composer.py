@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from iamm.config.by_hydra import compose_tree
+from iamm.config.command_line import Line, side_by_side
 from iamm.config.compose import composed, named_choices, tree_composer
 from iamm.config.composer import Composer
-from iamm.config.overrides import Line, NotPlainError, side_by_side
+from iamm.config.overrides import NotPlainError
 from iamm.config.references import resolved
 from iamm.config.sources import Sources
 from iamm.errors import ConfigError
@@ -148,14 +149,14 @@ def test_a_job_of_a_sweep_is_the_run_by_itself(words):
     for each, job in zip(found, jobs, strict=True):
         _, choices, values, name = by_hydra(*job, "threads=1")
         assert json.dumps(each.values) == values
-        assert named_choices(each.taken, each.values) == choices
+        assert named_choices(each.chosen, each.values) == choices
         assert Cell(each.values, choices).name == name
 
 
 def test_jobs_come_in_hydras_order():
     GlobalHydra.instance().clear()
     found = composed(Line(("seed=1,0", "dim=8,16", "model=fam,iamm"), sweeping=True))
-    order = [(each.values["seed"], each.values["dim"], each.taken["model"]) for each in found]
+    order = [(each.values["seed"], each.values["dim"], each.chosen["model"]) for each in found]
     assert order == [(s, d, m) for s in (1, 0) for d in (8, 16) for m in ("fam", "iamm")]
 
 

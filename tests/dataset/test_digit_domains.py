@@ -11,7 +11,7 @@ import torch
 
 from iamm.dataset import digit_domains
 from iamm.dataset.base import Dataset
-from iamm.dataset.digit_domains import SCENES, DigitDomainsDataset
+from iamm.dataset.digit_domains import SCENES, DigitDomainsDataset, resized
 from iamm.errors import BadDataError, MissingDataError
 
 TESTS = 13
@@ -99,6 +99,14 @@ def test_colours_become_grey_by_brightness(folder):
     classes = grey.scenes[0].splits["test"].targets.tolist()
     for value, label in zip(values(grey, "test"), classes, strict=True):
         assert (value - round(0.587 * 100 + 0.114 * 150)) % 10 == label
+
+
+def test_resizing_by_hand():
+    step = np.array([[[0, 100], [0, 100]]], np.uint8)
+    assert resized(step, 4, colour=False)[0, 0, 0].tolist() == [0, 25, 75, 100]
+    same = np.arange(36, dtype=np.uint8).reshape(1, 6, 6)
+    assert resized(same, 6, colour=True)[0, 2].tolist() == same[0].tolist()
+    assert resized(np.full((2, 9, 9), 7, np.uint8), 4, colour=False).tolist() == np.full((2, 1, 4, 4), 7).tolist()
 
 
 def test_mnist_is_not_tested_with_digits_that_mnist_m_learns_from(folder):

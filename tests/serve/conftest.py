@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from iamm.config.check.values import check_composed
+from iamm.config.command_line import plain_line
 from iamm.config.compose import composed, named_choices
-from iamm.config.overrides import plain_line
 from iamm.run.job import train_job
 from iamm.run.planned import Cell
 
@@ -32,8 +32,8 @@ def trained(tmp_path_factory):
     def train(*words: str) -> Cell:
         if words not in made:
             (found,) = composed(plain_line([*SMALL, f"output_dir={folder}", *words]))
-            check_composed(found.values, found.taken, found.given)
-            made[words] = Cell(found.values, named_choices(found.taken, found.values))
+            check_composed(found.values, found.overrides)
+            made[words] = Cell(found.values, named_choices(found.chosen, found.values))
             deterministic = torch.are_deterministic_algorithms_enabled()
             train_job(made[words])
             torch.use_deterministic_algorithms(deterministic)

@@ -62,7 +62,7 @@ def test_written_texts_as_in_evaluation(written):
 def test_needs_no_data(digits, monkeypatch):
     monkeypatch.setattr(DigitsDataset, "__init__", None)
     trained = iamm.load(str(digits.folder.path))
-    (answer,) = trained.predict([np.zeros((20, 30), np.uint8)])
+    (answer,) = trained.predict([np.zeros((1, 8, 8), np.uint8)])
     assert list(answer["probabilities"]) == list("0123456789")
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
 
@@ -76,7 +76,7 @@ def test_its_own_state_of_random_numbers_is_left_alone(digits):
 
 
 def test_attention(digits):
-    (answer,) = iamm.load(digits.folder.path).predict([np.zeros((8, 8), np.uint8)], attention=True)
+    (answer,) = iamm.load(digits.folder.path).predict([np.zeros((1, 8, 8), np.uint8)], attention=True)
     seen = answer["attention"]
     assert seen["queries"] == [answer["class"]]
     assert seen["keys"] == ["0,0", "0,1", "1,0", "1,1"]
@@ -109,13 +109,13 @@ def test_missing_views_are_as_in_training(shapes):
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        (np.zeros((2, 3, 4), np.uint8), r"Found uint8 \(2, 3, 4\) in input 2"),
-        (np.zeros((3, 4)), r"Found float64 \(3, 4\) in input 2"),
-        ("no/such.png", r"A picture must be there\. Found no no/such\.png"),
+        (np.zeros((3, 8, 8), np.uint8), r"bytes \(1, 8, 8\)\. Found uint8 \(3, 8, 8\) in input 2"),
+        (np.zeros((1, 8, 8)), r"Found float64 \(1, 8, 8\) in input 2"),
+        ("no/such.png", r"no/such\.png"),
     ],
 )
 def test_inputs_that_are_no_picture(digits, given, line):
-    good = np.zeros((8, 8), np.uint8)
+    good = np.zeros((1, 8, 8), np.uint8)
     with pytest.raises((BadDataError, MissingDataError), match=line):
         list(iamm.load(digits.folder.path).predict([good, given]))
 
@@ -137,7 +137,7 @@ def test_a_scene_that_the_run_lacks(shapes):
 def test_attention_that_is_not_there(trained):
     plain = trained("dataset=[digits]", "model=cnn", "encoder.image.channels=[8,8]")
     with pytest.raises(ConfigError, match=r"needs a head with one\. Found digits without"):
-        list(iamm.load(plain.folder.path).predict([np.zeros((8, 8), np.uint8)], attention=True))
+        list(iamm.load(plain.folder.path).predict([np.zeros((1, 8, 8), np.uint8)], attention=True))
 
 
 def test_scenes_that_are_not_as_they_were_written(digits):
