@@ -89,13 +89,14 @@ class Multi30kDataset(Dataset):
         texts = {split: read_pairs(data_dir, stem, source, target) for split, stem in files.items()}
         texts["train"] = Pairs(*(side[:train] for side in texts["train"]))
         text_format = TextFormat(lowercase, "apart" if subwords is None else "spaces")
+        references = {split: texts[split].target for split in ("validation", "test")}
         texts = {split: tidied(pairs, text_format) for split, pairs in texts.items()}
         words = learnt(texts["train"], subwords, min_count)
         ids = {split: encoded(pairs, words) for split, pairs in texts.items()}
         ids["train"], notices = without_long(ids["train"], max_length, name)
         splits = {split: pair_split(rows) for split, rows in ids.items()}
         made = (name, "text", "generation", splits, {"text": TOKENS}, TOKENS, (), *words)
-        scene = Scene(*made, text_format)
+        scene = Scene(*made, text_format, references=references)
         notices += (*sentence_notices(name, texts), *unknown_notices(name, splits))
         super().__init__(name, (scene,), batch_size, batch_tokens, notices)
 
