@@ -123,7 +123,9 @@ class Dataset(Constrained):
 
     provides: ClassVar[Sequence[Mapping[str, Any]]] = ()
     """What each scene is, for the checks before there are data: `name` (arguments in braces), `kind`, `task`, and of
-    pictures the `side` in pixels. Where `views` is an argument, a scene is there if its kind is among them.
+    pictures the `side` in pixels. Where `views` is an argument, a scene is there if its kind is among them. A data set
+    of one's own takes an argument `name`, its key under `dataset`, and states it as the scene's: one for each of
+    `scenes`, where its file has a column `scene`; scenes that are not named are known once the file is read.
     """
 
     name: str

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from iamm.dataset.files import LARGEST, note, opened, read_packed, unpacked
+from iamm.dataset.files import LARGEST, PACKED, note, opened, read_packed, unpacked
 from iamm.errors import FullDiskError, MissingDataError, OutputError
 from iamm.files import write_bytes
 
@@ -59,7 +59,10 @@ def content_checksum(data_dir: str | None, name: str, state: tuple[int, ...]) ->
     """The same of a file in this state, read once however many runs were made with it, and unpacked only where the
     cache does not hold it."""
     with opened(data_dir, name) as file:
-        content = entry(cache_folder() / sha256_of(file), LARGEST)
+        packed = sha256_of(file)
+    if not name.endswith(PACKED):
+        return packed
+    content = entry(cache_folder() / packed, LARGEST)
     return hashlib.sha256(unpacked(data_dir, name, LARGEST)[0] if content is None else content).hexdigest()
 
 

@@ -12,6 +12,7 @@ from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.files import bad_text, read_lines
 from iamm.dataset.idx import hold_out
 from iamm.dataset.labelled_text import Labelled, text_datasets
+from iamm.dataset.overlap import signs_of
 
 SCENES = (
     "apparel",
@@ -188,8 +189,3 @@ def leave_out(found: Reviews, split: str, held: Collection[str]) -> int:
     gone = len(found[split]) - len(kept)
     found[split] = kept
     return gone
-
-
-def signs_of(text: str) -> str:
-    """What makes two reviews the same: their letters and digits, whatever stands between them."""
-    return re.sub(r"[\W_]+", "", text.lower())

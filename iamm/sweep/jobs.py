@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from iamm.config.command_line import HYDRA, in_order, keys, plain_line, refuse_rerun, side_by_side
 from iamm.config.compose import Composed, as_yaml, composed, named_choices
 from iamm.config.explain import explained
 from iamm.config.mistakes import refuse_dashes
-from iamm.config.overrides import HYDRA, NotPlainError, expanded, in_order, plain_line, refuse_rerun
+from iamm.config.overrides import NotPlainError
+from iamm.config.simplex import expanded
 from iamm.errors import FailedCellError, UserError
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Jobs:
                 found = compose()
             cell = checked(found)
             if cell.values["mode"] != "train":
-                look_again(cell.values, moved="data_dir" in found.given)
+                look_again(cell.values, moved="data_dir" in keys(found.overrides))
             elif sweeping:
                 self.cells.append(cell)
             else:
@@ -60,7 +62,7 @@ def run_command_line(words: Sequence[str]) -> int:
     all else by Hydra. A job that fails by a user's mistake says so in one line at once and leaves the other jobs alone.
     """
     refuse_rerun(words)
-    words, launcher = split([expanded(word) for word in in_order(words)])
+    words, launcher = split([expanded(word) for word in side_by_side(in_order(words))])
     jobs = Jobs()
     with explained():
         try:
@@ -112,8 +114,8 @@ def checked(found: Composed) -> Cell:
     from iamm.config.check.values import check_composed
     from iamm.run.planned import Cell
 
-    check_composed(found.values, found.taken, found.given)
-    return Cell(found.values, named_choices(found.taken, found.values))
+    check_composed(found.values, found.overrides)
+    return Cell(found.values, named_choices(found.chosen, found.values))
 
 
 def look_again(values: Mapping[str, Any], *, moved: bool) -> None:

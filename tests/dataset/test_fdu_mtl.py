@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from iamm.dataset.base import Dataset
-from iamm.dataset.fdu_mtl import SCENES, FduMtlDataset, file_of, read_reviews, signs_of, tokenised
+from iamm.dataset.fdu_mtl import SCENES, FduMtlDataset, file_of, read_reviews, tokenised
+from iamm.dataset.overlap import signs_of
 from iamm.errors import BadDataError, MissingDataError
 
 WORDS = ("dull", "great")
