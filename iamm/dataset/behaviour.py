@@ -185,7 +185,7 @@ def negatives(
     place = np.searchsorted(universe, log.item)
     users, first = np.unique(log.user[rows], return_index=True)
     above, below = np.searchsorted(log.user, users), np.searchsorted(log.user, users, side="right")
-    for own, start, end in zip(np.split(rows, first[1:]), above, below, strict=True):
+    for own, start, end in zip(np.split(rows, first)[1:], above, below, strict=True):
         clicks = own[log.clicked[own]]
         wanted = sampling.negatives * len(clicks) if candidates is None else candidates - len(own)
         if len(clicks) and wanted > 0:

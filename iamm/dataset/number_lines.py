@@ -26,19 +26,18 @@ def number_lines(
         MissingDataError, BadDataError: as `read_packed`; and a line that does not match.
     """
     content = bytes(read_packed(data_dir, name, LARGEST_TEXT))
-    lines = content.removesuffix(b"\n").split(b"\n", MOST_ROWS)
+    lines = [text.removesuffix(b"\r") for text in content.removesuffix(b"\n").split(b"\n", MOST_ROWS)]
     if len(lines) > MOST_ROWS:
         raise bad_text(name, f"have at most {MOST_ROWS:,} lines", "one more", MOST_ROWS + 1, 1)
     first = 0 if header is None else 1
-    if first and lines[0].rstrip(b"\r") != header:
+    if first and lines[0] != header:
         raise bad_text(name, f"begin with {header!r}", shown(lines[0]), 1, 1)
-    rows = [text.removesuffix(b"\r") for text in lines[first:]]
-    for number, text in enumerate(rows, start=first + 1):
+    for number, text in enumerate(lines[first:], start=first + 1):
         if not line.fullmatch(text):
             raise bad_text(name, rule, shown(text), number, 1)
-    if not rows:
+    if len(lines) == first:
         raise bad_text(name, rule, "none", first + 1, 1)
-    return rows
+    return lines[first:]
 
 
 def shown(text: bytes) -> str:
