@@ -65,13 +65,13 @@ class FduMtlDataset(list[Dataset], Constrained):
         unlabelled: whether the reviews without a class are read too, as a split `unlabelled`. Those of shops are not
             balanced as the others are.
         validation: how many training reviews of each scene are held out.
-        min_count: how often a word must occur in train to have an id of its own.
+        min_count: occurrences in train from which a word has its own id.
         max_length: of a review, in words; a longer one is cut behind them, in every split.
         train: how many reviews of each scene to train on; None = all the others.
 
     Raises:
-        ValueError: an unknown scene; a number that cannot be.
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+        ValueError: an unknown scene; a number out of its range.
+        MissingDataError, BadDataError: a file is missing or wrong.
 
     Source: Liu, Qiu, Huang 2017, in the edition of Chen and Cardie 2018; the reviews are of Blitzer, Dredze, Pereira
     2007, Maas et al. 2011 (imdb) and Pang, Lee 2005 (mr).

@@ -1,4 +1,4 @@
-"""Classifications of texts: words to ids, and rows of a class and a text to a scene."""
+"""Scenes of text classification, built from rows of a class and a text."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Labelled(NamedTuple):
 
 
 def shared_words(scenes: Iterable[Mapping[str, Sequence[Labelled]]], min_count: int) -> Vocabulary:
-    """The words of all scenes' training texts: one vocabulary, so that scenes can share an encoder."""
+    """A vocabulary of all scenes' training texts, so that the scenes can share an encoder."""
     return WordVocabulary.learn((row.text for scene in scenes for row in scene["train"]), min_count=min_count)
 
 
 def text_scene(
     name: str, rows: Mapping[str, Sequence[Labelled]], classes: tuple[str, ...], vocabulary: Vocabulary, max_length: int
 ) -> Scene:
-    """One classification; a text is cut behind `max_length` tokens, in every split."""
+    """A text classification; in every split, texts are cut to their first `max_length` tokens."""
     splits = {split: text_split(texts, vocabulary, max_length) for split, texts in rows.items()}
     return Scene(name, "text", "classification", splits, {"text": TOKENS}, CLASS, classes, source=vocabulary)
 
@@ -39,7 +39,7 @@ def text_split(rows: Sequence[Labelled], vocabulary: Vocabulary, max_length: int
 
 
 def cut_notices(name: str, scenes: Iterable[Mapping[str, Sequence[Labelled]]], max_length: int) -> tuple[str, ...]:
-    """How many texts of words lose their end."""
+    """A notice on the number of texts that are cut."""
     lengths = [len(row.text.split()) for scene in scenes for rows in scene.values() for row in rows]
     count = sum(length > max_length for length in lengths)
     return (f"{name}: {count:,} of {len(lengths):,} texts are cut to their first {max_length} words.",) if count else ()
@@ -55,21 +55,21 @@ def text_datasets(
     max_length: int,
     batch_size: int,
 ) -> list[Dataset]:
-    """A data set for each scene, over one vocabulary; the first one carries the notices of all.
+    """A data set for each scene, over one vocabulary; the first one has the notices of all.
 
     Args:
-        name: of the choice; a scene is called `<name>_<scene>`.
+        name: of the variant; the scenes are named `<name>_<scene>`.
         rows: scene → split → texts.
         classes: of each scene.
-        notices: on the texts, before those on what is cut.
-        min_count: how often a word must occur in train to have an id of its own.
-        max_length: tokens behind which a text is cut.
-        batch_size: of each.
+        notices: on the texts; those on cut texts are appended.
+        min_count: occurrences in train from which a word has its own id.
+        max_length: largest number of tokens of a text.
+        batch_size: of each data set.
     """
     vocabulary = shared_words(rows.values(), min_count)
     notices = (*notices, *cut_notices(name, rows.values(), max_length))
-    made = [text_scene(f"{name}_{scene}", rows[scene], classes[scene], vocabulary, max_length) for scene in rows]
+    built = [text_scene(f"{name}_{scene}", rows[scene], classes[scene], vocabulary, max_length) for scene in rows]
     return [
         Dataset(scene.name, (scene,), batch_size, notices=() if number else notices)
-        for number, scene in enumerate(made)
+        for number, scene in enumerate(built)
     ]

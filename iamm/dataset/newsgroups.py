@@ -67,13 +67,13 @@ class NewsgroupsDataset(list[Dataset], Constrained):
         quotes: whether lines of other posts are read.
         footers: whether signatures are read.
         validation: how many training posts of each scene are held out.
-        min_count: how often a word must occur in train to have an id of its own.
+        min_count: occurrences in train from which a word has its own id.
         max_length: of a post, in words and signs; a longer one is cut behind them, in every split.
         train: how many posts of each scene to train on; None = all the others.
 
     Raises:
-        ValueError: an unknown scene, or `all` beside others; a number that cannot be.
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+        ValueError: an unknown scene, or `all` beside others; a number out of its range.
+        MissingDataError, BadDataError: a file is missing or wrong.
 
     Source: Lang 1995, in the edition `bydate` of J. Rennie.
     """

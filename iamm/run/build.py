@@ -10,7 +10,7 @@ import torch
 
 from iamm.config.instantiate import check_parts, instantiate, instantiate_each, own_mistakes
 from iamm.dataset.base import SPLITS, Dataset, Scene
-from iamm.dataset.files import noted
+from iamm.dataset.files import recorded_files
 from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, make_deterministic
@@ -45,7 +45,7 @@ def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
     check_parts(config)
     datasets: list[Dataset] = []
     for part in config["dataset"].values():
-        with own_mistakes(), noted() as files:
+        with own_mistakes(), recorded_files() as files:
             made = instantiate(part)
         for dataset in made if isinstance(made, list) else [made]:
             dataset.files = files
