@@ -55,3 +55,6 @@ class Field:
 PIXELS = Field("pixels")
 TOKENS = Field("tokens", padding=PAD)
 CLASS = Field("ids")
+ID = Field("ids")
+ITEMS = Field("sequence", padding=PAD)
+AGES = Field("numbers", padding=-1)

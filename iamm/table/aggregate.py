@@ -1,4 +1,4 @@
-"""Planned runs → a comparison table: chosen on validation, compared over seeds, nothing dropped."""
+"""A comparison table from planned runs: chosen on validation, compared over seeds, nothing dropped."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def build_table(plan: TablePlan, output_dir: Path) -> Table:
     runs = tuple(read_run(run, output_dir) for run in plan.runs)
     plan = with_measures(plan, runs)
     choices = choose_rates(plan, runs)
-    found = differences(plan, choices)
+    compared = differences(plan, choices)
     rows = tuple(
         Row(
             row,
-            {column.label: cell(plan, column, row, choices, found) for column in plan.columns},
+            {column.label: cell(plan, column, row, choices, compared) for column in plan.columns},
             {setting: cost(plan, row, setting, choices) for setting in plan.settings},
         )
         for row in plan.rows
@@ -43,17 +43,17 @@ def build_table(plan: TablePlan, output_dir: Path) -> Table:
 
 
 def with_measures(plan: TablePlan, runs: Iterable[Run]) -> TablePlan:
-    """The plan whose columns have the scale and the direction that the runs' results declare."""
+    """Return the plan whose columns have the scale and the direction that the runs' results declare."""
     declared: dict[tuple[str | None, str], Measure] = {}
     for result in (run.result for run in runs if run.result is not None):
-        for scene, found in measures_of(result).items():
-            for name, measure in found.items():
+        for scene, measures in measures_of(result).items():
+            for name, measure in measures.items():
                 declared.setdefault((scene, name), measure)
     columns = (replace(column, declared=declared.get((column.scene, column.measure))) for column in plan.columns)
     return replace(plan, columns=tuple(columns))
 
 
-def cell(plan: TablePlan, column: Column, row: str, choices: Choices, found: Differences) -> TableCell:
+def cell(plan: TablePlan, column: Column, row: str, choices: Choices, compared: Differences) -> TableCell:
     values = measured(column, row, choices)
     claim = plan.claims.figures.get(row, {}).get(column.label) if plan.claims else None
     if values is None:
@@ -63,16 +63,16 @@ def cell(plan: TablePlan, column: Column, row: str, choices: Choices, found: Dif
     missing = set(plan.seeds) - values.keys() - failed
     if not values:
         return TableCell({}, None, None, claim, len(missing), len(failed))
-    average, difference = estimate(list(values.values())), found.get((row, bare(column)))
-    return TableCell(values, average, difference, claim, len(missing), len(failed))
+    average = estimate(list(values.values()))
+    return TableCell(values, average, compared.get((row, bare(column))), claim, len(missing), len(failed))
 
 
 def cost(plan: TablePlan, row: str, setting: str, choices: Choices) -> Cost:
     choice = choices[row, setting]
-    count, wanted = parameters(choice), parameters(choices[plan.rows[0], setting])
+    count, reference = parameters(choice), parameters(choices[plan.rows[0], setting])
     within = None
-    if plan.tolerance is not None and count is not None and wanted is not None:
-        within = abs(count - wanted) <= plan.tolerance * wanted
+    if plan.tolerance is not None and count is not None and reference is not None:
+        within = abs(count - reference) <= plan.tolerance * reference
     results = choice.results.values()
     return Cost(
         choice.rate,
@@ -86,5 +86,5 @@ def cost(plan: TablePlan, row: str, setting: str, choices: Choices) -> Cost:
 
 
 def parameters(choice: Choice) -> int | None:
-    """The largest count of the finished runs: data of another seed may give another vocabulary."""
+    """Return the largest count of the finished runs: data of another seed may give another vocabulary."""
     return max((result["parameters"] for result in choice.results.values()), default=None)

@@ -15,19 +15,15 @@ from iamm.table.table import Cost, Row, Run
 
 def outnumbered(rows: Sequence[Row], runs: Iterable[Run]) -> Iterator[str]:
     """Name learning rates that validate better than the chosen one, but over fewer seeds."""
-    done = grouped((run for run in runs if run.result is not None), rate_of)
+    finished = grouped((run for run in runs if run.result is not None), lambda run: run.planned.at_rate)
     for row, setting, cost in costs(rows):
         for rate, quality in cost.validation.items():
             if cost.rate is not None and quality > cost.validation[cost.rate]:
-                seeds, taken = (len(done[row.label, setting, each]) for each in (rate, cost.rate))
+                better, chosen = (len(finished[row.label, setting, each]) for each in (rate, cost.rate))
                 yield (
                     f"{row.label}, {setting}: learning rate {cost.rate:g} is taken, {rate:g} validates better but has "
-                    f"{seeds} finished seeds instead of {taken}."
+                    f"{better} finished seeds instead of {chosen}."
                 )
-
-
-def rate_of(run: Run) -> tuple[str, str, float]:
-    return run.planned.row, run.planned.setting, run.planned.rate
 
 
 def costs(rows: Iterable[Row]) -> Iterator[tuple[Row, str, Cost]]:
@@ -40,21 +36,17 @@ def other_examples(plan: TablePlan, rows: Sequence[Row]) -> Iterator[str]:
     rivals = dict.fromkeys((plan.rows[0], *(column.minus for column in plan.columns if column.minus is not None)))
     for rival in rivals:
         for row, setting, cost in costs(rows):
-            seeds = seeds_with_other_examples(results_of(cost), results_of(by_label[rival].costs[setting]))
+            seeds = seeds_with_other_examples(cost.results, by_label[rival].costs[setting].results)
             if seeds:
-                named = ", ".join(map(str, seeds))
-                yield f"{row.label} met other examples than {rival} in {setting}, so they are not paired: seed {named}."
+                names = ", ".join(map(str, seeds))
+                yield f"{row.label} met other examples than {rival} in {setting}, so they are not paired: seed {names}."
 
 
 def seeds_with_other_examples(results: dict[int, Result], rivals: dict[int, Result]) -> list[int]:
     """Return the seeds of both that have a scene in common, but not its examples."""
-    both = [(seed, results[seed], rivals[seed]) for seed in sorted(results.keys() & rivals.keys())]
-    shared = [(seed, one, other) for seed, one, other in both if one["quality"].keys() & other["quality"].keys()]
-    return [seed for seed, one, other in shared if not same_examples(one, other)]
-
-
-def results_of(cost: Cost) -> dict[int, Result]:
-    return {run.planned.seed: run.result for run in cost.runs if run.result is not None}
+    pairs = {seed: (results[seed], rivals[seed]) for seed in sorted(results.keys() & rivals.keys())}
+    shared = {seed: (one, other) for seed, (one, other) in pairs.items() if one["quality"].keys() & other["quality"]}
+    return [seed for seed, (one, other) in shared.items() if not same_examples(one, other)]
 
 
 def other_sizes(plan: TablePlan, rows: Sequence[Row]) -> Iterator[str]:
@@ -70,16 +62,24 @@ def other_sizes(plan: TablePlan, rows: Sequence[Row]) -> Iterator[str]:
 def other_budgets(rows: Sequence[Row]) -> Iterator[str]:
     """Name rows that can train longer or shorter than the first one, or with other batches."""
     for row, setting, cost in costs(rows):
-        results, rivals = results_of(cost), results_of(rows[0].costs[setting])
+        results, rivals = cost.results, rows[0].costs[setting].results
         pairs = [(budget(results[seed]), budget(rivals[seed])) for seed in results if seed in rivals]
-        other = {
-            f"{name} {own[name]} instead of {first[name]}": None
+        changes = [
+            f"{name} {value} instead of {first[name]}"
             for own, first in pairs
-            for name in own
-            if name in first and own[name] != first[name]
-        }
-        if other:
-            yield f"{row.label} has another budget than {rows[0].label} in {setting}: {', '.join(other)}."
+            for name, value in own.items()
+            if name in first and value != first[name]
+        ]
+        if changes:
+            listed = ", ".join(dict.fromkeys(changes))
+            yield f"{row.label} has another budget than {rows[0].label} in {setting}: {listed}."
+
+
+def other_beginnings(rows: Sequence[Row]) -> Iterator[str]:
+    """Name rows that begin from the model of another run."""
+    for row, setting, cost in costs(rows):
+        if any(result["config"].get("from") for result in cost.results.values()):
+            yield f"{row.label} begins from another run in {setting}, whose training is not in its budget and costs."
 
 
 def budget(result: Result) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 
@@ -28,19 +29,24 @@ def show_listing(plan: TablePlan, output_dir: Path, jobs: int) -> None:
     """
     console = plain_console()
     runs = [read_run(planned, output_dir) for planned in plan.runs]
-    places = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
-    costs = {place: cost(group, plan.seconds) for place, group in places.items()}
-    table = Table(title=plan.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    groups = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
+    costs = {place: cost(group, plan.seconds) for place, group in groups.items()}
+    table = console_grid(plan.title)
     for name in ("row", "setting", *STATES, "one run", "to do"):
         table.add_column(name, justify="left" if name in ("row", "setting") else "right", overflow="fold")
-    for place, group in places.items():
-        table.add_row(*place, *line(group, costs[place]))
+    for place in product(plan.rows, plan.settings):
+        table.add_row(*place, *line(groups[place], costs[place]))
     console.print(table)
     for run in runs:
         if run.state == "failed":
             console.print(f"failed  {output_dir / run.planned.folder}: {run.reason}", soft_wrap=True)
     left = [costs[run.planned.row, run.planned.setting] for run in runs if run.state != "finished"]
     console.print(f"{len(runs) - len(left)} of {len(runs)} runs are finished; {outlook(left, jobs)}.", soft_wrap=True)
+
+
+def console_grid(title: str) -> Table:
+    """Return an empty table of the terminal."""
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
 
 
 def cost(runs: Iterable[Run], expected: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Notices for the reader of a table, a line each: runs that are missing or failed, unequal rows, mixed origins."""
+"""Notices for the reader of a table, a line each: runs that are missing or failed, empty columns, mixed origins."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from iamm.record.run_folder import Result
-from iamm.table.fairness import other_budgets, other_examples, other_sizes, outnumbered
+from iamm.table.fairness import other_beginnings, other_budgets, other_examples, other_sizes, outnumbered
 from iamm.table.pairing import ALPHA, bare
 from iamm.table.plan import TablePlan
 from iamm.table.statistics import smallest_p
 from iamm.table.table import Row, Run
 
+PLURALS = {"commit": "commits", "threads": "numbers of threads", "device": "devices", "BLEU": "signatures of BLEU"}
+"""The origins that a notice names otherwise than as versions."""
+
 
 def collect_notices(plan: TablePlan, rows: Sequence[Row], runs: Sequence[Run]) -> tuple[str, ...]:
     """Collect the lines of every kind of notice."""
     results = [run.result for run in runs if run.result is not None]
-    parts = (
-        unfinished(runs),
-        failures(runs),
-        empty(plan, rows, runs),
-        outnumbered(rows, runs),
-        other_examples(plan, rows),
-        other_sizes(plan, rows),
-        other_budgets(rows),
-        weak(plan, rows),
-        mixed(results),
-        data_notices(results),
+    return (
+        *unfinished(runs),
+        *failures(runs),
+        *empty(plan, rows, runs),
+        *outnumbered(rows, runs),
+        *other_examples(plan, rows),
+        *other_sizes(plan, rows),
+        *other_budgets(rows),
+        *other_beginnings(rows),
+        *weak(plan, rows),
+        *mixed(results),
+        *dict.fromkeys(line for result in results for line in result["notices"]),  # of the data sets
     )
-    return tuple(line for part in parts for line in part)
 
 
 def unfinished(runs: Sequence[Run]) -> Iterator[str]:
@@ -69,7 +72,7 @@ def weak(plan: TablePlan, rows: Sequence[Row]) -> Iterator[str]:
         if row.cells[column.label].applies and (first.cells[column.label].applies or column.minus == first.label)
     }
     least = smallest_p(plan.test, len(plan.seeds)) * len(compared)
-    if compared and not least < ALPHA:  # nan where there can be no p at all
+    if compared and not least < ALPHA:  # nan with too few seeds for any p
         yield (
             f"Too few seeds to separate rows: with {len(plan.seeds)}, and corrected for {len(compared)} comparisons, "
             f"the {plan.test} test gives no p below {ALPHA:g}."
@@ -78,23 +81,22 @@ def weak(plan: TablePlan, rows: Sequence[Row]) -> Iterator[str]:
 
 def mixed(results: Sequence[Result]) -> Iterator[str]:
     """Name commits, versions, threads and devices that differ between runs, and code that is in no commit."""
-    packages = sorted({package for result in results for package in result["versions"]})
-    kinds = {
-        "commits": [result["commit"] or "unknown" for result in results],
-        **{f"versions of {name}": [result["versions"].get(name, "unknown") for result in results] for name in packages},
-        "numbers of threads": [str(result["threads"]) for result in results],
-        "devices": [result["device"] for result in results],
-    }
-    for kind, values in kinds.items():
-        counts = Counter(values)
+    for name, counts in origins(results).items():
         if len(counts) > 1:
             shares = ", ".join(f"{value} (runs: {count})" for value, count in sorted(counts.items()))
-            yield f"The runs are of several {kind}: {shares}."
-    changed = sum(commit.endswith("+changes") for commit in kinds["commits"])
+            yield f"The runs are of several {PLURALS.get(name, f'versions of {name}')}: {shares}."
+    changed = sum(str(result["commit"]).endswith("+changes") for result in results)
     if changed:
         yield f"Made from code with changes that are in no commit: {changed} of {len(results)} finished runs."
 
 
-def data_notices(results: Iterable[Result]) -> list[str]:
-    """Repeat the notices of the runs' data sets, each line once."""
-    return list(dict.fromkeys(line for result in results for line in result["notices"]))
+def origins(results: Sequence[Result]) -> dict[str, Counter[str]]:
+    """Count the finished runs by commit, by the version of each package, by threads, device and BLEU signature."""
+    packages = sorted({name for result in results for name in result["versions"]})
+    return {
+        "commit": Counter(str(result["commit"] or "unknown") for result in results),
+        **{name: Counter(str(result["versions"].get(name, "unknown")) for result in results) for name in packages},
+        "threads": Counter(str(result["threads"]) for result in results),
+        "device": Counter(str(result["device"]) for result in results),
+        "BLEU": Counter(result["bleu_signature"] for result in results if result.get("bleu_signature")),
+    }

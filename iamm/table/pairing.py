@@ -22,10 +22,10 @@ Differences = dict[tuple[str, Column], Difference]
 
 
 def value_of(column: Column, result: Result) -> float | None:
-    """What the run measured, 0 to 1 (losses: as they are); None where it has no such scene or measure."""
+    """Return the measure of a run, before scaling; None where it has no such scene or measure."""
     scenes = tuple(result["quality"]) if column.scene is None else (column.scene,)
-    found = [value for scene in scenes if (value := measure_of(result, scene, column.measure)) is not None]
-    return fmean(found) if len(found) == len(scenes) else None
+    values = [value for scene in scenes if (value := measure_of(result, scene, column.measure)) is not None]
+    return fmean(values) if len(values) == len(scenes) else None
 
 
 def measure_of(result: Result, scene: str, measure: str) -> float | None:
@@ -36,11 +36,11 @@ def measure_of(result: Result, scene: str, measure: str) -> float | None:
 
 def measured(column: Column, row: str, choices: Choices) -> dict[int, float] | None:
     """Return a row's values by seed, as shown; None where its runs have no such scene, or it is `minus` itself."""
-    own = raw_values(column, row, choices)
-    if column.minus == row or (choices[row, column.setting].results and not own):
+    values = raw_values(column, row, choices)
+    if column.minus == row or (choices[row, column.setting].results and not values):
         return None
     if column.minus is None:
-        return own
+        return values
     return {seed: value - other for seed, (other, value) in paired(column, column.minus, row, choices).items()}
 
 
@@ -48,8 +48,8 @@ def raw_values(column: Column, row: str, choices: Choices) -> dict[int, float]:
     """Return values by seed, with nothing subtracted. A mean over scenes needs all scenes of the setting."""
     results = choices[row, column.setting].results
     if column.scene is None:
-        whole = all_scenes(column.setting, choices)
-        results = {seed: result for seed, result in results.items() if set(result["quality"]) == whole}
+        scenes = all_scenes(column.setting, choices)
+        results = {seed: result for seed, result in results.items() if set(result["quality"]) == scenes}
     values = {seed: value_of(column, results[seed]) for seed in sorted(results)}
     return {seed: column.scale * value for seed, value in values.items() if value is not None}
 
@@ -95,7 +95,7 @@ def differences(plan: TablePlan, choices: Choices) -> Differences:
 
 
 def bare(column: Column) -> Column:
-    """Return the tested measure. What is subtracted from both rows cancels, so that each measure is tested once."""
+    """Return the tested measure. A row that is subtracted from both cancels, so that each measure is tested once."""
     return replace(column, label="", minus=None)
 
 

@@ -1,4 +1,4 @@
-"""What a comparison table is made of: rows, columns, and the runs that it needs. Written and read as plain JSON."""
+"""The plan of a comparison table: rows, columns, and the runs that it needs. It is written and read as plain JSON."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from iamm.record.run_folder import write_json
 
 @dataclass(frozen=True)
 class Column:
-    """A measure of a scene.
+    """A column of a table: a measure of a scene.
 
     Args:
-        label: what stands above it.
-        measure: of the scene's test measures, or `quality`: the one that its head selects by, turned so that higher is
-            better.
-        scene: None: the mean over all scenes of the setting; rows that lack one of them have none.
-        setting: which of the table's settings it is measured in.
-        minus: label of the row whose value of the same seed is subtracted, as for transfer; None: none.
-        declared: the measure as the runs' results declare it; None before there is one that does.
+        label: the heading.
+        measure: one of the scene's test measures, or `quality`: the measure that its head selects by, turned so that
+            higher is better.
+        scene: None for the mean over all scenes of the setting, which rows that lack one of them do not have.
+        setting: in which it is measured.
+        minus: label of the row whose value of the same seed is subtracted, as for transfer.
+        declared: the measure as the runs' results declare it; None before there is such a result.
     """
 
     label: str
@@ -40,7 +40,7 @@ class Column:
 
     @property
     def scale(self) -> float:
-        """From a value to what is shown."""
+        """The factor from a value to the one that is shown."""
         return self.kind.factor
 
     @property
@@ -58,10 +58,14 @@ class PlannedRun:
     seed: int
     folder: str
 
+    @property
+    def at_rate(self) -> tuple[str, str, float]:
+        return self.row, self.setting, self.rate
+
 
 @dataclass(frozen=True)
 class Claims:
-    """What a document says: where, and row → column → figure, as it stands there."""
+    """The claims of a document: its place, and row → column → figure as printed there."""
 
     place: str
     figures: Mapping[str, Mapping[str, float]]
@@ -69,23 +73,23 @@ class Claims:
 
 @dataclass(frozen=True)
 class TablePlan:
-    """A table before its runs.
+    """A table before its runs are made.
 
     Args:
         name: as in `table=`.
         title: above the table.
-        about: what the data are, and what else a reader must know; one paragraph.
-        rows: labels; the first one is compared with each other.
+        about: a paragraph on the data and whatever else a reader must know.
+        rows: labels; the first row is compared with each other.
         columns: in order.
         settings: names; a row is trained once in each, for every rate and seed.
         seeds: of all rows.
         rates: learning rates that are tried; validation chooses one for each row and setting.
-        budget: what else all rows share, name → value, as shown.
-        tolerance: largest share by which a row's parameters may differ from the first row's; None: not compared.
+        budget: other values that all rows share, by their names.
+        tolerance: largest share by which a row's parameters may differ from the first row's; None: any.
         test: `t` or `wilcoxon`, paired over seeds.
-        seconds: what one run is expected to take; None: not known.
+        seconds: that one run is expected to take; None where unknown.
         claims: of a document, if any.
-        runs: every planned run, in the order in which they are run.
+        runs: every planned run, in the order of running.
     """
 
     name: str
@@ -109,11 +113,11 @@ def write_plan(path: Path, plan: TablePlan) -> None:
 
 
 def read_plan(path: Path) -> TablePlan:
-    """What `write_plan` wrote.
+    """Read a plan that `write_plan` wrote.
 
     Raises:
-        MissingDataError: nothing lies there.
-        BadDataError: what lies there is no plan.
+        MissingDataError: there is no such file.
+        BadDataError: its content is no plan.
     """
     try:
         return plan_of(json.loads(path.read_text(encoding="utf-8")))
@@ -125,14 +129,11 @@ def read_plan(path: Path) -> TablePlan:
         ) from error
 
 
-def column_of(content: dict[str, Any]) -> Column:
-    declared = content.get("declared")
-    return Column(**{**content, "declared": declared and Measure(**declared)})
-
-
 def plan_of(content: dict[str, Any]) -> TablePlan:
     tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates")}
-    columns = tuple(column_of(column) for column in content["columns"])
-    runs = tuple(PlannedRun(**run) for run in content["runs"])
-    claims = content["claims"] and Claims(**content["claims"])
-    return TablePlan(**{**content, **tuples, "columns": columns, "runs": runs, "claims": claims})
+    parts = {
+        "columns": tuple(Column(**column) for column in content["columns"]),
+        "runs": tuple(PlannedRun(**run) for run in content["runs"]),
+        "claims": content["claims"] and Claims(**content["claims"]),
+    }
+    return TablePlan(**{**content, **tuples, **parts})

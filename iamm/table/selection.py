@@ -24,13 +24,13 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Choice(NamedTuple):
-    """A row in a setting.
+    """The learning rate of a row in a setting, and its runs.
 
     Args:
-        rate: learning rate that validation chose; None before any run is finished.
+        rate: that validation chose; None before any run is finished.
         validation: mean quality on validation of each rate, over its finished seeds.
         runs: those of the chosen rate; all, before there is one.
-        results: of these, by seed.
+        results: of these runs, by seed.
     """
 
     rate: float | None
@@ -63,7 +63,7 @@ def read_run(planned: PlannedRun, output_dir: Path) -> Run:
 
 
 def numbers(value: Any) -> Any:
-    """Strict JSON has null where a measure is not a number."""
+    """Replace null, which strict JSON has where a measure is not a number, by nan."""
     if isinstance(value, Mapping):
         return {key: numbers(part) for key, part in value.items()}
     return math.nan if value is None else value
@@ -84,17 +84,19 @@ def choose(runs: Sequence[Run]) -> Choice:
         runs: of one row and setting.
     """
     by_rate = grouped(runs, lambda run: run.planned.rate)
-    qualities = {rate: validations(group) for rate, group in by_rate.items()}
-    validation = {rate: fmean(values) for rate, values in qualities.items() if values}
+    results = {
+        rate: {run.planned.seed: run.result for run in group if run.result is not None}
+        for rate, group in by_rate.items()
+    }
+    validation = {
+        rate: fmean(result["validation_quality"] for result in by_seed.values())
+        for rate, by_seed in results.items()
+        if by_seed
+    }
     if not validation:
         return Choice(None, {}, runs, {})
-    rate = max(validation, key=lambda rate: (len(qualities[rate]), validation[rate]))
-    results = {run.planned.seed: run.result for run in by_rate[rate] if run.result is not None}
-    return Choice(rate, validation, by_rate[rate], results)
-
-
-def validations(runs: Iterable[Run]) -> list[float]:
-    return [run.result["validation_quality"] for run in runs if run.result is not None]
+    rate = max(validation, key=lambda rate: (len(results[rate]), validation[rate]))
+    return Choice(rate, validation, by_rate[rate], results[rate])
 
 
 def grouped(runs: Iterable[Run], key: Callable[[Run], Key]) -> dict[Key, tuple[Run, ...]]:

@@ -49,7 +49,7 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
 
 
 def paired_t(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the two-sided p of Student's test that d = `second` − `first` has mean 0: t = √n · mean(d) / s(d).
+    """Return the two-sided p of Student's paired test that d = `second` − `first` has mean 0: t = √n · mean(d) / s(d).
 
     It is that of `scipy.stats.ttest_rel`, except where all differences are equal, to 12 digits of the largest value:
     s = 0 and t has no value. Differences of 0 mean that the rows are the same: p = 1, where scipy gives nan. Any other
@@ -67,11 +67,11 @@ def paired_t(first: Sequence[float], second: Sequence[float]) -> float:
     """
     from scipy import stats
 
-    differences = _differences(first, second)
-    if len(differences) < 2 or not all(map(math.isfinite, differences)):
+    changes = paired_differences(first, second)
+    if len(changes) < 2 or not all(map(math.isfinite, changes)):
         return math.nan
-    if stdev(differences) <= 1e-12 * max(map(abs, (*first, *second))):
-        return 1.0 if mean(differences) == 0 else math.nan
+    if stdev(changes) <= 1e-12 * max(map(abs, (*first, *second))):
+        return 1.0 if mean(changes) == 0 else math.nan
     return float(stats.ttest_rel(second, first).pvalue)
 
 
@@ -101,11 +101,11 @@ def wilcoxon(first: Sequence[float], second: Sequence[float]) -> float:
     """
     from scipy import stats
 
-    differences = _differences(first, second)
-    if not differences or not all(map(math.isfinite, differences)):
+    changes = paired_differences(first, second)
+    if not changes or not all(map(math.isfinite, changes)):
         return math.nan
     largest = max(map(abs, (*first, *second))) or 1.0
-    signed = [digits for d in differences if (digits := round(d / largest, 12))]
+    signed = [digits for d in changes if (digits := round(d / largest, 12))]
     ranks = [int(2 * rank) for rank in stats.rankdata([abs(d) for d in signed])]  # doubled: ties have halves
     above = sum(rank for rank, d in zip(ranks, signed, strict=True) if d > 0)
     smaller = min(above, sum(ranks) - above)
@@ -151,8 +151,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
+def paired_differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
     if len(first) != len(second):
-        found = f"{len(first)} and {len(second)} values"
-        raise ValueError(f"A paired test needs both rows by the same seeds. Found {found}.")
+        raise ValueError(
+            f"A paired test needs both rows by the same seeds. Found {len(first)} and {len(second)} values."
+        )
     return [after - before for before, after in zip(first, second, strict=True)]

@@ -1,32 +1,33 @@
-"""A comparison table as values: rows, cells, costs, claimed orders. `aggregate.py` makes it, others write it."""
+"""A comparison table as values: rows, cells, costs, claimed orders. `aggregate.py` makes it, `write` writes it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from iamm.record.run_folder import Result
 from iamm.table.plan import PlannedRun, TablePlan
 from iamm.table.statistics import Estimate
 
 
 class Run(NamedTuple):
-    """A planned run and what became of it: finished, running, failed, interrupted or missing; why; its result."""
+    """A planned run, its state (finished, running, failed, interrupted or missing), the reason, and its result."""
 
     planned: PlannedRun
     state: str
     reason: str
-    result: Mapping[str, Any] | None
+    result: Result | None
 
 
 class Difference(NamedTuple):
-    """Row minus first row, over the same seeds.
+    """The difference of a row to the first row, over the same seeds.
 
     Args:
         estimate: of the differences.
         p: of the paired test.
         adjusted: p after Holm's correction for all comparisons of the table.
-        verdict: better or worse than the first row, or tie; untested where there are too few seeds.
+        verdict: better or worse than the first row, or tie; untested with too few seeds.
     """
 
     estimate: Estimate
@@ -37,17 +38,17 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class TableCell:
-    """One row's measure.
+    """One row's values in one column.
 
     Args:
-        values: by seed, in percent points (losses: as they are), of the chosen learning rate.
-        estimate: over these; None where there are none.
-        difference: to the first row; None for that row itself, and where nothing can be paired. What a column subtracts
-            from both rows cancels in it: it is that of the measure itself.
+        values: by seed, on the column's scale, of the chosen learning rate.
+        estimate: over the values; None without values.
+        difference: to the first row; None for that row itself, and where nothing can be paired. A row that the column
+            subtracts from both cancels in it: the measure itself is compared.
         claim: the document's figure.
         missing: seeds whose run, or whose run to subtract, is not there yet.
         failed: seeds whose run, or whose run to subtract, failed.
-        applies: False where the row has no such scene, or is itself what is subtracted.
+        applies: False where the row has no such scene, or is itself the row to subtract.
     """
 
     values: Mapping[int, float]
@@ -61,7 +62,7 @@ class TableCell:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one row cost in one setting, at its chosen learning rate; means over finished runs.
+    """The cost of one row in one setting, at its chosen learning rate; means over finished runs.
 
     Args:
         rate: chosen on validation; None before any run is finished.
@@ -81,10 +82,19 @@ class Cost:
     memory: float | None
     runs: tuple[Run, ...]
 
+    @property
+    def results(self) -> dict[int, Result]:
+        """The results of the finished runs, by seed."""
+        return {run.planned.seed: run.result for run in self.runs if run.result is not None}
+
+    @property
+    def first_result(self) -> Result | None:
+        return next(iter(self.results.values()), None)
+
 
 @dataclass(frozen=True)
 class Row:
-    """Label; column label → cell; setting → cost."""
+    """A row: its cells by the columns' labels, and its costs by setting."""
 
     label: str
     cells: Mapping[str, TableCell]
@@ -106,7 +116,7 @@ class Order(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A plan, its rows, its runs in the plan's order, the claimed orders, and what a reader should know."""
+    """A plan with its rows, its runs in the plan's order, the claimed orders, and notices for the reader."""
 
     plan: TablePlan
     rows: tuple[Row, ...]

@@ -16,13 +16,14 @@ from tests.composing import config_of
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "encoder").glob("*.yaml"))
 ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
-PICTURES = {"convolutional"}
+PICTURES, BEHAVIOURS = {"convolutional"}, {"item_embedding", "popularity"}
 TAKES_ATTENTION = {name for name in NAMES if "${attention}" in (CONFIGS / "encoder" / f"{name}.yaml").read_text()}
 CASES = [(name, kind) for name in NAMES for kind in (ATTENTIONS if name in TAKES_ATTENTION else ["multi_head"])]
-OF_TEXTS = [case for case in CASES if case[0] not in PICTURES]
+OF_TEXTS = [case for case in CASES if case[0] not in PICTURES | BEHAVIOURS]
 of_texts = pytest.mark.parametrize("case", OF_TEXTS, indirect=True, ids=lambda case: f"{case[0]}-{case[1]}")
 D = 12
 IDS = tensor([[4, 5, 6, 7, 8], [9, 3, 0, 0, 0], [5, 6, 7, 0, 0], [0, 0, 0, 0, 0]])
+CANDIDATES = tensor([9, 4, 5, 6])
 HERE = tensor([True, True, False, True])
 
 
@@ -45,7 +46,8 @@ def made(case, image_scene, text_scene):
     scene = image_scene(pictures) if name in PICTURES else text_scene(7)
     torch.manual_seed(0)
     encoder: Encoder = instantiate(composed(name, attention).encoder.text)(scene, D).double()
-    return encoder, {"image": pictures.double() / 255} if name in PICTURES else {"text": IDS}
+    behaviour = {"history": IDS, "candidate": CANDIDATES} if name in BEHAVIOURS else {"text": IDS}
+    return encoder, {"image": pictures.double() / 255} if name in PICTURES else behaviour
 
 
 def gradients(encoder: nn.Module, features: Features, rows: list[int]) -> list[torch.Tensor]:

@@ -25,16 +25,16 @@ from tests.composing import config_of
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "head").glob("*.yaml"))
 ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
-CLASSIFY = {"classifier"}
+TASKS = {"classifier": "classification", "ranker": "ranking"}  # of the others: generation
 ALWAYS_ATTENDS = {"generator"}
 NOT_CAUSAL = {"low_rank"}
 CASES = [(name, kind) for name in NAMES for kind in ATTENTIONS]
 CASES += [(name, "null") for name in NAMES if name not in ALWAYS_ATTENDS]
-WRITERS = [case for case in CASES if case[0] not in CLASSIFY]
+WRITERS = [case for case in CASES if case[0] not in TASKS]
 D = 12
 ALLOW = tensor([[True] * 5, [True, True, False, False, False], [False] * 5, [True, False, True, True, False]])
 HERE = tensor([True, True, False, True])
-CLASSES = tensor([0, 2, 1, 1])
+CLASSES, CLICKS, USERS = tensor([0, 2, 1, 1]), tensor([1, 0, 1, 0]), tensor([3, 3, 5, 3])
 TEXTS = tensor([[1, 4, 5, 6, 7, 2], [1, 8, 2, 0, 0, 0], [1, 9, 10, 4, 2, 0], [1, 5, 5, 2, 0, 0]])
 CPU = torch.device("cpu")
 
@@ -63,8 +63,7 @@ def case(request):
 @pytest.fixture
 def head(case, scene) -> Head:
     torch.manual_seed(0)
-    task = "classification" if case[0] in CLASSIFY else "generation"
-    made = instantiate(composed(*case))(scene(task), D).double().eval()
+    made = instantiate(composed(*case))(scene(TASKS.get(case[0], "generation")), D).double().eval()
     if isinstance(made, TextHead):
         made.embedding.weight.data *= 4  # likelihoods far apart, texts that differ
     return made
@@ -78,7 +77,8 @@ def features() -> Features:
 
 @pytest.fixture
 def batch(case) -> SceneBatch:
-    return SceneBatch({}, CLASSES if case[0] in CLASSIFY else TEXTS, HERE)
+    targets = {"classification": CLASSES, "ranking": CLICKS}.get(TASKS.get(case[0], ""), TEXTS)
+    return SceneBatch({"user": USERS}, targets, HERE)
 
 
 def gradients(head: Head, loss: Tensor) -> list[Tensor]:

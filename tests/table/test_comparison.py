@@ -20,6 +20,7 @@ import pytest
 from iamm.record.recorder import Recorder, measure_values
 from iamm.record.run_folder import RunFolder
 from iamm.table.plan import Column
+from iamm.table.table import Run
 from iamm.table.write.comparison import (
     FIRST,
     choices,
@@ -234,14 +235,20 @@ def test_the_columns_of_the_table_come_first(build):
         (("accuracy", "a"), ["val/accuracy/a"], ["train/loss/a"]),
         (("loss", "a"), ["val/loss/a"], ["train/loss/a"]),
         (("quality", None), ["val/quality"], ["train/loss/a", "train/loss/a/b", "train/loss/ab", "train/loss/xa"]),
-        (("quality", "a"), ["val/accuracy/a", "val/f1/a"], ["train/loss/a"]),
+        (("quality", "a"), ["val/f1/a"], ["train/loss/a"]),
+        (("quality", "xa"), ["val/loss/xa"], ["train/loss/xa"]),
+        (("quality", "ab"), ["val/accuracy/ab", "val/f1/ab", "val/loss/ab", "val/perplexity/ab"], ["train/loss/ab"]),
     ],
 )
 def test_the_layout_draws_each_columns_curves(make_plan, column, validation, training):
+    """A quality has the curves of the measure that gives it, 1 / (1 + 3) of a loss; of all before any run has it."""
+    test = {"a": {"accuracy": 0.5, "f1": 0.25}, "xa": {"accuracy": 0.5, "loss": 3.0}}
+    result = {"test": test, "quality": {"a": 0.25, "xa": 0.25}}
+    runs = [Run(make_plan().runs[0], "finished", "", result)]
     scenes, measures = ("a", "ab", "a/b", "xa"), ("accuracy", "f1", "loss", "perplexity")
     tags = [f"val/{measure}/{scene}" for scene in scenes for measure in measures]
     tags += ["val/quality", "val/scene_weight/a/a", *(f"train/loss/{scene}" for scene in scenes), "train/weight/a"]
-    [category] = layout(make_plan(columns=(Column("its label", *column, "both"),)), ("loss", "perplexity"))["category"]
+    [category] = layout(make_plan(columns=(Column("its label", *column, "both"),)), runs)["category"]
     assert category["title"] == "its label"
     drawn = {
         chart["title"]: sorted(tag for tag in tags if re.match(chart["multiline"]["tag"][0], tag))

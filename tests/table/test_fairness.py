@@ -80,6 +80,13 @@ def test_another_budget(notices, changed, said):
     assert lines == (f"rival has another budget than ours in both: {said}.",)
 
 
+def test_a_row_that_begins_from_another_run(notices):
+    """The other run's steps and seconds are not counted, which a reader must know."""
+    config = {"patience": None, "from": "outputs/iamm-small-seed0"}
+    lines = notices(result=lambda run: {"config": config if run.row == "rival" else {"patience": None}})
+    assert lines == ("rival begins from another run in both, whose training is not in its budget and costs.",)
+
+
 @pytest.mark.parametrize("patience", [None, 2])
 def test_more_steps_than_the_first_row(notices, patience):
     """The same settings, but more data: told once, not for each seed. Who may stop early may also train longer."""

@@ -207,6 +207,22 @@ def test_quality_has_the_curve_of_its_measure(report):
     assert "accuracy × 100" in page.sections["curves"]
 
 
+def test_quality_of_a_measure_that_is_better_when_low_has_its_curve(make_table, tmp_path):
+    """Losses of 3, 6 and 9 are qualities of 1 / 4, 1 / 7 and 1 / 10; the axis holds 10 to 25 with 4 % of room."""
+    table = make_table(
+        lambda run: {"a": {"accuracy": 0.5, "loss": 9.0}},
+        lambda run: {"quality": {"a": 0.1}, "validation_quality": 0.1},
+        columns=(Column("quality", "quality", "a", "both"),),
+        claims=None,
+    )
+    page = Page(html_report(table, tmp_path, ".."))
+    values = [100 / 4, 100 / 7, 100 / 10]
+    heights = [f"{234 - 226 * (value - 10 + 0.6) / 16.2:.1f}".removesuffix(".0") for value in values]
+    mean = page.all("path", **{"class": "mean"})[-1]["d"]
+    assert [point.split()[1] for point in mean.removeprefix("M").split("L")] == heights
+    assert "quality by loss × 100" in page.sections["curves"]
+
+
 def test_many_rows_have_a_drawing_each(report):
     rows = tuple(f"row {number}" for number in range(9))
     page = report(lambda run: {"a": {"accuracy": 0.5}, "b": {"bleu": 0.5}}, rows=rows, claims=None)

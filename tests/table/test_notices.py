@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from iamm.table.notices import data_notices, empty, failures, mixed, unfinished, weak
+from iamm.table.notices import empty, failures, mixed, unfinished, weak
 from iamm.table.plan import Column, PlannedRun
 from iamm.table.table import Row, Run, TableCell
 
@@ -54,7 +54,7 @@ def test_each_failure_says_where_and_why_in_one_line():
         ),
     ],
 )
-def test_a_column_that_stays_empty_is_data_notices(make_table, column, said):
+def test_a_column_that_stays_empty_is_named(make_table, column, said):
     """Of a misspelt measure or scene, or a subtracted row that has no such scene."""
 
     def outcome(run):
@@ -74,7 +74,7 @@ def cell(applies=True):
 
 
 @pytest.mark.parametrize(
-    ("test", "seeds", "rows", "data_notices"),
+    ("test", "seeds", "rows", "warned"),
     [
         ("t", 2, 9, False),
         ("t", 1, 2, True),
@@ -85,7 +85,7 @@ def cell(applies=True):
         ("wilcoxon", 1, 1, False),  # nothing is compared
     ],
 )
-def test_too_few_seeds(make_plan, test, seeds, rows, data_notices):
+def test_too_few_seeds(make_plan, test, seeds, rows, warned):
     names = tuple(f"row {number}" for number in range(rows))
     plan = make_plan(rows=names, columns=(ACCURACY,), seeds=tuple(range(seeds)), test=test, claims=None)
     lines = list(weak(plan, [Row(name, {"accuracy": cell()}, {}) for name in names]))
@@ -93,7 +93,7 @@ def test_too_few_seeds(make_plan, test, seeds, rows, data_notices):
         f"Too few seeds to separate rows: with {seeds}, and corrected for {rows - 1} comparisons, "
         f"the {test} test gives no p below 0.05."
     )
-    assert lines == ([expected] if data_notices else [])
+    assert lines == ([expected] if warned else [])
 
 
 def test_only_what_is_compared_counts(make_plan):
@@ -135,5 +135,6 @@ def test_what_was_mixed(changes, said):
     assert list(mixed(results(*changes))) == [said]
 
 
-def test_what_data_sets_say_is_data_notices_once():
-    assert data_notices(results({"notices": ["b", "a"]}, {"notices": ["a"]}, {"notices": ["c"]})) == ["b", "a", "c"]
+def test_what_data_sets_say_is_repeated_once(make_table):
+    notices = {("ours", 0): ["b", "a"], ("ours", 1): ["a"], ("rival", 2): ["c"]}
+    assert make_table(result=lambda run: {"notices": notices.get((run.row, run.seed), [])}).notices == ("b", "a", "c")

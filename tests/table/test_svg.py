@@ -6,11 +6,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from iamm.measure import Measure
+from iamm.table.plan import Column
 from iamm.table.statistics import estimate
 from iamm.table.table import TableCell
 from iamm.table.write.axis import Axis
 from iamm.table.write.html import templates
-from iamm.table.write.svg import Line, curve_chart
+from iamm.table.write.html_curves import Chart, Line, Subject, axes
 
 SEEDS = {"seed 0": [(10, 20.0), (20, 40.0)], "seed 1": [(10, 40.0), (20, 60.0)]}
 BAND = [(10, 30.0, 20.0, 40.0), (20, 50.0, 40.0, 60.0)]
@@ -18,8 +20,11 @@ CORNERS = [(20, 0.0), (20, 100.0)]
 """With 4 % of room the vertical axis holds −4 to 104, from 224 up to 8; the horizontal one 0 to 20, from 46 to 246."""
 
 
-def draw(*lines, points=CORNERS, **more):
-    chart = curve_chart(lines, points, "<all>", "share & more", size=(256, 260), **more)
+def draw(*lines, points=CORNERS, lower_is_better=False):
+    measure = Measure("share & more", "raw", lower_is_better)
+    subject = Subject("val/x", measure, False, (Column("x", measure.name, "a", "both", declared=measure),))
+    corners = Line("corners", 0, {"": points}, frozenset(), [])
+    chart = Chart("<all>", "", *axes(subject, [corners], (256, 260)), lines)
     return ElementTree.fromstring(macro("curves")(chart))
 
 
@@ -78,7 +83,7 @@ def test_ticks_and_labels():
     texts = [part.text for part in draw(Line("ours", 0, SEEDS, frozenset(SEEDS), BAND)).iter("text")]
     assert texts == ["0", "50", "100", "0", "10", "20", "training step", "share & more"]
     line = Line("ours", 0, SEEDS, frozenset(SEEDS), BAND)
-    logarithmic = draw(line, points=[(20, 1.0), (20, 100.0)], ratios=True)
+    logarithmic = draw(line, points=[(20, 1.0), (20, 100.0)], lower_is_better=True)
     assert "share & more, logarithmic" in [part.text for part in logarithmic.iter("text")]
 
 

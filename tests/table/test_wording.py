@@ -6,7 +6,7 @@ import pytest
 
 from iamm.table.plan import Column
 from iamm.table.table import TableCell
-from iamm.table.write.wording import count, digits, empty, figure, number, probability, run_groups, verdict
+from iamm.table.write.wording import count, empty, figure, number, probability, run_groups, verdict
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_probability(p, text):
 
 
 def test_losses_have_more_decimals():
-    found = {name: digits(Column(name, name, "a", "both")) for name in ("accuracy", "bleu", "loss", "perplexity")}
+    found = {name: Column(name, name, "a", "both").kind.decimals for name in ("accuracy", "bleu", "loss", "perplexity")}
     assert found == {"accuracy": 2, "bleu": 2, "loss": 4, "perplexity": 4}
 
 

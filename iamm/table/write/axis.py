@@ -1,4 +1,4 @@
-"""A drawing's axis: where values lie on it, and which round values are written along it."""
+"""A drawing's axis: the positions of values along it, and the round values that are written beside it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,8 @@ class Axis(NamedTuple):
 
     def position(self, value: float) -> str:
         """Return where a value lies, to a tenth."""
-        if self.logarithmic:
-            share = math.log(value / self.low) / math.log(self.high / self.low)
-        else:
-            share = (value - self.low) / (self.high - self.low)
-        return f"{self.start + share * (self.end - self.start):.1f}".removesuffix(".0")
+        low, high, value = map(math.log, (self.low, self.high, value)) if self.logarithmic else (*self[:2], value)
+        return f"{self.start + (value - low) / (high - low) * (self.end - self.start):.1f}".removesuffix(".0")
 
     def ticks(self, most: int) -> dict[float, str]:
         """Return round values inside and their text: 1, 2 or 5 times a power of ten apart, or such values."""
@@ -30,8 +27,8 @@ class Axis(NamedTuple):
             return {value: f"{value:,g}" for value in self.powers(most)}
         step = round_step((self.high - self.low) / most)
         decimals = max(0, -math.floor(math.log10(step)))
-        places = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
-        return {place * step: f"{place * step:,.{decimals}f}" for place in places}
+        multiples = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
+        return {multiple * step: f"{multiple * step:,.{decimals}f}" for multiple in multiples}
 
     def powers(self, most: int) -> list[float]:
         """Return digits times powers of ten that lie inside; fewer digits where there would be too many."""

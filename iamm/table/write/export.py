@@ -7,12 +7,16 @@ import io
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import is_dataclass
 from typing import Any
 
 from iamm.table.pairing import value_of
 from iamm.table.plan import Column
-from iamm.table.table import Cost, Row, Run, Table
+from iamm.table.table import Row, Run, Table
+
+HEADS = ("row", "setting", "column", "seed", "learning_rate", "chosen", "state", "value", "parameters")
+COSTS = ("seconds", "memory_mib")
+"""Names of the fields of time and memory."""
 
 
 def csv_text(table: Table, *, costs: bool = True) -> str:
@@ -24,15 +28,14 @@ def csv_text(table: Table, *, costs: bool = True) -> str:
         table: to be written.
         costs: False leaves out time and memory.
     """
-    heads = ["row", "setting", "column", "seed", "learning_rate", "chosen", "state", "value", "parameters"]
-    heads += [*(("seconds", "memory_mib") if costs else ()), "folder", "reason"]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heads)
-    for run in run_entries(table, costs):
+    heads = (*HEADS, *(COSTS if costs else ()), "folder", "reason")
+    writer = csv.DictWriter(text, heads, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for run in run_entries(table):
         for column, value in run["values"].items():
             entry = {**run, "column": column, "value": value}
-            writer.writerow([field(entry[head]) for head in heads])
+            writer.writerow({head: field(entry[head]) for head in heads})
     return text.getvalue()
 
 
@@ -52,32 +55,32 @@ def json_text(table: Table, *, costs: bool = True) -> str:
         table: to be written.
         costs: False leaves out time and memory.
     """
-    plan = asdict(table.plan)
-    del plan["runs"]  # they stand below, with their states
-    if not costs:
-        del plan["seconds"]
-    rows = [
-        {
-            "label": row.label,
-            "cells": row.cells,
-            "costs": {setting: cost_entry(cost, costs) for setting, cost in row.costs.items()},
-        }
-        for row in table.rows
-    ]
-    content: dict[str, Any] = {
-        "plan": plan,
-        "rows": rows,
-        "runs": list(run_entries(table, costs)),
+    plan, rows = vars(table.plan), table.rows
+    entries = ({"label": row.label, "cells": row.cells, "costs": cost_entries(row, costs)} for row in rows)
+    content = {
+        "plan": {name: plan[name] for name in plan if name != "runs" and (costs or name != "seconds")},
+        "rows": list(entries),
+        "runs": [{name: run[name] for name in run if costs or name not in COSTS} for run in run_entries(table)],
         "orders": table.orders,
         "notices": table.notices,
     }
     return json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def cost_entries(row: Row, costs: bool) -> dict[str, dict[str, Any]]:
+    """Return the row's costs by setting; each names its runs by their folders."""
+    spent = () if costs else ("seconds", "memory")
+    return {
+        setting: {name: value for name, value in vars(cost).items() if name not in spent}
+        | {"runs": [run.planned.folder for run in cost.runs]}
+        for setting, cost in row.costs.items()
+    }
+
+
 def plain(value: Any) -> Any:
     """Convert to dicts and lists, with the names of fields as keys."""
     if is_dataclass(value):
-        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+        return plain(vars(value))
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return plain(value._asdict())
     if isinstance(value, Mapping):
@@ -87,26 +90,18 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def cost_entry(cost: Cost, costs: bool) -> dict[str, Any]:
-    """Return a cost that names its runs by their folders."""
-    kept = {name: getattr(cost, name) for name in ("rate", "validation", "parameters", "within")}
-    spent = {"seconds": cost.seconds, "memory": cost.memory} if costs else {}
-    return kept | spent | {"runs": [run.planned.folder for run in cost.runs]}
-
-
-def run_entries(table: Table, costs: bool) -> Iterator[dict[str, Any]]:
+def run_entries(table: Table) -> Iterator[dict[str, Any]]:
     """Yield every planned run, row by row, with its value in each column of its setting but without its result."""
     for row in table.rows:
         for run in table.runs:
             if run.planned.row == row.label:
-                yield run_entry(table, row, run, costs)
+                yield run_entry(table, row, run)
 
 
-def run_entry(table: Table, row: Row, run: Run, costs: bool) -> dict[str, Any]:
+def run_entry(table: Table, row: Row, run: Run) -> dict[str, Any]:
     planned, result = run.planned, run.result or {}
     chosen = row.costs[planned.setting].rate == planned.rate
     columns = [column for column in table.plan.columns if column.setting == planned.setting]
-    spent = {"seconds": result.get("seconds"), "memory_mib": result.get("peak_memory_mib")} if costs else {}
     return {
         "row": row.label,
         "setting": planned.setting,
@@ -116,7 +111,8 @@ def run_entry(table: Table, row: Row, run: Run, costs: bool) -> dict[str, Any]:
         "state": run.state,
         "reason": run.reason,
         "parameters": result.get("parameters"),
-        **spent,
+        "seconds": result.get("seconds"),
+        "memory_mib": result.get("peak_memory_mib"),
         "folder": planned.folder,
         "values": {column.label: run_value(column, row, run, chosen) for column in columns},
     }

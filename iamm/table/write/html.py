@@ -8,12 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iamm.table.notices import origins
+from iamm.table.plan import Column
 from iamm.table.table import Table
 from iamm.table.write import wording
+from iamm.table.write.axis import Axis, value_axis
 from iamm.table.write.html_curves import curve_figures
-from iamm.table.write.html_examples import picture_albums, sentences
-from iamm.table.write.html_origin import checksums, configurations, origins
-from iamm.table.write.html_results import column_axis, places
+from iamm.table.write.html_examples import attention_maps, sentences
+from iamm.table.write.html_origin import checksums, configurations
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -38,13 +40,12 @@ def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = Tru
             table=table,
             links=links,
             costs=costs,
-            places=[(label, row.costs[setting]) for row, setting, label in places(table)],
             axes={column.label: column_axis(table, column) for column in table.plan.columns},
             curves=curve_figures(table, output_dir),
             examples=sentences(table, output_dir),
-            albums=picture_albums(table, output_dir),
+            albums=attention_maps(table, output_dir),
             configurations=configurations(table),
-            origins=origins(table),
+            origins=origins([run.result for run in table.runs if run.result is not None]),
             checksums=checksums(table),
         )
     )
@@ -52,10 +53,10 @@ def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = Tru
 
 @cache
 def templates() -> Environment:
-    """Prepare the templates, which escape all values and can call the functions that word figures."""
+    """Prepare the templates, which escape all values and can call the functions of `wording`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("iamm.table.write"),
         extensions=["jinja2.ext.do"],
         autoescape=True,
@@ -64,20 +65,23 @@ def templates() -> Environment:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    made.filters["code_parts"] = code_parts
-    made.tests["finite"] = math.isfinite
-    made.globals.update(
-        {
-            word.__name__: word
-            for word in (
-                *(wording.bounds, wording.claimed, wording.count, wording.digits, wording.empty, wording.gaps),
-                *(wording.number, wording.probability, wording.run_groups, wording.terms, wording.verdict),
-            )
-        }
+    environment.filters["code_parts"] = code_parts
+    environment.tests["finite"] = math.isfinite
+    environment.globals.update(
+        {name: function for name, function in vars(wording).items() if callable(function) and name.islower()}
     )
-    return made
+    return environment
 
 
 def code_parts(text: str) -> list[str]:
     """Split a text at its code in backticks: every second part is code."""
     return re.split(r"`([^`]+)`", text.strip())
+
+
+def column_axis(table: Table, column: Column) -> Axis | None:
+    """Return one axis that all finite values of a column fit on (seeds, intervals, claims), or None without any."""
+    cells = [row.cells[column.label] for row in table.rows]
+    ends = [end for cell in cells if cell.estimate for end in (cell.estimate.low, cell.estimate.high)]
+    values = [*ends, *(cell.claim for cell in cells), *(value for cell in cells for value in cell.values.values())]
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    return value_axis(finite, 4, 126) if finite else None

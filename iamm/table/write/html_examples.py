@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from iamm.record.run_folder import RunFolder
 from iamm.table.table import Cost, Table
-from iamm.table.write.html_results import places
+from iamm.table.write.wording import places
 
 MOST = 30 * 2**20
 """Bytes of pictures in a report."""
@@ -31,14 +31,14 @@ class AttentionMaps(NamedTuple):
 
 def sentences(table: Table, output_dir: Path) -> dict[str, References]:
     """Collect what the first finished seed of each row wrote in the test, by scene and setting."""
-    found = {}
+    collected = {}
     for setting in table.plan.settings:
         folders = {row.label: first_finished(output_dir, row.costs[setting]) for row in table.rows}
-        written = {row: read_pairs(folder) for row, folder in folders.items() if folder}
+        written = {row: read_pairs(folder.examples) for row, folder in folders.items() if folder}
         for scene in dict.fromkeys(scene for pairs in written.values() for scene in pairs):
             place = f"{scene}, {setting}" if len(table.plan.settings) > 1 else scene
-            found[place] = by_reference(written, scene)
-    return found
+            collected[place] = by_reference(written, scene)
+    return collected
 
 
 def first_finished(output_dir: Path, cost: Cost) -> RunFolder | None:
@@ -47,8 +47,7 @@ def first_finished(output_dir: Path, cost: Cost) -> RunFolder | None:
     return finished and RunFolder(output_dir / finished.planned.folder)
 
 
-def read_pairs(folder: RunFolder) -> Pairs:
-    path = folder.examples
+def read_pairs(path: Path) -> Pairs:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
@@ -61,12 +60,12 @@ def by_reference(written: dict[str, Pairs], scene: str) -> References:
     return [(reference, rows) for (_, reference), rows in sorted(groups.items())]
 
 
-def picture_albums(table: Table, output_dir: Path) -> list[AttentionMaps]:
+def attention_maps(table: Table, output_dir: Path) -> list[AttentionMaps]:
     """Read the pictures of each row's first finished seed; all together take no more than `MOST` bytes."""
-    folders = [(label, first_finished(output_dir, row.costs[setting])) for row, setting, label in places(table)]
-    found = [(label, sorted(folder.pictures.glob("*.png"), key=natural)) for label, folder in folders if folder]
-    filled = [(label, files) for label, files in found if files]
-    return [maps(label, files, MOST // len(filled)) for label, files in filled]
+    folders = [(label, first_finished(output_dir, cost)) for label, cost in places(table)]
+    files = {label: sorted(folder.pictures.glob("*.png"), key=natural) for label, folder in folders if folder}
+    filled = {label: pictures for label, pictures in files.items() if pictures}
+    return [maps(label, pictures, MOST // len(filled)) for label, pictures in filled.items()]
 
 
 def natural(path: Path) -> list[tuple[int, str]]:

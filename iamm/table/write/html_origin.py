@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from iamm.record.address import PLACES, drop_keys
 from iamm.record.run_folder import Result
-from iamm.table.table import Cost, Table
+from iamm.table.table import Table
 
 Values = Mapping[str, Any]
 """Choices or values of a configuration by their keys."""
@@ -31,22 +30,15 @@ class Configuration(NamedTuple):
 
 def configurations(table: Table) -> dict[str, dict[str, Configuration]]:
     """Collect the configuration of each row's first finished run, by row and setting."""
-    first = table.rows[0]
-    results = {
-        row.label: {setting: result for setting, cost in row.costs.items() if (result := first_result(cost))}
+    first = {setting: cost.first_result for setting, cost in table.rows[0].costs.items()}
+    return {
+        row.label: {
+            setting: configuration(cost.first_result, None if row is table.rows[0] else first[setting])
+            for setting, cost in row.costs.items()
+            if cost.first_result
+        }
         for row in table.rows
     }
-    return {
-        row: {
-            setting: configuration(result, None if row == first.label else results[first.label].get(setting))
-            for setting, result in by_setting.items()
-        }
-        for row, by_setting in results.items()
-    }
-
-
-def first_result(cost: Cost) -> Result | None:
-    return next((run.result for run in cost.runs if run.result is not None), None)
 
 
 def configuration(result: Result, first: Result | None) -> Configuration:
@@ -54,7 +46,7 @@ def configuration(result: Result, first: Result | None) -> Configuration:
     text = "\n".join(f"{key}: {value}" for key, value in flat(result["config"]).items())
     if first is None:
         return Configuration(text, False, ())
-    pairs = zip(*((one.get("choices", {}), flat(one["config"])) for one in (result, first)), strict=True)
+    pairs = zip(*((each.get("choices", {}), flat(each["config"])) for each in (result, first)), strict=True)
     changes = [
         (key, here, there)
         for here, there in pairs
@@ -77,23 +69,10 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def origins(table: Table) -> dict[str, Counter[str]]:
-    """Count the finished runs by commit, by the version of each package, by threads, device and BLEU signature."""
-    results = [run.result for run in table.runs if run.result is not None]
-    packages = sorted({name for result in results for name in result["versions"]})
-    return {
-        "commit": Counter(str(result["commit"] or "unknown") for result in results),
-        **{name: Counter(str(result["versions"].get(name, "unknown")) for result in results) for name in packages},
-        "threads": Counter(str(result["threads"]) for result in results),
-        "device": Counter(str(result["device"]) for result in results),
-        "BLEU": Counter(result["bleu_signature"] for result in results if result.get("bleu_signature")),
-    }
-
-
 def checksums(table: Table) -> list[tuple[str, list[int], str]]:
     """Collect the data sets, the seeds whose runs read the same data, and the checksum of that data."""
-    found: dict[tuple[str, str], set[int]] = {}
+    seeds: dict[tuple[str, str], set[int]] = {}
     for run in table.runs:
-        for name, total in run.result["data"].items() if run.result is not None else ():
-            found.setdefault((name, str(total)), set()).add(run.planned.seed)
-    return sorted((name, sorted(seeds), total) for (name, total), seeds in found.items())
+        for name, checksum in run.result["data"].items() if run.result is not None else ():
+            seeds.setdefault((name, str(checksum)), set()).add(run.planned.seed)
+    return sorted((name, sorted(group), checksum) for (name, checksum), group in seeds.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from iamm.table.plan import Column
 from iamm.table.table import Cost, Row, Table
@@ -13,11 +13,12 @@ from iamm.table.write.wording import (
     TESTS,
     claimed,
     count,
-    digits,
     empty,
     figure,
     gaps,
     number,
+    parameters,
+    rate,
     verdict,
 )
 
@@ -29,14 +30,14 @@ SPECIAL = str.maketrans(
 )
 
 MARKS = {"tie": r"^{\circ}", "untested": "^{?}"}
-"""What stands at a mean that no test separates from the first row's."""
+"""Marks of a mean that no test separates from the first row's."""
 
 Strip = tuple[str, str, Sequence[str]]
 """A column: head, side (`l` or `r`), cells; all of it LaTeX."""
 
 
 def latex(table: Table, *, costs: bool = True) -> str:
-    """A `table` environment with the label `tab:` and the table's name.
+    """Write a `table` environment with the label `tab:` and the table's name.
 
     Bold is the best mean of a column, and only if the tests say so: better than the first row or, for the first row
     itself, every other row worse.
@@ -45,8 +46,7 @@ def latex(table: Table, *, costs: bool = True) -> str:
         table: to be written.
         costs: False leaves out time and memory.
     """
-    strips = [*results(table), *used(table, costs)]
-    heads, sides, cells = zip(*strips, strict=True)
+    heads, sides, cells = zip(*results(table), *costs_of(table, costs), strict=True)
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
@@ -70,28 +70,26 @@ def line(cells: Sequence[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """On one line, each special character as one that is printed."""
+    """Write text on one line, each special character as one that is printed."""
     return " ".join(text.split()).translate(SPECIAL)
 
 
 def caption(table: Table) -> str:
     plan = table.plan
-    first, marks = escaped(plan.rows[0]), {verdict(table, row, column) for row in table.rows for column in plan.columns}
-    sentences = [
-        f"{escaped(plan.title).rstrip('.')}.",
-        rf"Mean $\pm$ deviation over seeds ($n = {len(plan.seeds)}$).",
-        f"Compared with {first} by a {TESTS[plan.test]} with Holm's correction; bold: best mean, separated by it.",
-    ]
-    if "tie" in marks:
-        sentences.append(f"${MARKS['tie']}$: tie with {first}.")
-    if "untested" in marks:
-        sentences.append(f"${MARKS['untested']}$: too few seeds to be tested.")
-    if any(cost.within is False for row in table.rows for cost in row.costs.values()):
-        share = rf"{100 * (plan.tolerance or 0):g}\,\%"
-        sentences.append(rf"$^{{\dagger}}$: differs by more than {share} from the first row's parameters.")
-    if plan.claims:
-        sentences.append(f"Claimed figures: {escaped(plan.claims.place)}.")
-    return " ".join(sentences)
+    first, test = escaped(plan.rows[0]), TESTS[plan.test]
+    verdicts = {verdict(table, row, column) for row in table.rows for column in plan.columns}
+    oversize = any(cost.within is False for row in table.rows for cost in row.costs.values())
+    share = rf"{100 * (plan.tolerance or 0):g}\,\%"
+    sentences = {
+        f"{escaped(plan.title).rstrip('.')}.": True,
+        rf"Mean $\pm$ deviation over seeds ($n = {len(plan.seeds)}$).": True,
+        f"Compared with {first} by a {test} with Holm's correction; bold: best mean, separated by it.": True,
+        f"${MARKS['tie']}$: tie with {first}.": "tie" in verdicts,
+        f"${MARKS['untested']}$: too few seeds to be tested.": "untested" in verdicts,
+        rf"$^{{\dagger}}$: differs by more than {share} from the first row's parameters.": oversize,
+        f"Claimed figures: {escaped(plan.claims.place if plan.claims else '')}.": plan.claims,
+    }
+    return " ".join(sentence for sentence, applies in sentences.items() if applies)
 
 
 def results(table: Table) -> list[Strip]:
@@ -107,14 +105,14 @@ def results(table: Table) -> list[Strip]:
 
 
 def best(table: Table, column: Column) -> Row | None:
-    """The row with the best mean, if it is separated from the first row or, being that, from every other one."""
+    """Return the row with the best mean, if it is separated from the first row or, being that, from every other one."""
     first, *others = table.rows
-    means = [(found.mean, row) for row in table.rows if (found := row.cells[column.label].estimate)]
-    finite = [(mean, row) for mean, row in means if math.isfinite(mean)]
-    if not finite:
+    estimates = ((row, row.cells[column.label].estimate) for row in table.rows)
+    means = [(estimate.mean, row) for row, estimate in estimates if estimate and math.isfinite(estimate.mean)]
+    if not means:
         return None
     sign = -1 if column.lower_is_better else 1
-    _, leader = max(finite, key=lambda pair: sign * pair[0])
+    _, leader = max(means, key=lambda pair: sign * pair[0])
     if leader is not first:
         return leader if verdict(table, leader, column) == "better" else None
     verdicts = {verdict(table, row, column) for row in others if row.cells[column.label].applies}
@@ -122,40 +120,33 @@ def best(table: Table, column: Column) -> Row | None:
 
 
 def result(table: Table, row: Row, column: Column, bold: bool) -> str:
-    """`$88.70 \\pm 0.31^{\\circ}$`, and after it which seeds are lacking."""
+    """Word a cell as `$88.70 \\pm 0.31^{\\circ}$`, and after it the seeds that are lacking."""
     cell = row.cells[column.label]
     if cell.estimate is None:
         return escaped(empty(cell))
     if not math.isfinite(cell.estimate.mean):
         return escaped(NOTHING)
-    mean = number(cell.estimate.mean, digits(column))
+    mean = number(cell.estimate.mean, column.kind.decimals)
     mean = rf"\mathbf{{{mean}}}" if bold else mean
     spread = cell.estimate.deviation
-    deviation = "" if spread is None else rf" \pm {number(spread, digits(column))}"
+    deviation = "" if spread is None else rf" \pm {number(spread, column.kind.decimals)}"
     lacking = f" ({count(cell)})" if gaps(cell) else ""
     return f"${mean}{deviation}{MARKS.get(verdict(table, row, column), '')}${lacking}"
 
 
-def used(table: Table, costs: bool) -> list[Strip]:
-    """Setting by setting: parameters, chosen learning rate where there was a choice, seconds, peak memory."""
-    strips: list[Strip] = []
+def costs_of(table: Table, costs: bool) -> Iterator[Strip]:
+    """Yield, by setting: parameters, chosen learning rate where there was a choice, seconds, peak memory."""
     for setting in table.plan.settings:
         place = f", {escaped(setting)}" if len(table.plan.settings) > 1 else ""
-        found = [row.costs[setting] for row in table.rows]
-        strips.append((f"parameters{place}", "r", [parameters(cost) for cost in found]))
+        each = [row.costs[setting] for row in table.rows]
+        strips = {"parameters": [escaped(parameters(cost)) + dagger(cost) for cost in each]}
         if len(table.plan.rates) > 1:
-            strips.append((f"learning rate{place}", "r", [rate(cost) for cost in found]))
+            strips["learning rate"] = [escaped(rate(cost)) for cost in each]
         if costs:
-            strips.append((f"seconds{place}", "r", [escaped(number(cost.seconds, 1)) for cost in found]))
-            strips.append((f"MiB{place}", "r", [escaped(number(cost.memory, 0)) for cost in found]))
-    return strips
+            strips["seconds"] = [escaped(number(cost.seconds, 1)) for cost in each]
+            strips["MiB"] = [escaped(number(cost.memory, 0)) for cost in each]
+        yield from ((f"{head}{place}", "r", cells) for head, cells in strips.items())
 
 
-def parameters(cost: Cost) -> str:
-    if cost.parameters is None:
-        return escaped(NOTHING)
-    return f"{cost.parameters:,}" + (r"$^{\dagger}$" if cost.within is False else "")
-
-
-def rate(cost: Cost) -> str:
-    return escaped(NOTHING) if cost.rate is None else f"{cost.rate:g}"
+def dagger(cost: Cost) -> str:
+    return r"$^{\dagger}$" if cost.within is False else ""

@@ -6,25 +6,22 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from iamm.table.plan import Column
 from iamm.table.statistics import Estimate
-from iamm.table.table import Cost, Row, Run, Table, TableCell
+from iamm.table.table import Row, Run, Table, TableCell
 from iamm.table.write.wording import (
     NOTHING,
     claimed,
     count,
-    digits,
     empty,
     figure,
     number,
+    parameters,
     probability,
+    rate,
     run_groups,
     terms,
     verdict,
 )
-
-Strip = tuple[str, str, Sequence[str]]
-"""A column of a grid: head, side (`<` or `>`), cells."""
 
 
 def markdown(table: Table, links: str, *, costs: bool = True) -> str:
@@ -39,10 +36,10 @@ def markdown(table: Table, links: str, *, costs: bool = True) -> str:
         f"# {escaped(table.plan.title)}",
         table.plan.about.strip(),
         bullets(f"{name}: {escaped(text)}" for name, text in terms(table)),
-        grid(results(table)),
-        *section("Parameters and costs" if costs else "Parameters", grid(used(table, costs)), tolerance(table)),
-        *section("Differences to the first row", grid(differences(table))),
-        *section("Claimed orders", grid(orders(table))),
+        results(table),
+        *section("Parameters and costs" if costs else "Parameters", costs_grid(table, costs), tolerance(table)),
+        *section("Differences to the first row", differences(table)),
+        *section("Claimed orders", orders(table)),
         *section("Notices", bullets(map(escaped, table.notices))),
         *section("Runs", bullets(runs(table, links))),
     ]
@@ -57,36 +54,41 @@ def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def grid(strips: Sequence[Strip]) -> str:
-    """Write a table of the columns, padded so that it is also one in plain text; empty without cells."""
-    padded = []
-    for head, side, cells in strips:
-        width = max(3, *map(len, (head, *cells)))
-        rule = "-" * (width - 1) + (":" if side == ">" else "-")
-        padded.append([f"{text:{side}{width}}" for text in (head, rule, *cells)])
-    lines = [f"| {' | '.join(line)} |" for line in zip(*padded, strict=True)]
-    return "\n".join(lines) if len(lines) > 2 else ""
+def grid(heads: Sequence[str], sides: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table, padded so that it is also one in plain text; empty without rows.
+
+    Args:
+        heads: of the columns.
+        sides: `<` or `>` for each column: where its text stands.
+        rows: cells.
+    """
+    widths = [max(3, *map(len, column)) for column in zip(heads, *rows, strict=True)]
+    rules = ["-" * (width - 1) + (":" if side == ">" else "-") for side, width in zip(sides, widths, strict=True)]
+    lines = [
+        " | ".join(f"{text:{side}{width}}" for text, side, width in zip(line, sides, widths, strict=True))
+        for line in (heads, rules, *rows)
+    ]
+    return "\n".join(f"| {line} |" for line in lines) if rows else ""
 
 
 def escaped(text: str) -> str:
     """Write text on one line and escape what Markdown would take for markup; code in backticks stays code."""
     line = re.sub(r"[\\|<*~$]", r"\\\g<0>", " ".join(text.split()))
-    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # inside a word it is none
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # no markup inside a word
 
 
-def labels(table: Table) -> Strip:
-    return "row", "<", [escaped(row.label) for row in table.rows]
-
-
-def results(table: Table) -> list[Strip]:
-    strips = [labels(table)]
+def results(table: Table) -> str:
+    heads, sides = ["row"], "<"
+    rows = [[escaped(row.label)] for row in table.rows]
     for column in table.plan.columns:
-        cells = [row.cells[column.label] for row in table.rows]
-        strips.append((escaped(column.label), ">", [result(cell, digits(column)) for cell in cells]))
-        strips.append(("vs first", "<", [verdict(table, row, column) for row in table.rows]))
-        if claimed(table, column):
-            strips.append((f"claimed: {escaped(column.label)}", ">", [figure(cell.claim) for cell in cells]))
-    return strips
+        with_claims = claimed(table, column)
+        heads += [escaped(column.label), "vs first", *([f"claimed: {escaped(column.label)}"] if with_claims else [])]
+        sides += "><>" if with_claims else "><"
+        for row, cells in zip(table.rows, rows, strict=True):
+            cell = row.cells[column.label]
+            cells += [result(cell, column.kind.decimals), verdict(table, row, column)]
+            cells += [figure(cell.claim)] if with_claims else []
+    return grid(heads, sides, rows)
 
 
 def result(cell: TableCell, decimals: int) -> str:
@@ -94,35 +96,37 @@ def result(cell: TableCell, decimals: int) -> str:
     estimate = cell.estimate
     if estimate is None:
         return empty(cell)
-    mean = number(estimate.mean, decimals)
-    if estimate.deviation is None:
-        return f"{mean} n={count(cell)}"
-    spread, low, high = (number(value, decimals) for value in (estimate.deviation, estimate.low, estimate.high))
-    return f"{mean} ± {spread} [{low}, {high}] n={count(cell)}"
+    spread = ""
+    if estimate.deviation is not None:
+        spread = f" ± {number(estimate.deviation, decimals)} {interval(estimate, decimals)}"
+    return f"{number(estimate.mean, decimals)}{spread} n={count(cell)}"
 
 
-def used(table: Table, costs: bool) -> list[Strip]:
-    """Return the columns of parameters and costs for each row in each setting, at its chosen learning rate."""
-    plan = table.plan
-    places = [(row.label, setting, row.costs[setting]) for row in table.rows for setting in plan.settings]
-    strips: list[Strip] = [("row", "<", [escaped(row) for row, _, _ in places])]
-    if len(plan.settings) > 1:
-        strips.append(("setting", "<", [escaped(setting) for _, setting, _ in places]))
-    strips.append(("parameters", ">", [parameters(cost) for _, _, cost in places]))
-    if len(plan.rates) > 1:
-        rates = [cost.rate for _, _, cost in places]
-        strips.append(("learning rate", ">", [NOTHING if rate is None else f"{rate:g}" for rate in rates]))
-    if costs:
-        strips.append(("seconds", ">", [number(cost.seconds, 1) for _, _, cost in places]))
-        strips.append(("MiB", ">", [number(cost.memory, 0) for _, _, cost in places]))
-    return strips
-
-
-def parameters(cost: Cost) -> str:
-    """Word a count of parameters, marked where it is outside the table's tolerance."""
-    if cost.parameters is None:
+def interval(estimate: Estimate, decimals: int, sign: str = "") -> str:
+    if estimate.low is None:
         return NOTHING
-    return f"{cost.parameters:,}{' †' if cost.within is False else ''}"
+    return f"[{number(estimate.low, decimals, sign)}, {number(estimate.high, decimals, sign)}]"
+
+
+def costs_grid(table: Table, costs: bool) -> str:
+    """Write parameters and costs of each row in each setting, at its chosen learning rate."""
+    plan = table.plan
+    shown = (True, len(plan.settings) > 1, True, len(plan.rates) > 1, costs, costs)
+
+    def chosen(values: Iterable[str]) -> list[str]:
+        return [value for value, show in zip(values, shown, strict=True) if show]
+
+    rows = [
+        chosen(
+            (
+                *(escaped(row.label), escaped(setting), parameters(cost) + (" †" if cost.within is False else "")),
+                *(rate(cost), number(cost.seconds, 1), number(cost.memory, 0)),
+            )
+        )
+        for row in table.rows
+        for setting, cost in row.costs.items()
+    ]
+    return grid(chosen(("row", "setting", "parameters", "learning rate", "seconds", "MiB")), chosen("<<>>>>"), rows)
 
 
 def tolerance(table: Table) -> str:
@@ -131,38 +135,24 @@ def tolerance(table: Table) -> str:
     return "" if share is None else f"Tolerance: {100 * share:g} % of the first row's parameters; † lies outside."
 
 
-def differences(table: Table) -> list[Strip]:
-    found = [
-        (column, row, difference)
+def differences(table: Table) -> str:
+    rows = [
+        [
+            *(escaped(column.label), escaped(row.label), number(each.estimate.mean, column.kind.decimals, "+")),
+            *(interval(each.estimate, column.kind.decimals, "+"), str(each.estimate.n)),
+            *(probability(each.p), probability(each.adjusted), each.verdict),
+        ]
         for column in table.plan.columns
         for row in table.rows
-        if (difference := row.cells[column.label].difference)
+        if (each := row.cells[column.label].difference)
     ]
-    return [
-        ("column", "<", [escaped(column.label) for column, _, _ in found]),
-        ("row", "<", [escaped(row.label) for _, row, _ in found]),
-        ("difference", ">", [number(each.estimate.mean, digits(column), "+") for column, _, each in found]),
-        ("95 % interval", ">", [interval(column, each.estimate) for column, _, each in found]),
-        ("n", ">", [str(each.estimate.n) for _, _, each in found]),
-        ("p", ">", [probability(each.p) for _, _, each in found]),
-        ("p (Holm)", ">", [probability(each.adjusted) for _, _, each in found]),
-        ("verdict", "<", [each.verdict for _, _, each in found]),
-    ]
+    heads = ("column", "row", "difference", "95 % interval", "n", "p", "p (Holm)", "verdict")
+    return grid(heads, "<<>>>>><", rows)
 
 
-def interval(column: Column, estimate: Estimate) -> str:
-    if estimate.low is None:
-        return NOTHING
-    return f"[{number(estimate.low, digits(column), '+')}, {number(estimate.high, digits(column), '+')}]"
-
-
-def orders(table: Table) -> list[Strip]:
-    return [
-        ("column", "<", [escaped(order.column) for order in table.orders]),
-        ("claimed", "<", [ranked(order.claimed) for order in table.orders]),
-        ("ours", "<", [ranked(order.found) for order in table.orders]),
-        ("held", "<", [order.held for order in table.orders]),
-    ]
+def orders(table: Table) -> str:
+    rows = [[escaped(each.column), ranked(each.claimed), ranked(each.found), each.held] for each in table.orders]
+    return grid(("column", "claimed", "ours", "held"), "<<<<", rows)
 
 
 def ranked(rows: Iterable[str]) -> str:
@@ -171,19 +161,19 @@ def ranked(rows: Iterable[str]) -> str:
 
 def runs(table: Table, links: str) -> Iterator[str]:
     """Yield a line for each row, setting and learning rate: its quality on validation, and its runs by seed."""
-    for row, setting, rate, group in run_groups(table):
-        place = f"{escaped(row.label)}, {escaped(setting)}, learning rate {rate:g}"
+    for row, setting, each, group in run_groups(table):
+        place = f"{escaped(row.label)}, {escaped(setting)}, learning rate {each:g}"
         seeds = ", ".join(linked(run, links) for run in group)
-        yield f"{place}{chosen(row, setting, rate)}: seeds {seeds}"
+        yield f"{place}{choice(row, setting, each)}: seeds {seeds}"
 
 
-def chosen(row: Row, setting: str, rate: float) -> str:
+def choice(row: Row, setting: str, rate: float) -> str:
     """Word a rate as ` (chosen; validation 88.10)`, as far as these are known."""
     cost = row.costs[setting]
     quality = cost.validation.get(rate)
-    notes = ["chosen"] if rate == cost.rate else []
-    notes += [] if quality is None else [f"validation {number(100 * quality, 2)}"]
-    return f" ({'; '.join(notes)})" if notes else ""
+    parts = ["chosen"] if rate == cost.rate else []
+    parts += [] if quality is None else [f"validation {number(100 * quality, 2)}"]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def linked(run: Run, links: str) -> str:

@@ -1,61 +1,62 @@
-"""How the figures of a comparison table read, in any markup."""
+"""The wording of a comparison table's figures, in any markup."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 from iamm.table.pairing import ALPHA
 from iamm.table.plan import Column
+from iamm.table.selection import grouped
 from iamm.table.statistics import Estimate
-from iamm.table.table import Row, Run, Table, TableCell
+from iamm.table.table import Cost, Row, Run, Table, TableCell
 
 TESTS = {"t": "paired t test", "wilcoxon": "Wilcoxon signed-rank test"}
-"""By the plan's word for them."""
+"""The names of the tests by their keys in a plan."""
 
 NOTHING = "–"
 
 
-def digits(column: Column) -> int:
-    """Decimals: 2 of percent points, 4 of what is shown as it is."""
-    return column.kind.decimals
-
-
 def number(value: float | None, decimals: int, sign: str = "") -> str:
-    """With `sign="+"` also that of positive values; never a minus before nothing but zeros; – for None and what is not
-    finite."""
+    """Return the number, never with a minus before nothing but zeros; – for None and what is not finite.
+
+    Args:
+        value: to be written.
+        decimals: digits behind the point.
+        sign: `+` gives positive values their sign, too.
+    """
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{round(value, decimals) + 0.0:{sign}.{decimals}f}"
 
 
 def bounds(estimate: Estimate, column: Column, sign: str = "") -> str:
-    """Word the interval of a mean as `88.32 to 89.08`; empty where there is none."""
+    """Word the interval of a mean as `88.32 to 89.08`; empty without one."""
     if estimate.low is None:
         return ""
-    return " to ".join(number(value, digits(column), sign) for value in (estimate.low, estimate.high))
+    return " to ".join(number(value, column.kind.decimals, sign) for value in (estimate.low, estimate.high))
 
 
 def probability(p: float) -> str:
-    """Three significant digits; – where the test could give none."""
+    """Return three significant digits; – where the test gives no p."""
     return NOTHING if math.isnan(p) else f"{p:#.3g}"
 
 
 def count(cell: TableCell) -> str:
-    """`5`, or `2 of 5: 2 missing, 1 failed`."""
-    done = len(cell.values)
-    lacking = gaps(cell)
-    return f"{done} of {done + cell.missing + cell.failed}: {lacking}" if lacking else str(done)
+    """Count the seeds as `5`, or `2 of 5: 2 missing, 1 failed`."""
+    finished, lacking = len(cell.values), gaps(cell)
+    return f"{finished} of {finished + cell.missing + cell.failed}: {lacking}" if lacking else str(finished)
 
 
 def gaps(cell: TableCell) -> str:
-    """How many seeds are missing and failed; empty where none is."""
-    found = {"missing": cell.missing, "failed": cell.failed}
-    return ", ".join(f"{seeds} {state}" for state, seeds in found.items() if seeds)
+    """Count the seeds that are missing and failed; empty without any."""
+    seeds = {"missing": cell.missing, "failed": cell.failed}
+    return ", ".join(f"{number} {state}" for state, number in seeds.items() if number)
 
 
 def empty(cell: TableCell) -> str:
-    """What stands in a cell without values: – where the row has no such scene, else why there are none."""
+    """Word a cell without values: – where the row has no such scene, else the reason."""
     if not cell.applies:
         return NOTHING
     if cell.missing and cell.failed:
@@ -64,7 +65,7 @@ def empty(cell: TableCell) -> str:
 
 
 def verdict(table: Table, row: Row, column: Column) -> str:
-    """Of a row against the first one; empty for that row itself and where there is nothing to compare."""
+    """Word a row against the first one; empty for that row itself and where there is nothing to compare."""
     first, cell = table.rows[0], row.cells[column.label]
     if cell.difference:
         return cell.difference.verdict
@@ -77,23 +78,34 @@ def claimed(table: Table, column: Column) -> bool:
 
 
 def figure(claim: float | None) -> str:
-    """As it stands in the document."""
+    """Return a figure as it stands in the document."""
     return NOTHING if claim is None else str(claim)
 
 
-def run_groups(table: Table) -> Iterator[tuple[Row, str, float, Sequence[Run]]]:
-    """Row, setting, learning rate and the runs over the seeds, in the plan's order of each."""
-    groups: dict[tuple[str, str, float], list[Run]] = {}
-    for run in table.runs:
-        groups.setdefault((run.planned.row, run.planned.setting, run.planned.rate), []).append(run)
+def parameters(cost: Cost) -> str:
+    return NOTHING if cost.parameters is None else f"{cost.parameters:,}"
+
+
+def rate(cost: Cost) -> str:
+    return NOTHING if cost.rate is None else f"{cost.rate:g}"
+
+
+def places(table: Table) -> Iterator[tuple[str, Cost]]:
+    """Yield the label and the cost of each row in each setting; the label names one of several settings."""
     for row in table.rows:
-        for setting in table.plan.settings:
-            for rate in table.plan.rates:
-                yield row, setting, rate, groups.get((row.label, setting, rate), ())
+        for setting, cost in row.costs.items():
+            yield f"{row.label}, {setting}" if len(row.costs) > 1 else row.label, cost
+
+
+def run_groups(table: Table) -> Iterator[tuple[Row, str, float, Sequence[Run]]]:
+    """Yield row, setting, learning rate and the runs over the seeds, in the plan's order of each."""
+    groups = grouped(table.runs, lambda run: run.planned.at_rate)
+    for row, setting, rate in product(table.rows, table.plan.settings, table.plan.rates):
+        yield row, setting, rate, groups.get((row.label, setting, rate), ())
 
 
 def terms(table: Table) -> Iterator[tuple[str, str]]:
-    """What all rows shared, how a learning rate was chosen, what the cells say, and how they were compared: by name."""
+    """Yield the terms of the comparison and their texts: the shared budget, the columns, the cells, the verdicts."""
     plan = table.plan
     budget = [f"{name} {value}" for name, value in plan.budget.items()]
     budget += [listed("seed", map(str, plan.seeds)), listed("learning rate", (f"{rate:g}" for rate in plan.rates))]
@@ -116,21 +128,16 @@ def terms(table: Table) -> Iterator[tuple[str, str]]:
 
 
 def listed(noun: str, values: Iterable[str]) -> str:
-    """`seed 0`, `seeds 0, 1`."""
+    """Return `seed 0`, or `seeds 0, 1`."""
     first, *others = values
     return f"{noun}{'s' if others else ''} {', '.join((first, *others))}"
 
 
 def described(table: Table, column: Column) -> str:
-    """What a column measures."""
-    measured = f"{column.measure} of {column.scene}" if column.scene else "mean quality of the scenes"
-    place = f" in {column.setting}" if len(table.plan.settings) > 1 else ""
+    """Describe a column: its measure, scene and setting, its scale, and its direction unless that is plain."""
+    measure = f"{column.measure} of {column.scene}" if column.scene else "mean quality of the scenes"
+    setting = f" in {column.setting}" if len(table.plan.settings) > 1 else ""
     minus = f", minus that of {column.minus} with the same seed" if column.minus else ""
-    return f"{measured}{place}{minus} ({unit(column)})"
-
-
-def unit(column: Column) -> str:
-    """On which scale a column stands, and its direction where that does not go without saying."""
     percent = ["percent points"] if column.kind.scale == "percent" else []
     direction = ["lower is better"] if column.lower_is_better else [] if percent else ["higher is better"]
-    return ", ".join((*percent, *direction))
+    return f"{measure}{setting}{minus} ({', '.join((*percent, *direction))})"

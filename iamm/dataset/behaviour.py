@@ -1,0 +1,226 @@
+"""Rankings of items: a log of what users did, split by time, to examples of a history and a candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator
+from iamm.dataset.fields import AGES, CLASS, ID, ITEMS
+from iamm.dataset.vocabulary import PAD, SPECIAL, UNKNOWN, Vocabulary, WordVocabulary
+
+CLASSES = ("passed", "clicked")
+TRAIN, VALIDATION, TEST = range(3)
+"""The split of a row, as a number: its place in `SPLITS`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """What users did in one scene, a row each, sorted by user and, of each user, by time.
+
+    Shapes:
+        user: (N,) int64, from 0 on, the same number in every scene of a data set
+        item: (N,) int64, from 0 on
+        clicked: (N,) bool; False where the user was shown the item and passed
+        time: (N,) int64 seconds; None where only the order is known
+    """
+
+    user: np.ndarray
+    item: np.ndarray
+    clicked: np.ndarray
+    time: np.ndarray | None = None
+
+    def rows(self, rows: np.ndarray) -> Log:
+        """Some of the rows, by a mask."""
+        return Log(self.user[rows], self.item[rows], self.clicked[rows], None if self.time is None else self.time[rows])
+
+    def before(self) -> np.ndarray:
+        """How many clicks, of all users, stand above each row.  # (N,)"""
+        return np.cumsum(self.clicked) - self.clicked
+
+    def earlier(self) -> np.ndarray:
+        """How many clicks each row's user made before it.  # (N,)"""
+        before, first = self.before(), np.searchsorted(self.user, self.user)
+        return before - before[first]
+
+
+def sorted_log(user: np.ndarray, item: np.ndarray, clicked: np.ndarray, time: np.ndarray) -> Log:
+    """A log of rows in any order; those of one user and second keep theirs."""
+    order = np.lexsort((time, user))
+    return Log(user[order], item[order], clicked[order], time[order])
+
+
+def last_clicks_apart(log: Log) -> np.ndarray:
+    """The split of each row: a user's last click is of test, the one before it of validation, all earlier of train.
+
+    What a user passed is of the same split as the user's next click, and of test behind the last one. Users with fewer
+    than three clicks are of train alone.  # (N,)
+    """
+    clicks = np.bincount(log.user, log.clicked).astype(np.int64)[log.user]
+    left = clicks - log.earlier()  # from this row on
+    return np.select([clicks < 3, left > 2, left == 2], [TRAIN, TRAIN, VALIDATION], TEST)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which examples are made of a log.
+
+    Args:
+        seed: draws negatives, users and training examples.
+        max_history: T, how many of a user's latest clicks stand in a history.
+        negatives: items drawn for each click of train.
+        candidates: length of the list in which a user's held-out clicks are ranked, filled up with items drawn.
+        evaluated: how many users are evaluated in each scene, drawn; None for all.
+        train: how many examples of each scene to train on, drawn; None for all.
+    """
+
+    seed: int
+    max_history: int
+    negatives: int
+    candidates: int
+    evaluated: int | None = None
+    train: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """E candidates of one split.
+
+    Shapes:
+        row: (E,) of the log, which gives user, history and time
+        item: (E,)
+        clicked: (E,) bool
+    """
+
+    row: np.ndarray
+    item: np.ndarray
+    clicked: np.ndarray
+
+
+def behaviour_datasets(
+    name: str,
+    logs: Mapping[str, Log],
+    splits: Mapping[str, np.ndarray],
+    items: Sequence[str],
+    sampling: Sampling,
+    *,
+    batch_size: int,
+    notices: tuple[str, ...] = (),
+) -> list[Dataset]:
+    """A data set for each scene, over one vocabulary of items; the first one carries the notices of all.
+
+    An example needs an earlier click of its user in the scene. Items that are drawn are those of the scene with which
+    the user has no row in any split, each as likely as another; in a list no item stands twice. Items without a row in
+    a training split are UNKNOWN.
+
+    Args:
+        name: of the choice; a scene is called `<name>_<scene>`.
+        logs: of each scene.
+        splits: of each scene, (N,), the split of each row of its log, as `last_clicks_apart` gives it.
+        items: a word without blanks for each item, by its number.
+        sampling: which examples are made.
+        batch_size: of each data set.
+        notices: on the logs.
+    """
+    trained = np.zeros(len(items), dtype=bool)
+    for scene, log in logs.items():
+        trained[log.item[splits[scene] == TRAIN]] = True
+    vocabulary = WordVocabulary([item for item, there in zip(items, trained, strict=True) if there])
+    ids = np.full(len(items), UNKNOWN, dtype=np.int64)
+    ids[trained] = np.arange(len(SPECIAL), len(vocabulary))
+    datasets = list[Dataset]()
+    for scene, log in logs.items():
+        own = f"{name}_{scene}"
+        made = {
+            split: behaviour_split(log, examples(log, splits[scene] == number, split, own, sampling), ids, sampling)
+            for number, split in enumerate(SPLITS)
+        }
+        datasets.append(
+            Dataset(own, (behaviour_scene(own, made, vocabulary),), batch_size, notices=() if datasets else notices)
+        )
+    return datasets
+
+
+def behaviour_scene(name: str, splits: Mapping[str, Split], vocabulary: Vocabulary) -> Scene:
+    fields = {"history": ITEMS, "candidate": ID, "user": ID, "ages": AGES}
+    fields = {field: fields[field] for field in splits["train"].inputs}
+    return Scene(name, "behaviour", "ranking", splits, fields, CLASS, CLASSES, source=vocabulary)
+
+
+def examples(log: Log, inside: np.ndarray, split: str, scene: str, sampling: Sampling) -> Examples:
+    """The log's own rows of a split that have a history, and items drawn beside them.
+
+    Args:
+        inside: (N,) bool, which rows of the log are of the split.
+        split, scene: names, for the draws.
+    """
+    generator = random_generator(sampling.seed, scene, split)
+    rows = (inside & (log.earlier() > 0)).nonzero()[0]
+    if split != "train" and sampling.evaluated is not None:
+        users = generator.permutation(np.unique(log.user[rows]))[: sampling.evaluated]
+        rows = rows[np.isin(log.user[rows], users)]
+    drawn = list(negatives(log, rows, None if split == "train" else sampling.candidates, sampling, generator))
+    row = np.concatenate([rows, *(row for row, _ in drawn)])
+    item = np.concatenate([log.item[rows], *(item for _, item in drawn)])
+    clicked = np.concatenate([log.clicked[rows], np.zeros(len(row) - len(rows), dtype=bool)])
+    if split == "train" and sampling.train is not None:
+        some = generator.permutation(len(row))[: sampling.train]
+        row, item, clicked = row[some], item[some], clicked[some]
+    return Examples(row, item, clicked)
+
+
+def negatives(
+    log: Log, rows: np.ndarray, candidates: int | None, sampling: Sampling, generator: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Of each user with a click among the rows, those clicks in turn, and an item drawn beside each.
+
+    Args:
+        candidates: the length of a user's list with what is drawn; None: so many for each click.
+    """
+    universe = np.unique(log.item)
+    place = np.searchsorted(universe, log.item)
+    users, first = np.unique(log.user[rows], return_index=True)
+    above, below = np.searchsorted(log.user, users), np.searchsorted(log.user, users, side="right")
+    for own, start, end in zip(np.split(rows, first[1:]), above, below, strict=True):
+        clicks = own[log.clicked[own]]
+        wanted = sampling.negatives * len(clicks) if candidates is None else candidates - len(own)
+        if len(clicks) and wanted > 0:
+            drawn = unseen(wanted, len(universe), np.unique(place[start:end]), generator, repeats=candidates is None)
+            yield np.resize(clicks, len(drawn)), universe[drawn]
+
+
+def unseen(
+    count: int, items: int, seen: np.ndarray, generator: np.random.Generator, *, repeats: bool = False
+) -> np.ndarray:
+    """Numbers below `items` that are not among the sorted `seen`: different ones, and fewer than `count` where fewer
+    are left, or with repeats."""
+    left = items - len(seen)
+    size = count * (left > 0) if repeats else min(count, left)
+    drawn = generator.choice(left, size, replace=repeats) if size else np.zeros(0, dtype=np.int64)  # of those left
+    return drawn + np.searchsorted(seen - np.arange(len(seen)), drawn, side="right")
+
+
+def behaviour_split(log: Log, examples: Examples, ids: np.ndarray, sampling: Sampling) -> Split:
+    """The tensors of a split; a history begins with its oldest click.
+
+    Args:
+        ids: (items,), the id of each item.
+    """
+    clicks, row = log.rows(log.clicked), examples.row
+    length = np.minimum(log.earlier()[row], sampling.max_history)[:, None]
+    place = np.arange(length.max(initial=1))  # (T,)
+    real = place < length  # (E, T)
+    chosen = np.where(real, log.before()[row][:, None] - length + place, 0)
+    inputs = {
+        "history": np.where(real, ids[clicks.item[chosen]], PAD),
+        "candidate": ids[examples.item],
+        "user": log.user[row],
+    }
+    if log.time is not None and clicks.time is not None:
+        inputs["ages"] = np.where(real, log.time[row][:, None] - clicks.time[chosen], -1)
+    targets = torch.from_numpy(examples.clicked.astype(np.int64))
+    tensors = {name: torch.from_numpy(values) for name, values in inputs.items()}
+    return Split(tensors, targets, torch.ones(len(row), dtype=torch.bool))

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import torch
+from torch import tensor
+
+from iamm.encoder.item_embedding import ItemEmbeddingEncoder
+
+HISTORY = tensor([[4, 6, 0], [3, 0, 0], [5, 4, 6]])
+CANDIDATE = tensor([5, 4, 4])
+
+
+def made(text_scene, **keys) -> ItemEmbeddingEncoder:
+    torch.manual_seed(0)
+    return ItemEmbeddingEncoder(text_scene(3), 5, **keys)
+
+
+def test_the_candidate_stands_before_its_history(text_scene):
+    encoder = made(text_scene, dropout=0.0)
+    values, allow = encoder({"history": HISTORY, "candidate": CANDIDATE}, tensor([True, True, False]))
+    table = encoder.embedding.weight
+    assert table.shape == (7, 5)
+    assert allow.tolist() == [[True, True, True, False], [True, True, False, False], [False] * 4]
+    torch.testing.assert_close(values[0], torch.stack([table[5], table[4], table[6], torch.zeros(5)]))
+    torch.testing.assert_close(values[1, :2], table[[4, 3]])
+    assert (values[2] == 0).all()
+
+
+def test_dropout_is_of_training_alone(text_scene):
+    encoder, inputs = made(text_scene, dropout=0.9), {"history": HISTORY, "candidate": CANDIDATE}
+    here = torch.ones(3, dtype=torch.bool)
+    dropped = (encoder(inputs, here).values == 0).double().mean()
+    assert dropped > 0.5
+    assert (encoder.eval()(inputs, here).values[0, :3] != 0).all()
