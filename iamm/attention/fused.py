@@ -1,4 +1,4 @@
-"""When torch's fused kernel is faster than the sum written out."""
+"""The choice between torch's fused kernel and explicit sums."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 NATIVE_BF16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-"""Whether this processor multiplies bf16 by itself; elsewhere each product is emulated."""
+"""Whether this processor has bf16 arithmetic; elsewhere each product is emulated."""
 
 
 def fused_is_faster(query: Tensor, key: Tensor, masked: bool) -> bool:
-    """By device, type and shape, as measured on idle cores; never by a clock in the run.
+    """Whether the fused kernel is faster for this device, type and shape, as measured on idle cores.
 
     `benchmarks/attention.py rivals` repeats the part without masks.
 

@@ -1,4 +1,4 @@
-"""Reviews of 16 kinds of products, for or against."""
+"""Positive and negative reviews of 16 kinds of products."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ LONGEST_REVIEW = 50_000
 NO_REVIEW = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 """Signs that no review has; a few published ones hold a byte order mark, or what stands for lost bytes."""
 UNKNOWN_CLASS = 0
-"""What stands for the class of an unlabelled review, which nothing may read."""
+"""The placeholder for the class of an unlabelled review, which nothing may read."""
 Reviews = dict[str, list[Labelled]]
-"""By split."""
+"""Reviews by split."""
 
 
 class FduMtlDataset(list[Dataset], Constrained):
@@ -64,7 +64,7 @@ class FduMtlDataset(list[Dataset], Constrained):
             published numbers.
         unlabelled: whether the reviews without a class are read too, as a split `unlabelled`. Those of shops are not
             balanced as the others are.
-        validation: how many training reviews of each scene are held out.
+        validation: number of training reviews of each scene that are held out.
         min_count: occurrences in train from which a word has its own id.
         max_length: of a review, in words; a longer one is cut behind them, in every split.
         train: how many reviews of each scene to train on; None = all the others.
@@ -97,18 +97,18 @@ class FduMtlDataset(list[Dataset], Constrained):
         reviews = {scene: {split: read_reviews(data_dir, scene, split) for split in files} for scene in scenes}
         notices = without_empty(reviews)
         if clean:
-            tests = {scene: found["test"] for scene, found in reviews.items()}
+            tests = {scene: splits["test"] for scene, splits in reviews.items()}
             others = {scene: read_reviews(data_dir, scene, "test") for scene in SCENES if scene not in scenes}
             notices += without_test(reviews, {**tests, **others})
-        for scene, found in reviews.items():
+        for scene, splits in reviews.items():
             generator = random_generator(seed, "fdu_mtl", scene, "validation")
-            held_out, rest = hold_out(len(found["train"]), generator, validation, None)
-            own = found["train"]
-            found |= {"train": [own[row] for row in rest], "validation": [own[row] for row in held_out]}
+            held_out, training = hold_out(len(splits["train"]), generator, validation, None)
+            labelled = splits["train"]
+            splits |= {"train": [labelled[row] for row in training], "validation": [labelled[row] for row in held_out]}
         if clean:
             notices += without_validation(reviews)
-        for found in reviews.values():
-            found["train"] = first(found["train"], train)
+        for splits in reviews.values():
+            splits["train"] = first(splits["train"], train)
         sizes = {"min_count": min_count, "max_length": max_length, "batch_size": batch_size}
         super().__init__(text_datasets("fdu_mtl", reviews, dict.fromkeys(scenes, CLASSES), notices, **sizes))
 
@@ -141,55 +141,59 @@ def tokenised(text: str) -> str:
 
 
 def without_empty(reviews: Mapping[str, Reviews]) -> list[str]:
-    """Leave out the rows without a word, and say how many."""
-    before = sum(len(rows) for found in reviews.values() for rows in found.values())
-    for found in reviews.values():
-        found |= {split: [row for row in rows if row.text.strip()] for split, rows in found.items()}
-    count = before - sum(len(rows) for found in reviews.values() for rows in found.values())
+    """Remove reviews without a word; return a notice."""
+    before = sum(len(rows) for splits in reviews.values() for rows in splits.values())
+    for splits in reviews.values():
+        splits |= {split: [row for row in rows if row.text.strip()] for split, rows in splits.items()}
+    count = before - sum(len(rows) for splits in reviews.values() for rows in splits.values())
     return [f"fdu_mtl: {count:,} of {before:,} reviews have no text and are left out."] if count else []
 
 
 def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[Labelled]]) -> list[str]:
-    """Leave out of every split but test what stands in the test split of any scene, and say how many."""
-    held = {signs_of(row.text) for rows in tests.values() for row in rows}
+    """Remove the test reviews of all scenes from the other splits; return notices."""
+    excluded = {letters_of(row.text) for rows in tests.values() for row in rows}
     notices = []
     for split in ("train", "unlabelled"):
-        before = sum(len(found.get(split, ())) for found in reviews.values())
-        gone = sum(leave_out(found, split, held) for found in reviews.values() if split in found)
-        if gone:
+        before = sum(len(splits.get(split, ())) for splits in reviews.values())
+        removed = sum(leave_out(splits, split, excluded) for splits in reviews.values() if split in splits)
+        if removed:
             notices.append(
-                f"fdu_mtl: {gone:,} of {before:,} {split} reviews stand verbatim in a test split and are left out; "
+                f"fdu_mtl: {removed:,} of {before:,} {split} reviews stand verbatim in a test split and are left out; "
                 "clean=false keeps them, as they were published."
             )
     return notices
 
 
 def without_validation(reviews: Mapping[str, Reviews]) -> list[str]:
-    """Leave out of each scene's train split what stands in its validation split, and say how many."""
-    gone = sum(
-        leave_out(found, "train", {signs_of(row.text) for row in found["validation"]}) for found in reviews.values()
+    """Remove each scene's validation reviews from its training split; return a notice."""
+    removed = sum(
+        leave_out(splits, "train", {letters_of(row.text) for row in splits["validation"]})
+        for splits in reviews.values()
     )
-    if not gone:
+    if not removed:
         return []
-    return [f"fdu_mtl: {gone:,} train reviews stand verbatim in their scene's validation split and are left out."]
+    return [f"fdu_mtl: {removed:,} train reviews stand verbatim in their scene's validation split and are left out."]
 
 
 def first(rows: list[Labelled], train: int | None) -> list[Labelled]:
-    """Raises:
-    ValueError: there are fewer.
+    """The first `train` rows; None means all.
+
+    Raises:
+        ValueError: there are fewer.
     """
     if (train or 1) > len(rows):
         raise ValueError(f"`train` must not exceed {len(rows):,}. Found {train}: give fewer, or fewer for validation.")
     return rows[:train]
 
 
-def leave_out(found: Reviews, split: str, held: Collection[str]) -> int:
-    kept = [row for row in found[split] if signs_of(row.text) not in held]
-    gone = len(found[split]) - len(kept)
-    found[split] = kept
-    return gone
+def leave_out(splits: Reviews, split: str, excluded: Collection[str]) -> int:
+    """Remove reviews from a split; return their number."""
+    remaining = [row for row in splits[split] if letters_of(row.text) not in excluded]
+    removed = len(splits[split]) - len(remaining)
+    splits[split] = remaining
+    return removed
 
 
-def signs_of(text: str) -> str:
-    """What makes two reviews the same: their letters and digits, whatever stands between them."""
+def letters_of(text: str) -> str:
+    """The letters and digits of a text in lower case, by which two reviews are compared."""
     return re.sub(r"[\W_]+", "", text.lower())

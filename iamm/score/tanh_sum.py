@@ -1,4 +1,4 @@
-"""The pairwise sum of additive attention, a tile at a time: the block of all pairs never exists."""
+"""The pairwise sum of additive attention, computed in tiles without the block of all pairs."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _(grad: Tensor, query: Tensor, key: Tensor, v: Tensor) -> tuple[Tensor, Tens
     return query.new_empty(query.shape), key.new_empty(key.shape), v.new_empty(v.shape)
 
 
-def _keep(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+def _save_inputs(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
     ctx.save_for_backward(*inputs)
 
 
@@ -121,7 +121,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.ops.iamm.tanh_sum_backward(grad, *ctx.saved_tensors)
 
 
-_scores.register_autograd(_backward, setup_context=_keep)
+_scores.register_autograd(_backward, setup_context=_save_inputs)
 
 
 def _tiles(query: Tensor, key: Tensor) -> Iterator[tuple[tuple[slice, slice, slice], Tensor]]:
