@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from iamm.dataset.base import Dataset
-from iamm.dataset.fdu_mtl import SCENES, FduMtlDataset, file_of, read_reviews, letters_of, tokenised
+from iamm.dataset.fdu_mtl import SCENES, FduMtlDataset, file_of, letters_of, read_reviews, tokenised
 from iamm.errors import BadDataError, MissingDataError
 
 WORDS = ("dull", "great")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iamm.dataset.base import Dataset
-from iamm.dataset.newsgroups import GROUPS, PostParts, NewsgroupsDataset, read_posts, without_signature, words_of
+from iamm.dataset.newsgroups import GROUPS, NewsgroupsDataset, PostParts, read_posts, without_signature, words_of
 from iamm.errors import BadDataError, MissingDataError
 
 POST = """From: ann@a.org
