@@ -31,7 +31,7 @@ SWEEP = ("attention=additive,multi_head", "fusion=none,shared,interest_guidance"
 PLANNED = """
 import sys, time
 from iamm.config.compose import composed
-from iamm.config.overrides import Line
+from iamm.config.command_line import Line
 from iamm.sweep.jobs import checked
 begin = time.process_time()
 names = [checked(each).name for each in composed(Line(tuple(sys.argv[1:]), sweeping=True))]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from iamm.constraints import Constraint, broken, constraint_of
 
-TOGETHER = ("at_most", "different", "impossible")
+TOGETHER = ("at_most", "different", "impossible", "divides", "one_per_scene", "not_all_zero")
 
 
 def conflicts(stated: Mapping[str, Any], values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, list[str]]]:
@@ -26,14 +26,31 @@ def conflicts(stated: Mapping[str, Any], values: Mapping[str, Any], path: str = 
         if total > most:
             yield f"{listed(names, path, ' + ')} must be at most {most:,}. Found {total:,.6g}: lower one.", [*names]
     for names in stated.get("different", ()):
-        found = [values.get(name) for name in names]
-        if None not in found and len(set(found)) < len(found):
-            yield f"{listed(names, path)} must differ. Found {found[0]} for both: change one.", [*names]
+        given = [values.get(name) for name in names]
+        if None not in given and len(set(given)) < len(given):
+            yield f"{listed(names, path)} must differ. Found {given[0]} for both: change one.", [*names]
     for rule, choices in stated.get("impossible", {}).items():
         for choice in choices:
             if all(values.get(name) in refused for name, refused in choice.items()):
-                told = ", ".join(f"{path}{name}={values[name]}" for name in choice)
-                yield f"{rule}. Found {told}: change one.", [*choice]
+                shown = ", ".join(f"{path}{name}={values[name]}" for name in choice)
+                yield f"{rule}. Found {shown}: change one.", [*choice]
+    for name, others in stated.get("divides", {}).items():
+        if any(number % values.get(name, 1) for number in values.get(others) or ()):
+            shown = f"{name}={values[name]}, {others}={[*values[others]]}"
+            yield f"`{path}{name}` must divide each of `{path}{others}`. Found {shown}: change one.", [name, others]
+    yield from list_conflicts(stated, values, path)
+
+
+def list_conflicts(stated: Mapping[str, Any], values: Mapping[str, Any], path: str) -> Iterator[tuple[str, list[str]]]:
+    """As `conflicts`, for lists with a number for each scene; `scenes` is how many there are, where that is known."""
+    for name in stated.get("one_per_scene", ()):
+        numbers, scenes = values.get(name), values.get("scenes")
+        if numbers is not None and scenes is not None and len(numbers) != scenes:
+            shown = f"{len(numbers)} for {scenes}: {[*numbers]}"
+            yield f"`{path}{name}` must hold one number for each scene. Found {shown}.", [name]
+    for name in stated.get("not_all_zero", ()):
+        if values.get(name) and not any(values[name]):
+            yield f"`{path}{name}` must have one above 0. Found {[*values[name]]}.", [name]
 
 
 def listed(names: Sequence[str], path: str, sign: str = " and ") -> str:
@@ -55,6 +72,15 @@ class Constrained:
 
     impossible: ClassVar[Mapping[str, Sequence[Mapping[str, Sequence[Any]]]]] = {}
     """A rule → the values of several arguments that it forbids together."""
+
+    divides: ClassVar[Mapping[str, str]] = {}
+    """An argument → another one, a list of numbers each of which it must divide."""
+
+    one_per_scene: ClassVar[Sequence[str]] = ()
+    """Arguments that are lists with one number for each of `scenes`."""
+
+    not_all_zero: ClassVar[Sequence[str]] = ()
+    """Arguments that are lists with one number above 0."""
 
     def __init_subclass__(cls, **words: Any) -> None:
         super().__init_subclass__(**words)

@@ -154,6 +154,7 @@ ShareBelow1 = Annotated[float, Number(0, 1, below=True)]
 ShareAbove0 = Annotated[float, Number(0, 1, above=True)]
 Positive = Annotated[float, Number(0, above=True)]
 NotNegative = Annotated[float, Number(0)]
+Sharing = Annotated[str | Sequence[Sequence[str]], Either(OneOf(("none", "kind")), ListOf(ListOf(Text())))]
 
 PLAIN: Mapping[Any, Constraint] = {
     bool: Switch(),

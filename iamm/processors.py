@@ -17,19 +17,26 @@ def processors() -> int:
 
 
 def quotas(groups: Path, own: Path) -> Iterator[float]:
-    """The processors that each control group around this process may use, of both versions; none where none is set.
+    """The processors that each control group around this process may use; none where none is set."""
+    for folder in control_groups(groups, own, "cpu"):
+        yield from quota(folder)
+
+
+def control_groups(groups: Path, own: Path, controller: str) -> Iterator[Path]:
+    """The folder of each control group around this process, of both versions.
 
     Args:
         groups: where the control groups are mounted.
         own: the file that names those of this process, a line `number:controllers:path` each.
+        controller: of the first version: `cpu`, `memory`.
     """
     with suppress(OSError):
         for line in own.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
-            if not controllers or "cpu" in controllers.split(","):
+            if not controllers or controller in controllers.split(","):
                 inside = Path(path.lstrip("/"))
                 for part in (inside, *inside.parents):
-                    yield from quota(groups / "cpu" / part if controllers else groups / part)
+                    yield groups / controller / part if controllers else groups / part
 
 
 def quota(folder: Path) -> Iterator[float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -69,6 +70,15 @@ class Attention(Constrained, nn.Module):
 
     limits_from = ""
     """The argument whose attention determines heads and limits of this one; empty if it has its own."""
+
+    equal_heads: ClassVar[Sequence[str]] = ()
+    """Arguments whose attentions must have the same number of heads."""
+
+    single_head: ClassVar[Sequence[str]] = ()
+    """Arguments whose attentions must have one head."""
+
+    reads_segments = False
+    """True where the memory is read in segments, so that an inner attention that mixes them is not causal."""
 
     growth = 2
     """Exponent of T in the time of self-attention over T places."""

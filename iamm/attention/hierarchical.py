@@ -56,6 +56,8 @@ class HierarchicalAttention(Attention):
     """
 
     limits_from = "word"
+    single_head = ("word", "sentence")
+    reads_segments = True
 
     def __init__(
         self, dim: int, *, word: Callable[..., Attention], sentence: Callable[..., Attention], length: Width = 4

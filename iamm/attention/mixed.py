@@ -45,6 +45,7 @@ class MixedAttention(Attention):
 
     mixes_memory = True
     limits_from = "self_attention"
+    equal_heads = ("self_attention", "cross_attention")
 
     def __init__(
         self, dim: int, *, self_attention: Callable[..., Attention], cross_attention: Callable[..., Attention]

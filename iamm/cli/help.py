@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from iamm.config.groups import configs_folder, groups, heading, headline
-from iamm.config.origin import config_dirs
+from iamm.config.groups import config_dirs, configs_folder, groups, heading, headline
 
 HEADER = """iamm-train: train and evaluate attention, sharing and loss weighting across scenes
 

@@ -1,4 +1,4 @@
-"""What only Hydra can compose: its own options and settings, searches, and configurations that are not plain."""
+"""Hydra composes here what only it can: its own options and settings, searches, configurations that are not plain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from iamm.config.compose import Composed, keys, set_threads
+from iamm.config.compose import Composed, set_threads
 from iamm.config.composer import Tree
 from iamm.config.hydra_compat import BASIC
 from iamm.config.limits import guarded
@@ -23,18 +23,18 @@ CONFIGS = "iamm.configs"
 VERSION = "1.3"
 
 Compose = Callable[[], Composed]
-"""Resolves the configuration that Hydra has composed."""
+"""A function that resolves the configuration that Hydra has composed."""
 
 
 def run_main(primary: str, words: Sequence[str], job: Callable[[DictConfig], float | None]) -> None:
-    """Let Hydra read the words and call the job with each configuration, by the launcher that they choose."""
+    """Let Hydra read a command line, and call the job with each configuration by the launcher that the words choose."""
     sys.argv[1:] = words
     with guarded():
         hydra.main(version_base=VERSION, config_path=f"pkg://{CONFIGS}", config_name=primary)(job)()
 
 
 def launch(primary: str, words: Sequence[str], job: Callable[[dict[str, Any]], None]) -> None:
-    """As `run_main`; the job, which the launcher may start on another machine, gets plain values."""
+    """As `run_main`, for a job that takes plain values; the launcher may start it on another machine."""
 
     @wraps(job)
     def run(config: DictConfig) -> None:
@@ -48,8 +48,8 @@ def run_jobs(words: Sequence[str], run: Callable[[Compose, bool], None], search:
 
     Args:
         words: of the command line.
-        run: gets a job, and whether it is one of a plain sweep, whose jobs need not run one after another.
-        search: runs a job of a search; gives the quality on validation.
+        run: takes a job, and whether it is one of a plain sweep, whose jobs need not run one after another.
+        search: runs a job of a search, and gives the quality on validation.
     """
 
     def job(config: DictConfig) -> float | None:
@@ -69,16 +69,16 @@ def run_jobs(words: Sequence[str], run: Callable[[Compose, bool], None], search:
 
 
 def options(words: Sequence[str]) -> Composed | None:
-    """Those of a command line of `iamm-table`; None where Hydra was only asked to show something."""
-    found: list[Composed] = []
-    run_main("table", words, lambda config: found.append(composed(config)))
-    return found[0] if found else None
+    """Compose the options of `iamm-table`; None where Hydra only shows something."""
+    jobs: list[Composed] = []
+    run_main("table", words, lambda config: jobs.append(composed(config)))
+    return jobs[0] if jobs else None
 
 
 def composed(config: DictConfig) -> Composed:
-    """The configuration of the job that Hydra is running."""
-    own = HydraConfig.get()
-    return Composed(plain_values(config), own.runtime.choices, keys(own.overrides.task))
+    """Give the configuration of the job that Hydra is running."""
+    settings = HydraConfig.get()
+    return Composed(plain_values(config), settings.runtime.choices, list(settings.overrides.task))
 
 
 def plain_values(config: DictConfig) -> dict[str, Any]:
@@ -87,14 +87,16 @@ def plain_values(config: DictConfig) -> dict[str, Any]:
 
 
 def is_plain_sweep() -> bool:
-    """Whether Hydra's own sweeper and launcher are chosen, whose jobs need not be run one after another."""
+    """Tell whether Hydra's own sweeper and launcher are chosen, whose jobs need not run one after another."""
     parts = (HydraConfig.get().launcher, HydraConfig.get().sweeper)
     return all(part["_target_"].startswith(BASIC) for part in parts)
 
 
 def require_quality(config: DictConfig) -> None:
-    """Raises:
-    ConfigError: the search is not one for the best quality of a training.
+    """Refuse a search that is not one for the best quality of a training.
+
+    Raises:
+        ConfigError: it minimises, or does not train.
     """
     direction = HydraConfig.get().sweeper.get("direction", "maximize")
     if getattr(direction, "name", direction) != "maximize":
@@ -107,7 +109,7 @@ def require_quality(config: DictConfig) -> None:
 
 
 def compose_tree(words: Sequence[str], folder: str | None) -> tuple[Tree, Mapping[str, Any]]:
-    """The configuration of one run, references unresolved, and the choice of each group.
+    """Compose one run: its configuration, references unresolved, and the choice of each group.
 
     Args:
         words: overrides.
@@ -122,5 +124,5 @@ def compose_tree(words: Sequence[str], folder: str | None) -> tuple[Tree, Mappin
 
 
 def resolve_tree(tree: Tree) -> dict[str, Any]:
-    """The tree, its references replaced as OmegaConf does."""
+    """Replace the references of a tree as OmegaConf does."""
     return plain_values(OmegaConf.create(tree))

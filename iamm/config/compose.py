@@ -1,14 +1,15 @@
-"""A command line → its configurations, composed and resolved, that wait to be checked."""
+"""A command line is composed and resolved here to configurations that are not yet checked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from iamm.config.command_line import Line, side_by_side
 from iamm.config.composer import Composer, Tree
 from iamm.config.hydra_compat import combinations
-from iamm.config.overrides import Line, NotPlainError
+from iamm.config.overrides import NotPlainError
 from iamm.config.references import resolved
 from iamm.config.sources import Sources
 from iamm.processors import processors
@@ -16,65 +17,63 @@ from iamm.processors import processors
 
 @dataclass(frozen=True)
 class Composed:
-    """A configuration that waits to be checked.
+    """A configuration that is not yet checked.
 
     Args:
         values: resolved, plain containers.
-        taken: the choice of each group.
-        given: keys that the command line sets.
+        chosen: the choice of each group.
+        overrides: which it was composed of.
     """
 
     values: dict[str, Any]
-    taken: Mapping[str, Any]
-    given: Collection[str]
+    chosen: Mapping[str, Any]
+    overrides: Sequence[str]
 
 
-def composed(line: Line) -> list[Composed]:
-    """Every job of a plain command line of `iamm-train`.
+def composed(line: Line, primary: str = "train") -> list[Composed]:
+    """Compose every job of a plain command line.
+
+    Args:
+        line: of a command.
+        primary: the command's file, `train` or `table`.
 
     Raises:
-        ConfigError: a choice or a key that is not there.
-        NotPlainError: only Hydra can compose one of them.
+        ConfigError: a choice or a key that does not exist.
+        NotPlainError: only Hydra can compose one of the jobs.
     """
-    sources = Sources(line.folder)
+    sources = Sources(line.folder, primary)
     composer = Composer(sources)
-    found = []
-    for words in combinations(line.overrides, sources.choices) if line.sweeping else [line.overrides]:
-        tree, taken = composer.compose(words)
-        set_threads(tree, line.sweeping)
-        found.append(Composed(resolved(tree), taken, keys(words)))
-    return found
+    jobs = combinations(line.overrides, sources.choices) if line.sweeping else [line.overrides]
+    return [composed_job(composer, overrides, line.sweeping) for overrides in jobs]
 
 
-def options(line: Line) -> Composed:
-    """Those of a plain command line of `iamm-table`.
-
-    Raises:
-        ConfigError: a choice or a key that is not there.
-        NotPlainError: only Hydra can compose them.
-    """
-    tree, taken = Composer(Sources(line.folder, "table")).compose(line.overrides)
-    return Composed(resolved(tree), taken, keys(line.overrides))
+def composed_job(composer: Composer, overrides: Sequence[str], sweeping: bool) -> Composed:
+    tree, chosen = composer.compose(overrides)
+    set_threads(tree, sweeping)
+    return Composed(resolved(tree), chosen, overrides)
 
 
 def as_yaml(line: Line, primary: str) -> str:
-    """The composed configuration, references as they stand."""
+    """Compose a configuration and print it, references as they stand."""
     return to_yaml(Composer(Sources(line.folder, primary)).compose(line.overrides)[0])
 
 
 def to_yaml(tree: Mapping[str, Any]) -> str:
-    """As a `config.yaml` holds it."""
+    """Print a configuration as a `config.yaml` holds it."""
     from omegaconf import OmegaConf
 
     return OmegaConf.to_yaml(OmegaConf.create(dict(tree)))
 
 
 def tree_composer(sources: Sources) -> Callable[[Sequence[str]], tuple[Tree, Mapping[str, Any]]]:
-    """Overrides of a run → its configuration, references unresolved, and the choice of each group; what is not plain is
-    left to Hydra."""
+    """Make a function: overrides of a run → its configuration, references unresolved, and the choice of each group.
+
+    It leaves to Hydra what is not plain.
+    """
     composer = Composer(sources)
 
     def compose(words: Sequence[str]) -> tuple[Tree, Mapping[str, Any]]:
+        words = side_by_side(words)
         try:
             return composer.compose(words)
         except NotPlainError:
@@ -86,7 +85,7 @@ def tree_composer(sources: Sources) -> Callable[[Sequence[str]], tuple[Tree, Map
 
 
 def resolve(tree: Tree) -> dict[str, Any]:
-    """The same configuration, each reference replaced by what it stands for."""
+    """Replace each reference by what it stands for; leave to OmegaConf what is not plain."""
     try:
         return resolved(tree)
     except NotPlainError:
@@ -95,17 +94,13 @@ def resolve(tree: Tree) -> dict[str, Any]:
         return resolve_tree(tree)
 
 
-def keys(words: Sequence[str]) -> set[str]:
-    return {word.lstrip("+").split("=")[0] for word in words}
-
-
 def set_threads(tree: Any, sweeping: bool) -> None:
-    """A sweep runs its jobs with one thread each, a single run with all processors that it may use."""
+    """Give a job of a sweep one thread, and a single run all processors that it may use."""
     if tree.get("threads", 0) is None:
         tree["threads"] = 1 if sweeping and tree.get("mode") == "train" else processors()
 
 
-def named_choices(taken: Mapping[str, Any], values: Any) -> dict[str, str]:
-    """Which choice was taken in each group; data sets and augmentations joined by +."""
-    single = {key: str(value) for key, value in taken.items() if not key.startswith("hydra/")}
+def named_choices(chosen: Mapping[str, Any], values: Any) -> dict[str, str]:
+    """Name the choice of each group; data sets and augmentations are joined by +."""
+    single = {key: str(value) for key, value in chosen.items() if not key.startswith("hydra/")}
     return {**single, "dataset": "+".join(values["dataset"]), "augment": "+".join(values["augment"]) or "none"}

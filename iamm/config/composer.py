@@ -1,18 +1,19 @@
-"""A plain command line → the configuration that Hydra would compose of it, a hundred times as fast.
+"""Overrides are composed here to the configuration that Hydra would compose of them, a hundred times as fast.
 
-What Hydra does for everybody takes some 200 ms a run; the configurations of this project are plain, and a sweep of a
-thousand runs shall not wait for minutes. Whatever is not plain is left to Hydra (`NotPlainError`); a test holds that
-both agree to the last key and its place.
+Hydra takes some 200 ms a run, which is minutes for a sweep of a thousand. The configurations of this project are plain;
+what is not plain is left to Hydra (`NotPlainError`). A test holds that both agree to the last key and its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
-from iamm.config.defaults import Defaults
-from iamm.config.mistakes import NullKeyError, UnknownGroupError, UnknownKeyError
-from iamm.config.overrides import NotPlainError, Word, parsed
+from iamm.config.defaults import Defaults, Files
+from iamm.config.mistakes import UnknownKeyError, null_key, unknown_group
+from iamm.config.overrides import NotPlainError, Override, parsed
+from iamm.config.references import is_reference
 from iamm.config.sources import Sources
 from iamm.errors import ConfigError
 
@@ -20,7 +21,7 @@ Tree = dict[str, Any]
 
 
 class Composer:
-    """Composes configurations of the same YAML files; what the choice of groups alone decides is kept.
+    """A composer of configurations from the same YAML files; each distinct choice of groups is composed once.
 
     Args:
         sources: the YAML files.
@@ -28,124 +29,112 @@ class Composer:
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
-        self.kept: dict[tuple[str, ...], tuple[Tree, dict[str, str]]] = {}
+        self.composed: dict[tuple[str, ...], tuple[Tree, dict[str, str]]] = {}
 
     def compose(self, words: Sequence[str]) -> tuple[Tree, dict[str, str]]:
-        """The configuration, references unresolved, and what was chosen in each group.
+        """Give the configuration, references unresolved, and the choice of each group.
 
         Args:
             words: overrides, as they are typed.
 
         Raises:
-            ConfigError: a choice or a key that is not there.
-            NotPlainError: only Hydra can tell.
+            ConfigError: a choice or a key that does not exist.
+            NotPlainError: only Hydra can compose these.
         """
-        read = {word: parsed(word) for word in words}
-        groups = tuple(word for word in words if self.is_choice(read[word]))
-        if groups not in self.kept:
-            self.kept[groups] = self.chosen([read[word] for word in groups])
-        tree, taken = self.kept[groups]
-        tree = copied(tree)
+        choices = tuple(word for word in words if self.is_choice(parsed(word)))
+        if choices not in self.composed:
+            self.composed[choices] = self.of_choices(choices)
+        tree, chosen = self.composed[choices]
+        tree = deepcopy(tree)
         for word in words:
-            if word not in groups:
-                override(tree, read[word])
-        return tree, dict(taken)
+            if word not in choices:
+                apply(tree, parsed(word))
+        return tree, dict(chosen)
 
-    def is_choice(self, word: Word) -> bool:
-        if not isinstance(word.value, dict) and self.sources.is_group(word.key):
+    def is_choice(self, override: Override) -> bool:
+        if not isinstance(override.value, dict) and self.sources.is_group(override.key):
             return True
-        if word.package is not None:
-            raise UnknownGroupError(word.key)
+        if override.package is not None:
+            raise unknown_group(override.key)
         return False
 
-    def chosen(self, words: Sequence[Word]) -> tuple[Tree, dict[str, str]]:
-        defaults = Defaults(self.sources, words)
+    def files(self, words: Sequence[str]) -> Files:
+        """Give each YAML file that the configuration is composed of, in order, with the place of its content."""
+        return Defaults(self.sources, [parsed(word) for word in words if self.is_choice(parsed(word))]).files()
+
+    def of_choices(self, words: Sequence[str]) -> tuple[Tree, dict[str, str]]:
+        defaults = Defaults(self.sources, [parsed(word) for word in words])
         tree: Tree = {}
-        for path, package in defaults.parts():
-            source = self.sources.read(path)
-            assert source is not None
-            if package.split(".")[0] == "hydra" or (not package and "hydra" in source.content):
+        for path, package in defaults.files():
+            content = self.sources.content(path)
+            if package.split(".")[0] == "hydra" or (not package and "hydra" in content):
                 raise NotPlainError(path)
-            merge(tree, nested(package, source.content))
-        return tree, defaults.known
+            for key in reversed(package.split(".") if package else []):
+                content = {key: content}
+            merge(tree, content)
+        return tree, defaults.chosen
 
 
-def nested(package: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    for key in reversed(package.split(".") if package else []):
-        content = {key: content}
-    return content
-
-
-def copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: copied(part) for key, part in value.items()}
-    return [copied(part) for part in value] if isinstance(value, list) else value
-
-
-def is_reference(value: Any) -> bool:
-    return isinstance(value, str) and "${" in value
-
-
-def plain_over(old: Any, value: Any) -> bool:
-    """Whether it is plain what becomes of an old value: a list or mapping replaces its like, or a scalar."""
+def replaces(old: Any, value: Any) -> bool:
+    """Tell whether a value simply takes the place of an old one: a list or mapping that of its like, or a scalar."""
     if not isinstance(value, (dict, list)):
         return True
     return not is_reference(old) and (type(old) is type(value) or not isinstance(old, (dict, list)))
 
 
 def merge(tree: Tree, other: Mapping[str, Any], closed: bool = False) -> None:
-    """Put all of the other into the tree, mappings into mappings; what is missing (`???`) hides nothing.
+    """Put all of the other into the tree, mappings into mappings; a missing value (`???`) replaces none.
 
-    Args:
-        closed: whether a new key is an error, which Hydra words.
+    Raises:
+        NotPlainError: a new key where the tree is closed, or a value that does not replace the old one.
     """
     for key, value in other.items():
+        old = tree.get(key)
+        if key not in tree and closed:
+            raise NotPlainError(key)
         if key not in tree:
-            if closed:
-                raise NotPlainError(key)
-            tree[key] = copied(value)
-            continue
-        old = tree[key]
-        if isinstance(old, dict) and isinstance(value, dict):
+            tree[key] = deepcopy(value)
+        elif isinstance(old, dict) and isinstance(value, dict):
             merge(old, value, closed)
-        elif not plain_over(old, value) or (is_reference(old) and value == "???"):
+        elif not replaces(old, value) or (is_reference(old) and value == "???"):
             raise NotPlainError(key)
         elif value != "???":
-            tree[key] = copied(value)
+            tree[key] = deepcopy(value)
 
 
-def override(tree: Tree, word: Word) -> None:
+def apply(tree: Tree, override: Override) -> None:
     """Set, add or delete one key."""
-    *path, last = word.key.split(".")
+    *path, last = override.key.split(".")
     node = tree
     for key in path:
-        node = below(node, key, word)
-    if not word.sign.startswith("+") and last not in node:
-        raise UnknownKeyError(word.key)
-    old, value = node.get(last), word.value
-    if word.sign == "~":
+        node = child_of(node, key, override)
+    if not override.sign.startswith("+") and last not in node:
+        raise UnknownKeyError(override.key)
+    old, value = node.get(last), override.value
+    if override.sign == "~":
         if old is None:
-            raise NullKeyError(word.key)
+            raise null_key(override.key)
         if is_reference(old) or value is not None:
-            raise NotPlainError(word)
+            raise NotPlainError(override)
         del node[last]
     elif isinstance(old, dict) and isinstance(value, dict):
-        merge(old, value, closed=not word.sign)
-    elif not plain_over(old, value) or (word.sign == "+" and is_reference(old)):
-        raise NotPlainError(word)
-    elif word.sign == "+" and old not in (None, "???") and not isinstance(value, (dict, list)):
-        raise ConfigError(f"`+` adds a key that is not there yet. Found +{word.key}=…: write {word.key}=….")
+        merge(old, value, closed=not override.sign)
+    elif not replaces(old, value) or (override.sign == "+" and is_reference(old)):
+        raise NotPlainError(override)
+    elif override.sign == "+" and old not in (None, "???") and not isinstance(value, (dict, list)):
+        key = override.key
+        raise ConfigError(f"`+` adds a key that is not there yet. Found +{key}=…: write {key}=….")
     else:
-        node[last] = copied(value)
+        node[last] = deepcopy(value)
 
 
-def below(node: Tree, key: str, word: Word) -> Tree:
-    """The mapping at the key, on the way to the word's own; a new one in place of what is none, if the word may add."""
+def child_of(node: Tree, key: str, override: Override) -> Tree:
+    """Give the mapping at a key on the way to an override's own; make it where it is missing and the override adds."""
     child = node.get(key)
     if isinstance(child, list) or is_reference(child):
-        raise NotPlainError(word)
+        raise NotPlainError(override)
     if not isinstance(child, dict):
-        if not word.sign.startswith("+"):
-            raise UnknownKeyError(word.key)
+        if not override.sign.startswith("+"):
+            raise UnknownKeyError(override.key)
         child = node[key] = {}
     return child

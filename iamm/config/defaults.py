@@ -1,110 +1,118 @@
-"""Which YAML files a configuration is composed of, in which order, and where the content of each stands."""
+"""The defaults lists are walked here: which YAML files make a configuration, in which order, at which place each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from iamm.config.mistakes import NoChoiceError, NoNameError, UnknownChoiceError, UnknownGroupError
-from iamm.config.overrides import NotPlainError, Word
+from iamm.config.mistakes import NoChoiceError, no_name, unknown_choice, unknown_group
+from iamm.config.overrides import NotPlainError, Override
 from iamm.config.sources import MISSING, SELF, Default, Sources
+
+Files = list[tuple[str, str]]
+"""Each YAML file, named as `Sources` does, with the place of its content."""
 
 
 class Defaults:
-    """Walks the defaults lists, from the last entry to the first: what stands later may set the choices before it.
+    """A walk over the defaults lists, from the last entry to the first: a later entry may set the choices before it.
 
     Args:
         sources: the YAML files.
-        words: the choices of the command line.
+        overrides: the choices of the command line.
     """
 
-    def __init__(self, sources: Sources, words: Sequence[Word]) -> None:
+    def __init__(self, sources: Sources, overrides: Sequence[Override]) -> None:
         self.sources = sources
-        self.wanted: dict[str, Any] = {}
+        self.overridden: dict[str, Any] = {}
         self.added: list[Default] = []
-        self.known: dict[str, str] = {}
+        self.chosen: dict[str, str] = {}
         self.used: set[str] = set()
-        for word in words:
-            self.take(word)
+        for override in overrides:
+            self.take(override)
 
-    def take(self, word: Word) -> None:
-        if word.sign not in ("", "+") or (word.package is not None and "_g" in word.package):
-            raise NotPlainError(word)
-        if not isinstance(word.value, (str, list)):
-            raise NoNameError
-        if isinstance(word.value, list) and not all(isinstance(name, str) for name in word.value):
-            raise NotPlainError(word)
-        if word.sign == "+":
-            self.added.append(Default(word.value, word.key, word.package))
+    def take(self, override: Override) -> None:
+        if override.sign not in ("", "+") or (override.package is not None and "_g" in override.package):
+            raise NotPlainError(override)
+        if not isinstance(override.value, (str, list)):
+            raise no_name()
+        if isinstance(override.value, list) and not all(isinstance(name, str) for name in override.value):
+            raise NotPlainError(override)
+        if override.sign == "+":
+            self.added.append(Default(override.value, override.key, override.package))
         else:
-            self.wanted[word.key if word.package is None else f"{word.key}@{word.package}"] = word.value
+            place = "" if override.package is None else f"@{override.package}"
+            self.overridden[override.key + place] = override.value
 
-    def parts(self) -> list[tuple[str, str]]:
-        """Each YAML file of the configuration, in order, with the place of its content."""
-        told = dict(self.wanted)
-        found = self.walk(self.sources.primary, "", None, "", self.added)
-        for key in self.wanted.keys() - self.used:
+    def files(self) -> Files:
+        """Give each YAML file of the configuration, in order.
+
+        Raises:
+            ConfigError: a group or choice that does not exist.
+            NotPlainError: only Hydra can compose these.
+        """
+        typed = set(self.overridden)
+        files = self.walk(self.sources.primary, "", None, "", self.added)
+        for key in self.overridden.keys() - self.used:
             group = key.split("@")[0]
-            if key not in told or group in {one.split("@")[0] for one in self.known}:
+            if key not in typed or group in {name.split("@")[0] for name in self.chosen}:
                 raise NotPlainError(key)
-            raise UnknownGroupError(key)
-        return found
+            raise unknown_group(key)
+        return files
 
-    def walk(
-        self, path: str, above: str, said: str | None, group: str, added: Sequence[Default] = ()
-    ) -> list[tuple[str, str]]:
-        """The files of one and of all in its defaults list.
+    def walk(self, path: str, outer: str, package: str | None, group: str, added: Sequence[Default] = ()) -> Files:
+        """Give one file and those of its defaults list.
 
         Args:
             path: of the file.
-            above: place of the file in whose list it stands.
-            said: the place that the list names.
-            group: the place where none is named.
-            added: to the list, by the command line.
+            outer: place of the file in whose list it stands.
+            package: which that list names.
+            group: the place where no package is named.
+            added: entries of the command line.
         """
         source = self.sources.read(path)
         if source is None:
-            parts = path.split("/")
-            raise UnknownChoiceError(parts[0], parts[-1], self.sources.choices(parts[0]))
-        place = joined(above, source.header if said is None else said, group)
-        entries = [*source.defaults, *added]
+            group, name = path.split("/")[0], path.split("/")[-1]
+            raise unknown_choice(group, name, self.sources.choices(group))
+        place = joined(outer, source.header if package is None else package, group)
         for number, entry in enumerate(source.defaults):
             if entry.override:
-                self.wanted.setdefault(key_of(entry, place), entry.value)
+                self.overridden.setdefault(key_of(entry, place), entry.value)
             elif entry.value != SELF and any(one.override for one in source.defaults[:number]):
                 raise NotPlainError(path)
-        found: list[tuple[str, str]] = []
-        for entry in reversed(entries):
-            if not entry.override:
-                found = [*self.entry(entry, path, place), *found]
-        return found
+        entries = [entry for entry in [*source.defaults, *added] if not entry.override]
+        return in_reverse(entries, lambda entry: self.entry(entry, path, place))
 
-    def entry(self, entry: Default, path: str, place: str) -> list[tuple[str, str]]:
+    def entry(self, entry: Default, path: str, place: str) -> Files:
         if entry.group is None:
             neighbour = f"{path.rpartition('/')[0]}/{entry.value}"
             return [(path, place)] if entry.value == SELF else self.walk(neighbour, place, None, "")
-        key = key_of(entry, place)
-        value = self.wanted.get(key, entry.value)
+        group, key = entry.group, key_of(entry, place)
+        choice = self.overridden.get(key, entry.value)
         self.used.add(key)
-        if value == MISSING:
-            raise NoChoiceError(entry.group, self.sources.choices(entry.group))
-        if isinstance(value, list):
-            each = [self.walk(f"{entry.group}/{name}", place, entry.package, entry.group) for name in reversed(value)]
-            return [part for parts in reversed(each) for part in parts]
-        if key in self.known:
+        if choice == MISSING:
+            raise NoChoiceError(group, self.sources.choices(group))
+        if isinstance(choice, list):
+            return in_reverse(choice, lambda name: self.walk(f"{group}/{name}", place, entry.package, group))
+        if key in self.chosen:
             raise NotPlainError(key)
-        self.known[key] = value
-        return self.walk(f"{entry.group}/{value}", place, entry.package, entry.group)
+        self.chosen[key] = choice
+        return self.walk(f"{group}/{choice}", place, entry.package, group)
 
 
-def joined(above: str, said: str | None, group: str) -> str:
-    """A place inside another, unless it begins anew at `_global_`."""
-    whole = ".".join(part for part in (above, group if said is None else said) if part)
+def in_reverse(entries: Sequence[Any], files_of: Callable[[Any], Files]) -> Files:
+    """Walk the entries from the last to the first, and give their files in the entries' order."""
+    walked = [files_of(entry) for entry in reversed(entries)]
+    return [file for files in reversed(walked) for file in files]
+
+
+def joined(outer: str, package: str | None, group: str) -> str:
+    """Give a place inside another, unless it begins anew at `_global_`."""
+    whole = ".".join(part for part in (outer, group if package is None else package) if part)
     return whole.rpartition("_global_")[2].lstrip(".")
 
 
 def key_of(entry: Default, place: str) -> str:
-    """What the command line calls the choice: its group and, where it stands elsewhere, that place."""
+    """Give the key that the command line uses for a choice: its group, and its place where that has another name."""
     assert entry.group is not None
     own = joined(place, entry.package, entry.group)
     return entry.group if own == entry.group else f"{entry.group}@{own or '_global_'}"

@@ -1,6 +1,6 @@
-"""An error of Hydra, OmegaConf or the YAML parser → one line with the rule, what was found and what to do.
+"""An error of Hydra, OmegaConf or the YAML parser is turned here into one line with the rule, and what to do.
 
-The only place that reads another library's sentences.
+Only this file reads the messages of other libraries.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from iamm.config.groups import known_keys, owners
-from iamm.config.limits import hold_files
+from iamm.config.limits import check_folders
 from iamm.config.mistakes import (
-    BrokenReferenceError,
     NoChoiceError,
-    NoNameError,
-    NullKeyError,
     SeveralValuesError,
-    UnknownChoiceError,
-    UnknownGroupError,
     UnknownKeyError,
+    broken_reference,
+    no_name,
+    null_key,
+    unknown_choice,
+    unknown_group,
 )
 from iamm.errors import ConfigError, MissingPackageError, UserError, nearest
 
@@ -27,14 +27,14 @@ PLUGINS = {
     "launcher": {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray"},
     "sweeper": {"optuna": "optuna"},
 }
-"""Hydra's launchers and sweepers, with the extra of the project's that each comes with."""
+"""Hydra's launchers and sweepers → the extra of the project that brings each."""
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn the errors of composing a configuration into a user's; let all others through."""
+    """Turn the errors of composing a configuration into a user's mistakes; let all others through."""
     try:
-        hold_files()
+        check_folders()
         yield
     except UserError:
         raise
@@ -46,27 +46,30 @@ def explained() -> Iterator[None]:
 
 
 def mistake_of(error: Exception) -> UserError | None:
-    """The user's mistake behind an error of Hydra, OmegaConf or the YAML parser; None for any other error."""
+    """Give the user's mistake behind an error of Hydra, OmegaConf or the YAML parser; None for any other error."""
     from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
-    if text := of_the_parser(error):
+    if text := of_parser(error):
         return ConfigError(text)
     if isinstance(error, ValueError) and str(error).startswith("Config group override"):
-        return NoNameError()
+        return no_name()
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
-    if words := [part.override for part in chain(error) if isinstance(part, OverrideParseException)]:
-        return unreadable(words[-1])
+    if unreadable := [part.override for part in chain(error) if isinstance(part, OverrideParseException)]:
+        word = " ".join(unreadable[-1].split())
+        return ConfigError(
+            f"An override must read key=value. Found {word}: put quotes around signs and spaces, 'key=\"a b\"'."
+        )
     text = "\n".join(str(part) for part in chain(error))
     for pattern, make in MESSAGES:
-        if found := re.search(pattern, text):
-            return make(found)
+        if match := re.search(pattern, text):
+            return make(match)
     return ConfigError(" ".join(str(error).split()))
 
 
-def of_the_parser(error: Exception) -> str | None:
-    """What is wrong with a file or a number in it."""
+def of_parser(error: Exception) -> str | None:
+    """Say what is wrong with a YAML file or a number in it; None of another error."""
     if place := getattr(error, "problem_mark", None):
         problem = getattr(error, "problem", None)
         return f"A YAML file must be well formed. Found {place.name}, line {place.line + 1}: {problem}. Mend it there."
@@ -85,19 +88,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def unreadable(word: str) -> UserError:
-    found = " ".join(word.split())
-    return ConfigError(
-        f"An override must read key=value. Found {found}: put quotes around signs and spaces, 'key=\"a b\"'."
-    )
-
-
-def missing_folder(found: re.Match[str]) -> UserError:
-    return ConfigError(f"`--config-dir` must name a folder. Found none at {found[1]}: make it, or name another.")
-
-
-def missing_plugin(found: re.Match[str]) -> UserError:
-    part, name = found[1], found[2]
+def missing_plugin(part: str, name: str) -> UserError:
     extra = PLUGINS[part].get(name)
     if extra is None:
         known = nearest(name, ["basic", *PLUGINS[part]])
@@ -109,33 +100,40 @@ def missing_plugin(found: re.Match[str]) -> UserError:
 
 
 def not_deleted(key: str) -> UserError:
-    """Hydra says alike that a key is null and that there is none."""
-    return NullKeyError(key) if key in known_keys() and key not in owners() else UnknownKeyError(key)
+    """Hydra has one message for a key that is null and one that does not exist."""
+    return null_key(key) if key in known_keys() and key not in owners() else UnknownKeyError(key)
 
 
-def available(found: re.Match[str]) -> list[str]:
-    """Choices as Hydra lists them, those of --config-dir among them."""
-    return re.findall(r"^\t(\w+)$", found.string, flags=re.MULTILINE)
+def available(match: re.Match[str]) -> list[str]:
+    """Give the choices as Hydra lists them, those of --config-dir among them."""
+    return re.findall(r"^\t(\w+)$", match.string, flags=re.MULTILINE)
+
+
+def no_folder(folder: str) -> UserError:
+    return ConfigError(f"`--config-dir` must name a folder. Found none at {folder}: make it, or name another.")
 
 
 MESSAGES: tuple[tuple[str, Callable[[re.Match[str]], UserError]], ...] = (
-    (r"Additional config directory '(.+)' not found", missing_folder),
-    (r"Ambiguous value for argument '(.+?)'\n", lambda found: SeveralValuesError(found[1])),
-    (r"You must specify '(\w+)'", lambda found: NoChoiceError(found[1], available(found))),
-    (r"Could not (?:find|load) 'hydra/(launcher|sweeper)/([^']*)'", missing_plugin),
+    (r"Additional config directory '(.+)' not found", lambda match: no_folder(match[1])),
+    (r"Ambiguous value for argument '(.+?)'\n", lambda match: SeveralValuesError(match[1])),
+    (r"You must specify '(\w+)'", lambda match: NoChoiceError(match[1], available(match))),
+    (
+        r"Could not (?:find|load) 'hydra/(launcher|sweeper)/([^']*)'",
+        lambda match: missing_plugin(match[1], match[2]),
+    ),
     (
         r"Could not (?:find|load) '(\w+)(?:@[\w.]+)?/([^']*)'",
-        lambda found: UnknownChoiceError(found[1], found[2].split("/")[-1], available(found)),
+        lambda match: unknown_choice(match[1], match[2].split("/")[-1], available(match)),
     ),
-    (r"Could not override '([\w@./]+)'\.\s+No match in the defaults list", lambda found: UnknownGroupError(found[1])),
-    (r"Could not delete from config\. '([^']+)'", lambda found: not_deleted(found[1])),
+    (r"Could not override '([\w@./]+)'\.\s+No match in the defaults list", lambda match: unknown_group(match[1])),
+    (r"Could not delete from config\. '([^']+)'", lambda match: not_deleted(match[1])),
     (
         r"Could not override '([^']+)'|Key '([^']+)' is not in struct",
-        lambda found: UnknownKeyError(found[1] or found[2]),
+        lambda match: UnknownKeyError(match[1] or match[2]),
     ),
     (
         r"Interpolation key '(.+?)' not found\s+full_key: (\S+)",
-        lambda found: BrokenReferenceError(found[2], found[1]),
+        lambda match: broken_reference(match[2], match[1]),
     ),
 )
-"""Hydra's and OmegaConf's sentences, and the mistake that each tells of; the first that fits."""
+"""Messages of Hydra and OmegaConf, and the mistake that each stands for; the first that matches counts."""

@@ -1,9 +1,13 @@
-"""The groups of choices that there are, read from the YAML files themselves without a YAML library."""
+"""The groups of choices and their keys are read here from the YAML files themselves, without a YAML library."""
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -11,8 +15,24 @@ IN_PROJECT = Path(__file__).resolve().parents[2] / "configs"
 
 
 def configs_folder() -> Path:
-    """Where the YAML files lie: beside the package in a checkout, inside it when installed."""
+    """Give the folder of the YAML files: beside the package in a checkout, inside it when installed."""
     return CONFIGS if CONFIGS.is_dir() else IN_PROJECT
+
+
+def config_dirs() -> Iterator[Path]:
+    """Yield the folders of YAML files that the command line names."""
+    for word, after in pairwise([*sys.argv[1:], ""]):
+        option = re.fullmatch(r"(?:--config-dir|-cd)(?:=(.*))?", word)
+        if option:
+            yield Path(after if option[1] is None else option[1])
+
+
+def shown(file: Path) -> str:
+    """Give a short path: of a file of the project from `configs` on, of another one from the working directory."""
+    root = configs_folder()
+    if root in file.parents:
+        return f"configs/{file.relative_to(root).as_posix()}"
+    return os.path.relpath(file)
 
 
 @cache
@@ -25,7 +45,7 @@ def choices(group: str) -> tuple[str, ...]:
 
 
 def headline(file: Path) -> str:
-    """A YAML's first comment that is no directive."""
+    """Give a YAML's first comment that is no directive."""
     for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith("#") and "@package" not in line:
             return line.lstrip("# ")
@@ -33,33 +53,34 @@ def headline(file: Path) -> str:
 
 
 def is_preset(group: str) -> bool:
-    """True for a group whose choices set keys of the whole configuration and have no keys of their own."""
+    """Tell whether the choices of a group set keys of the whole configuration, and have no keys of their own."""
     files = (configs_folder() / group).glob("*.yaml")
     return any(file.read_text(encoding="utf-8").startswith("# @package _global_") for file in files)
 
 
 @cache
 def slots() -> tuple[tuple[str, str], ...]:
-    """Each group of the defaults list that has keys of its own, with the place where its choice stands."""
+    """Give each group of the defaults list that has keys of its own, with the place of its choice."""
     text = (configs_folder() / "train.yaml").read_text(encoding="utf-8")
     entries = re.findall(r"^  - (\w+)(?:@([\w.]+))?: ", text, flags=re.MULTILINE)
     return tuple((group, place or group) for group, place in entries if not is_preset(group))
 
 
+@cache
 def owners() -> dict[str, set[str]]:
-    """Every key of a choice, where it stands, and by which override it gets there: attention.heads, by multi_head."""
-    found: dict[str, set[str]] = {}
+    """Map every key of a choice, at its place, to the overrides that bring it there: attention.heads to multi_head."""
+    overrides: dict[str, set[str]] = {}
     for group, place in slots():
-        taken = group if group == place else f"{group}@{place}"
+        name = group if group == place else f"{group}@{place}"
         for choice in choices(group):
             for key in keys_of(group, choice):
-                found.setdefault(f"{place}.{key}", set()).add(f"{taken}={choice}")
-    return found
+                overrides.setdefault(f"{place}.{key}", set()).add(f"{name}={choice}")
+    return overrides
 
 
 @cache
 def keys_of(group: str, choice: str) -> frozenset[str]:
-    """Every key of a choice, those of the parts that it is composed of among them: score.hidden of additive."""
+    """Give every key of a choice, those of its parts among them: score.hidden of additive."""
     file = configs_folder() / group / f"{choice}.yaml"
     parts = re.findall(r"^  - /(\w+)@([\w.]+): (\w+)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     inner = {f"{place}.{key}" for part, place, name in parts for key in keys_of(part, name)}
@@ -68,34 +89,36 @@ def keys_of(group: str, choice: str) -> frozenset[str]:
 
 @cache
 def known_keys() -> tuple[str, ...]:
-    """Every key that an override may name."""
+    """Give every key that an override may name."""
     places = {place for _, place in slots()}
     return tuple(sorted({*dotted_keys(configs_folder() / "train.yaml"), *owners(), *places, *groups()}))
 
 
 def dotted_keys(file: Path) -> set[str]:
-    """Keys at any depth, as dotted paths; read without a YAML library, since the project's own files are plain."""
+    """Give the keys of one of the project's plain YAML files, at any depth, as dotted paths below their group."""
+    text = file.read_text(encoding="utf-8")
+    package = re.match(r"# @package (?!_)\w+\.(\w+)$", text, flags=re.MULTILINE)  # dataset.text_file
     keys: set[str] = set()
     path: list[str] = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        found = re.match(r"( *)(\w+):", line)
-        if found:
-            path = [*path[: len(found[1]) // 2], found[2]]
+    for line in text.splitlines():
+        key = re.match(r"( *)(\w+):", line)
+        if key:
+            path = [*path[: len(key[1]) // 2], key[2]]
             if path[0] not in ("defaults", "hydra") and not path[-1].startswith("_"):
-                keys.add(".".join(path))
+                keys.add(".".join([*([package[1]] if package else []), *path]))
     return keys
 
 
 @cache
 def overrides_of(model: str) -> tuple[tuple[str, str], ...]:
-    """Each group whose choice a model of the project's sets, with that choice."""
+    """Give each group whose choice one of the project's models sets, with that choice."""
     file = configs_folder() / "model" / f"{model}.yaml"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     return tuple(re.findall(r"^  - override /(\S+): (\w+)$", text, flags=re.MULTILINE))
 
 
 def heading(group: str) -> str:
-    """How a choice of the group is made."""
+    """Give the override that makes a choice of the group, up to the choice itself."""
     if group == "experiment":
         return "+experiment="
     if group == "table":

@@ -1,4 +1,4 @@
-"""What Hydra and OmegaConf have only inside: the one file that a new version of theirs can break."""
+"""This file uses what is internal to Hydra and OmegaConf, so that a new version of theirs can break only this file."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from contextlib import contextmanager
 from typing import Any
 
 BASIC = "hydra._internal.core_plugins.basic_"
-"""How the names of Hydra's own sweeper and launcher begin."""
+"""The names of Hydra's own sweeper and launcher begin so."""
 
 
 def yaml_loader() -> Any:
-    """OmegaConf's class of loaders, which tells numbers from words as all else here does."""
+    """Give OmegaConf's class of loaders, which tells numbers from texts as Hydra does."""
     from omegaconf._utils import get_yaml_loader
 
     return get_yaml_loader()
 
 
 def arguments(words: Sequence[str]) -> Namespace:
-    """A command line as Hydra reads it."""
+    """Parse a command line as Hydra does."""
     from hydra._internal.utils import get_args_parser
 
     return get_args_parser().parse_args(list(words))
 
 
 def read_override(word: str) -> Any:
-    """Hydra's `Override` of one word.
+    """Parse one word to Hydra's `Override`.
 
     Raises:
-        HydraException: no override, or one with several values.
+        HydraException: it is no override, or has several values.
     """
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.types import RunMode
 
-    read = OverridesParser.create().parse_overrides([word])
-    ConfigLoaderImpl.validate_sweep_overrides_legal(read, RunMode.RUN, from_shell=True)
-    return read[0]
+    overrides = OverridesParser.create().parse_overrides([word])
+    ConfigLoaderImpl.validate_sweep_overrides_legal(overrides, RunMode.RUN, from_shell=True)
+    return overrides[0]
 
 
 class Choices:
@@ -55,28 +55,28 @@ class Choices:
 
 
 def combinations(words: Sequence[str], choices: Callable[[str], list[str]]) -> list[list[str]]:
-    """The overrides of each run of a sweep, as Hydra's own sweeper has them: the last one's values change first.
+    """Give the overrides of each run of a sweep, as Hydra's own sweeper does: the last one's values change first.
 
     Raises:
-        HydraException: a word that is no override, or has values without number.
+        HydraException: a word is no override, or has endless values.
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     loader: Any = Choices(choices)
-    read = OverridesParser.create(config_loader=loader).parse_overrides(list(words))
-    return BasicSweeper.split_arguments(read, None)[0]
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(words))
+    return BasicSweeper.split_arguments(overrides, None)[0]
 
 
 @contextmanager
 def intercepted(check: Callable[[Any], None]) -> Iterator[None]:
-    """Hand each configuration that Hydra composes to `check` before anything named there is called."""
+    """Pass each configuration that Hydra composes to `check` before anything named in it is called."""
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
     load = ConfigLoaderImpl.load_configuration
 
-    def checked(self: Any, *args: Any, **words: Any) -> Any:
-        config = load(self, *args, **words)
+    def checked(self: Any, *args: Any, **options: Any) -> Any:
+        config = load(self, *args, **options)
         check(config)
         return config
 

@@ -1,4 +1,4 @@
-"""Plain values → the objects that they describe, by Hydra; nothing is called but what may be."""
+"""Hydra makes here the objects that plain values describe, and calls nothing but what is allowed."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ from iamm.errors import ConfigError, UserError
 
 
 def instantiate(part: Any) -> Any:
-    """What the `_target_` of a part makes of its other keys."""
+    """Call the `_target_` of a part with its other keys."""
     return utils.instantiate(part)
 
 
 def instantiate_each(group: Mapping[str, Any]) -> dict[str, Any]:
-    """Each entry of a group that composes several choices."""
+    """Make each entry of a group that composes several choices."""
     return {str(name): instantiate(part) for name, part in group.items()}
 
 
 @contextmanager
 def own_mistakes() -> Iterator[None]:
-    """What a part refuses on purpose is the user's mistake: its one line, without a traceback. Any other error is a
-    defect, and shows as one."""
+    """Turn what a part refuses on purpose into a user's mistake of one line; any other error is a defect, and shows."""
     try:
         yield
     except Exception as error:
@@ -45,44 +44,46 @@ def own_mistakes() -> Iterator[None]:
 
 
 def refused_on_purpose(error: BaseException) -> bool:
-    """Whether a `raise` of the project, or of a package that the user allows, is where it comes from: `int("a")` in the
-    same place, or an error from deep inside a library, is not."""
+    """Tell whether an error comes from a `raise` of the project or of a package that the user allows.
+
+    `int("a")` in the same place does not, nor an error from deep inside a library.
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     if trace is None:
         return False
     module = str(trace.tb_frame.f_globals.get("__name__", ""))
-    said = dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
-    return said and (module.startswith(("iamm.", "torch.optim.")) or is_allowed(module))
+    raised = dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
+    return raised and (module.startswith(("iamm.", "torch.optim.")) or is_allowed(module))
 
 
 def check_parts(values: Mapping[str, Any]) -> None:
-    """Hold every part against what may be called, whatever way the values came: a run's folder may be anybody's.
+    """Check that every part may be called, however the values came: a run's folder may be anybody's.
 
     Raises:
-        ConfigError: a class that is not allowed; a key that one of the user's own does not know.
+        ConfigError: a class that is not allowed; a key that a class of the user's own does not take.
     """
     check_plain(values)
-    found = list(parts(values))
-    check_targets(found)
-    for part in found:
+    configured = list(parts(values))
+    check_targets(configured)
+    for part in configured:
         if not named(part.values):
             require_own(part)
 
 
 def require_own(part: Part) -> None:
-    """A class from outside the project lies in the package that was allowed, not only in that package's sight."""
+    """A class from outside the project must be defined in the allowed package, not only imported there."""
     target = part.values["_target_"]
     with own_mistakes():
-        found = utils.get_object(target)
-    home = str(getattr(found, "__module__", ""))
+        callee = utils.get_object(target)
+    home = str(getattr(callee, "__module__", ""))
     of_torch = OPTIMIZER.fullmatch(target) and f"{home}.".startswith("torch.optim.")
-    if not callable(found) or not (of_torch or is_allowed(home)):
+    if not callable(callee) or not (of_torch or is_allowed(home)):
         raise ConfigError(f"`{part.path}._target_` must be of an allowed package. Found {target}, of {home or 'none'}.")
-    given = {str(key): value for key, value in part.values.items() if not str(key).startswith("_")}
+    arguments = {str(key): value for key, value in part.values.items() if not str(key).startswith("_")}
     try:
-        inspect.signature(found).bind_partial(**given)
+        inspect.signature(callee).bind_partial(**arguments)
     except TypeError as error:
         raise ConfigError(f"A part must know its keys. Found {target}: {one_line(error)}.") from error
 

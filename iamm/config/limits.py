@@ -1,4 +1,4 @@
-"""A folder of YAML files may be anybody's: nothing in it runs, and none of it makes this process fill the machine."""
+"""This file refuses a folder of YAML files that would run something, or fill the memory: it may be anybody's."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from iamm.config.check.targets import HYDRA_NODES, check_hydra
+from iamm.config.groups import config_dirs, shown
 from iamm.config.hydra_compat import intercepted
-from iamm.config.origin import config_dirs, shown
 from iamm.errors import ConfigError
 
 LARGEST = 1_000_000
@@ -19,19 +19,21 @@ LARGEST = 1_000_000
 DEEPEST = 50
 """Brackets within brackets."""
 MOST = 100_000
-"""Values of a YAML file, those that stand for several (`*name`) counted as often as they are meant."""
+"""Values of a YAML file, with each alias (`*name`) counted as the values it stands for."""
 
 
-def hold_files() -> None:
-    """Every YAML file of the folder that the command line names."""
+def check_folders() -> None:
+    """Check every YAML file of the folders that the command line names."""
     for folder in config_dirs():
-        hold_folder(folder.absolute())
+        check_folder(folder.absolute())
 
 
 @cache
-def hold_folder(folder: Path) -> None:
-    """Raises:
-    ConfigError: the first file that no configuration needs.
+def check_folder(folder: Path) -> None:
+    """Check every YAML file of a folder before a parser reads it.
+
+    Raises:
+        ConfigError: the first file that is larger, deeper or in another encoding than any configuration needs.
     """
     for file in sorted(folder.rglob("*.yaml")):
         if not file.is_file():
@@ -42,12 +44,18 @@ def hold_folder(folder: Path) -> None:
                 f"A YAML file has at most {LARGEST:,} bytes. Found {size:,} in {shown(file)}: leave it out."
             )
         content = file.read_bytes()
-        hold_encoding(file, content)
-        hold_content(file, content)
+        check_encoding(file, content)
+        steps = (1 if letter in b"[{" else -1 for letter in content if letter in b"[]{}")
+        if max(accumulate(steps), default=0) > DEEPEST:
+            raise ConfigError(
+                f"A YAML file nests {DEEPEST} brackets at most. Found more in {shown(file)}: mend it there."
+            )
+        if b"&" in content and b"*" in content and value_count(content) > MOST:
+            raise ConfigError(f"A YAML file holds {MOST:,} values at most. Found more in {shown(file)}, by aliases.")
 
 
-def hold_encoding(file: Path, content: bytes) -> None:
-    """UTF-8, without the byte-order mark behind which Hydra overlooks the header (`# @package`)."""
+def check_encoding(file: Path, content: bytes) -> None:
+    """A file must be in UTF-8, without the byte-order mark behind which Hydra overlooks the header (`# @package`)."""
     try:
         marked = content.decode("utf-8").startswith("\ufeff")
     except UnicodeDecodeError as error:
@@ -61,23 +69,14 @@ def hold_encoding(file: Path, content: bytes) -> None:
         )
 
 
-def hold_content(file: Path, content: bytes) -> None:
-    """Depth before anything parses it, and the values that aliases multiply."""
-    steps = (1 if letter in b"[{" else -1 for letter in content if letter in b"[]{}")
-    if max(accumulate(steps), default=0) > DEEPEST:
-        raise ConfigError(f"A YAML file nests {DEEPEST} brackets at most. Found more in {shown(file)}: mend it there.")
-    if b"&" in content and b"*" in content and values_in(content) > MOST:
-        raise ConfigError(f"A YAML file holds {MOST:,} values at most. Found more in {shown(file)}, by aliases.")
-
-
-def values_in(content: bytes) -> float:
-    """How many there are once every alias is written out; infinite where one stands for what it lies in."""
+def value_count(content: bytes) -> float:
+    """Count the values once every alias is written out; infinite where one stands for what it lies in."""
     import yaml
 
     try:
         root = yaml.compose(content, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
-        return 0  # the next to read it says what is wrong
+        return 0  # whoever reads it next says what is wrong
     counts: dict[int, float] = {}
 
     def count(node: Any) -> float:
@@ -93,19 +92,19 @@ def values_in(content: bytes) -> float:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """While Hydra is at work, each configuration that it composes is checked before it calls anything named there."""
+    """While Hydra works, check each configuration that it composes before it calls anything named there."""
     with intercepted(check_nodes):
         yield
 
 
 def check_nodes(config: Any) -> None:
-    """Those of Hydra's own settings that could call something."""
+    """Check those of Hydra's own settings that could call something."""
     from omegaconf import OmegaConf
 
-    found = {key: OmegaConf.select(config.hydra, key) for key in HYDRA_NODES}
+    nodes = {key: OmegaConf.select(config.hydra, key) for key in HYDRA_NODES}
     check_hydra(
         {
             key: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-            for key, node in found.items()
+            for key, node in nodes.items()
         }
     )

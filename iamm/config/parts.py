@@ -1,4 +1,4 @@
-"""A part of a configuration: a mapping with a `_target_`; what the project's own YAML files say of each."""
+"""A part of a configuration is a mapping with a `_target_`; this file finds parts, and reads what their YAMLs hold."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Name(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Where it stands, and what is in it."""
+    """A part: its dotted path, and its keys and values."""
 
     path: str
     values: Mapping[str, Any]
@@ -33,20 +33,20 @@ class Part(NamedTuple):
 
 @cache
 def known_targets() -> dict[str, frozenset[str]]:
-    """Each `_target_` of the project's own YAML files → every key that it takes, those of its parts among them."""
-    found: dict[str, frozenset[str]] = dict(OPTIONAL)
+    """Map each `_target_` of the project's own YAML files to every key that it takes, its inner parts among them."""
+    targets: dict[str, frozenset[str]] = dict(OPTIONAL)
     for file in sorted(configs_folder().glob("*/*.yaml")):
         text = file.read_text(encoding="utf-8")
         for indent, target in re.findall(r"^( *)_target_: (\S+)$", text, flags=re.MULTILINE):
-            own = re.findall(rf"^{indent}([a-z]\w*):", text, flags=re.MULTILINE)
+            keys = re.findall(rf"^{indent}([a-z]\w*):", text, flags=re.MULTILINE)
             inner = re.findall(r"^  - /\w+@(\w+): ", text, flags=re.MULTILINE)
-            found[target] = found.get(target, frozenset()) | {*own, *inner} - {"defaults"}
-    return found
+            targets[target] = targets.get(target, frozenset()) | {*keys, *inner} - {"defaults"}
+    return targets
 
 
 @cache
 def name_of(target: Any) -> Name | None:
-    """Room and variant of a class that a YAML file of the project names; None of any other."""
+    """Give room and variant of a class that a YAML file of the project names; None of any other."""
     if not isinstance(target, str) or target not in known_targets():
         return None
     package, room, variant = target.split(".")[:3]
@@ -54,18 +54,24 @@ def name_of(target: Any) -> Name | None:
 
 
 def named(part: Any) -> Name | None:
-    """Room and variant of a part; None of what is no part, or another's."""
+    """Give room and variant of a part; None of what is no part, or a user's own."""
     target = part.get("_target_") if isinstance(part, Mapping) else None
     return name_of(target) if isinstance(target, str) else None
 
 
+def variant_of(part: Any) -> str:
+    """Give the variant of a part, as messages name it."""
+    name = named(part)
+    return name.variant if name else "another's"
+
+
 def parts(value: Any, path: str = "") -> Iterator[Part]:
-    """Every part, outer ones first, at any depth and in lists, too."""
+    """Yield every part, outer ones first, at any depth and in lists, too."""
     if isinstance(value, Mapping):
         if "_target_" in value:
             yield Part(path, value)
         for key, inner in value.items():
             yield from parts(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from parts(inner, f"{path}[{place}]")
+        for index, inner in enumerate(value):
+            yield from parts(inner, f"{path}[{index}]")

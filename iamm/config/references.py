@@ -1,4 +1,4 @@
-"""References in a configuration, `${dim}` or `${oc.env:NAME,else}`, and the values that they stand for."""
+"""References in a configuration, `${dim}` or `${oc.env:NAME,default}`, are replaced here by what they stand for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from iamm.config.check.run_keys import leaves
-from iamm.config.mistakes import BrokenReferenceError
+from iamm.config.mistakes import broken_reference
 from iamm.config.overrides import NotPlainError
 
 REFERENCE = re.compile(r"\$\{(\.*)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
@@ -20,66 +20,61 @@ Place = tuple[Mapping[str, Any], ...]
 
 
 def resolved(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """The same configuration, each reference replaced by a copy of what it stands for.
+    """Give the same configuration, each reference replaced by a copy of what it stands for.
 
     Raises:
-        ConfigError: a reference to what is not there.
-        NotPlainError: one of another kind, or round in a circle.
+        ConfigError: a reference to a key that does not exist.
+        NotPlainError: a reference of another kind, or a circle of them.
     """
     try:
-        return {key: value_at((tree,), part, 0) for key, part in tree.items()}
+        return {key: resolved_value((tree,), part, 0) for key, part in tree.items()}
     except KeyError as missing:
         path = next((path for path, _, value in leaves(tree) if value == missing.args[0]), None)
         if path is None:
             raise NotPlainError(missing) from missing
-        raise BrokenReferenceError(path, missing.args[0][2:-1]) from None
+        raise broken_reference(path, missing.args[0][2:-1]) from None
 
 
-def value_at(place: Place, value: Any, depth: int) -> Any:
+def resolved_value(place: Place, value: Any, depth: int) -> Any:
     if depth > DEEPEST:
         raise NotPlainError(value)
     if isinstance(value, Mapping):
         inside = (*place, value)
-        return {key: value_at(inside, part, depth + 1) for key, part in value.items()}
+        return {key: resolved_value(inside, part, depth + 1) for key, part in value.items()}
     if isinstance(value, list):
-        if any("${" in part for part in value if isinstance(part, str)) or any(
-            isinstance(p, (dict, list)) for p in value
-        ):
+        if any(isinstance(part, (dict, list)) or is_reference(part) for part in value):
             raise NotPlainError(value)
         return list(value)
-    if isinstance(value, str) and "${" in value:
-        return value_at(*target(place, value, depth), depth + 1)
-    return value
+    return resolved_value(*target(place, value, depth), depth + 1) if is_reference(value) else value
+
+
+def is_reference(value: Any) -> bool:
+    return isinstance(value, str) and "${" in value
 
 
 def target(place: Place, text: str, depth: int) -> tuple[Place, Any]:
-    """What a reference stands for, and where that is."""
-    if found := ENVIRONMENT.fullmatch(text):
-        if found[2].lower() == "null":
+    """Give what a reference stands for, and the place where that is."""
+    if match := ENVIRONMENT.fullmatch(text):
+        variable = os.environ.get(match[1], match[2])
+        if match[2].lower() == "null" or is_reference(variable):
             raise NotPlainError(text)
-        told = os.environ.get(found[1], found[2])
-        if "${" in told:
-            raise NotPlainError(text)
-        return place, told
-    found = REFERENCE.fullmatch(text)
-    up = len(found[1]) if found else 0
-    if found is None or up > len(place) or depth > DEEPEST:
+        return place, variable
+    match = REFERENCE.fullmatch(text)
+    up = len(match[1]) if match else 0
+    if match is None or up > len(place) or depth > DEEPEST:
         raise NotPlainError(text)
     place = place[: len(place) - up + 1] if up else place[:1]
-    return inside(place, found[2].split("."), text, depth)
-
-
-def inside(place: Place, path: list[str], text: str, depth: int) -> tuple[Place, Any]:
-    key, *rest = path
-    if key not in place[-1]:
-        raise KeyError(text)
-    value = place[-1][key]
-    if value == "???":
-        raise NotPlainError(text)
-    if isinstance(value, str) and "${" in value:
-        place, value = target(place, value, depth + 1)
-    if not rest:
-        return place, value
-    if not isinstance(value, Mapping):
-        raise NotPlainError(text)
-    return inside((*place, value), rest, text, depth)
+    value: Any = place[-1]
+    for key in match[2].split("."):
+        if not isinstance(value, Mapping):
+            raise NotPlainError(text)
+        if value is not place[-1]:
+            place = (*place, value)
+        if key not in value:
+            raise KeyError(text)
+        value = value[key]
+        if is_reference(value):
+            place, value = target(place, value, depth + 1)
+        if value == "???":
+            raise NotPlainError(text)
+    return place, value

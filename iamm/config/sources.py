@@ -1,4 +1,4 @@
-"""The YAML files that a configuration is composed of: where they lie, and what stands in each."""
+"""The YAML files that a configuration is composed of are found and read here."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Default:
 
     Args:
         value: the choice or choices; of an entry without a group, the name.
-        group: none for `_self_` and a neighbour.
-        package: where the choice shall stand, behind `@`.
-        override: sets the choice of an entry that stands elsewhere.
+        group: None for `_self_` and a neighbour.
+        package: the place of the choice, behind `@`.
+        override: whether it sets the choice of another entry.
     """
 
     value: str | list[str]
@@ -45,7 +45,7 @@ class Source:
 
 
 class Sources:
-    """The project's YAML files and, behind them, those of a folder of the user's.
+    """The project's YAML files and, after them, those of a folder of the user's.
 
     Args:
         folder: of the user's.
@@ -57,7 +57,7 @@ class Sources:
         self.roots = [configs_folder(), *([Path(folder).absolute()] if folder is not None else [])]
         if not all(root.is_dir() for root in self.roots):
             raise NotPlainError(folder)
-        self.found: dict[str, Source | None] = {}
+        self.sources: dict[str, Source | None] = {}
         self.groups: dict[str, bool] = {}
 
     def is_group(self, name: str) -> bool:
@@ -68,90 +68,95 @@ class Sources:
     def choices(self, group: str) -> list[str]:
         return sorted({file.stem for root in self.roots for file in (root / group).glob("*.yaml")})
 
+    def file(self, path: str) -> Path | None:
+        """Find a YAML file, named by its path without the suffix: `attention/additive`."""
+        return next((file for root in self.roots if (file := root / f"{path}.yaml").is_file()), None)
+
     def read(self, path: str) -> Source | None:
-        """What stands in the file; None where there is none.
+        """Read a file; None where there is none.
 
         Raises:
-            NotPlainError: it needs Hydra, be it to say what is wrong with it.
+            NotPlainError: only Hydra can read it, or say what is wrong with it.
         """
-        if path not in self.found:
-            file = next((file for root in self.roots if (file := root / f"{path}.yaml").is_file()), None)
-            self.found[path] = source(file, path, path == self.primary) if file else None
-        return self.found[path]
+        if path not in self.sources:
+            file = self.file(path)
+            self.sources[path] = read(file, primary=path == self.primary) if file else None
+        return self.sources[path]
+
+    def content(self, path: str) -> Mapping[str, Any]:
+        """Give the content of a file without its defaults list; empty where there is none."""
+        source = self.read(path)
+        return source.content if source else {}
 
 
-def source(file: Path, path: str, primary: bool) -> Source:
-    content = yaml_content(file)
+def read(file: Path, *, primary: bool) -> Source:
+    import yaml
+
+    with file.open(encoding="utf-8") as stream:  # which names the file in an error
+        content = yaml.load(stream, loader())
+    content = {} if content is None else content
+    if not isinstance(content, dict) or not is_plain(content):
+        raise NotPlainError(file)
     entries = content.pop("defaults", [])
     if primary:
         content.pop("hydra", None)
         entries = [entry for entry in entries if not str(entry).startswith("{'override hydra/")]
     if not isinstance(entries, list):
-        raise NotPlainError(path)
-    defaults = tuple(default(entry, primary) for entry in entries)
-    own = () if any(one.value == SELF for one in defaults) else (Default(SELF),)
-    return Source((*defaults, *own), header(file.read_text(encoding="utf-8")), content)
-
-
-def yaml_content(file: Path) -> dict[str, Any]:
-    import yaml
-
-    with file.open(encoding="utf-8") as stream:
-        found = yaml.load(stream, loader())
-    if found is None:
-        return {}
-    if not isinstance(found, dict) or not plain(found):
-        raise NotPlainError("no mapping of plain values")
-    return found
+        raise NotPlainError(file)
+    defaults = [default(entry, primary) for entry in entries]
+    if not any(entry.value == SELF for entry in defaults):
+        defaults.append(Default(SELF))
+    return Source(tuple(defaults), header(file.read_text(encoding="utf-8")), content)
 
 
 @cache
 def loader() -> Any:
-    """OmegaConf's, which tells numbers from words as all else here does; with a parser in C where there is one."""
+    """Give OmegaConf's loader, which tells numbers from texts as Hydra does, with a parser in C where there is one."""
     import yaml
 
-    own = yaml_loader()
+    base = yaml_loader()
     if not yaml.__with_libyaml__:
-        return own
+        return base
     from yaml.cyaml import CParser
 
-    def begin(self: Any, stream: Any) -> None:
-        CParser.__init__(self, stream)
-        yaml.constructor.SafeConstructor.__init__(self)
-        yaml.resolver.Resolver.__init__(self)
+    class Loader(CParser, base):  # type: ignore[misc, valid-type]
+        def __init__(self, stream: Any) -> None:
+            CParser.__init__(self, stream)
+            yaml.constructor.SafeConstructor.__init__(self)
+            yaml.resolver.Resolver.__init__(self)
 
-    return type("Loader", (CParser, own), {"__init__": begin})
+    return Loader
 
 
-def plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     if isinstance(value, dict):
-        return all(isinstance(key, str) and plain(part) for key, part in value.items())
-    return all(map(plain, value)) if isinstance(value, list) else type(value) in PLAIN
+        return all(isinstance(key, str) and is_plain(part) for key, part in value.items())
+    return all(map(is_plain, value)) if isinstance(value, list) else type(value) in PLAIN
 
 
 def header(text: str) -> str | None:
-    """The package that the comments at the file's head name."""
+    """Give the package that the comments at the file's head name."""
     for line in map(str.strip, text[:512].splitlines()):
         if line and not re.match(r"#\s*@", line):
             return None
-        if found := re.fullmatch(r"#+\s*@package\s+(\S+)", line):
-            return found[1] if found[1].startswith("_global_") else f"_global_.{found[1]}"
+        if package := re.fullmatch(r"#+\s*@package\s+(\S+)", line):
+            return package[1] if package[1].startswith("_global_") else f"_global_.{package[1]}"
         if line:
             raise NotPlainError(line)
     return None
 
 
 def default(entry: Any, primary: bool) -> Default:
-    """An entry of a defaults list, the primary file's or another's."""
+    """Read an entry of a defaults list, of the primary file or another."""
     if isinstance(entry, str) and re.fullmatch(r"\w+", entry):
         return Default(entry)
     if not isinstance(entry, dict) or len(entry) != 1:
         raise NotPlainError(entry)
     ((key, value),) = entry.items()
-    found = ENTRY.fullmatch(key)
+    parts = ENTRY.fullmatch(key)
     names = value if isinstance(value, list) else [value]
-    if not found or not all(isinstance(name, str) and re.fullmatch(r"[\w-]+|\?{3}", name) for name in names):
+    if not parts or not all(isinstance(name, str) and re.fullmatch(r"[\w-]+|\?{3}", name) for name in names):
         raise NotPlainError(entry)
-    if (not found[2] and not primary) or "_group_" in key or found[3] == "hydra":
+    if (not parts[2] and not primary) or "_group_" in key or parts[3] == "hydra":
         raise NotPlainError(entry)
-    return Default(value, found[3], "" if found[4] == "_here_" else found[4], bool(found[1]))
+    return Default(value, parts[3], "" if parts[4] == "_here_" else parts[4], bool(parts[1]))

@@ -122,8 +122,10 @@ class Dataset(Constrained):
     """
 
     provides: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    """Properties of the scenes, for the checks before the data are read: `name` (arguments in braces), `kind`,
-    `task`, and the `side` of pictures in pixels. Where `views` is an argument, it holds the kinds of the scenes.
+    """Properties of the scenes, for the checks before the data are read: `name` (arguments in braces), `kind`, `task`,
+    and the `side` of pictures in pixels. Where `views` is an argument, it holds the kinds of the scenes. A user's data
+    set has an argument `name`, its key under `dataset`, which names its scene; with a column `scene` there is a scene
+    for each of `scenes`, or, without these, for each value in the file.
     """
 
     name: str

@@ -9,10 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from iamm.dataset.files import LARGEST, opened, read_packed, record_file, unpacked
+from iamm.dataset.files import LARGEST, PACKED, opened, read_packed, record_file, unpacked
 from iamm.errors import FullDiskError, MissingDataError, OutputError
 from iamm.files import write_bytes
 
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+"""How the names of pictures end, in lower case."""
 SUM = hashlib.sha256().digest_size
 
 
@@ -41,11 +43,13 @@ def read_once(data_dir: str | None, name: str, limit: int) -> bytes | bytearray:
 
 
 def checksum(data_dir: str | None, name: str) -> str | None:
-    """SHA-256 of the unpacked content of a file; None if there is no file.
+    """SHA-256 of the unpacked content of a file, or of all pictures in a folder; None if there is no file.
 
     Raises:
         BadDataError: it is not a regular file.
     """
+    if Path(data_dir or "", name).is_dir():
+        return folder_checksum(str(Path(data_dir or "", name)))
     try:
         with opened(data_dir, name) as file:
             status = os.fstat(file.fileno())
@@ -58,8 +62,32 @@ def checksum(data_dir: str | None, name: str) -> str | None:
 def content_checksum(data_dir: str | None, name: str, state: tuple[int, ...]) -> str:
     """SHA-256 of the unpacked content of a file in this state, computed once a process, from the cache if possible."""
     with opened(data_dir, name) as file:
-        content = entry(cache_folder() / sha256_of(file), LARGEST)
+        packed = sha256_of(file)
+    if not name.endswith(PACKED):
+        return packed
+    content = entry(cache_folder() / packed, LARGEST)
     return hashlib.sha256(unpacked(data_dir, name, LARGEST)[0] if content is None else content).hexdigest()
+
+
+def folder_checksum(path: str) -> str:
+    """SHA-256 over names and contents of all pictures in a folder, at any depth."""
+    files = sorted(file for file in Path(path).rglob("*") if is_picture(file) and file.is_file())
+    return pictures_checksum(path, tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+
+
+@lru_cache(maxsize=20)
+def pictures_checksum(path: str, files: tuple[tuple[Path, int, int], ...]) -> str:
+    """The same of files in this state, read once."""
+    digest = hashlib.sha256()
+    for file, *_ in files:
+        with opened(None, str(file)) as content:
+            digest.update(f"{file.relative_to(path)} {sha256_of(content)}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def is_picture(file: Path) -> bool:
+    """Whether a file is one of pictures, by its name."""
+    return file.suffix.lower() in PICTURES and not file.name.startswith(".")
 
 
 def sha256_of(file: BinaryIO) -> str:

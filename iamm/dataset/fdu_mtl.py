@@ -12,6 +12,7 @@ from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.files import bad_text, read_lines
 from iamm.dataset.idx import hold_out
 from iamm.dataset.labelled_text import Labelled, text_datasets
+from iamm.dataset.overlap import signs_of
 
 SCENES = (
     "apparel",
@@ -38,9 +39,9 @@ LONGEST_REVIEW = 50_000
 NO_REVIEW = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 """Signs that no review has; a few published ones hold a byte order mark, or what stands for lost bytes."""
 UNKNOWN_CLASS = 0
-"""The placeholder for the class of an unlabelled review, which nothing may read."""
+"""What stands for the class of an unlabelled review, which nothing may read."""
 Reviews = dict[str, list[Labelled]]
-"""Reviews by split."""
+"""By split."""
 
 
 class FduMtlDataset(list[Dataset], Constrained):
@@ -64,14 +65,14 @@ class FduMtlDataset(list[Dataset], Constrained):
             published numbers.
         unlabelled: whether the reviews without a class are read too, as a split `unlabelled`. Those of shops are not
             balanced as the others are.
-        validation: number of training reviews of each scene that are held out.
-        min_count: occurrences in train from which a word has its own id.
+        validation: how many training reviews of each scene are held out.
+        min_count: how often a word must occur in train to have an id of its own.
         max_length: of a review, in words; a longer one is cut behind them, in every split.
         train: how many reviews of each scene to train on; None = all the others.
 
     Raises:
-        ValueError: an unknown scene; a number out of its range.
-        MissingDataError, BadDataError: a file is missing or wrong.
+        ValueError: an unknown scene; a number that cannot be.
+        MissingDataError, BadDataError: a file that is not there, or not what it should be.
 
     Source: Liu, Qiu, Huang 2017, in the edition of Chen and Cardie 2018; the reviews are of Blitzer, Dredze, Pereira
     2007, Maas et al. 2011 (imdb) and Pang, Lee 2005 (mr).
@@ -97,18 +98,18 @@ class FduMtlDataset(list[Dataset], Constrained):
         reviews = {scene: {split: read_reviews(data_dir, scene, split) for split in files} for scene in scenes}
         notices = without_empty(reviews)
         if clean:
-            tests = {scene: splits["test"] for scene, splits in reviews.items()}
+            tests = {scene: found["test"] for scene, found in reviews.items()}
             others = {scene: read_reviews(data_dir, scene, "test") for scene in SCENES if scene not in scenes}
             notices += without_test(reviews, {**tests, **others})
-        for scene, splits in reviews.items():
+        for scene, found in reviews.items():
             generator = random_generator(seed, "fdu_mtl", scene, "validation")
-            held_out, training = hold_out(len(splits["train"]), generator, validation, None)
-            labelled = splits["train"]
-            splits |= {"train": [labelled[row] for row in training], "validation": [labelled[row] for row in held_out]}
+            held_out, rest = hold_out(len(found["train"]), generator, validation, None)
+            own = found["train"]
+            found |= {"train": [own[row] for row in rest], "validation": [own[row] for row in held_out]}
         if clean:
             notices += without_validation(reviews)
-        for splits in reviews.values():
-            splits["train"] = first(splits["train"], train)
+        for found in reviews.values():
+            found["train"] = first(found["train"], train)
         sizes = {"min_count": min_count, "max_length": max_length, "batch_size": batch_size}
         super().__init__(text_datasets("fdu_mtl", reviews, dict.fromkeys(scenes, CLASSES), notices, **sizes))
 
@@ -142,23 +143,23 @@ def tokenised(text: str) -> str:
 
 def without_empty(reviews: Mapping[str, Reviews]) -> list[str]:
     """Remove reviews without a word; return a notice."""
-    before = sum(len(rows) for splits in reviews.values() for rows in splits.values())
-    for splits in reviews.values():
-        splits |= {split: [row for row in rows if row.text.strip()] for split, rows in splits.items()}
-    count = before - sum(len(rows) for splits in reviews.values() for rows in splits.values())
+    before = sum(len(rows) for found in reviews.values() for rows in found.values())
+    for found in reviews.values():
+        found |= {split: [row for row in rows if row.text.strip()] for split, rows in found.items()}
+    count = before - sum(len(rows) for found in reviews.values() for rows in found.values())
     return [f"fdu_mtl: {count:,} of {before:,} reviews have no text and are left out."] if count else []
 
 
 def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[Labelled]]) -> list[str]:
     """Remove the test reviews of all scenes from the other splits; return notices."""
-    excluded = {letters_of(row.text) for rows in tests.values() for row in rows}
+    held = {signs_of(row.text) for rows in tests.values() for row in rows}
     notices = []
     for split in ("train", "unlabelled"):
-        before = sum(len(splits.get(split, ())) for splits in reviews.values())
-        removed = sum(leave_out(splits, split, excluded) for splits in reviews.values() if split in splits)
-        if removed:
+        before = sum(len(found.get(split, ())) for found in reviews.values())
+        gone = sum(leave_out(found, split, held) for found in reviews.values() if split in found)
+        if gone:
             notices.append(
-                f"fdu_mtl: {removed:,} of {before:,} {split} reviews stand verbatim in a test split and are left out; "
+                f"fdu_mtl: {gone:,} of {before:,} {split} reviews stand verbatim in a test split and are left out; "
                 "clean=false keeps them, as they were published."
             )
     return notices
@@ -166,13 +167,12 @@ def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[La
 
 def without_validation(reviews: Mapping[str, Reviews]) -> list[str]:
     """Remove each scene's validation reviews from its training split; return a notice."""
-    removed = sum(
-        leave_out(splits, "train", {letters_of(row.text) for row in splits["validation"]})
-        for splits in reviews.values()
+    gone = sum(
+        leave_out(found, "train", {signs_of(row.text) for row in found["validation"]}) for found in reviews.values()
     )
-    if not removed:
+    if not gone:
         return []
-    return [f"fdu_mtl: {removed:,} train reviews stand verbatim in their scene's validation split and are left out."]
+    return [f"fdu_mtl: {gone:,} train reviews stand verbatim in their scene's validation split and are left out."]
 
 
 def first(rows: list[Labelled], train: int | None) -> list[Labelled]:
@@ -186,14 +186,9 @@ def first(rows: list[Labelled], train: int | None) -> list[Labelled]:
     return rows[:train]
 
 
-def leave_out(splits: Reviews, split: str, excluded: Collection[str]) -> int:
+def leave_out(reviews: Reviews, split: str, excluded: Collection[str]) -> int:
     """Remove reviews from a split; return their number."""
-    remaining = [row for row in splits[split] if letters_of(row.text) not in excluded]
-    removed = len(splits[split]) - len(remaining)
-    splits[split] = remaining
+    remaining = [row for row in reviews[split] if signs_of(row.text) not in excluded]
+    removed = len(reviews[split]) - len(remaining)
+    reviews[split] = remaining
     return removed
-
-
-def letters_of(text: str) -> str:
-    """The letters and digits of a text in lower case, by which two reviews are compared."""
-    return re.sub(r"[\W_]+", "", text.lower())

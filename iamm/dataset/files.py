@@ -19,6 +19,8 @@ from iamm.errors import BadDataError, MissingDataError
 
 LARGEST, LARGEST_TEXT = 1 << 26, 1 << 24
 """Bytes of an unpacked file: the largest published ones have 47 MB (pictures) and 2 MB (texts)."""
+PACKED = (".gz", ".xz")
+"""How the names of packed files end."""
 MOST_LINES, LONGEST_LINE = 100_000, 2_000
 """Limits of a text, in lines and characters: the published ones have 29,000 and 908."""
 NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ufffd]")

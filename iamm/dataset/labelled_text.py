@@ -1,4 +1,4 @@
-"""Scenes of text classification, built from rows of a class and a text."""
+"""Classifications of texts: words to ids, and rows of a class and a text to a scene."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch
 
 from iamm.dataset.base import Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, TOKENS
-from iamm.dataset.vocabulary import Vocabulary, WordVocabulary, padded
+from iamm.dataset.vocabulary import SubwordVocabulary, Vocabulary, WordVocabulary, padded
+from iamm.names import scene_name
 
 
 class Labelled(NamedTuple):
@@ -19,30 +20,28 @@ class Labelled(NamedTuple):
     text: str
 
 
-def shared_words(scenes: Iterable[Mapping[str, Sequence[Labelled]]], min_count: int) -> Vocabulary:
+def shared_vocabulary(
+    scenes: Iterable[Mapping[str, Sequence[Labelled]]], min_count: int, subwords: int | None
+) -> Vocabulary:
     """A vocabulary of all scenes' training texts, so that the scenes can share an encoder."""
-    return WordVocabulary.learn((row.text for scene in scenes for row in scene["train"]), min_count=min_count)
+    texts = (row.text for scene in scenes for row in scene["train"])
+    if subwords is None:
+        return WordVocabulary.learn(texts, min_count=min_count)
+    return SubwordVocabulary.learn(texts, size=subwords)
 
 
-def text_scene(
-    name: str, rows: Mapping[str, Sequence[Labelled]], classes: tuple[str, ...], vocabulary: Vocabulary, max_length: int
-) -> Scene:
-    """A text classification; in every split, texts are cut to their first `max_length` tokens."""
-    splits = {split: text_split(texts, vocabulary, max_length) for split, texts in rows.items()}
-    return Scene(name, "text", "classification", splits, {"text": TOKENS}, CLASS, classes, source=vocabulary)
-
-
-def text_split(rows: Sequence[Labelled], vocabulary: Vocabulary, max_length: int) -> Split:
-    inputs = padded(ids[:max_length] for ids in vocabulary.encode_all([row.text for row in rows]))  # (N, T)
+def text_split(rows: Sequence[Labelled], ids: Iterable[Sequence[int]], max_length: int) -> Split:
+    """A split of texts, each cut to its first `max_length` tokens."""
+    inputs = padded(each[:max_length] for each in ids)  # (N, T)
     targets = torch.tensor([row.label for row in rows], dtype=torch.int64)
     return Split({"text": inputs}, targets, torch.ones(len(rows), dtype=torch.bool))
 
 
-def cut_notices(name: str, scenes: Iterable[Mapping[str, Sequence[Labelled]]], max_length: int) -> tuple[str, ...]:
+def cut_notices(name: str, lengths: Sequence[int], max_length: int, tokens: str) -> tuple[str, ...]:
     """A notice on the number of texts that are cut."""
-    lengths = [len(row.text.split()) for scene in scenes for rows in scene.values() for row in rows]
     count = sum(length > max_length for length in lengths)
-    return (f"{name}: {count:,} of {len(lengths):,} texts are cut to their first {max_length} words.",) if count else ()
+    notice = f"{name}: {count:,} of {len(lengths):,} texts are cut to their first {max_length} {tokens}."
+    return (notice,) if count else ()
 
 
 def text_datasets(
@@ -54,21 +53,30 @@ def text_datasets(
     min_count: int,
     max_length: int,
     batch_size: int,
+    subwords: int | None = None,
 ) -> list[Dataset]:
     """A data set for each scene, over one vocabulary; the first one has the notices of all.
 
     Args:
-        name: of the variant; the scenes are named `<name>_<scene>`.
+        name: of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
         rows: scene → split → texts.
         classes: of each scene.
-        notices: on the texts; those on cut texts are appended.
+        notices: on the texts, before those on what is cut.
         min_count: occurrences in train from which a word has its own id.
         max_length: largest number of tokens of a text.
         batch_size: of each data set.
+        subwords: pieces of the vocabulary; None = words.
     """
-    vocabulary = shared_words(rows.values(), min_count)
-    notices = (*notices, *cut_notices(name, rows.values(), max_length))
-    built = [text_scene(f"{name}_{scene}", rows[scene], classes[scene], vocabulary, max_length) for scene in rows]
+    vocabulary = shared_vocabulary(rows.values(), min_count, subwords)
+    lengths: list[int] = []
+    built = []
+    for scene, splits in rows.items():
+        ids = {split: vocabulary.encode_all([row.text for row in texts]) for split, texts in splits.items()}
+        lengths += [len(each) for part in ids.values() for each in part]
+        parts = {split: text_split(texts, ids[split], max_length) for split, texts in splits.items()}
+        fields, label = {"text": TOKENS}, scene_name(name, scene)
+        built.append(Scene(label, "text", "classification", parts, fields, CLASS, classes[scene], source=vocabulary))
+    notices = (*notices, *cut_notices(name, lengths, max_length, "words" if subwords is None else "pieces"))
     return [
         Dataset(scene.name, (scene,), batch_size, notices=() if number else notices)
         for number, scene in enumerate(built)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +15,11 @@ def row_bytes(rows: np.ndarray) -> list[bytes]:
     if flat.size == 0:
         return [b""] * len(rows)
     return flat.view(f"S{flat.shape[1] * flat.itemsize}").ravel().tolist()
+
+
+def signs_of(text: str) -> str:
+    """What makes two texts the same: their letters and digits, whatever stands between them."""
+    return re.sub(r"[\W_]+", "", text.lower())
 
 
 def shared_notices(name: str, what: str, contents: Mapping[str, set]) -> list[str]:

@@ -38,6 +38,9 @@ class Encoder(Constrained, nn.Module):
         dim: D, the width of the features.
     """
 
+    halves = ""
+    """The argument that lists the stages, each of which halves a picture; empty where there are none."""
+
     def __init__(self, scene: Scene, dim: int) -> None:
         super().__init__()
         self.dim = dim

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,8 @@ class ConvolutionalEncoder(Encoder):
         ValueError: `groups` does not divide a width, or one of them is below 1; a picture too small for so many stages.
     """
 
+    divides: ClassVar = {"groups": "channels"}
+    halves = "channels"
     mean: Tensor
     deviation: Tensor
 
@@ -53,7 +56,7 @@ class ConvolutionalEncoder(Encoder):
         super().__init__(scene, dim)
         train = scene.splits["train"]
         pictures = train.inputs["image"]
-        check_stages(channels, groups, pictures.shape[2:])
+        check_stages(channels, pictures.shape[2:])
         mean, deviation = statistics(pictures[train.present.nonzero()[:STATISTICS_EXAMPLES, 0]])
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
@@ -87,12 +90,7 @@ def statistics(pictures: Tensor) -> tuple[Tensor, Tensor]:
     return mean[:, None, None], deviation.clamp(min=1e-3)[:, None, None]
 
 
-def check_stages(channels: Sequence[int], groups: int, size: Sequence[int]) -> None:
-    for width in channels:
-        if width % groups:
-            raise ValueError(
-                f"`groups` must divide each of `channels`. Found groups={groups}, channels={list(channels)}."
-            )
+def check_stages(channels: Sequence[int], size: Sequence[int]) -> None:
     if min(size) < 2 ** len(channels):
         raise ValueError(
             f"Each stage halves a picture. Found {min(size)} pixels and {len(channels)} stages: give fewer `channels`."

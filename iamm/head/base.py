@@ -43,6 +43,9 @@ class Head(Constrained, nn.Module):
         ValueError: `quality` is not a measure of the head.
     """
 
+    decodes_with: ClassVar[Sequence[str]] = ()
+    """Arguments that take an attention: with the first that is given a decoder reads what it has written."""
+
     measures: ClassVar[tuple[Measure, ...]] = ()
     """Measures that `measure` returns, in the order of display."""
 

@@ -54,6 +54,8 @@ class GeneratorHead(TextHead):
         ValueError: an odd `dim`; a `self_attention` that cannot be causal.
     """
 
+    decodes_with = ("self_attention", "attention")
+
     def __init__(
         self,
         scene: Scene,

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from iamm.config.check.statements import arguments
 from iamm.config.instantiate import check_parts, instantiate, instantiate_each, own_mistakes
 from iamm.dataset.base import SPLITS, Dataset, Scene
 from iamm.dataset.files import recorded_files
@@ -44,9 +45,9 @@ def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
     """
     check_parts(config)
     datasets: list[Dataset] = []
-    for part in config["dataset"].values():
+    for name, part in config["dataset"].items():
         with own_mistakes(), recorded_files() as files:
-            made = instantiate(part)
+            made = instantiate(with_name(part, name))
         for dataset in made if isinstance(made, list) else [made]:
             dataset.files = files
             datasets.append(dataset)
@@ -56,6 +57,11 @@ def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
     for dataset in datasets:
         dataset.require(*SPLITS)
     return datasets
+
+
+def with_name(part: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A data set of one's own bears the name of its key."""
+    return {"name": name, **part} if "name" in arguments(part) else part
 
 
 def build_model(config: Mapping[str, Any], scenes: list[Scene]) -> SceneNetwork:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from iamm.config.command_line import HYDRA, in_order, keys, plain_line, refuse_rerun, side_by_side
 from iamm.config.compose import Composed, as_yaml, composed, named_choices
 from iamm.config.explain import explained
 from iamm.config.mistakes import refuse_dashes
-from iamm.config.overrides import HYDRA, NotPlainError, expanded, in_order, plain_line, refuse_rerun
+from iamm.config.overrides import NotPlainError
+from iamm.config.simplex import expanded
 from iamm.errors import FailedCellError, UserError
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Jobs:
                 composed = compose()
             cell = checked(composed)
             if cell.values["mode"] != "train":
-                revisit(cell.values, moved="data_dir" in composed.given)
+                revisit(cell.values, moved="data_dir" in keys(composed.overrides))
             elif sweeping:
                 self.cells.append(cell)
             else:
@@ -60,7 +62,7 @@ def run_command_line(words: Sequence[str]) -> int:
     Hydra. A job that fails by a user's mistake prints one line; the other jobs continue.
     """
     refuse_rerun(words)
-    words, launcher = split([expanded(word) for word in in_order(words)])
+    words, launcher = split([expanded(word) for word in side_by_side(in_order(words))])
     jobs = Jobs()
     with explained():
         try:
@@ -114,8 +116,8 @@ def checked(composed: Composed) -> Cell:
     from iamm.config.check.values import check_composed
     from iamm.run.planned import Cell
 
-    check_composed(composed.values, composed.taken, composed.given)
-    return Cell(composed.values, named_choices(composed.taken, composed.values))
+    check_composed(composed.values, composed.overrides)
+    return Cell(composed.values, named_choices(composed.chosen, composed.values))
 
 
 def revisit(values: Mapping[str, Any], *, moved: bool) -> None:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from iamm.config import by_hydra
+from iamm.config.command_line import in_order
 from iamm.config.explain import explained
 from iamm.config.hydra_compat import arguments
-from iamm.config.overrides import in_order
 from iamm.errors import ConfigError, FailedCellError, MissingPackageError, OutputError
 from iamm.run.finished import finished
 from iamm.run.planned import Cell, read_cell, write_cell

@@ -10,12 +10,13 @@ from typing import Any
 from iamm.config.check.run_keys import RUN, leaves
 from iamm.config.check.table import BUDGET, KEYS, require
 from iamm.config.check.values import check_device
-from iamm.config.compose import Composed, as_yaml, options
+from iamm.config.command_line import plain_line
+from iamm.config.compose import Composed, as_yaml, composed
 from iamm.config.explain import explained
 from iamm.config.groups import configs_folder, dotted_keys
 from iamm.config.hydra_compat import arguments
 from iamm.config.mistakes import NoChoiceError, SeveralValuesError, UnknownKeyError, refuse_dashes, unlike_any
-from iamm.config.overrides import NotPlainError, plain_line
+from iamm.config.overrides import NotPlainError
 from iamm.constraints import Switch
 from iamm.errors import ConfigError
 
@@ -36,7 +37,7 @@ def composed_options(words: Sequence[str]) -> Composed | None:
         line = plain_line(words)
         refuse_sweeps(line.sweeping)
         if not line.shown:
-            return options(line)
+            return composed(line, "table")[0]
         sys.stdout.write(as_yaml(line, "table"))
         return None
     except NotPlainError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from iamm.config.check.run_keys import leaves
 from iamm.config.check.table import check_shape, check_table
 from iamm.config.check.values import check_composed
-from iamm.config.compose import keys, named_choices, resolve, tree_composer
-from iamm.config.composer import Tree, copied
+from iamm.config.compose import named_choices, resolve, tree_composer
+from iamm.config.composer import Tree
 from iamm.config.explain import explained
 from iamm.config.groups import groups
 from iamm.config.sources import Sources
@@ -110,10 +111,10 @@ def compose_row(row: str, words: Sequence[str], places: Mapping[str, Any], compo
     try:
         with explained():
             tree, taken = compose(words)
-            tree.update(copied(dict(places)))
+            tree.update(deepcopy(dict(places)))
             tree["threads"] = tree["threads"] or 1
             values = resolve(tree)
-            check_composed(values, taken, keys(words), "the table")
+            check_composed(values, words, "the table")
     except ConfigError as error:
         raise ConfigError(f"In row {row}: {error}") from error
     return RowConfig(tree, values, named_choices(taken, values))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iamm import __version__
+from iamm.config.command_line import HYDRA, in_order, refuse_rerun
 from iamm.config.compose import Composed
-from iamm.config.overrides import HYDRA, in_order, refuse_rerun
 from iamm.config.sources import Sources
 from iamm.errors import FailedCellError
 from iamm.table.options import check_options, composed_options, explained_for_tables, name_of, own_folder
@@ -64,7 +64,7 @@ def prepared(found: Composed, words: Sequence[str]) -> Work:
         UserError: of the command line, the table, or a run that it needs.
     """
     check_options(found.values)
-    name = name_of(found.taken.get("table"))
+    name = name_of(found.chosen.get("table"))
     from iamm.files import writable
     from iamm.table.plan import read_plan
     from iamm.table.planning import plan_table

@@ -24,17 +24,12 @@ class FixedWeighting(Weighting):
     Source: D0 §3.1.3, L = Σ w_m L_m with weights set by hand.
     """
 
+    one_per_scene = not_all_zero = ("values",)
+
     def __init__(self, scenes: int, *, values: Sequence[NotNegative]) -> None:
         super().__init__(scenes)
-        given = [float(value) for value in values]
-        if len(given) != scenes:
-            raise ValueError(
-                f"`values` must hold one weight per scene. Found {len(given)} for {scenes} scenes: {given}."
-            )
-        if not any(given):
-            raise ValueError(f"`values` must have one above 0. Found {given}.")
         self.values: Tensor
-        self.register_buffer("values", torch.tensor(given))
+        self.register_buffer("values", torch.tensor([float(value) for value in values]))
 
     def weights(self, step: StepLosses) -> Tensor:
         return self.values  # (S,)

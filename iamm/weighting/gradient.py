@@ -57,6 +57,8 @@ class GradientWeighting(Weighting):
         NonFiniteError: a gradient that is not finite.
     """
 
+    needs_shared = "parameters"
+
     def __init__(self, scenes: int, *, wrt: Place = "parameters", every: Count = 1) -> None:
         super().__init__(scenes)
         self.needs_shared, self.every = wrt, every

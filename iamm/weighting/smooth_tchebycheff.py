@@ -31,12 +31,11 @@ class SmoothTchebycheffWeighting(Weighting):
     """
 
     follows_step = True
+    one_per_scene = ("reference",)
 
     def __init__(self, scenes: int, *, smoothing: Positive = 1.0, reference: Sequence[float] | None = None) -> None:
         super().__init__(scenes)
         best = [0.0] * scenes if reference is None else [float(value) for value in reference]
-        if len(best) != scenes:
-            raise ValueError(f"`reference` must hold one loss for each of {scenes} scenes. Found {best}.")
         self.smoothing, self.reference = smoothing, best
 
     def weights(self, step: StepLosses) -> Tensor:

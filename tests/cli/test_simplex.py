@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iamm.config.overrides import expanded, grid
+from iamm.config.simplex import expanded, grid
 from iamm.errors import ConfigError
 
 

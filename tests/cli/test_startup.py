@@ -57,7 +57,7 @@ def test_a_sweep_is_planned_without_torch(tmp_path):
     script = (
         "import sys\n"
         "from iamm.config.compose import composed\nfrom iamm.sweep.jobs import checked\n"
-        "from iamm.config.overrides import Line\n"
+        "from iamm.config.command_line import Line\n"
         "found = composed(Line(('attention=additive,gated', 'seed=range(250)'), sweeping=True))\n"
         "names = {checked(each).name for each in found}\n"
         "print(len(names), 'torch' in sys.modules, 'numpy' in sys.modules)\n"

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from iamm.config.by_hydra import compose_tree
-from iamm.config.compose import composed, named_choices
+from iamm.config.command_line import Line, side_by_side
+from iamm.config.compose import composed, named_choices, tree_composer
 from iamm.config.composer import Composer
-from iamm.config.overrides import Line, NotPlainError
+from iamm.config.overrides import NotPlainError
 from iamm.config.references import resolved
 from iamm.config.sources import Sources
 from iamm.errors import ConfigError
@@ -148,14 +149,14 @@ def test_a_job_of_a_sweep_is_the_run_by_itself(words):
     for each, job in zip(found, jobs, strict=True):
         _, choices, values, name = by_hydra(*job, "threads=1")
         assert json.dumps(each.values) == values
-        assert named_choices(each.taken, each.values) == choices
+        assert named_choices(each.chosen, each.values) == choices
         assert Cell(each.values, choices).name == name
 
 
 def test_jobs_come_in_hydras_order():
     GlobalHydra.instance().clear()
     found = composed(Line(("seed=1,0", "dim=8,16", "model=fam,iamm"), sweeping=True))
-    order = [(each.values["seed"], each.values["dim"], each.taken["model"]) for each in found]
+    order = [(each.values["seed"], each.values["dim"], each.chosen["model"]) for each in found]
     assert order == [(s, d, m) for s in (1, 0) for d in (8, 16) for m in ("fam", "iamm")]
 
 
@@ -243,3 +244,30 @@ def test_references(monkeypatch):
 def test_a_reference_to_nothing():
     with pytest.raises(ConfigError, match=r"`a\.b` must refer to a key that is there\. Found \$\{none\.such\}"):
         resolved({"a": {"b": "${none.such}"}})
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("dataset=[text_file@a,text_file@b]", "dataset=[] +dataset@dataset.a=text_file +dataset@dataset.b=text_file"),
+        ("dataset=[shapes,text_file@mail,digits]", "dataset=[shapes,digits] +dataset@dataset.mail=text_file"),
+        ("dataset=text_file@mail", "dataset=[] +dataset@dataset.mail=text_file"),
+        ("dataset=[shapes,digits]", "dataset=[shapes,digits]"),
+        ("attention@mine=low_rank", "attention@mine=low_rank"),
+    ],
+)
+def test_data_sets_with_names_of_their_own(word, words):
+    assert side_by_side([word]) == words.split()
+    if "mail" in word:
+        assert_same(*words.split(), "dataset.mail.path=a.csv")
+        assert plainly(*words.split(), "dataset.mail.path=a.csv")[1]["dataset"].split("+")[-1] == "mail"
+
+
+def test_a_yaml_of_ones_own_extends_a_choice(tmp_path):
+    (tmp_path / "dataset").mkdir()
+    file = tmp_path / "dataset" / "mail.yaml"
+    file.write_text("# @package dataset.mail\n# My mail, by sender.\ndefaults:\n  - text_file@_here_\n\npath: a.csv\n")
+    tree, _ = tree_composer(Sources(str(tmp_path)))(["dataset=mail"])
+    assert list(tree["dataset"]) == ["mail"]
+    assert tree["dataset"]["mail"]["path"] == "a.csv"
+    assert tree["dataset"]["mail"]["text"] == "text"

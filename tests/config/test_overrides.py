@@ -10,7 +10,8 @@ from hydra.errors import HydraException
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iamm.config.overrides import Line, NotPlainError, in_order, parsed, plain_line, refuse_rerun, simple
+from iamm.config.command_line import Line, in_order, plain_line, refuse_rerun
+from iamm.config.overrides import NotPlainError, parsed, simple
 from iamm.errors import ConfigError
 
 PARSER = OverridesParser.create()

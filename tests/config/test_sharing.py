@@ -2,22 +2,21 @@ from __future__ import annotations
 
 import pytest
 
-from iamm.config.check.run_keys import SHARING
-from iamm.config.check.scenes import StatedScene
-from iamm.config.check.sharing import check_sharing, shares
-from iamm.config.mistake import Mistake
+from iamm.config.check.run_keys import RUN
+from iamm.config.check.scenes import StatedScene, check_sharing, shares
+from iamm.config.mistakes import Mistake
 
 SCENES = [StatedScene("a", "image", "classification"), StatedScene("b", "text", "classification")]
 
 
 @pytest.mark.parametrize("value", ["none", "kind", [["a", "b"]], [["a"], ["b", "c"]]])
 def test_what_a_grouping_may_be(value):
-    assert SHARING.holds(value)
+    assert RUN["share.head"].holds(value)
 
 
 @pytest.mark.parametrize("value", ["all", None, 1, True, ["a"], [[]], [[1, 2]], {"a": "b"}])
 def test_what_it_may_not(value):
-    assert not SHARING.holds(value)
+    assert not RUN["share.head"].holds(value)
 
 
 def test_a_group_of_one_task_may_share_a_head():

@@ -129,16 +129,24 @@ def test_scenes_are_those_of_the_data_set(name, more):
     target = OmegaConf.load(CONFIGS / "dataset" / f"{name}.yaml")[name]._target_
     dataset = get_class(target)(seed=0, **SMALL[name], **more)
     found = [(s.name, s.kind, s.task, s.splits["train"].inputs[s.kind].shape[-1]) for s in dataset.scenes]
-    known = [(s.name, s.kind, s.task, s.side) for s in scenes_of({"_target_": target, **more})]
+    known = [(s.name, s.kind, s.task, s.side) for s in scenes_of(name, {"_target_": target, **more})]
     assert [scene[:3] for scene in found] == [scene[:3] for scene in known]
     assert [scene[3] for scene in found if scene[1] == "image"] == [scene[3] for scene in known if scene[1] == "image"]
 
 
 @pytest.mark.parametrize("file", sorted((CONFIGS / "dataset").glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_scene_has_its_data_sets_name(file):
-    part = OmegaConf.to_container(OmegaConf.load(file))[file.stem]
-    names = [scene.name for scene in scenes_of(part)]
+    content = OmegaConf.to_container(OmegaConf.load(file))
+    names = [scene.name for scene in scenes_of(file.stem, content.get(file.stem, content))]
     assert names == [file.stem] or all(name.startswith(f"{file.stem}_") for name in names)
+
+
+def test_scenes_of_ones_own_are_named_by_the_key_and_by_a_column():
+    part = {"_target_": "iamm.dataset.text_file.TextFileDataset", "scene": None, "scenes": None}
+    assert [scene.name for scene in scenes_of("mail", part)] == ["mail"]
+    assert scenes_of("mail", {**part, "scene": "box"}) == []
+    named = scenes_of("mail", {**part, "scene": "box", "scenes": ["in", "Home & Garden", "bücher"]})
+    assert [scene.name for scene in named] == ["mail_in", "mail_Home_Garden", "mail_bücher"]
 
 
 def provided(name):

@@ -13,7 +13,9 @@ import pytest
 import torch
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
+from PIL import Image
 
+from iamm.config.groups import headline
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, PIXELS, TOKENS
 from iamm.dataset.vocabulary import BOS, EOS, PAD
@@ -24,14 +26,37 @@ VARIANTS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SMALL = 997  # training examples, where a data set can be shortened
 
 
+OWN: dict[str, dict[str, str]] = {}
+"""Choice of one's own data → its paths here, of invented files."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    os.environ.setdefault("IAMM_CACHE_DIR", str(folder / "cache"))
+    texts = "".join(f"{'ab'[n % 2]}\tthis is text {n} of {'ab'[n % 2]}\n" for n in range(100))
+    (folder / "texts.txt").write_text(texts)
+    for n in range(100):
+        file = folder / "pictures" / "ab"[n % 2] / f"{n}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (5, 7), (n, 40 * (n % 2), 255 - n)).save(file)
+    OWN["image_folder"] = {"path": str(folder / "pictures")}
+    OWN["text_file"] = {"path": str(folder / "texts.txt")}
+
+
 def choice(variant: str):
-    return OmegaConf.load(FOLDER / f"{variant}.yaml")
+    """A choice by its name; one's own data, which bear the name of their key, as if it were their own."""
+    content = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{variant}.yaml"))
+    if "_target_" in content:
+        content = {variant: {"name": variant, **content, **OWN[variant]}}
+    return OmegaConf.create(content)
 
 
 def built(variant: str, seed: int = 5) -> list[Dataset]:
     """All that a choice makes: one data set, or several."""
     data_dir = os.environ.get("IAMM_DATA_DIR")
-    config = OmegaConf.create({"seed": seed, "batch_size": 13, "data_dir": data_dir, "dataset": choice(variant)})
+    given = {"seed": seed, "batch_size": 13, "data_dir": data_dir, "share": {"head": "none"}}
+    config = OmegaConf.create({**given, "dataset": choice(variant)})
     if "train" in config.dataset[variant]:
         config.dataset[variant].train = SMALL
     try:
@@ -71,16 +96,19 @@ def test_the_room_has_its_data_sets():
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_yaml_says_what_it_is_and_offers_every_argument_with_its_default(variant):
-    comment = (FOLDER / f"{variant}.yaml").read_text(encoding="utf-8").splitlines()[0]
-    assert comment.startswith("# ")
+    comment = headline(FOLDER / f"{variant}.yaml")
+    assert comment[0].isupper()
     assert comment.endswith(".")
     config = choice(variant)
     assert list(config) == [variant]
     arguments = OmegaConf.to_container(config[variant], resolve=False)
     parameters = dict(inspect.signature(hydra.utils.get_class(arguments.pop("_target_"))).parameters)
+    arguments.pop("name", None)  # which the key says
+    parameters.pop("name", None)
     assert arguments.keys() == parameters.keys()
     for name, parameter in parameters.items():
-        if parameter.default is not inspect.Parameter.empty and name != "batch_size":
+        referring = name in ("batch_size", "share")
+        if parameter.default is not inspect.Parameter.empty and not referring and name not in OWN.get(variant, ()):
             default = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
             assert arguments[name] == default, name
 

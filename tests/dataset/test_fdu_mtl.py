@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from iamm.dataset.base import Dataset
-from iamm.dataset.fdu_mtl import SCENES, FduMtlDataset, file_of, letters_of, read_reviews, tokenised
+from iamm.dataset.fdu_mtl import SCENES, FduMtlDataset, file_of, read_reviews, tokenised
+from iamm.dataset.overlap import signs_of
 from iamm.errors import BadDataError, MissingDataError
 
 WORDS = ("dull", "great")
@@ -124,7 +125,7 @@ def test_unlabelled_words_are_as_the_labelled_ones():
 
 
 def test_letters_and_digits_make_a_review():
-    assert letters_of("It 's , a_B 2 !\x85") == "itsab2"
+    assert signs_of("It 's , a_B 2 !\x85") == "itsab2"
 
 
 def test_numbers(folder):
@@ -206,8 +207,8 @@ def test_the_published_split_shares_560_test_reviews():
         reviews = {split: [read_reviews(data_dir, scene, split) for scene in SCENES] for split in ("train", "test")}
     except MissingDataError as error:
         pytest.skip(str(error))
-    train = {letters_of(row.text) for rows in reviews["train"] for row in rows}
-    assert sum(letters_of(row.text) in train for rows in reviews["test"] for row in rows) == 560
+    train = {signs_of(row.text) for rows in reviews["train"] for row in rows}
+    assert sum(signs_of(row.text) in train for rows in reviews["test"] for row in rows) == 560
     words = Counter(len(rows) for rows in reviews["train"])
     assert words == {1_600: 11, 1_597: 1, 1_598: 1, 1_570: 1, 1_515: 1, 1_500: 1}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from iamm.config.check.values import check_composed
+from iamm.config.command_line import plain_line
 from iamm.config.compose import composed, named_choices
-from iamm.config.overrides import plain_line
 from iamm.run.planned import Cell
 
 SHAPES = ("dataset.shapes.train=64", "dataset.shapes.validation=16", "dataset.shapes.test=16")
@@ -24,7 +24,7 @@ def planned(tmp_path, monkeypatch):
     def plan(*words: str) -> Cell:
         shapes = SHAPES if not any(word.startswith("dataset=") for word in words) else ()
         (found,) = composed(plain_line([*SMALL, *shapes, *words]))
-        check_composed(found.values, found.taken, found.given)
-        return Cell(found.values, named_choices(found.taken, found.values))
+        check_composed(found.values, found.overrides)
+        return Cell(found.values, named_choices(found.chosen, found.values))
 
     return plan

@@ -14,7 +14,10 @@ from tests.composing import values_of
 
 
 def test_a_refusal_is_a_mistake():
-    with pytest.raises(ConfigError, match=r"^`values` must hold one weight per scene\. Found 1 for 2"), own_mistakes():
+    with (
+        pytest.raises(ConfigError, match=r"^`values` must hold one number for each scene\. Found 1"),
+        own_mistakes(),
+    ):
         FixedWeighting(2, values=[1.0])
 
 

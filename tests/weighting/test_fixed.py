@@ -21,7 +21,7 @@ def test_by_hand():
 
 def test_refuses_another_number_of_weights():
     with pytest.raises(
-        ValueError, match=r"`values` must hold one weight per scene\. Found 2 for 3 scenes: \[0\.5, 0\.5\]"
+        ValueError, match=r"`values` must hold one number for each scene\. Found 2 for 3: \[0\.5, 0\.5\]"
     ):
         FixedWeighting(3, values=[0.5, 0.5])
 

@@ -1,72 +1,84 @@
-"""The constraints of the keys of a run, and the walk over a configuration's values."""
+"""The constraint of each key of a run, and the walk over the values of a configuration."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from iamm.constraints import HUGE, Constraint, Either, ListOf, Number, OneOf, OrNull, Switch, Text
+from iamm.constraints import (
+    Constraint,
+    Count,
+    ListOf,
+    NotNegative,
+    Number,
+    OneOf,
+    Positive,
+    Seed,
+    ShareBelow1,
+    Sharing,
+    Width,
+    constraint_of,
+)
 
-COUNT = Number(1, HUGE, whole=True)
-COUNT_OR_NULL = OrNull(COUNT)
-SHARE_BELOW_1 = Number(0, 1, below=True)
-NOT_NEGATIVE = Number(0)
-POSITIVE = Number(0, above=True)
-SWITCH = Switch()
-SHARING = Either(OneOf(("none", "kind")), ListOf(ListOf(Text())))
-
-RUN: Mapping[str, Constraint] = {
-    "mode": OneOf(("train", "eval", "verify")),
-    "run": OrNull(Text()),
-    "from": OrNull(Text()),
-    "rerun": SWITCH,
-    "precision": OneOf(("fp32", "bf16")),
-    "seed": Number(0, 2**32 - 1, whole=True),
-    "epochs": COUNT,
-    "steps": COUNT_OR_NULL,
-    "batch_size": COUNT,
-    "accumulate": COUNT,
-    "growth": Number(1),
-    "growth_every": COUNT,
-    "dim": Number(1, 65_536, whole=True),
-    "dropout": SHARE_BELOW_1,
-    "label_smoothing": SHARE_BELOW_1,
-    "clip": OrNull(POSITIVE),
-    "l1": NOT_NEGATIVE,
-    "l2": NOT_NEGATIVE,
-    "patience": COUNT_OR_NULL,
-    "threads": OrNull(Number(1, 4_096, whole=True)),
-    "data_dir": OrNull(Text()),
-    "output_dir": Text(),
-    "checkpoint.steps": COUNT_OR_NULL,
-    "checkpoint.minutes": OrNull(POSITIVE),
-    "checkpoint.epochs": COUNT,
-    "nonfinite": OneOf(("stop", "skip")),
-    "sweep.jobs": COUNT_OR_NULL,
-    "sweep.silence": POSITIVE,
-    "share.encoder": SHARING,
-    "share.head": SHARING,
-    "log.every": COUNT,
-    "log.pictures": Number(0, 1_000_000, whole=True),
-    "log.attention": SWITCH,
-    "log.conflict": SWITCH,
-    # of an optimizer, since torch's classes state nothing
-    "optimizer.lr": POSITIVE,
-    "optimizer.weight_decay": NOT_NEGATIVE,
-    "optimizer.momentum": SHARE_BELOW_1,
-    "optimizer.dampening": Number(-math.inf),
-    "optimizer.betas": ListOf(SHARE_BELOW_1, length=2),
-    "optimizer.eps": NOT_NEGATIVE,
-    "optimizer.nesterov": SWITCH,
-    "optimizer.amsgrad": SWITCH,
-    "optimizer.fused": SWITCH,
+HINTS: Mapping[str, Any] = {
+    "mode": Annotated[str, OneOf(("train", "eval", "verify"))],
+    "run": str | None,
+    "from": str | None,
+    "rerun": bool,
+    "precision": Annotated[str, OneOf(("fp32", "bf16"))],
+    "seed": Seed,
+    "epochs": Count,
+    "steps": Count | None,
+    "batch_size": Count,
+    "accumulate": Count,
+    "growth": Annotated[float, Number(1)],
+    "growth_every": Count,
+    "dim": Width,
+    "dropout": ShareBelow1,
+    "label_smoothing": ShareBelow1,
+    "clip": Positive | None,
+    "l1": NotNegative,
+    "l2": NotNegative,
+    "patience": Count | None,
+    "threads": Annotated[int, Number(1, 4_096, whole=True)] | None,
+    "data_dir": str | None,
+    "output_dir": str,
+    "checkpoint.steps": Count | None,
+    "checkpoint.minutes": Positive | None,
+    "checkpoint.epochs": Count,
+    "nonfinite": Annotated[str, OneOf(("stop", "skip"))],
+    "sweep.jobs": Count | None,
+    "sweep.silence": Positive,
+    "share.encoder": Sharing,
+    "share.head": Sharing,
+    "log.every": Count,
+    "log.pictures": Annotated[int, Number(0, 1_000_000, whole=True)],
+    "log.attention": bool,
+    "log.conflict": bool,
+    # The classes of torch.optim state no constraints of their own.
+    "optimizer.lr": Positive,
+    "optimizer.weight_decay": NotNegative,
+    "optimizer.momentum": ShareBelow1,
+    "optimizer.dampening": float,
+    "optimizer.betas": Annotated[list[float], ListOf(Number(0, 1, below=True), length=2)],
+    "optimizer.eps": NotNegative,
+    "optimizer.nesterov": bool,
+    "optimizer.amsgrad": bool,
+    "optimizer.fused": bool,
 }
-"""By dotted path. What is in a part is stated by the part's class."""
+
+RUN: Mapping[str, Constraint] = {key: rule for key, hint in HINTS.items() if (rule := constraint_of(hint))}
+"""Dotted path → constraint. The class of a part states the constraints of what is in the part."""
 
 
 def leaves(values: Mapping[str, Any], path: str = "", stop: str | None = None) -> Iterator[tuple[str, str, Any]]:
-    """Every value that is no mapping, with its dotted path and its own key; without mappings that hold a key `stop`."""
+    """Yield every value that is no mapping, with its dotted path and its own key.
+
+    Args:
+        values: of a configuration.
+        path: stands before the keys.
+        stop: a mapping with this key is left out.
+    """
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from () if stop in value else leaves(value, f"{path}{key}.", stop)

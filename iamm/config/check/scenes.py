@@ -1,15 +1,17 @@
-"""Scenes, and what must fit them: encoders, heads, the width, augmentations."""
+"""This file checks the scenes of a run, and what must fit them: encoders, heads, the width, sharing, augmentations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from iamm.config.check.attention import can_be_causal
 from iamm.config.check.statements import arguments, stated, trait
-from iamm.config.mistake import Mistake
-from iamm.config.parts import Part, named
+from iamm.config.mistakes import Mistake
+from iamm.config.parts import Part, named, variant_of
 from iamm.constrained import conflicts
+from iamm.names import scene_name
+from iamm.sharing import groups
 
 Values = Mapping[str, Any]
 
@@ -19,9 +21,9 @@ class StatedScene(NamedTuple):
 
     Args:
         name: with the data set's arguments filled in; `scene` is each of its `scenes`.
-        kind: of the inputs.
-        task: picks the head.
-        side: of a picture, in pixels; an argument `side` comes first.
+        kind: of the inputs; chooses the encoder.
+        task: chooses the head.
+        side: of a picture, in pixels; an argument `side` of the data set comes first.
     """
 
     name: str
@@ -30,34 +32,52 @@ class StatedScene(NamedTuple):
     side: int = 0
 
 
+SHARED = {"encoder": "kind", "head": "task"}
+"""A part that scenes may have in common → what such scenes must agree in."""
+
+
 def groups_of(values: Values) -> list[list[StatedScene]] | None:
-    """The scenes of each data set; None where one does not state its scenes."""
-    groups = [scenes_of(part) for part in values["dataset"].values()]
-    known = [group for group in groups if group]
-    return known if len(known) == len(groups) else None
+    """Give the scenes of each data set; None where one does not state its scenes."""
+    all_scenes = [scenes_of(name, part) for name, part in values["dataset"].items()]
+    return all_scenes if all(all_scenes) else None
 
 
-def scenes_of(part: Values) -> list[StatedScene]:
-    """The scenes of a data set; none of one that does not state them."""
+def scenes_of(name: str, part: Values) -> list[StatedScene]:
+    """Give the scenes of a data set.
+
+    Args:
+        name: its key under `dataset`.
+        part: with its arguments.
+
+    Returns:
+        none of one that does not state them, or whose scenes are the values of a column that is not read yet.
+    """
     scenes = [StatedScene(**scene) for scene in trait(part, "provides", ())]
     scenes = [scene for scene in scenes if scene.kind in part.get("views", (scene.kind,))]
-    each = [{**part, "scene": scene} for scene in part.get("scenes", (None,))]
+    if part.get("scene") is not None and part.get("scenes") is None:
+        return []
     return [
-        scene._replace(name=scene.name.format_map(values), side=values.get("side", scene.side))
-        for values in each
+        scene._replace(name=name_of_scene(scene.name, {"name": name, **part}, each), side=part.get("side", scene.side))
+        for each in part.get("scenes") or ("",)
         for scene in scenes
     ]
 
 
-def check_together(found: Iterable[Part]) -> None:
-    """Arguments of one part that its class does not allow together."""
-    for part in found:
-        for line, names in conflicts(stated(part.values).traits, part.values, f"{part.path}."):
-            raise Mistake(line, *(f"{part.path}.{name}" for name in names))
+def name_of_scene(pattern: str, arguments: Values, scene: str) -> str:
+    """Fill in the name that a class states; `{name}` is the data set's key and, of several scenes, the scene's own."""
+    if pattern == "{name}":
+        return scene_name(arguments["name"], scene)
+    return pattern.format_map({**arguments, "scene": scene})
+
+
+def check_conflicts(part: Part, *others: str) -> None:
+    """Refuse arguments of one part that its class does not allow together; `others` are keys they also depend on."""
+    for line, names in conflicts(stated(part.values).traits, part.values, f"{part.path}."):
+        raise Mistake(line, *(f"{part.path}.{name}" for name in names), *others)
 
 
 def check_scenes(values: Values, scenes: Sequence[StatedScene]) -> None:
-    """What must fit the scenes of a run.
+    """Check what must fit the scenes of a run.
 
     Raises:
         Mistake: the first thing that does not.
@@ -76,80 +96,70 @@ def check_scenes(values: Values, scenes: Sequence[StatedScene]) -> None:
     for scene in scenes:
         check_scene(values, scene)
     for path, part in used_parts(values, scenes):
-        rule = arguments(part).get("dim")
-        if rule is not None and not rule.holds(values["dim"]):
-            raise Mistake(
-                f"`dim` must be {rule.words()} for {path}={name_in(part)}. Found {values['dim']}: choose another.",
-                *("dim", path),
-            )
-    check_decoder(values, scenes)
-    check_pictures(values, scenes)
+        check_width(values["dim"], path, part)
+        check_decoder(path, part)
+        check_stages(path, part, scenes)
     check_augment(values, scenes)
+    check_sharing(values, scenes)
 
 
 def check_scene(values: Values, scene: StatedScene) -> None:
-    for place, wanted, rule in (
-        ("encoder", scene.kind, "A scene needs an encoder of its kind."),
-        ("head", scene.task, "A scene needs a head of its task."),
-    ):
-        if not values[place].get(wanted):
-            there = ", ".join(sorted(str(name) for name, part in values[place].items() if part)) or "none"
+    """A scene needs an encoder of its kind and a head of its task."""
+    for room, key in SHARED.items():
+        name = getattr(scene, key)
+        if not values[room].get(name):
+            known = ", ".join(sorted(str(name) for name, part in values[room].items() if part)) or "none"
+            article = "an" if room == "encoder" else "a"
             raise Mistake(
-                f"{rule} Found {scene.name} ({scene.kind}, {scene.task}), {place}s: {there}. Give it {place}.{wanted}.",
-                *("dataset", f"{place}.{wanted}"),
+                f"A scene needs {article} {room} of its {key}. Found {scene.name} ({scene.kind}, {scene.task}), "
+                f"{room}s: {known}. Give it {room}.{name}.",
+                *("dataset", f"{room}.{name}"),
             )
 
 
 def used_parts(values: Values, scenes: Sequence[StatedScene]) -> Iterator[tuple[str, Values]]:
-    """Fusion, and the encoders and heads that a scene of this run takes."""
+    """Yield the fusion, and the encoders and heads that the scenes use, each with its path."""
     yield "fusion", values["fusion"]
-    for place, wanted in (("encoder", {scene.kind for scene in scenes}), ("head", {scene.task for scene in scenes})):
-        for name in sorted(wanted):
-            yield f"{place}.{name}", values[place][name]
+    for room, key in SHARED.items():
+        for name in sorted({getattr(scene, key) for scene in scenes}):
+            yield f"{room}.{name}", values[room][name]
 
 
-def name_in(part: Values) -> str:
-    name = named(part)
-    return name.variant if name else ""
+def check_width(dim: int, path: str, part: Values) -> None:
+    rule = arguments(part).get("dim")
+    if rule is not None and not rule.holds(dim):
+        raise Mistake(
+            f"`dim` must be {rule.words()} for {path}={variant_of(part)}. Found {dim}: choose another.", "dim", path
+        )
 
 
-def check_decoder(values: Values, scenes: Sequence[StatedScene]) -> None:
-    """A decoder reads what it has written with an attention that can be causal."""
-    for path, head in used_parts(values, scenes):
-        if not (path.startswith("head.") and "self_attention" in head):
-            continue
-        reading = "self_attention" if head["self_attention"] is not None else "attention"
-        if not can_be_causal(head[reading]):
+def check_decoder(path: str, head: Values) -> None:
+    """A decoder reads what it has written with an attention that can be causal (`decodes_with`)."""
+    names = trait(head, "decodes_with", ())
+    used = next((name for name in names if head.get(name) is not None), None)
+    if used and not can_be_causal(head[used]):
+        raise Mistake(
+            f"`{path}.{names[0]}`, with which a decoder reads what it has written, must be causal. "
+            f"Found one that cannot: give it another, +attention@mine=multi_head '{path}.{names[0]}=${{mine}}'.",
+            f"{path}.{used}",
+        )
+
+
+def check_stages(path: str, encoder: Values, scenes: Sequence[StatedScene]) -> None:
+    """A picture must have a pixel left after all stages that halve it (`halves`)."""
+    key = trait(encoder, "halves", "")
+    stages = len(encoder.get(key) or ())
+    for scene in scenes:
+        if scene.side and scene.side < 2**stages:
             raise Mistake(
-                f"`{path}.self_attention`, with which a decoder reads what it has written, must be causal. "
-                "Found one that cannot: give it another, "
-                f"+attention@mine=multi_head '{path}.self_attention=${{mine}}'.",
-                f"{path}.{reading}",
+                f"Each stage halves a picture. Found {scene.side} pixels in {scene.name} and {stages} "
+                f"stages: give {path}.{key} fewer.",
+                *("dataset", f"{path}.{key}"),
             )
-
-
-def check_pictures(values: Values, scenes: Sequence[StatedScene]) -> None:
-    """A CNN's stages against its norm and the pictures' size."""
-    for path, encoder in used_parts(values, scenes):
-        channels, groups = encoder.get("channels"), encoder.get("groups", 1)
-        if not named(encoder) or not channels:
-            continue
-        if any(width % groups for width in channels):
-            raise Mistake(
-                f"`{path}.groups` must divide each of `{path}.channels`. Found groups={groups}, channels={channels}.",
-                *(f"{path}.groups", f"{path}.channels"),
-            )
-        for scene in scenes:
-            if scene.side and scene.side < 2 ** len(channels):
-                raise Mistake(
-                    f"Each stage halves a picture. Found {scene.side} pixels in {scene.name} and {len(channels)} "
-                    f"stages: give {path}.channels fewer.",
-                    *("dataset", f"{path}.channels"),
-                )
 
 
 def check_augment(values: Values, scenes: Sequence[StatedScene]) -> None:
-    """What is changed at random is there."""
+    """An augmentation needs a scene of its kind."""
     kinds = sorted({scene.kind for scene in scenes})
     for kind, part in values["augment"].items():
         if named(part) and kind not in kinds:
@@ -157,3 +167,20 @@ def check_augment(values: Values, scenes: Sequence[StatedScene]) -> None:
                 f"`augment.{kind}` must have a scene of its kind. Found scenes of {', '.join(kinds)}: leave it out.",
                 *("augment", "dataset"),
             )
+
+
+def check_sharing(values: Values, scenes: Sequence[StatedScene]) -> None:
+    """Scenes that share an encoder or head must be scenes of the run, each in one group, of one kind or task.
+
+    Vocabularies, pixel formats and classes are compared once the data are read.
+    """
+    for room, key in SHARED.items():
+        try:
+            groups(values["share"][room], {scene.name: getattr(scene, key) for scene in scenes}, room)
+        except ValueError as error:
+            raise Mistake(str(error), f"share.{room}", "dataset") from error
+
+
+def shares(values: Values) -> bool:
+    """Tell whether scenes may have an encoder or a head in common."""
+    return any(values["share"][room] != "none" for room in SHARED)

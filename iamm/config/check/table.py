@@ -1,85 +1,63 @@
-"""What a table's YAML must hold, checked before any of its runs is composed."""
+"""This file checks a table's YAML before any of its runs is composed."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iamm.config.check.run_keys import COUNT, COUNT_OR_NULL
-from iamm.constraints import Constraint, Number, OneOf, OrNull
+from iamm.config.check.run_keys import RUN
+from iamm.constraints import Constraint, ListOf, Number, OneOf, OrNull
 from iamm.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A value of a type."""
+class Described:
+    """What a function holds to be right, with a description of its own."""
 
-    type: type | tuple[type, ...]
-    said: str
-
-    def holds(self, value: Any) -> bool:
-        return isinstance(value, self.type)
+    holds: Callable[[Any], bool]
+    description: str
 
     def words(self) -> str:
-        return self.said
+        return self.description
 
 
-@dataclass(frozen=True)
-class Texts:
-    """A list of texts."""
-
-    said: str
-
-    def holds(self, value: Any) -> bool:
-        return isinstance(value, list) and all(isinstance(text, str) for text in value)
-
-    def words(self) -> str:
-        return self.said
+def of_type(kind: type | tuple[type, ...], description: str) -> Described:
+    return Described(lambda value: isinstance(value, kind), description)
 
 
-@dataclass(frozen=True)
-class Different:
-    """A list, not empty, of numbers that are not the same."""
-
-    each: Number
-
-    def holds(self, value: Any) -> bool:
-        numbers = isinstance(value, list) and all(self.each.holds(number) for number in value)
-        return numbers and 0 < len(set(value)) == len(value)
-
-    def words(self) -> str:
-        return f"a list of different values, each of it {self.each.words()}"
+def texts(description: str) -> Described:
+    return Described(lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value), description)
 
 
 KEYS: Mapping[str, Constraint] = {
-    "title": Kind(str, "a line of text"),
-    "about": Kind(str, "a paragraph on the data and what else a reader must know"),
-    "rows": Kind(dict, "label: [overrides] for each row; the first is compared with each other"),
-    "each": Kind(dict, "{group: …, leave_out: […]}, a row more for each other choice of the group"),
-    "shared": Kind((list, dict), "[overrides] of all rows or, for several settings, name: [overrides]"),
-    "columns": Kind(dict, "label: {scene: …, measure: …} for each column, with setting: … or minus: … if need be"),
-    "seeds": Different(Number(0, 2**32 - 1, whole=True)),
-    "budget": Kind(dict, "{epochs, steps, learning_rates, parameters} of all rows"),
+    "title": of_type(str, "a line of text"),
+    "about": of_type(str, "a paragraph on the data and what else a reader must know"),
+    "rows": of_type(dict, "label: [overrides] for each row; the first is compared with each other"),
+    "each": of_type(dict, "{group: …, leave_out: […]}, a row more for each other choice of the group"),
+    "shared": of_type((list, dict), "[overrides] of all rows or, for several settings, name: [overrides]"),
+    "columns": of_type(dict, "label: {scene: …, measure: …} for each column, with setting: … or minus: … if need be"),
+    "seeds": ListOf(RUN["seed"], different=True),
+    "budget": of_type(dict, "{epochs, steps, learning_rates, parameters} of all rows"),
     "test": OneOf(("t", "wilcoxon")),
     "seconds": OrNull(Number(0)),
-    "claims": Kind(dict, "{place: …, figures: {row: {column: 1.0}}}"),
+    "claims": of_type(dict, "{place: …, figures: {row: {column: 1.0}}}"),
 }
 NEEDED = ("title", "about", "columns", "seeds", "budget", "test")
-EACH: Mapping[str, Constraint] = {"group": Kind(str, "the name of a group"), "leave_out": Texts("a list of choices")}
+EACH: Mapping[str, Constraint] = {"group": of_type(str, "the name of a group"), "leave_out": texts("a list of choices")}
 BUDGET: Mapping[str, Constraint] = {
-    "epochs": COUNT,
-    "steps": COUNT_OR_NULL,
-    "learning_rates": Different(Number(0, above=True)),
+    "epochs": RUN["epochs"],
+    "steps": RUN["steps"],
+    "learning_rates": ListOf(RUN["optimizer.lr"], different=True),
     "parameters": OrNull(Number(0)),
 }
-TEXT = Kind(str, "text")
-FIGURES = Kind(dict, "{row: {column: 1.0}}")
-CLAIMS: Mapping[str, Constraint] = {"place": Kind(str, "the document and its section"), "figures": FIGURES}
-OVERRIDES = Texts("a list of overrides, such as [model=iamm, dim=64]")
-TAKEN = {
+TEXT = of_type(str, "text")
+FIGURES = of_type(dict, "{row: {column: 1.0}}")
+CLAIMS: Mapping[str, Constraint] = {"place": of_type(str, "the document and its section"), "figures": FIGURES}
+OVERRIDES = texts("a list of overrides, such as [model=iamm, dim=64]")
+NOT_OF_A_ROW = {
     "seed": "give the table `seeds`",
     "optimizer.lr": "give the table `budget.learning_rates`",
     **dict.fromkeys(("device", "data_dir", "output_dir", "sweep"), "give it to iamm-table"),
@@ -89,21 +67,21 @@ TAKEN = {
 
 
 def check_shape(table: Any) -> None:
-    """Hold a table's keys against what they must be: after that rows and settings can be read off.
+    """Check the keys of a table and the types of their values, so that rows and settings can be read.
 
     Raises:
-        ConfigError: the first thing that is not as it must be.
+        ConfigError: the first key or value that is wrong.
     """
-    require("table", table, Kind(dict, "a YAML with keys"))
-    given = {key: value for key, value in table.items() if value is not None}
-    hold("A table", "", given, KEYS, NEEDED if "each" in given else (*NEEDED, "rows"))
-    hold("`budget`", "budget.", given["budget"], BUDGET)
-    if "each" in given:
-        hold("`each`", "each.", given["each"], EACH, ("group",))
+    require("table", table, of_type(dict, "a YAML with keys"))
+    values = {key: value for key, value in table.items() if value is not None}
+    check_keys("A table", "", values, KEYS, NEEDED if "each" in values else (*NEEDED, "rows"))
+    check_keys("`budget`", "budget.", values["budget"], BUDGET)
+    if "each" in values:
+        check_keys("`each`", "each.", values["each"], EACH, ("group",))
 
 
 def check_table(table: Mapping[str, Any], rows: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Hold a table's parts against each other.
+    """Check the parts of a table against each other.
 
     Args:
         table: the YAML's content, of the right shape.
@@ -111,7 +89,7 @@ def check_table(table: Mapping[str, Any], rows: Mapping[str, Any], settings: Map
         settings: name → overrides that all rows share there.
 
     Raises:
-        ConfigError: the first thing that is not as it must be.
+        ConfigError: the first part that does not fit.
     """
     for place, labels in (("rows", rows), ("shared", settings), ("columns", table["columns"])):
         for label in labels:
@@ -119,31 +97,32 @@ def check_table(table: Mapping[str, Any], rows: Mapping[str, Any], settings: Map
                 raise ConfigError(f"A label must be text. Found {label!r} under {place}: put it in quotes.")
     if len(rows) < 2:
         raise ConfigError(f"A table compares rows. Found {len(rows)}: give it two at least under `rows` or `each`.")
-    check_words("rows.", rows, TAKEN)
-    tried = table["budget"].get("learning_rates")
-    check_words("shared.", settings, {key: why for key, why in TAKEN.items() if key != "optimizer.lr" or tried})
+    check_overrides("rows.", rows, NOT_OF_A_ROW)
+    rates = table["budget"].get("learning_rates")
+    of_settings = {key: advice for key, advice in NOT_OF_A_ROW.items() if key != "optimizer.lr" or rates}
+    check_overrides("shared.", settings, of_settings)
     for label, column in table["columns"].items():
         check_column(label, column, tuple(rows), tuple(settings))
     if table.get("claims"):
         check_claims(table["claims"], rows, table["columns"])
 
 
-def check_words(place: str, lists: Mapping[str, Any], taken: Mapping[str, str]) -> None:
-    """Lists of overrides, none of a key that the table itself sets for all rows."""
+def check_overrides(place: str, lists: Mapping[str, Any], refused: Mapping[str, str]) -> None:
+    """Refuse what is no list of overrides, and overrides of keys that the table itself sets for all rows."""
     for name, words in lists.items():
         require(place + name, words, OVERRIDES)
         for word in words:
             key = re.split("[=@]", word.lstrip("+~"))[0]
-            advice = taken.get(key) or taken.get(key.split(".")[0])
+            advice = refused.get(key) or refused.get(key.split(".")[0])
             if advice:
                 raise ConfigError(f"`{key}` is not a row's to set. Found {word} in {place}{name}: {advice}.")
 
 
 def check_column(label: str, column: Any, rows: tuple[str, ...], settings: tuple[str, ...]) -> None:
     place = f"columns.{label}"
-    require(place, column, Kind(dict, "{scene: …, measure: …}"))
+    require(place, column, of_type(dict, "{scene: …, measure: …}"))
     rules: Mapping[str, Constraint] = {"scene": TEXT, "measure": TEXT, "setting": OneOf(settings), "minus": OneOf(rows)}
-    hold(f"`{place}`", f"{place}.", column, rules, ("measure",))
+    check_keys(f"`{place}`", f"{place}.", column, rules, ("measure",))
     if column.get("scene") is None and column["measure"] != "quality":
         raise ConfigError(f"A mean over scenes is one of quality. Found {column['measure']} in {place}: name a scene.")
     if len(settings) > 1 and "setting" not in column:
@@ -151,21 +130,27 @@ def check_column(label: str, column: Any, rows: tuple[str, ...], settings: tuple
 
 
 def check_claims(claims: Mapping[str, Any], rows: Collection[str], columns: Collection[str]) -> None:
-    hold("`claims`", "claims.", claims, CLAIMS, tuple(CLAIMS))
-    hold("`claims.figures`", "claims.figures.", claims["figures"], dict.fromkeys(rows, FIGURES))
+    check_keys("`claims`", "claims.", claims, CLAIMS, tuple(CLAIMS))
+    check_keys("`claims.figures`", "claims.figures.", claims["figures"], dict.fromkeys(rows, FIGURES))
     for row, figures in claims["figures"].items():
         place = f"claims.figures.{row}"
-        hold(f"`{place}`", f"{place}.", figures, dict.fromkeys(columns, Number(-math.inf)))
+        check_keys(f"`{place}`", f"{place}.", figures, dict.fromkeys(columns, Number(-math.inf)))
 
 
-def hold(
+def check_keys(
     what: str, place: str, values: Mapping[str, Any], rules: Mapping[str, Constraint], needed: Collection[str] = ()
 ) -> None:
-    """No key but those of the rules, each value as its rule says, and the needed ones there.
+    """Refuse an unknown key, a missing one, or a value that breaks its rule.
 
     Args:
-        what: whose keys they are.
-        place: what stands before a key in a mistake.
+        what: the mapping, as messages name it.
+        place: stands before a key in messages.
+        values: the mapping.
+        rules: key → constraint.
+        needed: keys that must be there.
+
+    Raises:
+        ConfigError: the first of these.
     """
     for key in values:
         if key not in rules:

@@ -1,30 +1,27 @@
-"""What a configuration's values must be, checked before torch is imported or anything is written.
+"""This file checks the values of a configuration before torch is imported or anything is written.
 
-First what may be called at all, then each key and its value by itself, then the values against each other.
+It checks first what may be called at all, then each key and its value by itself, then the values against each other.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from iamm.config.check.attention import check_attentions
+from iamm.config.check.origin import COMMAND, origins
 from iamm.config.check.phases import check_phases
 from iamm.config.check.run_keys import RUN, leaves
-from iamm.config.check.scenes import check_scenes, check_together, groups_of
-from iamm.config.check.sharing import check_sharing
+from iamm.config.check.scenes import check_conflicts, check_scenes, groups_of
 from iamm.config.check.statements import PartOf, arguments
 from iamm.config.check.targets import check_targets
 from iamm.config.check.weighting import check_weighting
-from iamm.config.groups import configs_folder, slots
-from iamm.config.mistake import Mistake
-from iamm.config.mistakes import unknown
-from iamm.config.origin import COMMAND, origins
+from iamm.config.groups import slots
+from iamm.config.mistakes import Mistake, unknown
 from iamm.config.parts import Part, known_targets, named, parts
+from iamm.config.sources import Sources
 from iamm.constraints import Constraint, OneOf, OrNull, broken, meant
 from iamm.errors import ConfigError
 
@@ -33,16 +30,13 @@ SEVERAL = ("encoder", "head", "dataset", "augment")
 """Keys of a run that hold a part of the room of this name, or one for each of several names."""
 
 
-def check_composed(
-    values: Mapping[str, Any], taken: Mapping[str, Any], given: Collection[str], said: str = COMMAND
-) -> None:
-    """`check_values`; a mistake tells where its values come from.
+def check_composed(values: Mapping[str, Any], overrides: Sequence[str], source: str = COMMAND) -> None:
+    """As `check_values`; the message also says where the wrong values come from.
 
     Args:
         values: resolved, plain containers.
-        taken: group, or group@place → what was chosen there.
-        given: keys and groups that overrides set.
-        said: where these overrides stand.
+        overrides: which the configuration was composed of.
+        source: of the overrides, for messages.
 
     Raises:
         ConfigError: the first value that breaks a rule.
@@ -50,38 +44,38 @@ def check_composed(
     try:
         check_values(values)
     except Mistake as mistake:
-        raise ConfigError(f"{mistake}{origins(mistake.keys, given, taken, said)}") from None
+        raise ConfigError(f"{mistake}{origins(mistake.keys, overrides, source)}") from None
 
 
 def check_values(values: Mapping[str, Any]) -> None:
-    """Hold every value of a resolved configuration against its rule, then the values against each other.
+    """Check every value of a resolved configuration against its rule, then the values against each other.
 
     Raises:
         Mistake: the first value that breaks a rule; it knows its keys.
     """
     check_plain(values)
-    found = list(parts(values))
-    check_targets(found)
+    configured = list(parts(values))
+    check_targets(configured)
     check_keys(values)
-    check_own_keys(found)
-    check_places(values, found)
-    check_rules(values, found)
+    check_places(values, configured)
+    check_rules(values, configured)
     check_device(values["device"])
     check_mode(values)
     check_log(values)
     check_optimizer(values["optimizer"])
-    check_attentions(found, values["dim"])
-    check_together(found)
+    check_attentions(configured, values["dim"])
+    for part in configured:
+        check_conflicts(part)
     groups = groups_of(values)
-    check_phases(values["phases"], None if groups is None else [scene.name for group in groups for scene in group])
-    if groups is not None:
-        check_scenes(values, [scene for group in groups for scene in group])
-        check_sharing(values, [scene for group in groups for scene in group])
+    scenes = None if groups is None else [scene for group in groups for scene in group]
+    check_phases(values["phases"], None if scenes is None else [scene.name for scene in scenes])
+    if groups is not None and scenes is not None:
+        check_scenes(values, scenes)
         check_weighting(values, groups)
 
 
 def check_plain(values: Mapping[str, Any]) -> None:
-    """What is resolved once refers to nothing any more: it means the same wherever it is read again."""
+    """A resolved configuration must hold no reference: it means the same wherever it is read again."""
     for path, _, value in leaves(values):
         if value == "???":
             raise Mistake(f"`{path}` must be given, it has no default. Found none: add {path}=….", path)
@@ -91,55 +85,47 @@ def check_plain(values: Mapping[str, Any]) -> None:
 
 @cache
 def run_keys() -> frozenset[str]:
-    """Those of a run itself, none of a part's."""
-    own: Any = OmegaConf.to_container(OmegaConf.load(configs_folder() / "train.yaml"))
-    return frozenset(path for path, *_ in leaves(own) if not re.match(r"(defaults|hydra)\b", path))
-
-
-@cache
-def places() -> frozenset[str]:
-    return frozenset(place.split(".")[0] for _, place in slots())
+    """Give the keys of a run itself, none of a part."""
+    train = Sources().read("train")
+    assert train is not None
+    return frozenset(path for path, *_ in leaves(train.content))
 
 
 def check_keys(values: Mapping[str, Any]) -> None:
-    """Every key of a run is there and known, and one scene at least; of a part (it has a `_target_`) its own tell."""
+    """Every key of a run must be there and known, and one scene at least; a part knows its own keys."""
     if not values.get("dataset"):
         raise Mistake("A run needs a scene. Found an empty `dataset`: name one, such as dataset=[shapes].", "dataset")
-    found = {path for path, *_ in leaves(values, stop="_target_")}
-    for key in sorted({*run_keys(), *places()} - {*found, *values}):
+    given = {path for path, *_ in leaves(values, stop="_target_")}
+    places = {place.split(".")[0] for _, place in slots()}
+    for key in sorted({*run_keys(), *places} - {*given, *values}):
         raise Mistake(f"A run needs every key. Found no {key}: leave out what removes or replaces it.", key)
-    for key in sorted(found - run_keys()):
+    for key in sorted(given - run_keys()):
         if key.split(".")[0] not in (*SINGLE, *SEVERAL, "phases"):
             raise Mistake(unknown(key), key)
+    for path, part in parts(values):
+        for key in part if named(part) else ():
+            if key not in known_targets()[part["_target_"]] and not str(key).startswith("_"):
+                raise Mistake(unknown(f"{path}.{key}"), f"{path}.{key}")
 
 
-def check_own_keys(found: Iterable[Part]) -> None:
-    for part in found:
-        if named(part.values):
-            known = known_targets()[part.values["_target_"]]
-            for key in part.values:
-                if key not in known and not str(key).startswith("_"):
-                    raise Mistake(unknown(f"{part.path}.{key}"), f"{part.path}.{key}")
-
-
-def check_places(values: Mapping[str, Any], found: Iterable[Part]) -> None:
-    """Where a part is meant there is one, of the right room."""
+def check_places(values: Mapping[str, Any], configured: Iterable[Part]) -> None:
+    """Where a part is meant there must be one, of the right room."""
     for room in SINGLE:
         check_place(room, values[room], room)
     for room in SEVERAL:
         if not isinstance(values[room], Mapping):
             raise Mistake(f"`{room}` must hold parts by name. Found {values[room]!r}.", room)
         for name, value in values[room].items():
-            check_place(f"{room}.{name}", value, room, empty=room in ("encoder", "head"))
-    for part in found:
+            check_place(f"{room}.{name}", value, room, optional=room in ("encoder", "head"))
+    for part in configured:
         for key, rule in arguments(part.values).items():
             inner = rule.other if isinstance(rule, OrNull) else rule
             if isinstance(inner, PartOf) and key in part.values:
-                check_place(f"{part.path}.{key}", part.values[key], inner.room, empty=inner is not rule)
+                check_place(f"{part.path}.{key}", part.values[key], inner.room, optional=inner is not rule)
 
 
-def check_place(path: str, value: Any, room: str, *, empty: bool = False) -> None:
-    if value is None and empty:
+def check_place(path: str, value: Any, room: str, *, optional: bool = False) -> None:
+    if value is None and optional:
         return
     if not isinstance(value, Mapping) or "_target_" not in value:
         raise Mistake(f"`{path}` must be a part, chosen by name ({room}=…). Found {value!r}: see --help.", path)
@@ -148,11 +134,11 @@ def check_place(path: str, value: Any, room: str, *, empty: bool = False) -> Non
         raise Mistake(f"`{path}` must be of {room}. Found one of {name.room}: see --help for the choices.", path)
 
 
-def check_rules(values: Mapping[str, Any], found: Iterable[Part]) -> None:
-    """Every key of a run against its constraint, and every argument against what its part's class states."""
+def check_rules(values: Mapping[str, Any], configured: Iterable[Part]) -> None:
+    """Check every key of a run against its constraint, and every argument against what the class of its part states."""
     for path, _, value in leaves({**values, "phases": None}, stop="_target_"):
         check_rule(path, RUN.get(path), value)
-    for part in found:
+    for part in configured:
         rules = arguments(part.values)
         for key, value in part.values.items():
             path = f"{part.path}.{key}"
@@ -187,7 +173,7 @@ def check_log(values: Mapping[str, Any]) -> None:
         )
 
 
-UNFIT = {
+UNSUITABLE = {
     "torch.optim.LBFGS": "which evaluates the losses again and again within a step: take adamw or sgd",
     "torch.optim.SparseAdam": "which takes sparse gradients, where these are dense: take adam or adamw",
 }
@@ -195,10 +181,10 @@ UNFIT = {
 
 
 def check_optimizer(optimizer: Mapping[str, Any]) -> None:
-    """One step of an optimizer is one pass; Nesterov's step looks ahead along a momentum that does not fade."""
+    """An optimizer must step after one pass; a Nesterov step needs a momentum without dampening."""
     name = str(optimizer["_target_"])
-    if why := UNFIT.get(name):
-        raise Mistake(f"An optimizer takes a step from the gradients of one pass. Found {name}, {why}.", "optimizer")
+    if reason := UNSUITABLE.get(name):
+        raise Mistake(f"An optimizer takes a step from the gradients of one pass. Found {name}, {reason}.", "optimizer")
     if optimizer.get("nesterov") and (not optimizer.get("momentum") or optimizer.get("dampening")):
         raise Mistake(
             f"`optimizer.nesterov` needs a momentum and no dampening. Found momentum={optimizer.get('momentum')}, "

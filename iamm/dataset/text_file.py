@@ -1,0 +1,205 @@
+"""One's own texts with labels, in a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, ClassVar, NamedTuple
+
+from iamm.constrained import Constrained
+from iamm.constraints import Count, ListOf, Number, Seed, Sharing, Text
+from iamm.dataset.base import Dataset, random_generator
+from iamm.dataset.labelled_text import Labelled, text_datasets
+from iamm.dataset.overlap import signs_of
+from iamm.dataset.own import Part, Reading, chosen_scenes, own_rows
+from iamm.dataset.splitting import DRAWN, Unit, divided, split_named
+from iamm.dataset.table_file import Format, Row, value_of
+from iamm.dataset.vocabulary import normalised, words_apart
+from iamm.errors import BadDataError
+from iamm.names import scene_name
+
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+MOST_LABELS = 10_000
+"""Of a scene: more are no classes, but a column of something else."""
+Words = Annotated[Sequence[str], ListOf(Text(), different=True)]
+
+
+class Entry(NamedTuple):
+    """A row of the file: what is read of it, and the words of its text."""
+
+    text: str
+    label: str
+    scene: str
+    unit: Unit
+
+
+class TextFileDataset(list[Dataset], Constrained):
+    """Texts with a label each, from a file of one's own; each scene is a data set of its own.
+
+    CSV and TSV begin with the names of their columns, each line of JSON is an object; `label<TAB>text` and fastText's
+    `__label__x text` have none. A row without a text or a label is left out, with a notice. Labels are kept as names.
+    All scenes share one vocabulary, learnt on their training texts: so they can share an encoder, and a head if they
+    have the same labels.
+
+    Args:
+        name: of the data set, and of its scene; of several, `<name>_<scene>`.
+        path: of the file, as seen from the current folder; `.gz` and `.xz` are unpacked.
+        seed: draws the splits, and what `limit` leaves.
+        validation_path, test_path: of files of the same kind for these splits; None = drawn from `path`.
+        format: of the files; None = by their names.
+        delimiter: between the fields of a CSV.
+        encoding: of the files.
+        text, label: the columns that hold them.
+        scene: the column whose values are scenes; None = one scene.
+        scenes: some of these values, in the order in which a run has them; None = all, in alphabetical order.
+        split: the column that names a row's split; None = drawn.
+        group: the column of which no value stands in two splits that are drawn; None = no text does.
+        validation, test: shares of the rows to draw for these splits, of each label alike.
+        limit: rows to take of each file, drawn; None = all.
+        clean: leave out of train what also stands in validation or test, and out of validation what stands in test:
+            letters and digits are compared, in lower case, over all scenes.
+        share: how the run shares heads: with all but `none`, each scene has the labels of all.
+        batch_size: texts a step, of each scene.
+        lowercase: whether texts are put into lower case.
+        subwords: pieces of the vocabulary; None = words, punctuation being a word.
+        min_count: how often a word must occur in train to have an id of its own; with subwords of no effect.
+        max_length: of a text, in words or pieces; a longer one is cut behind them, in every split.
+
+    Raises:
+        ValueError: a number, a format or an encoding that cannot be; a scene that the file has not.
+        MissingDataError, BadDataError: no such file; a line that is not what it must be; more than memory holds.
+    """
+
+    provides = ({"name": "{name}", "kind": "text", "task": "classification"},)
+    at_most: ClassVar = {("validation", "test"): 0.9}
+    different = (("path", "validation_path"), ("path", "test_path"), ("validation_path", "test_path"))
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        path: str,
+        seed: Seed,
+        validation_path: str | None = None,
+        test_path: str | None = None,
+        format: Format | None = None,
+        delimiter: str = ",",
+        encoding: str = "utf-8",
+        text: str = "text",
+        label: str = "label",
+        scene: str | None = None,
+        scenes: Words | None = None,
+        split: str | None = None,
+        group: str | None = None,
+        validation: Part = 0.1,
+        test: Part = 0.1,
+        limit: Count | None = None,
+        clean: bool = False,
+        share: Sharing = "none",
+        batch_size: Count = 64,
+        lowercase: bool = True,
+        subwords: Annotated[int, Number(5, 1_000_000, whole=True)] | None = None,
+        min_count: Count = 2,
+        max_length: Count = 256,
+    ) -> None:
+        files = {DRAWN: path, "validation": validation_path, "test": test_path}
+        columns = {"text": text, "label": label, "scene": scene, "split": split, "group": group}
+        entries: list[Entry] = []
+        for given, file in files.items():
+            if file is not None:
+                rows = own_rows(file, Reading(format, delimiter, encoding, limit), random_generator(seed, name, given))
+                entries += [entry_of(file, given, row, columns) for row in rows]
+        entries, notices = complete(name, entries, needs_scene=scene is not None)
+        units, generator = [entry.unit for entry in entries], random_generator(seed, name)
+        found, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
+        parts = by_scene(entries, found, chosen_scenes(path, {entry.scene for entry in entries}, scenes))
+        labels = labels_of(name, parts, one_set=share != "none")
+        texts = {
+            each: {
+                of: labelled(rows, labels[each], lowercase, words=subwords is None) for of, rows in parts[each].items()
+            }
+            for each in parts
+        }
+        super().__init__(
+            text_datasets(
+                name,
+                texts,
+                labels,
+                [*notices, *repeats],
+                min_count=min_count,
+                max_length=max_length,
+                batch_size=batch_size,
+                subwords=subwords,
+            )
+        )
+
+
+def entry_of(path: str, given: str, row: Row, columns: Mapping[str, str | None]) -> Entry:
+    """A row, in the split that its file or its column gives."""
+    values = {key: value_of(path, row, key, column) for key, column in columns.items() if column is not None}
+    text, label, scene = values["text"], values["label"], values.get("scene", "")
+    split = split_named(path, values["split"], row.line) if "split" in values and not given else given
+    content = signs_of(text) or text
+    return Entry(text, label, scene, Unit(split, (scene, label), values.get("group") or content, content))
+
+
+def complete(name: str, entries: Sequence[Entry], *, needs_scene: bool) -> tuple[list[Entry], list[str]]:
+    """The entries that have all that they need, and how many have not.
+
+    Raises:
+        BadDataError: none has.
+    """
+    whole = [entry for entry in entries if entry.text and entry.label and (entry.scene or not needs_scene)]
+    if not whole:
+        raise BadDataError(f"{name} must have rows with a text and a label. Found none: give it some.")
+    gone = len(entries) - len(whole)
+    said = f"{name}: {gone:,} of {len(entries):,} rows lack a text, a label or a scene and are left out."
+    return whole, [said] if gone else []
+
+
+def by_scene(
+    entries: Sequence[Entry], rows: Mapping[str, Sequence[int]], scenes: Sequence[str]
+) -> dict[str, dict[str, list[Entry]]]:
+    """Scene → split → entries."""
+    found: dict[str, dict[str, list[Entry]]] = {scene: {split: [] for split in rows} for scene in scenes}
+    for split, part in rows.items():
+        for entry in (entries[row] for row in part):
+            if entry.scene in found:
+                found[entry.scene][split].append(entry)
+    return found
+
+
+def labels_of(
+    name: str, scenes: Mapping[str, Mapping[str, Sequence[Entry]]], *, one_set: bool
+) -> dict[str, tuple[str, ...]]:
+    """The labels of each scene, or of all together: numbers by their size, words by the alphabet.
+
+    Raises:
+        BadDataError: a scene with fewer than two, or too many to be classes.
+    """
+    found = {each: {entry.label for rows in parts.values() for entry in rows} for each, parts in scenes.items()}
+    if one_set:
+        found = dict.fromkeys(found, set().union(*found.values()))
+    for scene, labels in found.items():
+        if not 2 <= len(labels) <= MOST_LABELS:
+            raise BadDataError(
+                f"A classification has 2 to {MOST_LABELS:,} labels. Found {len(labels):,} in "
+                f"{scene_name(name, scene)}, {min(labels)!r} among them: name the column that holds them."
+            )
+    return {scene: in_order(labels) for scene, labels in found.items()}
+
+
+def in_order(labels: Collection[str]) -> tuple[str, ...]:
+    numbers = all(NUMBER.fullmatch(label) for label in labels)
+    return tuple(sorted(labels, key=lambda label: (float(label) if numbers else 0.0, label)))
+
+
+def labelled(entries: Sequence[Entry], labels: Sequence[str], lowercase: bool, *, words: bool) -> list[Labelled]:
+    place = {label: number for number, label in enumerate(labels)}
+    return [Labelled(place[entry.label], tidied(entry.text, lowercase, words=words)) for entry in entries]
+
+
+def tidied(text: str, lowercase: bool, *, words: bool) -> str:
+    """A text on one line; with `words`, punctuation stands apart."""
+    text = normalised(text, lowercase=lowercase)
+    return words_apart(text) if words else text
