@@ -9,6 +9,7 @@ import torch
 
 from iamm.dataset.base import Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, TOKENS
+from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import SubwordVocabulary, Vocabulary, WordVocabulary, padded
 from iamm.names import scene_name
 
@@ -30,16 +31,16 @@ def shared_vocabulary(
     return SubwordVocabulary.learn(texts, size=subwords)
 
 
-def text_split(rows: Sequence[Labelled], ids: Iterable[Sequence[int]], max_length: int) -> Split:
+def text_split(rows: Sequence[Labelled], ids: Iterable[Sequence[int]], max_length: int | None) -> Split:
     """A split of texts, each cut to its first `max_length` tokens."""
     inputs = padded(each[:max_length] for each in ids)  # (N, T)
     targets = torch.tensor([row.label for row in rows], dtype=torch.int64)
     return Split({"text": inputs}, targets, torch.ones(len(rows), dtype=torch.bool))
 
 
-def cut_notices(name: str, lengths: Sequence[int], max_length: int, tokens: str) -> tuple[str, ...]:
+def cut_notices(name: str, lengths: Sequence[int], max_length: int | None, tokens: str) -> tuple[str, ...]:
     """A notice on the number of texts that are cut."""
-    count = sum(length > max_length for length in lengths)
+    count = 0 if max_length is None else sum(length > max_length for length in lengths)
     notice = f"{name}: {count:,} of {len(lengths):,} texts are cut to their first {max_length} {tokens}."
     return (notice,) if count else ()
 
@@ -49,9 +50,9 @@ def text_datasets(
     rows: Mapping[str, Mapping[str, Sequence[Labelled]]],
     classes: Mapping[str, tuple[str, ...]],
     notices: Sequence[str],
+    text_format: TextFormat,
     *,
     min_count: int,
-    max_length: int,
     batch_size: int,
     subwords: int | None = None,
 ) -> list[Dataset]:
@@ -62,8 +63,8 @@ def text_datasets(
         rows: scene → split → texts.
         classes: of each scene.
         notices: on the texts, before those on what is cut.
+        text_format: of the texts, which are normalised already.
         min_count: occurrences in train from which a word has its own id.
-        max_length: largest number of tokens of a text.
         batch_size: of each data set.
         subwords: pieces of the vocabulary; None = words.
     """
@@ -73,10 +74,10 @@ def text_datasets(
     for scene, splits in rows.items():
         ids = {split: vocabulary.encode_all([row.text for row in texts]) for split, texts in splits.items()}
         lengths += [len(each) for part in ids.values() for each in part]
-        parts = {split: text_split(texts, ids[split], max_length) for split, texts in splits.items()}
-        fields, label = {"text": TOKENS}, scene_name(name, scene)
-        built.append(Scene(label, "text", "classification", parts, fields, CLASS, classes[scene], source=vocabulary))
-    notices = (*notices, *cut_notices(name, lengths, max_length, "words" if subwords is None else "pieces"))
+        parts = {split: text_split(texts, ids[split], text_format.max_length) for split, texts in splits.items()}
+        arguments = (scene_name(name, scene), "text", "classification", parts, {"text": TOKENS}, CLASS, classes[scene])
+        built.append(Scene(*arguments, source=vocabulary, text_format=text_format))
+    notices = (*notices, *cut_notices(name, lengths, text_format.max_length, "words" if subwords is None else "pieces"))
     return [
         Dataset(scene.name, (scene,), batch_size, notices=() if number else notices)
         for number, scene in enumerate(built)
