@@ -13,6 +13,8 @@ from iamm.dataset.files import LARGEST, PACKED, note, opened, read_packed, unpac
 from iamm.errors import FullDiskError, MissingDataError, OutputError
 from iamm.files import write_bytes
 
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+"""How the names of pictures end, in lower case."""
 SUM = hashlib.sha256().digest_size
 
 
@@ -41,11 +43,14 @@ def read_once(data_dir: str | None, name: str, limit: int) -> bytes | bytearray:
 
 
 def checksum(data_dir: str | None, name: str) -> str | None:
-    """SHA-256 of the unpacked content, however it is packed; None where there is no file to read.
+    """SHA-256 of the unpacked content, however it is packed, or of all pictures in a folder; None where there is no
+    file to read.
 
     Raises:
         BadDataError: no plain file.
     """
+    if Path(data_dir or "", name).is_dir():
+        return folder_checksum(str(Path(data_dir or "", name)))
     try:
         with opened(data_dir, name) as file:
             status = os.fstat(file.fileno())
@@ -64,6 +69,27 @@ def content_checksum(data_dir: str | None, name: str, state: tuple[int, ...]) ->
         return packed
     content = entry(cache_folder() / packed, LARGEST)
     return hashlib.sha256(unpacked(data_dir, name, LARGEST)[0] if content is None else content).hexdigest()
+
+
+def folder_checksum(path: str) -> str:
+    """SHA-256 over names and contents of all pictures in a folder, at any depth."""
+    files = sorted(file for file in Path(path).rglob("*") if is_picture(file) and file.is_file())
+    return pictures_checksum(path, tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+
+
+@lru_cache(maxsize=20)
+def pictures_checksum(path: str, files: tuple[tuple[Path, int, int], ...]) -> str:
+    """The same of files in this state, read once."""
+    digest = hashlib.sha256()
+    for file, *_ in files:
+        with opened(None, str(file)) as content:
+            digest.update(f"{file.relative_to(path)} {sha256_of(content)}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def is_picture(file: Path) -> bool:
+    """Whether a file is one of pictures, by its name."""
+    return file.suffix.lower() in PICTURES and not file.name.startswith(".")
 
 
 def sha256_of(file: BinaryIO) -> str:

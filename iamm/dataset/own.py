@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from iamm.constraints import Number
 from iamm.dataset.splitting import sampled
 from iamm.dataset.table_file import Row, read_rows
 from iamm.errors import BadDataError, nearest
 from iamm.memory import require_memory
 from iamm.names import plain_name
 
+Part = Annotated[float, Number(0, 1, above=True, below=True)]
+"""A share that leaves something on both sides."""
 FACTOR = 20
 """Bytes of memory that a byte of a file takes at most, until its rows are tensors."""
 MOST_SCENES = 200

@@ -13,6 +13,7 @@ import pytest
 import torch
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
+from PIL import Image
 
 from iamm.config.groups import headline
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
@@ -32,8 +33,14 @@ OWN: dict[str, dict[str, str]] = {}
 @pytest.fixture(scope="module", autouse=True)
 def own_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
+    os.environ.setdefault("IAMM_CACHE_DIR", str(folder / "cache"))
     texts = "".join(f"{'ab'[n % 2]}\tthis is text {n} of {'ab'[n % 2]}\n" for n in range(100))
     (folder / "texts.txt").write_text(texts)
+    for n in range(100):
+        file = folder / "pictures" / "ab"[n % 2] / f"{n}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (5, 7), (n, 40 * (n % 2), 255 - n)).save(file)
+    OWN["image_folder"] = {"path": str(folder / "pictures")}
     OWN["text_file"] = {"path": str(folder / "texts.txt")}
 
 
