@@ -12,15 +12,14 @@ from iamm.dataset.base import Dataset, Scene, Split
 from iamm.dataset.fields import TOKENS
 from iamm.dataset.files import read_lines
 from iamm.dataset.overlap import shared_notices
+from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import (
     UNKNOWN,
     SubwordVocabulary,
     Vocabulary,
     WordVocabulary,
     framed,
-    normalised,
     padded,
-    words_apart,
 )
 from iamm.errors import BadDataError
 
@@ -89,12 +88,14 @@ class Multi30kDataset(Dataset):
         files = {"train": "train", "validation": "val", "test": test}
         texts = {split: read_pairs(data_dir, stem, source, target) for split, stem in files.items()}
         texts["train"] = Pairs(*(side[:train] for side in texts["train"]))
-        texts = {split: tidied(pairs, lowercase, words=subwords is None) for split, pairs in texts.items()}
+        text_format = TextFormat(lowercase, "apart" if subwords is None else "spaces")
+        texts = {split: tidied(pairs, text_format) for split, pairs in texts.items()}
         words = learnt(texts["train"], subwords, min_count)
         ids = {split: encoded(pairs, words) for split, pairs in texts.items()}
         ids["train"], notices = without_long(ids["train"], max_length, name)
         splits = {split: pair_split(rows) for split, rows in ids.items()}
-        scene = Scene(name, "text", "generation", splits, {"text": TOKENS}, TOKENS, source=words[0], target=words[1])
+        made = (name, "text", "generation", splits, {"text": TOKENS}, TOKENS, (), *words)
+        scene = Scene(*made, text_format)
         notices += (*sentence_notices(name, texts), *unknown_notices(name, splits))
         super().__init__(name, (scene,), batch_size, batch_tokens, notices)
 
@@ -112,10 +113,9 @@ def read_pairs(data_dir: str | None, stem: str, source: str, target: str) -> Pai
     return pairs
 
 
-def tidied(pairs: Pairs, lowercase: bool, *, words: bool) -> Pairs:
-    """Both sides normalised; with `words`, punctuation stands apart."""
-    sides = ([normalised(text, lowercase=lowercase) for text in side] for side in pairs)
-    return Pairs(*([words_apart(text) for text in side] if words else side for side in sides))
+def tidied(pairs: Pairs, text_format: TextFormat) -> Pairs:
+    """Both sides in one form."""
+    return Pairs(*([text_format.tidied(text) for text in side] for side in pairs))
 
 
 def learnt(train: Pairs, subwords: int | None, min_count: int) -> tuple[Vocabulary, Vocabulary]:
