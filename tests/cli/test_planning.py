@@ -181,7 +181,7 @@ def test_a_row_for_each_choice_of_a_group(planned):
 def test_a_row_for_each_choice_of_a_part(planned):
     text = TABLE.replace("rows:", "dropped:").replace("budget: {", "budget: {steps: null, ")
     text = "\n".join(line for line in text.splitlines() if not line.startswith(("dropped", "  ours", "  rival")))
-    found = planned(text + "\neach: {group: encoder@encoder.text, leave_out: [convolutional]}\n")
+    found = planned(text + "\neach: {group: encoder@encoder.text, leave_out: [convolutional, item_embedding]}\n")
     assert found.plan.rows == ("recurrent", "transformer")
     assert [part["_target_"].split(".")[2] for part in found.values("encoder.text").values()] == list(found.plan.rows)
     assert set(found.values("steps").values()) == {None}
