@@ -105,8 +105,10 @@ def own_file(path: str) -> BinaryIO:
 
 
 def text_lines(path: str, encoding: str, newline: str = "") -> Iterator[str]:
-    r"""The lines of a text, with their ends (`\n`, `\r\n` or `\r`, or `newline` alone), each held against what a text can
-    be."""
+    r"""The lines of a text, with their ends (`\n`, `\r\n` or `\r`; or `newline` alone).
+
+    Each is held against what a text can be.
+    """
     name = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     with own_file(path) as file:
         try:
