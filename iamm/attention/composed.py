@@ -15,7 +15,7 @@ from iamm.attention.base import (
     require_pairs,
     require_same_batch,
 )
-from iamm.attention.fused import fused_is_faster
+from iamm.attention.fused import fused_attention, fused_is_faster
 from iamm.attention.state import AttentionState
 from iamm.constraints import Count, ShareBelow1
 from iamm.normaliser.base import Normaliser
@@ -129,9 +129,7 @@ class ComposedAttention(Attention):
     ) -> tuple[Tensor, Tensor | None]:
         """One block of pairs; see `iamm.pattern.base.Attend`."""
         if not need_weights and bias is None and self._is_plain() and fused_is_faster(query, key, allow is not None):
-            key, value = key.to(query.dtype), value.to(query.dtype)
-            context = functional.scaled_dot_product_attention(query, key, value, allow, scale=1.0)
-            return context, None  # (B, H, Q, E)
+            return fused_attention(query, key.to(query.dtype), value.to(query.dtype), allow), None  # (B, H, Q, E)
         if query.dtype == torch.float16:
             query, key = query.float(), key.float()  # products pass its largest number, 65504, easily
         scores = self.score(query, key, distance)  # (B, H, Q, K)

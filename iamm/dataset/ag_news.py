@@ -15,7 +15,8 @@ from iamm.constraints import Count, Number
 from iamm.dataset.base import Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, TOKENS
 from iamm.dataset.files import bad_text, read_lines
-from iamm.dataset.vocabulary import SubwordVocabulary, Vocabulary, WordVocabulary, normalised, padded, words_apart
+from iamm.dataset.text_format import TextFormat
+from iamm.dataset.vocabulary import SubwordVocabulary, Vocabulary, WordVocabulary, padded
 from iamm.errors import BadDataError
 
 FILE = "ag_news_csv/test.csv.gz"
@@ -75,12 +76,14 @@ class AgNewsDataset(Dataset):
         stories = read_stories(data_dir)
         rows = split_rows(stories)
         rows["train"] = rows["train"][:train]
-        texts = [tidied(story, lowercase, words=subwords is None) for story in stories]
+        text_format = TextFormat(lowercase, "apart" if subwords is None else "spaces", max_length)
+        texts = [text_format.tidied(text_of(story)) for story in stories]
         vocabulary = learnt([texts[row] for row in rows["train"]], subwords, min_count)
         ids = vocabulary.encode_all(texts)
         labels = torch.tensor([story.label for story in stories])
         splits = {split: encoded(ids, labels, chosen, max_length) for split, chosen in rows.items()}
-        scene = Scene("ag_news", "text", "classification", splits, {"text": TOKENS}, CLASS, CLASSES, source=vocabulary)
+        made = ("ag_news", "text", "classification", splits, {"text": TOKENS}, CLASS, CLASSES, vocabulary)
+        scene = Scene(*made, text_format=text_format)
         kept = [ids[row] for chosen in rows.values() for row in chosen]
         super().__init__("ag_news", (scene,), batch_size, notices=cut_notices(kept, max_length))
 
@@ -145,10 +148,9 @@ def words_of(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def tidied(story: Story, lowercase: bool, *, words: bool) -> str:
-    """Title and description as one text; with `words`, punctuation stands apart."""
-    text = normalised(without_html(f"{story.title}. {story.description}"), lowercase=lowercase)
-    return words_apart(text) if words else text
+def text_of(story: Story) -> str:
+    """Title and description as one text."""
+    return without_html(f"{story.title}. {story.description}")
 
 
 def without_html(text: str) -> str:

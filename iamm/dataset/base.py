@@ -17,6 +17,7 @@ from iamm.constrained import Constrained, check_fields, require
 from iamm.constraints import Count, Number
 from iamm.dataset.fields import Field
 from iamm.dataset.overlap import row_bytes, shared_notices
+from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import Vocabulary
 from iamm.errors import BadDataError
 
@@ -90,6 +91,7 @@ class Scene:
         classes: a name for each class of a classification.
         source: the vocabulary of the inputs, where they are text.
         target: the vocabulary of the targets, where they are text.
+        text_format: how a text of the inputs is tidied and cut, where they are text.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Scene:
     classes: tuple[str, ...] = ()
     source: Vocabulary | None = None
     target: Vocabulary | None = None
+    text_format: TextFormat | None = None
 
 
 @dataclass

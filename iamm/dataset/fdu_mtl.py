@@ -13,6 +13,7 @@ from iamm.dataset.files import bad_text, read_lines
 from iamm.dataset.idx import hold_out
 from iamm.dataset.labelled_text import Labelled, text_datasets
 from iamm.dataset.overlap import signs_of
+from iamm.dataset.text_format import TextFormat, treebank
 
 SCENES = (
     "apparel",
@@ -110,8 +111,9 @@ class FduMtlDataset(list[Dataset], Constrained):
             notices += without_validation(reviews)
         for found in reviews.values():
             found["train"] = first(found["train"], train)
-        sizes = {"min_count": min_count, "max_length": max_length, "batch_size": batch_size}
-        super().__init__(text_datasets("fdu_mtl", reviews, dict.fromkeys(scenes, CLASSES), notices, **sizes))
+        classes, text_format = dict.fromkeys(scenes, CLASSES), TextFormat(True, "treebank", max_length)
+        sizes = {"min_count": min_count, "batch_size": batch_size}
+        super().__init__(text_datasets("fdu_mtl", reviews, classes, notices, text_format, **sizes))
 
 
 def file_of(scene: str, split: str) -> str:
@@ -123,7 +125,7 @@ def read_reviews(data_dir: str | None, scene: str, split: str) -> list[Labelled]
     name = file_of(scene, split)
     lines = read_lines(data_dir, name, longest=LONGEST_REVIEW, refused=NO_REVIEW)
     if split == "unlabelled":
-        return [Labelled(UNKNOWN_CLASS, tokenised(line)) for line in lines]
+        return [Labelled(UNKNOWN_CLASS, treebank(line)) for line in lines]
     return [review_of(name, line, number) for number, line in enumerate(lines, start=1)]
 
 
@@ -133,12 +135,6 @@ def review_of(name: str, line: str, number: int) -> Labelled:
         rule = "have a class, 0 or 1, and a tab before each review"
         raise bad_text(name, rule, repr(line[:20]), number, 1)
     return Labelled(int(label), text)
-
-
-def tokenised(text: str) -> str:
-    """The words of an unlabelled review as the labelled ones have them: `it's "fine"` reads "it 's `` fine ''"."""
-    text = re.sub(r'(^|\s)"', r"\1 `` ", text.lower()).replace('"', " '' ")
-    return " ".join(re.findall(r"``|''|\w+(?=n't\b)|n't\b|'\w+|\w+(?:-\w+)*|\.\.\.|[^\w\s]", text))
 
 
 def without_empty(reviews: Mapping[str, Reviews]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, NamedTuple
 
 from iamm.constrained import Constrained
@@ -13,7 +14,8 @@ from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.files import NO_TEXT, bad_text, read_lines
 from iamm.dataset.idx import hold_out
 from iamm.dataset.labelled_text import Labelled, text_datasets
-from iamm.dataset.vocabulary import UNKNOWN_SURFACE, normalised, words_apart
+from iamm.dataset.text_format import TextFormat
+from iamm.dataset.vocabulary import UNKNOWN_SURFACE
 
 GROUPS = (
     *("alt.atheism", "comp.graphics", "comp.os.ms-windows.misc", "comp.sys.ibm.pc.hardware", "comp.sys.mac.hardware"),
@@ -38,6 +40,7 @@ RULE = re.compile(r"^[ \t]*[-=_*#~]{2,}[ \t]*$", re.MULTILINE)
 """A line of signs; the last one, with a few lines behind it, begins a signature."""
 SIGNATURE = 10
 """Lines that a signature may have."""
+FORMAT = TextFormat(lowercase=True, words="apart")
 
 
 class Kept(NamedTuple):
@@ -107,8 +110,10 @@ class NewsgroupsDataset(list[Dataset], Constrained):
             held_out, rest = hold_out(len(rows["train"]), generator, validation, train)
             parts = {"train": [rows["train"][row] for row in rest]}
             posts[scene] = {**parts, "validation": [rows["train"][row] for row in held_out], "test": rows["test"]}
-        sizes = {"min_count": min_count, "max_length": max_length, "batch_size": batch_size}
-        super().__init__(text_datasets("newsgroups", posts, groups, (), **sizes))
+        sizes = {"min_count": min_count, "batch_size": batch_size}
+        super().__init__(
+            text_datasets("newsgroups", posts, groups, (), replace(FORMAT, max_length=max_length), **sizes)
+        )
 
 
 class Post(NamedTuple):
@@ -150,7 +155,7 @@ def words_of(text: str, kept: Kept) -> str:
     if not kept.quotes:
         body = QUOTED.sub("", QUOTE.sub("", body))
     text = f"{head}\n{body}" if kept.headers else body
-    return words_apart(normalised(NO_TEXT.sub(" ", text), lowercase=True)) or UNKNOWN_SURFACE
+    return FORMAT.tidied(NO_TEXT.sub(" ", text)) or UNKNOWN_SURFACE
 
 
 def without_signature(body: str) -> str:

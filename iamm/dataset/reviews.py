@@ -20,6 +20,7 @@ from iamm.dataset.reviews_language import (
     picked,
     word_counts,
 )
+from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import WordVocabulary, padded
 
 CLASSES = ("negative", "positive")
@@ -80,7 +81,8 @@ class ReviewsDataset(Dataset):
             )
             for split in SPLITS
         }
-        scene = Scene("reviews", "text", "classification", splits, {"text": TOKENS}, CLASS, CLASSES, source=vocabulary)
+        made = ("reviews", "text", "classification", splits, {"text": TOKENS}, CLASS, CLASSES, vocabulary)
+        scene = Scene(*made, text_format=TextFormat(lowercase=True))
         super().__init__("reviews", (scene,), batch_size)
 
 

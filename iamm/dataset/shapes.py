@@ -15,6 +15,7 @@ from iamm.dataset.fields import CLASS, PIXELS, TOKENS
 from iamm.dataset.shapes_language import blurred, sentences, source_words, target_words
 from iamm.dataset.shapes_picture import SIDE, pictures
 from iamm.dataset.shapes_world import COLOURS, LARGE, SHAPES, Worlds, paired_worlds, worlds, worlds_of_splits
+from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import WordVocabulary, framed, padded
 
 VIEWS = ("image", "text")
@@ -132,4 +133,5 @@ def text_scene(pairs: Mapping[str, TextPairs]) -> Scene:
         )
         for split, pair in pairs.items()
     }
-    return Scene("shapes_text", "text", "generation", splits, {"text": TOKENS}, TOKENS, source=source, target=target)
+    made = ("shapes_text", "text", "generation", splits, {"text": TOKENS}, TOKENS, (), source, target)
+    return Scene(*made, TextFormat(lowercase=True))

@@ -10,15 +10,14 @@ import torch
 from iamm.dataset.base import Scene, Split
 from iamm.dataset.fields import TOKENS
 from iamm.dataset.overlap import shared_notices
+from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import (
     UNKNOWN,
     SubwordVocabulary,
     Vocabulary,
     WordVocabulary,
     framed,
-    normalised,
     padded,
-    words_apart,
 )
 
 Row = tuple[list[int], list[int]]
@@ -55,19 +54,19 @@ def translation_scene(
     Raises:
         ValueError: no training pair is short enough, or `subwords` too few for the characters.
     """
-    texts = {split: tidied(pairs, lowercase, words=subwords is None) for split, pairs in texts.items()}
+    text_format = TextFormat(lowercase, "apart" if subwords is None else "spaces")
+    texts = {split: tidied(pairs, text_format) for split, pairs in texts.items()}
     words = learnt(texts["train"], subwords, min_count)
     ids = {split: encoded(pairs, words) for split, pairs in texts.items()}
     ids["train"], notices = without_long(ids["train"], max_length, name)
     splits = {split: pair_split(rows) for split, rows in ids.items()}
-    scene = Scene(name, "text", "generation", splits, {"text": TOKENS}, TOKENS, source=words[0], target=words[1])
+    scene = Scene(name, "text", "generation", splits, {"text": TOKENS}, TOKENS, (), *words, text_format)
     return scene, [*notices, *sentence_notices(name, texts), *unknown_notices(name, splits)]
 
 
-def tidied(pairs: Pairs, lowercase: bool, *, words: bool) -> Pairs:
-    """Both sides normalised; with `words`, punctuation stands apart."""
-    sides = ([normalised(text, lowercase=lowercase) for text in side] for side in pairs)
-    return Pairs(*([words_apart(text) for text in side] if words else side for side in sides))
+def tidied(pairs: Pairs, text_format: TextFormat) -> Pairs:
+    """Both sides in one form."""
+    return Pairs(*([text_format.tidied(text) for text in side] for side in pairs))
 
 
 def learnt(train: Pairs, subwords: int | None, min_count: int) -> tuple[Vocabulary, Vocabulary]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +40,10 @@ class Vocabulary(ABC):
     @abstractmethod
     def piece(self, index: int) -> str:
         """One id as it should stand at the axis of a picture."""
+
+    @abstractmethod
+    def as_json(self) -> dict[str, Any]:
+        """What `vocabulary_of` makes it anew from."""
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         return [self.encode(text) for text in texts]
@@ -72,6 +78,9 @@ class WordVocabulary(Vocabulary):
 
     def piece(self, index: int) -> str:
         return self.pieces[index]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"words": list(self.pieces[len(SPECIAL) :])}
 
 
 class SubwordVocabulary(Vocabulary):
@@ -136,6 +145,16 @@ class SubwordVocabulary(Vocabulary):
 
     def piece(self, index: int) -> str:
         return self.processor.id_to_piece(int(index))
+
+    def as_json(self) -> dict[str, Any]:
+        return {"sentencepiece": base64.b64encode(self.processor.serialized_model_proto()).decode()}
+
+
+def vocabulary_of(content: Mapping[str, Any]) -> Vocabulary:
+    """The vocabulary that `as_json` gave."""
+    if "words" in content:
+        return WordVocabulary(content["words"])
+    return SubwordVocabulary(base64.b64decode(content["sentencepiece"]))
 
 
 def normalised(text: str, *, lowercase: bool) -> str:

@@ -36,6 +36,7 @@ class TopKNormaliser(Normaliser):
 
     def forward(self, scores: Tensor, allow: Tensor | None) -> Tensor:
         filled = fill_hidden(scores.detach(), allow, -math.inf)
-        first = filled.argsort(dim=-1, descending=True, stable=True)[..., : self.k]  # (B, H, Q, k)
-        kept = torch.zeros_like(scores, dtype=torch.bool).scatter(-1, first, True)  # (B, H, Q, K)
+        order = filled.argsort(dim=-1, descending=True, stable=True)  # (B, H, Q, K)
+        first = torch.arange(scores.shape[-1], device=scores.device) < self.k
+        kept = torch.zeros_like(scores, dtype=torch.bool).scatter(-1, order, first.expand_as(order))
         return masked_softmax(scores, fill_hidden(kept, allow, False))

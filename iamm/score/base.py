@@ -21,6 +21,9 @@ class Score(Constrained, nn.Module):
     keys_as_they_are = False
     """True where key(x) = x."""
 
+    log_features = False
+    """True where s_qk = Σ_f e^{query(x_q)_f + key(x_k)_f}: the sum over keys may then be taken first."""
+
     positive = False
     """True where no s_qk is below zero, so that `normaliser=sum` gives weights."""
 
