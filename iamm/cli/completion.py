@@ -13,7 +13,7 @@ from pathlib import Path
 from iamm.config.check.run_keys import RUN
 from iamm.config.check.statements import statements
 from iamm.config.groups import choices, configs_folder, dotted_keys, groups, heading, keys_of, known_keys, slots
-from iamm.constraints import words_of
+from iamm.constraints import choices_of
 from iamm.errors import ConfigError, nearest
 
 OPTIONS = ("--help", "--multirun", "--cfg", "--config-dir", "--resolve", "--package", "--info", "--completion=")
@@ -172,10 +172,10 @@ def values_of(key: str, before: Sequence[str]) -> Iterable[str]:
     if found := names(key.split("@")[0], before):
         return found
     if key in RUN or "." not in key:
-        return words_of(RUN.get(key)) or (("true", "false") if is_switch(key) else ())
+        return choices_of(RUN.get(key)) or (("true", "false") if is_switch(key) else ())
     place, _, last = key.rpartition(".")
     rules = (statements(target).arguments.get(last) for target in targets_at(place, before))
-    return next((words for rule in rules if (words := words_of(rule))), ())
+    return next((words for rule in rules if (words := choices_of(rule))), ())
 
 
 def targets_at(place: str, before: Sequence[str]) -> Iterator[str]:

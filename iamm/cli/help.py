@@ -45,7 +45,7 @@ def help_text() -> str:
 def table_help_text() -> str:
     from iamm.config.check.table import KEYS
 
-    inside = [f"  {key:<9} {rule.words()}" for key, rule in KEYS.items()]
+    inside = [f"  {key:<9} {rule.description()}" for key, rule in KEYS.items()]
     own = ["A table's YAML holds (docs/tables.md shows one):", *inside]
     return "\n".join([TABLE_HEADER, "table=", *listed("table"), "", "Keys:", *described_keys("table.yaml"), "", *own])
 
