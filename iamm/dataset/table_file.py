@@ -104,12 +104,15 @@ def own_file(path: str) -> BinaryIO:
     return file
 
 
-def text_lines(path: str, encoding: str) -> Iterator[str]:
-    """The lines of a text, with their ends; each is held against what a text can be."""
+def text_lines(path: str, encoding: str, newline: str = "") -> Iterator[str]:
+    r"""The lines of a text, with their ends (`\n`, `\r\n` or `\r`; or `newline` alone).
+
+    Each is held against what a text can be.
+    """
     name = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     with own_file(path) as file:
         try:
-            text = io.TextIOWrapper(file, name, errors="surrogateescape", newline="")
+            text = io.TextIOWrapper(file, name, errors="surrogateescape", newline=newline)
         except LookupError as error:
             raise ValueError(f"`encoding` must be one that Python knows. Found {encoding}: try cp1252.") from error
         for number in count(1):
