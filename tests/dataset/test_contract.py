@@ -48,6 +48,8 @@ def own_files(tmp_path_factory):
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (5, 7), (n, 40 * (n % 2), 255 - n)).save(file)
     OWN["image_folder"] = {"path": str(folder / "pictures")}
+    (folder / "pairs.tsv").write_text("".join(f"this is pair {n}\tpaire {n}\n" for n in range(100)))
+    OWN["parallel_text"] = {"source_path": str(folder / "pairs.tsv")}
     OWN["text_file"] = {"path": str(folder / "texts.txt")}
 
 
