@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """N examples of one scene. An absent view has an empty input; its target is kept, but counts nowhere.
+    """N examples of one scene. An absent view has an empty input; its target is stored, but never used.
 
     Shapes:
         inputs: by name, as the scene's fields declare: pictures (N, channels, height, width) uint8, say
@@ -34,5 +34,5 @@ class Split:
 
 
 def picked(inputs: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
-    """The same rows of every field."""
+    """The given rows of every field."""
     return {name: values[rows] for name, values in inputs.items()}
