@@ -41,10 +41,18 @@ def own_rows(path: str, reading: Reading, generator: np.random.Generator) -> lis
         ValueError: an unknown encoding.
     """
     if reading.limit is None:
-        with suppress(OSError):  # which reading says better
-            require_memory(path, FACTOR * os.stat(path).st_size, "take some rows with limit=…, or a part of the file")
+        require_room(path)
     rows = read_rows(path, format=reading.format, delimiter=reading.delimiter, encoding=reading.encoding)
     return sampled(rows, reading.limit, generator)
+
+
+def require_room(*paths: str) -> None:
+    """Raises:
+    BadDataError: files that memory cannot hold, once their rows are tensors.
+    """
+    with suppress(OSError):  # which reading says better
+        size = sum(os.stat(path).st_size for path in paths)
+        require_memory(" and ".join(paths), FACTOR * size, "take some rows with limit=…, or a part of the file")
 
 
 def chosen_scenes(path: str, there: Collection[str], scenes: Sequence[str] | None) -> list[str]:
