@@ -26,14 +26,14 @@ class Multi30kDataset(Dataset):
         lowercase: whether both sides are put into lower case.
         subwords: pieces of a vocabulary that both languages share; None = one vocabulary of words for each language,
             punctuation being a word.
-        min_count: how often a word must occur in train to have an id of its own; with subwords of no effect.
+        min_count: occurrences in train from which a word has its own id; unused with subwords.
         max_length: of a training pair's sides, in tokens; a pair with a longer one is left out. Never of a test pair.
         train: how many pairs, from the first one on; None = all.
         test: the test file, such as test_2017_mscoco.
 
     Raises:
-        ValueError: a language or a number that cannot be.
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+        ValueError: an unknown language, or a number out of its range.
+        MissingDataError, BadDataError: a file is missing or wrong.
 
     Source: Elliott, Frank, Sima'an, Specia 2016; Elliott et al. 2017 (French); Barrault et al. 2018 (Czech).
     """

@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO, NamedTuple
 
 from iamm.constraints import OneOf
 from iamm.dataset.cache import sha256_of
-from iamm.dataset.files import PACKED, note, opened, read_packed
+from iamm.dataset.files import PACKED, opened, read_packed, record_file
 from iamm.errors import BadDataError, MissingDataError, nearest
 
 Format = Annotated[str, OneOf(("csv", "tsv", "jsonl", "labelled", "fasttext"))]
@@ -83,7 +83,7 @@ def ending(path: str) -> str:
 
 
 def own_file(path: str) -> BinaryIO:
-    """A file of one's own, open; its SHA-256 is noted.
+    """A file of one's own, open; its SHA-256 is recorded.
 
     Raises:
         MissingDataError: there is none.
@@ -99,7 +99,7 @@ def own_file(path: str) -> BinaryIO:
     if Path(path).suffix in PACKED:
         with file:
             return io.BytesIO(read_packed(None, path))
-    note(path, sha256_of(file))
+    record_file(path, sha256_of(file))
     file.seek(0)
     return file
 
