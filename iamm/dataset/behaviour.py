@@ -54,15 +54,16 @@ def sorted_log(user: np.ndarray, item: np.ndarray, clicked: np.ndarray, time: np
     return Log(user[order], item[order], clicked[order], time[order])
 
 
-def last_clicks_apart(log: Log) -> np.ndarray:
-    """The split of each row: a user's last click is of test, the one before it of validation, all earlier of train.
+def last_clicks_apart(log: Log, count: int = 1) -> np.ndarray:
+    """The split of each row: a user's last `count` clicks are of test, as many before them of validation, all earlier
+    ones of train.
 
-    What a user passed is of the same split as the user's next click, and of test behind the last one. Users with fewer
-    than three clicks are of train alone.  # (N,)
+    What a user passed is of the same split as the user's next click, and of test behind the last one. Users with no
+    click for train are of train alone.  # (N,)
     """
     clicks = np.bincount(log.user, log.clicked).astype(np.int64)[log.user]
     left = clicks - log.earlier()  # from this row on
-    return np.select([clicks < 3, left > 2, left == 2], [TRAIN, TRAIN, VALIDATION], TEST)
+    return np.select([clicks <= 2 * count, left > 2 * count, left > count], [TRAIN, TRAIN, VALIDATION], TEST)
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def negatives(
     place = np.searchsorted(universe, log.item)
     users, first = np.unique(log.user[rows], return_index=True)
     above, below = np.searchsorted(log.user, users), np.searchsorted(log.user, users, side="right")
-    for own, start, end in zip(np.split(rows, first[1:]), above, below, strict=True):
+    for own, start, end in zip(np.split(rows, first)[1:], above, below, strict=True):
         clicks = own[log.clicked[own]]
         wanted = sampling.negatives * len(clicks) if candidates is None else candidates - len(own)
         if len(clicks) and wanted > 0:
