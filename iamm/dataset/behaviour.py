@@ -11,6 +11,7 @@ import torch
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator
 from iamm.dataset.fields import AGES, CLASS, ID, ITEMS
 from iamm.dataset.vocabulary import PAD, SPECIAL, UNKNOWN, Vocabulary, WordVocabulary
+from iamm.names import scene_name
 
 CLASSES = ("passed", "clicked")
 TRAIN, VALIDATION, TEST = range(3)
@@ -118,7 +119,7 @@ def behaviour_datasets(
     a training split are UNKNOWN.
 
     Args:
-        name: of the choice; a scene is called `<name>_<scene>`.
+        name: of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
         logs: of each scene.
         splits: of each scene, (N,), the split of each row of its log, as `last_clicks_apart` gives it.
         items: a word without blanks for each item, by its number.
@@ -134,7 +135,7 @@ def behaviour_datasets(
     ids[trained] = np.arange(len(SPECIAL), len(vocabulary))
     datasets = list[Dataset]()
     for scene, log in logs.items():
-        own = f"{name}_{scene}"
+        own = scene_name(name, scene)
         made = {
             split: behaviour_split(log, examples(log, splits[scene] == number, split, own, sampling), ids, sampling)
             for number, split in enumerate(SPLITS)

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, NamedTuple
 
 from iamm.constrained import Constrained
-from iamm.constraints import Count, ListOf, Number, Seed, Sharing, Text
+from iamm.constraints import Count, Number, Seed, Sharing
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.labelled_text import Labelled, text_datasets
 from iamm.dataset.overlap import signs_of
-from iamm.dataset.own import Part, Reading, chosen_scenes, own_rows
+from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_rows
 from iamm.dataset.splitting import DRAWN, Unit, divided, split_named
 from iamm.dataset.table_file import Format, Row, value_of
 from iamm.dataset.text_format import TextFormat
@@ -21,7 +21,6 @@ from iamm.names import scene_name
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 MOST_LABELS = 10_000
 """Of a scene: more are no classes, but a column of something else."""
-Words = Annotated[Sequence[str], ListOf(Text(), different=True)]
 
 
 class Entry(NamedTuple):

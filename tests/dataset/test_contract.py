@@ -50,6 +50,9 @@ def own_files(tmp_path_factory):
     OWN["image_folder"] = {"path": str(folder / "pictures")}
     (folder / "pairs.tsv").write_text("".join(f"this is pair {n}\tpaire {n}\n" for n in range(100)))
     OWN["parallel_text"] = {"source_path": str(folder / "pairs.tsv")}
+    clicks = "".join(f"u{n % 20},i{n % 7 + n % 3},{n}\n" for n in range(200))
+    (folder / "clicks.csv").write_text(f"user,item,time\n{clicks}")
+    OWN["interaction_file"] = {"path": str(folder / "clicks.csv")}
     OWN["text_file"] = {"path": str(folder / "texts.txt")}
 
 
