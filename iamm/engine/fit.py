@@ -188,10 +188,9 @@ class Loop:
         parts = self.accumulated(epoch, conflict=conflict)
         weights = self.weighting.finish()
         penalties = add_penalties(self.model.penalties())
-        weighting_parameters = list(self.weighting.parameters())
-        processes.average_gradients((*self.parameters, *weighting_parameters))
+        processes.average_gradients((*self.parameters, *self.weighting.parameters()))
         norm = self.shape_gradients()
-        finite_norm(weighting_parameters)
+        finite_norm(list(self.weighting.parameters()))
         self.optimizer.step()
         return StepResult.joined(parts, weights, norm, penalties)
 

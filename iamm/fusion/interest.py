@@ -43,14 +43,15 @@ class InterestRecogniser(nn.Module):
         temperature: τ.
     """
 
-    def __init__(
-        self, scenes: Sequence[str], dim: int, *, interests: int, prototypes: int, temperature: float
-    ) -> None:
+    def __init__(self, scenes: Sequence[str], dim: int, *, interests: int, prototypes: int, temperature: float) -> None:
         super().__init__()
         self.temperature = temperature
+        self.exchanged = False
         self.project = nn.Linear(dim, dim, bias=False)
         self.prototypes = nn.ModuleDict({name: Prototypes(prototypes, dim) for name in scenes})
-        self.interests = nn.ParameterDict({name: torch.randn(prototypes, interests, dim) for name in scenes})
+        self.interests = nn.ParameterDict(
+            {name: torch.randn(interests, dim).expand(prototypes, -1, -1).clone() for name in scenes}
+        )
 
     def forward(self, vector: Tensor, scene: str, hidden: Tensor | None = None) -> Recognised:
         """Recognise examples of one scene.
@@ -79,14 +80,39 @@ class InterestRecogniser(nn.Module):
         return torch.einsum("bd,smd->bsm", query, keys) / self.temperature
 
     def of_scene(self, scene: str) -> Tensor:
-        """A scene's own interest, the same for all examples; of a scene that is not known, the mean of all.  # (K, D)"""
+        """The mean of a scene's own interest vectors; of a scene that is not known, the mean of all.  # (K, D)"""
         known = [self.interests[scene]] if scene in self.interests else list(self.interests.values())
         return torch.stack(known).mean(dim=(0, 1))
 
     def centres(self, scene: str) -> Tensor:
-        """What a known scene has learnt; a row of zeros is a prototype without an example.  # (M, D)"""
-        return cast(Prototypes, self.prototypes[scene]).centres
+        """What a known scene has learnt; a row of zeros is a prototype without an example.  # (M, D)
+
+        Where `exchanged` is true, they are those of the next scene.
+        """
+        names = list(self.interests)
+        name = names[(names.index(scene) + 1) % len(names)] if self.exchanged else scene
+        return cast(Prototypes, self.prototypes[name]).centres
 
     def count(self, scene: str, vectors: Tensor) -> None:
         """Write examples (N, D) of a known scene into its prototypes."""
         cast(Prototypes, self.prototypes[scene]).count(vectors)
+
+
+class SceneGates(nn.Module):
+    """2σ(Σ_s p_s W_s x) ⊙ x: the gates of the scenes that an example resembles (D1 §4: σ(W_s x) ⊙ x).
+
+    W_s begins at 0, and the factor 2 makes that a gate of 1.
+
+    Args:
+        scenes: names of all S scenes.
+        dim: D.
+    """
+
+    def __init__(self, scenes: Sequence[str], dim: int) -> None:
+        super().__init__()
+        self.weights = nn.ParameterDict({name: torch.zeros(dim, dim) for name in scenes})
+
+    def forward(self, values: Tensor, scenes: Tensor) -> Tensor:
+        """Gate x (B, T, D) by p (B, S)."""
+        weight = torch.einsum("bs,sde->bde", scenes, torch.stack(list(self.weights.values())))
+        return 2 * torch.sigmoid(values @ weight) * values

@@ -12,21 +12,15 @@ from torch.nn import functional
 from iamm.attention.base import Attention
 from iamm.constraints import Count, Number, OneOf, Share, ShareBelow1
 from iamm.encoder.base import Features, masked_mean
-from iamm.fusion.base import Fused, Fusion
-from iamm.fusion.interest import InterestRecogniser, Recognised
+from iamm.fusion.base import Fused, Fusion, Interest, present_mean
+from iamm.fusion.interest import InterestRecogniser, Recognised, SceneGates
 
 CONTROLS = ("shuffled", "scene", "constant", "uniform", "absent")
-"""What can stand in for an example's own interest, in training or to measure what a trained interest does."""
+"""What can stand in for interest in training and in a report on a trained model."""
 
 
 class Guidance(NamedTuple):
-    """What interest finds for the G scenes of a group, B examples, K interest vectors and all S scenes.
-
-    Shapes:
-        found: h (B, G, K, D)
-        weights: w (B, H, G, K, S)
-        recognised: of each scene of the group
-    """
+    """What interest finds for the G scenes of a group: h (B, G, K, D), w (B, H, G, K, S), and each scene's p."""
 
     found: Tensor
     weights: Tensor
@@ -36,10 +30,10 @@ class Guidance(NamedTuple):
 class InterestGuidanceFusion(Fusion):
     """x'_t = x_t + γ W A(x̂_t; h_1 … h_K): places take up what K interest vectors have found in all scenes.
 
-        q_k = Σ_s p_s(x) q_sk            an example's interest: that of the scenes that it resembles (D0 §2.3, §3.2)
-        z_t = 2σ(Σ_s p_s W_s x̂_t) ⊙ x̂_t  the scenes' gates (D1 §4: σ(W_s x) ⊙ x)
-        α_kit = softmax_t(score(q_k, z_it)),  x_ki = Σ_t α_kit z_it     where interest looks in scene i (D0 §2.3)
-        w_ki = softmax_i(q_kᵀ(LN x_ki + e_i)/√D),  h_k = Σ_i w_ki x_ki  which scenes count (D0 §3.1.2, §4)
+        q_k = LN Σ_s p_s(x) q_sk          an example's interest: that of the scenes that it resembles (D0 §2.3, §3.2)
+        z_t = 2σ(Σ_s p_s W_s x̂_t) ⊙ x̂_t   the scenes' gates (D1 §4: σ(W_s x) ⊙ x)
+        α_kit = softmax_t(score(q_k, z_it)),  x_ki = Σ_t α_kit z_it      where interest looks in scene i (D0 §2.3)
+        w_ki = softmax_i(q_kᵀ(LN x_ki + e_i)/√D),  h_k = Σ_i w_ki x_ki   which scenes count (D0 §3.1.2, §4)
 
     x̂ = LayerNorm x. For a scene of the group the places are its own; an absent view is masked. For a scene elsewhere
     they are its prototypes: what it has learnt from its own examples, which no other scene's loss can change. p comes
@@ -48,7 +42,7 @@ class InterestGuidanceFusion(Fusion):
     met: such a scene has places, and the interest and the gates of the known scenes that it resembles.
 
     From the documents: q, w, h, the gates, and recognition on known scenes. Ours: K vectors in place of one, 1/√D,
-    normalised x, prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), and A in place of adding one h to all.
+    LN, prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), and A in place of adding one h to all places.
 
     Args:
         scenes: names of all S scenes.
@@ -69,14 +63,14 @@ class InterestGuidanceFusion(Fusion):
         performance: β; β ln(quality) of each scene at the last validation is added to its score in w (D0 §3.3, which
             gives no formula); qualities are divided by their largest.
         control: `learnt`; `shuffled`: q of the next example of the batch; `scene`: the scene's own q, without the
-            example; `constant`: as `scene`, and w from q_kᵀe_i alone; `uniform`: q = 0 and w = 1/S; `fresh`: an interest
-            that is not trained; `absent`: no guidance. All have the same parameters.
+            example; `constant`: as `scene`, and w from q_kᵀe_i alone; `uniform`: q = 0 and w = 1/S; `fresh`: no
+            training of interest; `absent`: no guidance. All have the same parameters.
         dropout: share dropped of what is added.
     """
 
     gives_scene_weights = True
     mixes_views = True
-    controls = CONTROLS
+    controls = (*CONTROLS, "exchanged")
 
     performances: Tensor
 
@@ -108,7 +102,7 @@ class InterestGuidanceFusion(Fusion):
         self.recogniser = InterestRecogniser(
             self.scenes, dim, interests=interests, prototypes=prototypes, temperature=temperature
         )
-        self.gates = nn.ParameterDict({name: torch.zeros(dim, dim) for name in self.scenes} if gates else {})
+        self.gates = SceneGates(self.scenes, dim) if gates else None
         self.marks = nn.ParameterDict({name: torch.zeros(dim) for name in self.scenes})
         self.norm = nn.LayerNorm(dim) if normalise else nn.Identity()
         self.normalise = normalise
@@ -133,6 +127,17 @@ class InterestGuidanceFusion(Fusion):
         penalties = {"recognition": self.recognition * torch.stack(losses).sum()} if self.control != "fresh" else {}
         return Fused(fused, {name: weights[:, row] for row, name in enumerate(features)}, penalties)
 
+    def describe(self, features: Mapping[str, Features]) -> dict[str, Interest]:
+        places = self.normalised(features)
+        guidance = self.guidance(features, places)
+        described = {}
+        for row, (name, part) in enumerate(guidance.recognised.items()):
+            values, allow = self.gated(places[name], part.scenes), features[name].allow
+            look = self.pool(self.interest(name, part.interest), values, key_allow=allow, need_weights=True).weights
+            assert look is not None
+            described[name] = Interest(part.scenes, guidance.weights[:, :, row].mean(dim=(1, 2)), look.mean(dim=1))
+        return described
+
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         weights = self.guidance(features, self.normalised(features)).weights.mean(dim=3)
         return {name: weights[:, :, row] for row, name in enumerate(features)}  # (B, H, S)
@@ -143,7 +148,9 @@ class InterestGuidanceFusion(Fusion):
 
     def normalised(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         """x̂ of each scene of the group, zero where nothing is allowed.  # (B, T, D) each"""
-        return {name: self.norm(values).masked_fill(~allow[:, :, None], 0.0) for name, (values, allow) in features.items()}
+        return {
+            name: self.norm(values).masked_fill(~allow[:, :, None], 0.0) for name, (values, allow) in features.items()
+        }
 
     def guidance(self, features: Mapping[str, Features], places: Mapping[str, Tensor]) -> Guidance:
         """What the interest of each scene of the group finds in all scenes."""
@@ -162,9 +169,10 @@ class InterestGuidanceFusion(Fusion):
         return Guidance(found, weights, recognised)
 
     def recognise(self, name: str, scene: Features) -> Recognised:
-        """Recognise a scene's examples, of which some do not know their own scene in training."""
+        """Recognise a scene's examples; in training, some of them with their own scene hidden."""
         vector = self.vector(scene)
         hidden = torch.rand(len(vector), device=vector.device) < self.hide if self.training and self.hide else None
+        self.recogniser.exchanged = self.control == "exchanged"
         return self.recogniser(vector, name, hidden)
 
     def vector(self, scene: Features) -> Tensor:
@@ -178,19 +186,16 @@ class InterestGuidanceFusion(Fusion):
                 self.recogniser.count(name, self.vector(scene)[scene.present])
 
     def interest(self, name: str, q: Tensor) -> Tensor:
-        """q of each example of a scene, or what the control puts in its place.  # (B, K, D)"""
+        """LN q of each example of a scene, or what the control puts in its place.  # (B, K, D)"""
         if self.control in ("scene", "constant"):
-            return self.recogniser.of_scene(name).expand_as(q)
+            q = self.recogniser.of_scene(name).expand_as(q)
         if self.control == "uniform":
-            return torch.zeros_like(q)
-        return {"shuffled": q.roll(1, dims=0), "fresh": q.detach()}.get(self.control, q)
+            q = torch.zeros_like(q)
+        return self.standard({"shuffled": q.roll(1, dims=0), "fresh": q.detach()}.get(self.control, q))
 
     def gated(self, values: Tensor, scenes: Tensor) -> Tensor:
-        """2σ(Σ_s p_s W_s x̂_t) ⊙ x̂_t of x̂ (B, T, D) and p (B, S)."""
-        if not self.gates:
-            return values
-        weight = torch.einsum("bs,sde->bde", scenes, torch.stack(list(self.gates.values())))
-        return 2 * torch.sigmoid(values @ weight) * values
+        """z of x̂ (B, T, D) and p (B, S)."""
+        return values if self.gates is None else self.gates(values, scenes)
 
     def elsewhere(self, features: Mapping[str, Features], batch: int) -> dict[str, Features]:
         """The prototypes of each known scene that is not of the group, for each of B examples."""
@@ -229,7 +234,7 @@ class InterestGuidanceFusion(Fusion):
     def keys(self, x: Tensor, names: Sequence[str]) -> Tensor:
         """LN x_ki + e_i, by which q weighs the scenes.  # (B, G, K, I, D)"""
         nothing = x.new_zeros(self.dim)
-        marks = torch.stack([self.marks[name] if name in self.marks else nothing for name in names])  # (I, D)
+        marks = torch.stack([self.marks.get(name, nothing) for name in names])  # (I, D)
         return marks.expand_as(x) if self.control == "constant" else self.standard(x) + marks
 
     def performance_bias(self, names: Sequence[str]) -> Tensor | None:
@@ -243,8 +248,3 @@ class InterestGuidanceFusion(Fusion):
     def end_validation(self, qualities: Mapping[str, float]) -> None:
         best = max(max(qualities.values()), 1e-9)
         self.performances.copy_(torch.tensor([qualities.get(name, best) / best for name in self.scenes]))
-
-
-def present_mean(values: Tensor, present: Tensor) -> Tensor:
-    """Mean over the present rows of (B,); zero where none is.  # ()"""
-    return (values * present).sum() / present.sum().clamp(min=1)

@@ -28,9 +28,7 @@ def test_values_by_hand(recogniser):
     recognised = recogniser(tensor([[3.0, 4.0]], dtype=DOUBLE), "a")
     p = 1 / (1 + math.exp(0.4))
     torch.testing.assert_close(recognised.scenes, tensor([[p, 1 - p]], dtype=DOUBLE))
-    torch.testing.assert_close(
-        recognised.interest, tensor([[[p - 3 * (1 - p), 2 * p + 4 * (1 - p)]]], dtype=DOUBLE)
-    )
+    torch.testing.assert_close(recognised.interest, tensor([[[p - 3 * (1 - p), 2 * p + 4 * (1 - p)]]], dtype=DOUBLE))
     torch.testing.assert_close(recognised.loss, tensor([-math.log(p)], dtype=DOUBLE))
 
 

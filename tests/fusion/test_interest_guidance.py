@@ -11,7 +11,7 @@ from torch import Tensor, nn, tensor
 from iamm.attention.multi_head import MultiHeadAttention
 from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features
-from iamm.fusion.interest_guidance import InterestGuidanceFusion
+from iamm.fusion.interest_guidance import CONTROLS, InterestGuidanceFusion
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.pattern.full import FullPattern
 from iamm.score.dot_product import DotProductScore
@@ -29,7 +29,8 @@ def made(scenes=SCENES, dim=6, **more) -> InterestGuidanceFusion:
     torch.manual_seed(0)
     parts = {"attention": Scaled, "pool": Scaled, "guide": Scaled, "interests": 2, "prototypes": 2, "dropout": 0.0}
     fusion = InterestGuidanceFusion(scenes, dim, **{**parts, **more}).double()
-    for parameter in (*fusion.gates.values(), *fusion.marks.values()):
+    gates = fusion.gates.parameters() if fusion.gates else ()
+    for parameter in (*gates, *fusion.marks.values(), *fusion.recogniser.interests.values()):
         nn.init.normal_(parameter)
     return fusion
 
@@ -159,7 +160,7 @@ def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int):
     scenes = {}
     for name in given:
         p = [sum(shares[name][2 * s : 2 * s + 2]) for s in range(len(fusion.scenes))]
-        gate = sum(p_s * w for p_s, w in zip(p, fusion.gates.values(), strict=True))
+        gate = sum(p_s * w for p_s, w in zip(p, fusion.gates.parameters(), strict=True))
         scenes[name] = [2 * torch.sigmoid(x @ gate) * x for x in own[name]]
     for name in fusion.scenes:
         if name not in given:
@@ -170,7 +171,7 @@ def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int):
         vectors = [q for scene in fusion.scenes for q in fusion.recogniser.interests[scene]]  # (K, D) each
         found, totals = [], dict.fromkeys(fusion.scenes, torch.zeros((), dtype=torch.float64))
         for k in range(2):
-            q = sum(share * vector[k] for share, vector in zip(shares[name], vectors, strict=True))
+            q = layer_norm(sum(share * vector[k] for share, vector in zip(shares[name], vectors, strict=True)))
             x = {scene: attend(q, scenes[scene], scenes[scene])[0] for scene in known}
             keys = [layer_norm(x[scene]) + fusion.marks[scene] for scene in known]
             h, w = attend(q, keys, list(x.values()))
@@ -202,9 +203,7 @@ def test_equals_the_naive_loop_with_gradients(learnt, features, agree, group):
 def test_the_penalty_is_the_recognisers_cross_entropy(learnt, features):
     """Mean over present examples, summed over the scenes, times its weight."""
     fusion, given = learnt(recognition=0.5), features("ab", 6)
-    losses = [
-        fusion.recognise(name, scene).loss[scene.present].mean() for name, scene in given.items()
-    ]
+    losses = [fusion.recognise(name, scene).loss[scene.present].mean() for name, scene in given.items()]
     torch.testing.assert_close(fusion(given).penalties["recognition"], 0.5 * sum(losses))
     assert not made(control="fresh")(given).penalties
 
@@ -223,8 +222,12 @@ def test_exchanged_prototypes_change_the_answer(learnt, features):
     fusion, given = learnt(), features("ab", 6)
     before = fusion(given).features["a"].values
     prototypes = fusion.recogniser.prototypes
-    prototypes["a"], prototypes["b"] = prototypes["b"], prototypes["a"]
-    assert (fusion(given).features["a"].values - before)[0].abs().max() > 1e-3
+    prototypes["a"], prototypes["b"], prototypes["c"] = prototypes["b"], prototypes["c"], prototypes["a"]
+    after = fusion(given).features["a"].values
+    assert (after - before)[0].abs().max() > 1e-3
+    prototypes["b"], prototypes["c"], prototypes["a"] = prototypes["a"], prototypes["b"], prototypes["c"]
+    fusion.control = "exchanged"
+    torch.testing.assert_close(fusion(given).features["a"].values, after)
 
 
 def test_a_scene_that_was_never_trained_has_places_and_interest(learnt, features):
@@ -250,19 +253,19 @@ class TestControls:
     def test_shuffled_is_the_interest_of_the_next_example(self, learnt, features):
         fusion, given = learnt(control="shuffled"), features("c", 6)
         q = fusion.recognise("c", given["c"]).interest
-        torch.testing.assert_close(fusion.interest("c", q)[1], q[0])
-        torch.testing.assert_close(fusion.interest("c", q)[0], q[3])
+        torch.testing.assert_close(fusion.interest("c", q)[1], fusion.standard(q[0]))
+        torch.testing.assert_close(fusion.interest("c", q)[0], fusion.standard(q[3]))
 
     def test_scene_and_constant_have_the_scenes_own_interest(self, learnt, features):
         for control in ("scene", "constant"):
             fusion, given = learnt(control=control), features("c", 6)
             q = fusion.interest("c", fusion.recognise("c", given["c"]).interest)
-            torch.testing.assert_close(q[2], fusion.recogniser.interests["c"].mean(dim=0))
+            torch.testing.assert_close(q[2], fusion.standard(fusion.recogniser.interests["c"].mean(dim=0)))
 
     def test_constant_weighs_the_scenes_by_their_marks_alone(self, learnt, features):
         fusion = learnt(control="constant")
         weights = fusion(features("ab", 6)).scene_weights["a"]
-        q = fusion.recogniser.of_scene("a")  # (K, D)
+        q = fusion.standard(fusion.recogniser.of_scene("a"))  # (K, D)
         scores = torch.stack([q @ fusion.marks[name] / math.sqrt(6) for name in SCENES], dim=1)
         torch.testing.assert_close(weights[0], scores.softmax(dim=1).mean(dim=0))
 
@@ -285,8 +288,7 @@ class TestControls:
 
     def test_all_have_the_same_parameters(self):
         counts = {
-            sum(p.numel() for p in made(control=control).parameters())
-            for control in ("learnt", "fresh", *InterestGuidanceFusion.controls)
+            sum(p.numel() for p in made(control=control).parameters()) for control in ("learnt", "fresh", *CONTROLS)
         }
         assert len(counts) == 1
 
