@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
 from typing import Annotated, ClassVar, NamedTuple
 
 from iamm.constrained import Constrained
@@ -11,7 +13,7 @@ from iamm.constraints import Count, Number, Seed, Sharing
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.labelled_text import Labelled, text_datasets
 from iamm.dataset.overlap import signs_of
-from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_rows
+from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_examples
 from iamm.dataset.splitting import DRAWN, Unit, divided, split_named
 from iamm.dataset.table_file import Format, Row, value_of
 from iamm.dataset.text_format import TextFormat
@@ -103,11 +105,8 @@ class TextFileDataset(list[Dataset], Constrained):
     ) -> None:
         files = {DRAWN: path, "validation": validation_path, "test": test_path}
         columns = {"text": text, "label": label, "scene": scene, "split": split, "group": group}
-        entries: list[Entry] = []
-        for given, file in files.items():
-            if file is not None:
-                rows = own_rows(file, Reading(format, delimiter, encoding, limit), random_generator(seed, name, given))
-                entries += [entry_of(file, given, row, columns) for row in rows]
+        reading = Reading(format, delimiter, encoding, limit)
+        entries = own_examples(name, files, reading, seed, partial(entry_of, columns))
         entries, notices = complete(name, entries, needs_scene=scene is not None)
         units, generator = [entry.unit for entry in entries], random_generator(seed, name)
         found, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
@@ -131,12 +130,12 @@ class TextFileDataset(list[Dataset], Constrained):
         )
 
 
-def entry_of(path: str, given: str, row: Row, columns: Mapping[str, str | None]) -> Entry:
+def entry_of(columns: Mapping[str, str | None], path: str, given: str, row: Row) -> Entry:
     """A row, in the split that its file or its column gives."""
     values = {key: value_of(path, row, key, column) for key, column in columns.items() if column is not None}
     text, label, scene = values["text"], values["label"], values.get("scene", "")
     split = split_named(path, values["split"], row.line) if "split" in values and not given else given
-    content = signs_of(text) or text
+    content = blake2b((signs_of(text) or text).encode(), digest_size=16).digest()
     return Entry(text, label, scene, Unit(split, (scene, label), values.get("group") or content, content))
 
 
