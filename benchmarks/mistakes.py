@@ -24,7 +24,7 @@ from iamm.config.check.statements import arguments
 from iamm.config.composer import Composer
 from iamm.config.groups import choices, groups, known_keys, slots
 from iamm.config.sources import Sources
-from iamm.constraints import Constraint, words_of
+from iamm.constraints import Constraint, choices_of
 
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 LEAST = 4  # letters of a word that is misspelt: of shorter ones too little is left
@@ -167,7 +167,7 @@ def ruled(draw: random.Random) -> tuple[list[str], str, Constraint]:
 def wrong_word(draw: random.Random) -> Mistake:
     while True:
         words, path, rule = ruled(draw)
-        known = words_of(rule)
+        known = choices_of(rule)
         long = [word for word in known if len(word) >= LEAST]
         if long:
             word = draw.choice(long)

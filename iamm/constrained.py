@@ -14,12 +14,12 @@ TOGETHER = ("at_most", "different", "impossible", "divides", "one_per_scene", "n
 
 
 def conflicts(stated: Mapping[str, Any], values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, list[str]]]:
-    """The line on each set of arguments that cannot go together, and their names.
+    """Yield the message on each set of arguments that cannot go together, and their names.
 
     Args:
-        stated: of a class, by name, what `Constrained` has of this kind.
+        stated: class attribute → its value, as in `Constrained`.
         values: argument → value; null counts as 0.
-        path: what stands before the names.
+        path: stands before the names.
     """
     for names, most in stated.get("at_most", {}).items():
         total = round(sum(values.get(name) or 0 for name in names), 9)
@@ -82,46 +82,46 @@ class Constrained:
     not_all_zero: ClassVar[Sequence[str]] = ()
     """Arguments that are lists with one number above 0."""
 
-    def __init_subclass__(cls, **words: Any) -> None:
-        super().__init_subclass__(**words)
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         if "__init__" in cls.__dict__:
             setattr(cls, "__init__", checked(cls.__dict__["__init__"]))  # noqa: B010
 
 
 def checked(constructor: Callable[..., None]) -> Callable[..., None]:
-    """The constructor, which looks at its arguments first."""
+    """Wrap a constructor so that it checks its arguments first."""
     signature = inspect.signature(constructor)
 
     @wraps(constructor)
-    def construct(self: Any, *given: Any, **named: Any) -> None:
+    def construct(self: Any, *positional: Any, **named: Any) -> None:
         try:
-            bound = signature.bind(self, *given, **named)
+            bound = signature.bind(self, *positional, **named)
         except TypeError:
-            return constructor(self, *given, **named)  # which says what is missing
+            return constructor(self, *positional, **named)  # which says what is missing
         bound.apply_defaults()
-        anew = restated(type(self), constructor)
-        require({name: rule for name, rule in stated(constructor).items() if name not in anew}, bound.arguments)
+        later = restated(type(self), constructor)
+        require({name: rule for name, rule in stated(constructor).items() if name not in later}, bound.arguments)
         for line, _ in conflicts({name: getattr(self, name) for name in TOGETHER}, bound.arguments):
             raise ValueError(line)
-        return constructor(self, *given, **named)
+        return constructor(self, *positional, **named)
 
     return construct
 
 
 def restated(cls: type, constructor: Callable[..., None]) -> set[str]:
-    """Arguments of a class's constructor that a class derived from it states anew."""
+    """Give the arguments of a constructor for which a derived class states constraints of its own."""
     names: set[str] = set()
     for derived in cls.__mro__:
         if "__init__" in vars(derived):
-            given = inspect.unwrap(vars(derived)["__init__"])
-            if given is constructor:
+            own = inspect.unwrap(vars(derived)["__init__"])
+            if own is constructor:
                 break
-            names |= stated(given).keys()
+            names |= stated(own).keys()
     return names
 
 
 def check_fields(instance: Any) -> None:
-    """The fields of a dataclass against the constraints of their annotations."""
+    """Check the fields of a dataclass against the constraints of their annotations."""
     for cls in type(instance).__mro__:
         if "__annotations__" in vars(cls):
             require(stated(cls), vars(instance))
@@ -135,16 +135,16 @@ def require(constraints: Mapping[str, Constraint], values: Mapping[str, Any]) ->
 
 @cache
 def stated(owner: Any) -> dict[str, Constraint]:
-    """Argument or field → its constraint, of a constructor or a dataclass; what cannot be evaluated states none."""
+    """Map the arguments of a constructor, or the fields of a dataclass, to their constraints."""
     names = vars(sys.modules[owner.__module__])
-    given = {} if isinstance(owner, type) else inspect.signature(owner).parameters
-    several = [name for name, one in given.items() if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    parameters = {} if isinstance(owner, type) else inspect.signature(owner).parameters
+    several = [name for name, one in parameters.items() if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     hints: dict[str, Any] = {}
     for name, hint in owner.__annotations__.items():
         if name in several:
             continue
         try:
             hints[name] = eval(hint, dict(names)) if isinstance(hint, str) else hint
-        except NameError:
+        except NameError:  # only for the type checker
             continue
     return {name: rule for name, hint in hints.items() if (rule := constraint_of(hint)) is not None}

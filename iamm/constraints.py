@@ -1,4 +1,4 @@
-"""Constraints of constructor arguments: stated once, in a signature, for the class and for the checks without torch.
+"""Constraints of arguments stand once, in a constructor's signature, for the class and for the checks without torch.
 
 `heads: Count`, `rate: Share | None` or `at: Annotated[str, OneOf(("a", "b"))]`. A class that is `Constrained`
 refuses what breaks its signature; `iamm.config.check.statements` reads the same signature from the source text.
@@ -17,15 +17,17 @@ from iamm.errors import closest
 
 
 class Constraint(Protocol):
-    """What a value must be, and that in words."""
+    """A rule for one value."""
 
     def holds(self, value: Any) -> bool: ...
 
-    def words(self) -> str: ...
+    def description(self) -> str:
+        """Say what the value must be."""
+        ...
 
 
 HUGE = 1_000_000_000
-"""Nobody means more, and no message need say so."""
+"""A number above this is a mistake; messages leave the limit out."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,14 @@ class Number:
     even: bool = False
 
     def holds(self, value: Any) -> bool:
-        kind: Any = Integral if self.whole else Real
-        if isinstance(value, bool) or not isinstance(value, kind):
+        number: Any = Integral if self.whole else Real
+        if isinstance(value, bool) or not isinstance(value, number):
             return False
         inside = self.low <= value <= self.high and abs(value) < math.inf
         open_ends = (self.below and value == self.high) or (self.above and value == self.low)
         return inside and not open_ends and not (self.even and value % 2)
 
-    def words(self) -> str:
+    def description(self) -> str:
         kind = f"{'an even' if self.even else 'a'}{' whole' * self.whole} number"
         low = "" if self.low == -math.inf else f" {'above' if self.above else 'at least'} {self.low:.12g}"
         high = "" if self.high in (math.inf, HUGE) else f" and {'below' if self.below else 'at most'} {self.high:.12g}"
@@ -62,14 +64,14 @@ class Number:
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of some words."""
+    """One of several words."""
 
     choices: tuple[str, ...]
 
     def holds(self, value: Any) -> bool:
         return value in self.choices
 
-    def words(self) -> str:
+    def description(self) -> str:
         return "one of " + ", ".join(self.choices)
 
 
@@ -80,7 +82,7 @@ class Switch:
     def holds(self, value: Any) -> bool:
         return isinstance(value, bool)
 
-    def words(self) -> str:
+    def description(self) -> str:
         return "true or false"
 
 
@@ -91,7 +93,7 @@ class Text:
     def holds(self, value: Any) -> bool:
         return isinstance(value, str) and value != ""
 
-    def words(self) -> str:
+    def description(self) -> str:
         return "text"
 
 
@@ -111,9 +113,9 @@ class ListOf:
         long_enough = len(value) == self.length if self.length else len(value) > 0
         return long_enough and not (self.different and len(set(value)) < len(value))
 
-    def words(self) -> str:
+    def description(self) -> str:
         several = f"a list of {self.length}" if self.length else f"a list{' without repeats' * self.different}"
-        return f"{several}, each of it {self.each.words()}"
+        return f"{several}, each of it {self.each.description()}"
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,8 @@ class OrNull:
     def holds(self, value: Any) -> bool:
         return value is None or self.other.holds(value)
 
-    def words(self) -> str:
-        return f"{self.other.words()}, or null"
+    def description(self) -> str:
+        return f"{self.other.description()}, or null"
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,8 @@ class Either:
     def holds(self, value: Any) -> bool:
         return self.one.holds(value) or self.other.holds(value)
 
-    def words(self) -> str:
-        return f"{self.one.words()}, or {self.other.words()}"
+    def description(self) -> str:
+        return f"{self.one.description()}, or {self.other.description()}"
 
 
 Count = Annotated[int, Number(1, HUGE, whole=True)]
@@ -162,11 +164,11 @@ PLAIN: Mapping[Any, Constraint] = {
     float: Number(-math.inf),
     str: Text(),
 }
-"""What a plain type says."""
+"""The constraint of a plain type."""
 
 
 def constraint_of(hint: Any) -> Constraint | None:
-    """The constraint that a type hint states; None where it states none."""
+    """Give the constraint that a type hint states; None where it states none."""
     if get_origin(hint) is Annotated:
         return next((note for note in get_args(hint)[1:] if hasattr(note, "holds")), None)
     if get_origin(hint) in (Union, types.UnionType):
@@ -180,21 +182,21 @@ def constraint_of(hint: Any) -> Constraint | None:
     return PLAIN.get(hint) if isinstance(hint, type) else None
 
 
-def words_of(constraint: Any) -> tuple[str, ...]:
-    """What a value may be, where that is one of some words."""
+def choices_of(constraint: Any) -> tuple[str, ...]:
+    """Give the words that a constraint allows; none where it allows other values."""
     inner = getattr(constraint, "each", getattr(constraint, "other", None))
     if inner is not None:
-        return words_of(inner)
+        return choices_of(inner)
     return ("true", "false") if isinstance(constraint, Switch) else getattr(constraint, "choices", ())
 
 
 def broken(path: str, constraint: Constraint, value: Any) -> str:
-    """The line on a value that does not hold, with `Did you mean …?` for a word that is nearly right."""
-    return f"`{path}` must be {constraint.words()}. Found {value!r}.{meant(constraint, value)}"
+    """Give the message on a value that does not hold, with `Did you mean …?` for a word that is nearly right."""
+    return f"`{path}` must be {constraint.description()}. Found {value!r}.{meant(constraint, value)}"
 
 
 def meant(constraint: Constraint, value: Any) -> str:
-    known = words_of(constraint)
+    known = choices_of(constraint)
     wrong = [word for word in (value if isinstance(value, list) else [value]) if str(word) not in known]
     close = closest(str(wrong[0]), known) if wrong else None
     return f' Did you mean "{close}"?' if close else ""

@@ -133,7 +133,7 @@ DEPENDENCIES = {
         name: name
         for name in ("torch", "numpy", "omegaconf", "tensorboard", "sacrebleu", "sentencepiece", "scipy", "jinja2")
     },
-    **{"matplotlib": "matplotlib", "rich": "rich", "hydra": "hydra-core", "sklearn": "scikit-learn"},
+    **{"PIL": "pillow", "matplotlib": "matplotlib", "rich": "rich", "hydra": "hydra-core", "sklearn": "scikit-learn"},
 }
 """Packages that the project imports, as they are imported, with their names for pip."""
 

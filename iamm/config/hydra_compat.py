@@ -11,13 +11,6 @@ BASIC = "hydra._internal.core_plugins.basic_"
 """The names of Hydra's own sweeper and launcher begin so."""
 
 
-def yaml_loader() -> Any:
-    """Give OmegaConf's class of loaders, which tells numbers from texts as Hydra does."""
-    from omegaconf._utils import get_yaml_loader
-
-    return get_yaml_loader()
-
-
 def arguments(words: Sequence[str]) -> Namespace:
     """Parse a command line as Hydra does."""
     from hydra._internal.utils import get_args_parser

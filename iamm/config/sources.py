@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from iamm.config.groups import configs_folder
-from iamm.config.hydra_compat import yaml_loader
 from iamm.config.overrides import NotPlainError
 
 SELF, MISSING = "_self_", "???"
@@ -80,7 +79,7 @@ class Sources:
         """
         if path not in self.sources:
             file = self.file(path)
-            self.sources[path] = read(file, primary=path == self.primary) if file else None
+            self.sources[path] = read(file, file.stat().st_mtime_ns, primary=path == self.primary) if file else None
         return self.sources[path]
 
     def content(self, path: str) -> Mapping[str, Any]:
@@ -89,12 +88,12 @@ class Sources:
         return source.content if source else {}
 
 
-def read(file: Path, *, primary: bool) -> Source:
-    import yaml
+@cache
+def read(file: Path, modified: int, *, primary: bool) -> Source:
+    """Read a YAML file, once for each time at which it was modified."""
+    from omegaconf import OmegaConf
 
-    with file.open(encoding="utf-8") as stream:  # which names the file in an error
-        content = yaml.load(stream, loader())
-    content = {} if content is None else content
+    content: Any = OmegaConf.to_container(OmegaConf.load(file))
     if not isinstance(content, dict) or not is_plain(content):
         raise NotPlainError(file)
     entries = content.pop("defaults", [])
@@ -107,25 +106,6 @@ def read(file: Path, *, primary: bool) -> Source:
     if not any(entry.value == SELF for entry in defaults):
         defaults.append(Default(SELF))
     return Source(tuple(defaults), header(file.read_text(encoding="utf-8")), content)
-
-
-@cache
-def loader() -> Any:
-    """Give OmegaConf's loader, which tells numbers from texts as Hydra does, with a parser in C where there is one."""
-    import yaml
-
-    base = yaml_loader()
-    if not yaml.__with_libyaml__:
-        return base
-    from yaml.cyaml import CParser
-
-    class Loader(CParser, base):  # type: ignore[misc, valid-type]
-        def __init__(self, stream: Any) -> None:
-            CParser.__init__(self, stream)
-            yaml.constructor.SafeConstructor.__init__(self)
-            yaml.resolver.Resolver.__init__(self)
-
-    return Loader
 
 
 def is_plain(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Reviews of 16 kinds of products, for or against."""
+"""Positive and negative reviews of 16 kinds of products."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from iamm.dataset.files import bad_text, read_lines
 from iamm.dataset.idx import hold_out
 from iamm.dataset.labelled_text import Labelled, text_datasets
 from iamm.dataset.overlap import signs_of
+from iamm.dataset.text_format import TextFormat, treebank
 
 SCENES = (
     "apparel",
@@ -110,8 +111,9 @@ class FduMtlDataset(list[Dataset], Constrained):
             notices += without_validation(reviews)
         for found in reviews.values():
             found["train"] = first(found["train"], train)
-        sizes = {"min_count": min_count, "max_length": max_length, "batch_size": batch_size}
-        super().__init__(text_datasets("fdu_mtl", reviews, dict.fromkeys(scenes, CLASSES), notices, **sizes))
+        classes, text_format = dict.fromkeys(scenes, CLASSES), TextFormat(True, "treebank", max_length)
+        sizes = {"min_count": min_count, "batch_size": batch_size}
+        super().__init__(text_datasets("fdu_mtl", reviews, classes, notices, text_format, **sizes))
 
 
 def file_of(scene: str, split: str) -> str:
@@ -123,7 +125,7 @@ def read_reviews(data_dir: str | None, scene: str, split: str) -> list[Labelled]
     name = file_of(scene, split)
     lines = read_lines(data_dir, name, longest=LONGEST_REVIEW, refused=NO_REVIEW)
     if split == "unlabelled":
-        return [Labelled(UNKNOWN_CLASS, tokenised(line)) for line in lines]
+        return [Labelled(UNKNOWN_CLASS, treebank(line)) for line in lines]
     return [review_of(name, line, number) for number, line in enumerate(lines, start=1)]
 
 
@@ -135,14 +137,8 @@ def review_of(name: str, line: str, number: int) -> Labelled:
     return Labelled(int(label), text)
 
 
-def tokenised(text: str) -> str:
-    """The words of an unlabelled review as the labelled ones have them: `it's "fine"` reads "it 's `` fine ''"."""
-    text = re.sub(r'(^|\s)"', r"\1 `` ", text.lower()).replace('"', " '' ")
-    return " ".join(re.findall(r"``|''|\w+(?=n't\b)|n't\b|'\w+|\w+(?:-\w+)*|\.\.\.|[^\w\s]", text))
-
-
 def without_empty(reviews: Mapping[str, Reviews]) -> list[str]:
-    """Leave out the rows without a word, and say how many."""
+    """Remove reviews without a word; return a notice."""
     before = sum(len(rows) for found in reviews.values() for rows in found.values())
     for found in reviews.values():
         found |= {split: [row for row in rows if row.text.strip()] for split, rows in found.items()}
@@ -151,7 +147,7 @@ def without_empty(reviews: Mapping[str, Reviews]) -> list[str]:
 
 
 def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[Labelled]]) -> list[str]:
-    """Leave out of every split but test what stands in the test split of any scene, and say how many."""
+    """Remove the test reviews of all scenes from the other splits; return notices."""
     held = {signs_of(row.text) for rows in tests.values() for row in rows}
     notices = []
     for split in ("train", "unlabelled"):
@@ -166,7 +162,7 @@ def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[La
 
 
 def without_validation(reviews: Mapping[str, Reviews]) -> list[str]:
-    """Leave out of each scene's train split what stands in its validation split, and say how many."""
+    """Remove each scene's validation reviews from its training split; return a notice."""
     gone = sum(
         leave_out(found, "train", {signs_of(row.text) for row in found["validation"]}) for found in reviews.values()
     )
@@ -176,16 +172,19 @@ def without_validation(reviews: Mapping[str, Reviews]) -> list[str]:
 
 
 def first(rows: list[Labelled], train: int | None) -> list[Labelled]:
-    """Raises:
-    ValueError: there are fewer.
+    """The first `train` rows; None means all.
+
+    Raises:
+        ValueError: there are fewer.
     """
     if (train or 1) > len(rows):
         raise ValueError(f"`train` must not exceed {len(rows):,}. Found {train}: give fewer, or fewer for validation.")
     return rows[:train]
 
 
-def leave_out(found: Reviews, split: str, held: Collection[str]) -> int:
-    kept = [row for row in found[split] if signs_of(row.text) not in held]
-    gone = len(found[split]) - len(kept)
-    found[split] = kept
-    return gone
+def leave_out(reviews: Reviews, split: str, excluded: Collection[str]) -> int:
+    """Remove reviews from a split; return their number."""
+    remaining = [row for row in reviews[split] if signs_of(row.text) not in excluded]
+    removed = len(reviews[split]) - len(remaining)
+    reviews[split] = remaining
+    return removed

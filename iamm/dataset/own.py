@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from iamm.constraints import ListOf, Number, Text
 from iamm.dataset.splitting import sampled
 from iamm.dataset.table_file import Row, read_rows
 from iamm.errors import BadDataError, nearest
 from iamm.memory import require_memory
 from iamm.names import plain_name
 
+Part = Annotated[float, Number(0, 1, above=True, below=True)]
+"""A share that leaves something on both sides."""
+Words = Annotated[Sequence[str], ListOf(Text(), different=True)]
 FACTOR = 20
 """Bytes of memory that a byte of a file takes at most, until its rows are tensors."""
 MOST_SCENES = 200
@@ -38,10 +42,18 @@ def own_rows(path: str, reading: Reading, generator: np.random.Generator) -> lis
         ValueError: an unknown encoding.
     """
     if reading.limit is None:
-        with suppress(OSError):  # which reading says better
-            require_memory(path, FACTOR * os.stat(path).st_size, "take some rows with limit=…, or a part of the file")
+        require_room(path)
     rows = read_rows(path, format=reading.format, delimiter=reading.delimiter, encoding=reading.encoding)
     return sampled(rows, reading.limit, generator)
+
+
+def require_room(*paths: str, remedy: str = "take some rows with limit=…, or a part of the file") -> None:
+    """Raises:
+    BadDataError: files that memory cannot hold, once their rows are tensors.
+    """
+    with suppress(OSError):  # which reading says better
+        size = sum(os.stat(path).st_size for path in paths)
+        require_memory(" and ".join(paths), FACTOR * size, remedy)
 
 
 def chosen_scenes(path: str, there: Collection[str], scenes: Sequence[str] | None) -> list[str]:

@@ -7,22 +7,20 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, NamedTuple
 
 from iamm.constrained import Constrained
-from iamm.constraints import Count, ListOf, Number, Seed, Sharing, Text
+from iamm.constraints import Count, Number, Seed, Sharing
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.labelled_text import Labelled, text_datasets
 from iamm.dataset.overlap import signs_of
-from iamm.dataset.own import Reading, chosen_scenes, own_rows
+from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_rows
 from iamm.dataset.splitting import DRAWN, Unit, divided, split_named
 from iamm.dataset.table_file import Format, Row, value_of
-from iamm.dataset.vocabulary import normalised, words_apart
+from iamm.dataset.text_format import TextFormat
 from iamm.errors import BadDataError
 from iamm.names import scene_name
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 MOST_LABELS = 10_000
 """Of a scene: more are no classes, but a column of something else."""
-Part = Annotated[float, Number(0, 1, above=True, below=True)]
-Words = Annotated[Sequence[str], ListOf(Text(), different=True)]
 
 
 class Entry(NamedTuple):
@@ -115,11 +113,9 @@ class TextFileDataset(list[Dataset], Constrained):
         found, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
         parts = by_scene(entries, found, chosen_scenes(path, {entry.scene for entry in entries}, scenes))
         labels = labels_of(name, parts, one_set=share != "none")
+        text_format = TextFormat(lowercase, "apart" if subwords is None else "spaces", max_length)
         texts = {
-            each: {
-                of: labelled(rows, labels[each], lowercase, words=subwords is None) for of, rows in parts[each].items()
-            }
-            for each in parts
+            each: {of: labelled(rows, labels[each], text_format) for of, rows in parts[each].items()} for each in parts
         }
         super().__init__(
             text_datasets(
@@ -127,8 +123,8 @@ class TextFileDataset(list[Dataset], Constrained):
                 texts,
                 labels,
                 [*notices, *repeats],
+                text_format,
                 min_count=min_count,
-                max_length=max_length,
                 batch_size=batch_size,
                 subwords=subwords,
             )
@@ -195,12 +191,6 @@ def in_order(labels: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(labels, key=lambda label: (float(label) if numbers else 0.0, label)))
 
 
-def labelled(entries: Sequence[Entry], labels: Sequence[str], lowercase: bool, *, words: bool) -> list[Labelled]:
+def labelled(entries: Sequence[Entry], labels: Sequence[str], text_format: TextFormat) -> list[Labelled]:
     place = {label: number for number, label in enumerate(labels)}
-    return [Labelled(place[entry.label], tidied(entry.text, lowercase, words=words)) for entry in entries]
-
-
-def tidied(text: str, lowercase: bool, *, words: bool) -> str:
-    """A text on one line; with `words`, punctuation stands apart."""
-    text = normalised(text, lowercase=lowercase)
-    return words_apart(text) if words else text
+    return [Labelled(place[entry.label], text_format.tidied(entry.text)) for entry in entries]

@@ -1,14 +1,16 @@
-"""Text to ids and back. Id 0 is padding, 1 begins a text, 2 ends it, 3 is unknown: in every vocabulary."""
+"""Vocabularies, which map texts to ids. In each, id 0 is padding, 1 begins a text, 2 ends it, 3 is unknown."""
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +27,7 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """V: how many ids there are, the four special ones included."""
+        """V, the number of ids, the four special ones included."""
 
     @abstractmethod
     def encode(self, text: str) -> list[int]:
@@ -37,7 +39,11 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def piece(self, index: int) -> str:
-        """One id as it should stand at the axis of a picture."""
+        """The label of one id in a figure."""
+
+    @abstractmethod
+    def as_json(self) -> dict[str, Any]:
+        """What `vocabulary_of` makes it anew from."""
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         return [self.encode(text) for text in texts]
@@ -58,8 +64,8 @@ class WordVocabulary(Vocabulary):
     def learn(cls, texts: Iterable[str], *, min_count: int = 1) -> WordVocabulary:
         """The words that occur `min_count` times or more: the frequent first, equally frequent ones by the alphabet."""
         counts = Counter(word for text in texts for word in text.split())
-        kept = (word for word, count in counts.items() if count >= min_count)
-        return cls(sorted(kept, key=lambda word: (-counts[word], word)))
+        frequent = (word for word, count in counts.items() if count >= min_count)
+        return cls(sorted(frequent, key=lambda word: (-counts[word], word)))
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -72,6 +78,9 @@ class WordVocabulary(Vocabulary):
 
     def piece(self, index: int) -> str:
         return self.pieces[index]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"words": list(self.pieces[len(SPECIAL) :])}
 
 
 class SubwordVocabulary(Vocabulary):
@@ -136,6 +145,16 @@ class SubwordVocabulary(Vocabulary):
 
     def piece(self, index: int) -> str:
         return self.processor.id_to_piece(int(index))
+
+    def as_json(self) -> dict[str, Any]:
+        return {"sentencepiece": base64.b64encode(self.processor.serialized_model_proto()).decode()}
+
+
+def vocabulary_of(content: Mapping[str, Any]) -> Vocabulary:
+    """The vocabulary that `as_json` gave."""
+    if "words" in content:
+        return WordVocabulary(content["words"])
+    return SubwordVocabulary(base64.b64decode(content["sentencepiece"]))
 
 
 def normalised(text: str, *, lowercase: bool) -> str:

@@ -69,6 +69,10 @@ class Head(Constrained, nn.Module):
         """Predictions, targets and likelihoods of this batch, without label smoothing."""
         raise NotImplementedError
 
+    def answers(self, features: Features) -> list[dict[str, Any]]:
+        """The answer for each example as plain JSON, such as a class and the probabilities of all."""
+        raise NotImplementedError
+
     def attention_map(self, features: Features) -> AttentionMap | None:
         """The attention of the head; None if it has none."""
         return None

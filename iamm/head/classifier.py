@@ -86,6 +86,13 @@ class ClassifierHead(Head):
             "log_probabilities": scores.detach().float().cpu(),  # (n, C)
         }
 
+    def answers(self, features: Features) -> list[dict[str, Any]]:
+        probabilities = self.logits(features).double().softmax(1)  # (B, C)
+        return [
+            {"class": self.classes[label], "probabilities": dict(zip(self.classes, row, strict=True))}
+            for label, row in zip(probabilities.argmax(1).tolist(), probabilities.tolist(), strict=True)
+        ]
+
     def attention_map(self, features: Features) -> AttentionMap | None:
         _, weights = self.pool(features, need_weights=True)
         if weights is None:

@@ -84,6 +84,9 @@ class RankerHead(Head):
             "nll": functional.binary_cross_entropy_with_logits(scores, targets.double(), reduction="none").tolist(),
         }
 
+    def answers(self, features: Features) -> list[dict[str, Any]]:
+        return [{"probability": probability} for probability in self.scores(features).double().sigmoid().tolist()]
+
     def attention_map(self, features: Features) -> AttentionMap | None:
         _, weights = self.pooled(features, need_weights=True)
         if weights is None:

@@ -124,6 +124,9 @@ class TextHead(Head):
             "reference": [self.vocabulary.decode(ids) for ids in examples.targets.tolist()],
         }
 
+    def answers(self, features: Features) -> list[dict[str, Any]]:
+        return [{"text": self.vocabulary.decode(ids)} for ids in self.write(features)]
+
     def attention_map(self, features: Features) -> AttentionMap | None:
         written = self.write(features)
         tokens = padded([[BOS, *ids] for ids in written]).to(features.values.device)

@@ -168,6 +168,12 @@ class SceneNetwork(nn.Module):
         return {name: {measure.name: measure for measure in self.head(name).measures} for name in self.names}
 
     @torch.no_grad()
+    def answers(self, batch: Batch, name: str) -> list[dict[str, Any]]:
+        """The answer of a scene's head for each example of the group."""
+        features, _ = self.features(batch)
+        return self.head(name).answers(features[name])
+
+    @torch.no_grad()
     def head_attention(self, batch: Batch, name: str) -> AttentionMap | None:
         """The attention of a scene's head; None if it has no attention."""
         features, _ = self.features(batch)

@@ -49,7 +49,12 @@ class Blocks:
         return self.before + self.size + self.after
 
     def cheaper(self, also: int = 0, gain: float = GAIN) -> bool:
-        """Whether the blocks, each with `also` more keys, are faster than all pairs at once with a mask."""
+        """Whether the blocks, each with `also` more keys, are faster than all pairs at once with a mask.
+
+        A program that is exported, whose lengths may be unknown, is never cut into blocks.
+        """
+        if torch.compiler.is_exporting():
+            return False
         return self.length * (self.past + self.length) > gain * self.count * self.size * (self.width + also)
 
     def queries(self, query: Tensor) -> Tensor:

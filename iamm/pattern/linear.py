@@ -1,11 +1,11 @@
-"""Every query meets every key by way of sums over all keys."""
+"""The linear pattern: attention by sums over all keys."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from iamm.normaliser.base import Normaliser, widened
+from iamm.normaliser.base import Normaliser, highest, widened
 from iamm.pattern.base import Attend, Sight
 from iamm.pattern.blocks import Blocks
 from iamm.pattern.full import FullPattern
@@ -14,12 +14,18 @@ from iamm.score.base import Score
 CHUNK = 64
 """Places between two sums of a causal pass: within a chunk all pairs are met, before it the sum of the past is."""
 
+NOTHING = -1e30
+"""Stands for the logarithm of 0; far below that of any feature, and finite, so that differences are too."""
+
 
 class LinearPattern(FullPattern):
     """context_q = φ(q)ᵀ (Σ_k φ(k) v_kᵀ) / φ(q)ᵀ Σ_k φ(k): the weights of `full`, never formed.
 
-    The score must be an inner product φ(q)ᵀφ(k) that is never negative, and the normaliser the plain sum: only these
-    let the sums over keys be taken first. Sums are kept in at least float32.
+    The score must be an inner product φ(q)ᵀφ(k) of positive features, given by their logarithms, and the normaliser the
+    plain sum: only these let the sums over keys be taken first. Sums are kept in at least float32.
+
+    Features of any size hold: what all keys have in common is moved to the query, what a query's features have in
+    common is left out (`balanced`). Causal, a row whose keys are all e^{−87} times smaller than a later one is zero.
 
     Cost: O(T·D·E) time, E = D/H, and O(T·D) memory; causal in chunks, with one sum for each kept. Where pairs are
     cheaper (Q·K ≤ (Q + K)·E: short sequences, a single query) and for weights on request, `allow` or `bias`, the way of
@@ -39,7 +45,7 @@ class LinearPattern(FullPattern):
     no_dropout = "it never forms the weights that would be dropped"
 
     def check(self, score: Score, normaliser: Normaliser) -> None:
-        if not (score.inner_product and score.positive and normaliser.needs_positive):
+        if not (score.log_features and normaliser.needs_positive):
             found = f"{type(score).__name__} and {type(normaliser).__name__}"
             raise ValueError(
                 f"A linear `pattern` needs a positive inner product and its plain sum. Found {found}: choose "
@@ -49,20 +55,40 @@ class LinearPattern(FullPattern):
     def forward(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        queries, keys = query.shape[2], key.shape[2]
-        if need_weights or sight.pairwise or queries * keys <= (queries + keys) * query.shape[3]:
+        if sight.bias is None:  # which is added to the scores as they are
+            query, key = balanced(query, key, sight.key_allow)
+        if need_weights or sight.pairwise or pairs_are_cheaper(query, key, sight.causal):
             return super().forward(attend, query, key, value, sight, need_weights=need_weights)
         with torch.autocast(query.device.type, enabled=False):
-            return linear(query, key, value, sight).to(value.dtype), None  # (B, H, Q, E)
+            context = linear(query.exp(), key.exp(), widened(value), sight.causal)
+            return context.to(value.dtype), None  # (B, H, Q, E)
 
 
-def linear(query: Tensor, key: Tensor, value: Tensor, sight: Sight) -> Tensor:
+def pairs_are_cheaper(query: Tensor, key: Tensor, causal: bool) -> bool:
+    """By their number. Of a program that is exported the lengths may be unknown: there only where chunks are needed."""
+    if torch.compiler.is_exporting():
+        return causal
+    queries, keys = query.shape[2], key.shape[2]
+    return queries * keys <= (queries + keys) * query.shape[3]
+
+
+def balanced(query: Tensor, key: Tensor, key_allow: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Logarithms of features, the largest of each query and of each column of keys near 0; padding is at −∞, or nearly.
+
+    With m_f = max_k ln φ(k)_f, φ(q)ᵀφ(k) = Σ_f φ(q)_f e^{m_f} · φ(k)_f e^{−m_f}, and any factor of the query alone
+    cancels in its shares. No gradient runs through what cancels.
+    """
+    if key_allow is not None:
+        key = key.masked_fill(~key_allow[:, None, :, None], NOTHING)
+    largest = highest(key.detach().mT).mT.clamp(min=NOTHING / 2)  # (B, H, 1, F)
+    query = query + (largest - highest(largest))
+    return query - highest(query.detach()), key - largest
+
+
+def linear(query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
     """Numerator and denominator in one go: the values have a column of ones behind them."""
-    query, key, value = widened(query), widened(key), widened(value)
-    if sight.key_allow is not None:
-        key = key.masked_fill(~sight.key_allow[:, None, :, None], 0.0)  # φ(0) is not 0
     value = torch.cat((value, value.new_ones(*value.shape[:-1], 1)), dim=-1)  # (B, H, K, E + 1)
-    both = causal_sums(query, key, value) if sight.causal else query @ (key.transpose(-2, -1) @ value)
+    both = causal_sums(query, key, value) if causal else query @ (key.transpose(-2, -1) @ value)
     above, below = both[..., :-1], both[..., -1:]  # (B, H, Q, E), (B, H, Q, 1)
     return above / below.masked_fill(below < torch.finfo(below.dtype).tiny, 1.0)
 

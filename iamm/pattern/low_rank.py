@@ -1,4 +1,4 @@
-"""Every query meets a few mixtures of all keys."""
+"""The low-rank pattern: each query attends to a few mixtures of all keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from iamm.pattern.base import Attend, Pattern, Sight
 
 
 class LongInputError(ConfigError, ValueError):
-    """More places than the configuration foresees, which only the data can tell."""
+    """An input with more positions than `length`, which only the data can show."""
 
 
 class LowRankPattern(Pattern):
@@ -64,7 +64,7 @@ class LowRankPattern(Pattern):
         padding = None if sight.key_allow is None else ~sight.key_allow[:, None, None, :]  # (B, 1, 1, K)
         key_slots, value_slots = (cleared(slots[:, :places], padding) for slots in (self.key_slots, self.value_slots))
         context, weights = attend(query, key_slots @ key, value_slots @ value, need_weights=need_weights)
-        return context, None if weights is None else weights @ value_slots  # (B, H, Q, K)
+        return context, None if weights is None else weights @ value_slots.to(weights.dtype)  # (B, H, Q, K)
 
 
 def cleared(slots: Tensor, padding: Tensor | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Every query predicts the centre of its own window."""
+"""The predicted-window pattern: each query predicts the centre of its window."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PredictedWindowPattern(FullPattern):
     def places(self, place: Tensor, query: Tensor, sight: Sight) -> Tensor | int:
         """S, for all or for each example or query: a number, (B, 1, 1, 1) or (Q, 1)."""
         if sight.causal:
-            return place[len(place) - query.shape[2] :, None] + 1
+            return place[place.shape[0] - query.shape[2] :, None] + 1
         if sight.key_allow is None:
-            return len(place)
+            return place.shape[0]
         return highest((place + 1) * sight.key_allow)[:, None, None]

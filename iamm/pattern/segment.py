@@ -1,4 +1,4 @@
-"""Every query meets the keys of its own piece."""
+"""The segment pattern: each query attends to the keys of its segment."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class SegmentPattern(FullPattern):
     def in_one(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool
     ) -> tuple[Tensor, Tensor | None]:
-        if key.shape[2] > self.length:
+        if torch.compiler.is_exporting() or key.shape[2] > self.length:
             piece = torch.arange(key.shape[2], device=key.device) // self.length
-            sight = sight.narrowed(piece[len(piece) - query.shape[2] :, None] == piece)  # (Q, K)
+            sight = sight.narrowed(piece[key.shape[2] - query.shape[2] :, None] == piece)  # (Q, K)
         return super().forward(attend, query, key, value, sight, need_weights=need_weights)
 
     def in_blocks(

@@ -5,13 +5,14 @@ status.json      running, finished, interrupted, diverged or failed
 records.jsonl    one line a record: intervals of training, validations; a finished run's last line holds its checksum
 result.json      the final measures and all that is needed to reproduce them; it exists only in a finished run
 last.pt          the latest checkpoint; previous.pt is the one before it
+scenes.json      the scenes without their examples: classes, vocabularies, shapes of the inputs
 best.pt          the model that validation chose; best-<phase>.pt is that of an earlier phase
 events.out.*     TensorBoard
 examples.json    some generated sentences of test with their references, if any
 pictures/        figures; with log.attention, attention.json holds the weights
 log.txt          output of a run started by a sweep
 
-The last key of status and result is the SHA-256 of the text before it.
+The last key of status, scenes and result is the SHA-256 of the text before it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class RunFolder:
         self.last = path / "last.pt"
         self.previous = path / "previous.pt"
         self.best = path / "best.pt"
+        self.scenes = path / "scenes.json"
         self.examples = path / "examples.json"
         self.pictures = path / "pictures"
         self.attention = self.pictures / "attention.json"
@@ -122,7 +124,8 @@ class RunFolder:
     def clear(self) -> None:
         """Remove all files of an earlier run."""
         checkpoints = (self.last, self.previous, *self.path.glob("best*.pt"))
-        for file in (self.result, self.status, self.records, *checkpoints, self.config, self.examples, self.attention):
+        others = (self.status, self.records, self.scenes, self.config, self.examples, self.attention)
+        for file in (self.result, *checkpoints, *others):
             file.unlink(missing_ok=True)
         for file in (*self.events(), *self.pictures.glob("*.png")):
             file.unlink()

@@ -11,7 +11,7 @@ import torch
 from iamm.config.check.statements import arguments
 from iamm.config.instantiate import check_parts, instantiate, instantiate_each, own_mistakes
 from iamm.dataset.base import SPLITS, Dataset, Scene
-from iamm.dataset.files import noted
+from iamm.dataset.files import recorded_files
 from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, make_deterministic
@@ -46,7 +46,7 @@ def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
     check_parts(config)
     datasets: list[Dataset] = []
     for name, part in config["dataset"].items():
-        with own_mistakes(), noted() as files:
+        with own_mistakes(), recorded_files() as files:
             made = instantiate(with_name(part, name))
         for dataset in made if isinstance(made, list) else [made]:
             dataset.files = files

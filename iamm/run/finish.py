@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from iamm.dataset.base import Dataset
+from iamm.dataset.outline import outline
 from iamm.engine.checkpoint import load_model
 from iamm.engine.evaluate import Evaluation, evaluate
 from iamm.engine.plan import RunState
@@ -44,6 +45,7 @@ def finish(
     result |= {"data": conditions.data, "files": files}
     if conditions.source:
         result["from"] = conditions.source
+    write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
     write_checksummed(folder.result, result)
     folder.write_status("finished", step=state.step)
     more = list(present(cell, datasets, parts, recorder, state, tested, result["details"]))

@@ -1,4 +1,4 @@
-"""The pairwise sum of additive attention, a tile at a time: the block of all pairs never exists."""
+"""The pairwise sum of additive attention, computed in tiles without the block of all pairs."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def tanh_sum(query: Tensor, key: Tensor, v: Tensor) -> Tensor:
 
     Cost: Q·K·F operations; memory for arguments, scores and one tile of 2^19 numbers, not two or three times Q·K·F.
     A block that is small, or no larger than the arguments (one query, one key), is written out. Both limits were
-    measured on a CPU. Tiles can be differentiated once only.
+    measured on a CPU, and so are second derivatives (`create_graph=True`) and a program that is exported.
     """
     if query.shape[:-2] != key.shape[:-2] or not query.shape[-1:] == key.shape[-1:] == v.shape:
         found = ", ".join(str(tuple(each.shape)) for each in (query, key, v))
         raise ValueError(f"`query` (…, Q, F), `key` (…, K, F) and `v` (F,) must share … and F. Found {found}.")
     block = query.numel() * key.shape[-2]
     with torch.autocast(query.device.type, enabled=False):
-        if block <= max(SMALL, query.numel() + key.numel()):
+        if torch.compiler.is_exporting() or block <= max(SMALL, query.numel() + key.numel()):
             return _written_out(query, key, v)
         return torch.ops.iamm.tanh_sum(query, key, v)
 
@@ -113,15 +113,26 @@ def _(grad: Tensor, query: Tensor, key: Tensor, v: Tensor) -> tuple[Tensor, Tens
     return query.new_empty(query.shape), key.new_empty(key.shape), v.new_empty(v.shape)
 
 
-def _keep(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+def _save_inputs(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
     ctx.save_for_backward(*inputs)
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    if torch.is_grad_enabled():
+        return _gradients_written_out(grad, *ctx.saved_tensors)
     return torch.ops.iamm.tanh_sum_backward(grad, *ctx.saved_tensors)
 
 
-_scores.register_autograd(_backward, setup_context=_keep)
+def _gradients_written_out(grad: Tensor, query: Tensor, key: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """As `_gradients`, by what can be differentiated again."""
+    dtype = _precision(query)
+    tanh = torch.tanh(query.to(dtype).unsqueeze(-2) + key.to(dtype).unsqueeze(-3))  # (…, Q, K, F)
+    part = grad.to(dtype).unsqueeze(-1) * (1 - tanh.square()) * v.to(dtype)
+    to_v = grad.to(dtype).flatten() @ tanh.flatten(0, -2)  # (F,)
+    return part.sum(-2).to(query.dtype), part.sum(-3).to(key.dtype), to_v.to(v.dtype)
+
+
+_scores.register_autograd(_backward, setup_context=_save_inputs)
 
 
 def _tiles(query: Tensor, key: Tensor) -> Iterator[tuple[tuple[slice, slice, slice], Tensor]]:

@@ -1,4 +1,4 @@
-"""Rows that begin from what another row has learnt: `from=<row>`."""
+"""Dependencies between rows: a row with `from=<row>` begins from the model of that row's run."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from iamm.errors import ConfigError
 from iamm.run.planned import Cell
 from iamm.table.plan import PlannedRun
 
+Pair = tuple[PlannedRun, Cell]
+"""A run of a table, and what it computes."""
 Place = tuple[str, str, float, int]
 """Row, setting, learning rate and seed of a run."""
 
 
-def linked(found: Sequence[tuple[PlannedRun, Cell]]) -> list[tuple[PlannedRun, Cell]]:
-    """The same runs; one whose `from` is a row begins from that row's run of the same setting, rate and seed, and
-    stands behind it. Any other `from` is the folder of a run that is there already.
+def linked(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the runs, each behind the run that it begins from: that of the same setting, rate and seed.
+
+    A `from` that is no row is the folder of a run that is there already.
 
     Raises:
         ConfigError: rows that begin from each other.
     """
-    planned: dict[Place, tuple[PlannedRun, Cell]] = {
-        (run.row, run.setting, run.rate, run.seed): (run, cell) for run, cell in found
-    }
-    done: dict[Place, tuple[PlannedRun, Cell]] = {}
+    planned: dict[Place, Pair] = {(*run.at_rate, run.seed): (run, cell) for run, cell in pairs}
+    done: dict[Place, Pair] = {}
 
     def add(place: Place, above: tuple[str, ...]) -> None:
         if place in done:

@@ -66,8 +66,8 @@ def other_budgets(rows: Sequence[Row]) -> Iterator[str]:
         pairs = [(budget(results[seed]), budget(rivals[seed])) for seed in results if seed in rivals]
         changes = [
             f"{name} {value} instead of {first[name]}"
-            for own, first in pairs
-            for name, value in own.items()
+            for here, first in pairs
+            for name, value in here.items()
             if name in first and value != first[name]
         ]
         if changes:

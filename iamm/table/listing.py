@@ -50,7 +50,7 @@ def console_grid(title: str) -> Table:
 
 
 def cost(runs: Iterable[Run], expected: float | None) -> float | None:
-    """Return the seconds of one run: the mean of the finished ones, or else what the table expects."""
+    """Return the seconds of one run: the mean of the finished ones, or else the time that the table expects."""
     seconds = [run.result["seconds"] for run in runs if run.result is not None]
     return fmean(seconds) if seconds else expected
 

@@ -1,4 +1,4 @@
-"""The options of `iamm-table`: composed, checked, and their mistakes in the command's own words."""
+"""The options of `iamm-table`: how they are composed and checked, and how their mistakes are worded."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from iamm.errors import ConfigError
 
 
 def option_keys() -> list[str]:
-    """Those of the command but for the table's own."""
-    return sorted(dotted_keys(configs_folder() / "table.yaml"))
+    """Return the keys of the command, without those inside the table."""
+    return [*sorted(dotted_keys(configs_folder() / "table.yaml")), "table"]
 
 
 def known_keys() -> list[str]:
-    return [*option_keys(), "table", *(f"table.{key}" for key in KEYS), *(f"table.budget.{key}" for key in BUDGET)]
+    return [*option_keys(), *(f"table.{key}" for key in KEYS), *(f"table.budget.{key}" for key in BUDGET)]
 
 
-def composed_options(words: Sequence[str]) -> Composed | None:
-    """The command's options, composed; None where they were only to be shown."""
+def compose_options(words: Sequence[str]) -> Composed | None:
+    """Compose the command's options; None where they were only to be shown."""
     refuse_dashes(words, known_keys())
     try:
         line = plain_line(words)
@@ -43,53 +43,51 @@ def composed_options(words: Sequence[str]) -> Composed | None:
     except NotPlainError:
         from iamm.config import by_hydra
 
-        read = arguments(words)
-        refuse_sweeps(read.multirun or any(word.startswith("hydra.mode=") for word in read.overrides))
+        parsed = arguments(words)
+        refuse_sweeps(parsed.multirun or any(word.startswith("hydra.mode=") for word in parsed.overrides))
         return by_hydra.options(words)
 
 
 def refuse_sweeps(sweeping: bool) -> None:
-    """One table a call."""
     if sweeping:
         raise ConfigError("`iamm-table` runs its runs side by side by itself. Found -m: leave it out.")
 
 
-def own_folder(words: Sequence[str]) -> str | None:
-    """The folder of the user's own YAML files."""
+def config_dir(words: Sequence[str]) -> str | None:
+    """Return the folder of the user's YAML files."""
     try:
         return plain_line(words).folder
     except NotPlainError:
         return arguments(words).config_dir
 
 
-def check_options(options: Mapping[str, Any]) -> None:
-    """The keys of `iamm-table` but for what is in the table.
+def check_options(options: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
+    """Check the keys of `iamm-table`, but not those inside the table.
+
+    Args:
+        options: composed.
+        chosen: the choice of each group; Hydra gives no name of several.
 
     Raises:
-        ConfigError: the first that is not as it must be.
+        ConfigError: the first value that is wrong.
     """
-    found = {path for path, *_ in leaves(options) if not path.startswith("table.")}
-    for key in sorted({*option_keys(), "table"} - {*found, *options}):
+    given = {path for path, *_ in leaves(options) if not path.startswith("table.")}
+    for key in sorted({*option_keys()} - {*given, *options}):
         raise ConfigError(f"`iamm-table` needs every key. Found no {key}: leave out what removes it.")
-    for key in sorted(found - {*option_keys(), "table"}):
+    for key in sorted(given - {*option_keys()}):
         raise ConfigError(unknown(key))
     for key in ("run", "list", "costs"):
         require(key, options[key], Switch())
     require("sweep.jobs", options["sweep"]["jobs"], RUN["sweep.jobs"])
     require("sweep.silence", options["sweep"]["silence"], RUN["sweep.silence"])
     check_device(options["device"])
-
-
-def name_of(choice: str | None) -> str:
-    """The table's; Hydra tells no name of several."""
-    if choice is None:
+    if chosen.get("table") is None:
         raise ConfigError("`table` must name one table. Found a list: call iamm-table once for each.")
-    return choice
 
 
 @contextmanager
 def explained_for_tables() -> Iterator[None]:
-    """As `explained`, in the words of `iamm-table` where they differ."""
+    """Word mistakes as `explained` does, but for those that `iamm-table` words otherwise."""
     try:
         with explained():
             yield
@@ -106,7 +104,7 @@ def explained_for_tables() -> Iterator[None]:
 
 
 def unknown(key: str) -> str:
-    """The nearest right key; for one that only this table lacks, how to add it."""
+    """Name the nearest right key; or how to add one that only this table lacks."""
     if key.startswith("table.") and key.split(".")[1] in KEYS:
         return f"This table must have a key to be overridden. Found {key}=…: write +{key}=… to add it."
     return unlike_any(key, known_keys(), "iamm-table")

@@ -62,10 +62,10 @@ def all_scenes(setting: str, choices: Choices) -> set[str]:
 
 def paired(column: Column, first: str, row: str, choices: Choices) -> dict[int, tuple[float, float]]:
     """Return both rows' values for each seed that both have finished on the same examples."""
-    ours, theirs = (raw_values(column, label, choices) for label in (first, row))
+    before, after = (raw_values(column, label, choices) for label in (first, row))
     one, other = (choices[label, column.setting].results for label in (first, row))
-    shared = [seed for seed in ours if seed in theirs and same_examples(one[seed], other[seed])]
-    return {seed: (ours[seed], theirs[seed]) for seed in shared}
+    shared = [seed for seed in before if seed in after and same_examples(one[seed], other[seed])]
+    return {seed: (before[seed], after[seed]) for seed in shared}
 
 
 def same_examples(one: Result, other: Result) -> bool:

@@ -1,4 +1,4 @@
-"""A table's YAML → its plan and its cells: every run composed and checked before the first one begins."""
+"""The plan of a table from its YAML: every run is composed and checked before the first one begins."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from iamm.config.sources import Sources
 from iamm.errors import ConfigError, nearest
 from iamm.record.address import BUDGET
 from iamm.run.planned import Cell, distinct
-from iamm.table.dependencies import linked
+from iamm.table.dependencies import Pair, linked
 from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
 
 ONLY = "runs"
-"""Name of the setting of a table that has but one."""
+"""The name of the only setting of a table."""
 PLACES = ("data_dir", "output_dir", "device", "sweep")
 """Keys of a run that `iamm-table` sets."""
-
 SHOWN = ("epochs", "steps", "batch_size")
-"""What is said of the budget."""
+"""Keys of the budget that a table shows."""
 
 
 class RowConfig(NamedTuple):
-    """A row in a setting.
+    """The configuration of a row in a setting.
 
     Args:
-        tree: the configuration, references unresolved.
-        values: the same, resolved.
-        choices: what was chosen in each group.
+        tree: with unresolved references.
+        values: resolved.
+        choices: the choice of each group.
     """
 
     tree: Tree
@@ -44,13 +43,13 @@ class RowConfig(NamedTuple):
     choices: dict[str, str]
 
 
-Rows = Mapping[tuple[str, str], RowConfig]
+RowConfigs = Mapping[tuple[str, str], RowConfig]
 """By row and setting."""
 Compose = Callable[[Sequence[str]], tuple[Tree, Mapping[str, Any]]]
 
 
 def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple[TablePlan, list[Cell]]:
-    """The plan, and a cell for each of its runs, in the same order: seeds outermost, so that all rows grow together.
+    """Return the plan, and a cell for each of its runs: seeds outermost, so that all rows grow together.
 
     Args:
         options: of `iamm-table`.
@@ -58,7 +57,7 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
         sources: the YAML files that its runs are composed of.
 
     Raises:
-        ConfigError: a key, a value or a combination that cannot be, in the table or in a run that it needs.
+        ConfigError: a key, a value or a combination is wrong, in the table or in a run that it needs.
     """
     table = options["table"]
     check_shape(table)
@@ -66,21 +65,21 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
     check_table(table, rows, shared)
     places = {key: options[key] for key in PLACES}
     compose = tree_composer(sources)
-    composed = {
-        (row, setting): compose_row(row, [*words, *budget_words(table["budget"]), *rows[row]], places, compose)
+    configs = {
+        (row, setting): compose_row(row, [*common, *budget_overrides(table["budget"]), *rows[row]], places, compose)
         for row in rows
-        for setting, words in shared.items()
+        for setting, common in shared.items()
     }
-    require_equal_terms(composed, next(iter(rows)))
+    require_equal_terms(configs, next(iter(rows)))
     columns = columns_of(table, next(iter(shared)))
-    require_scenes(columns, composed)
-    found = linked(list(runs(table, composed)))
-    distinct([cell for _, cell in found])
-    return plan_of(table, name, columns, composed, [run for run, _ in found]), [cell for _, cell in found]
+    require_scenes(columns, configs)
+    runs, cells = zip(*linked(list(planned_runs(table, configs))), strict=True)
+    distinct(cells)
+    return plan_of(table, name, columns, configs, runs), list(cells)
 
 
 def all_rows(table: Mapping[str, Any], sources: Sources) -> dict[str, list[str]]:
-    """Label → overrides; behind the rows that are written out, one for each other choice of the group of `each`."""
+    """Return the overrides of each row: the written rows, then one for each other choice of the group of `each`."""
     rows, each = dict(table.get("rows") or {}), table.get("each")
     if not each:
         return rows
@@ -96,69 +95,68 @@ def all_rows(table: Mapping[str, Any], sources: Sources) -> dict[str, list[str]]
 
 
 def settings(table: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Name → overrides of all rows."""
+    """Return the overrides that all rows share in each setting."""
     shared = table.get("shared") or []
     return dict(shared) if isinstance(shared, Mapping) else {ONLY: shared}
 
 
-def budget_words(budget: Mapping[str, Any]) -> list[str]:
-    """What the budget says of a run, as overrides; of several learning rates, the first."""
-    words = [f"{key}={json.dumps(budget[key])}" for key in ("epochs", "steps") if key in budget]
-    return [*words, *(f"optimizer.lr={rate}" for rate in budget.get("learning_rates", [])[:1])]
+def budget_overrides(budget: Mapping[str, Any]) -> list[str]:
+    """Return the budget as overrides of a run; of several learning rates, the first."""
+    overrides = [f"{key}={json.dumps(budget[key])}" for key in ("epochs", "steps") if key in budget]
+    return [*overrides, *(f"optimizer.lr={rate}" for rate in budget.get("learning_rates", [])[:1])]
 
 
-def compose_row(row: str, words: Sequence[str], places: Mapping[str, Any], compose: Compose) -> RowConfig:
+def compose_row(row: str, overrides: Sequence[str], places: Mapping[str, Any], compose: Compose) -> RowConfig:
     try:
         with explained():
-            tree, taken = compose(words)
+            tree, chosen = compose(overrides)
             tree.update(deepcopy(dict(places)))
             tree["threads"] = tree["threads"] or 1
             values = resolve(tree)
-            check_composed(values, words, "the table")
+            check_composed(values, overrides, "the table")
     except ConfigError as error:
         raise ConfigError(f"In row {row}: {error}") from error
-    return RowConfig(tree, values, named_choices(taken, values))
+    return RowConfig(tree, values, named_choices(chosen, values))
 
 
-def require_equal_terms(composed: Rows, first: str) -> None:
-    """In each setting every row has the first row's budget, and its data but for views and data sets that it lacks."""
-    found = {place: terms(row.values) for place, row in composed.items()}
-    for (row, setting), theirs in found.items():
-        ours = found[first, setting]
-        both = [key for key in ours if key in theirs]
-        if not any(key.startswith("dataset.") for key in both):
+def require_equal_terms(configs: RowConfigs, first: str) -> None:
+    """Require in each setting the first row's budget, and its data but for views and data sets that a row lacks."""
+    by_place = {place: terms(config.values) for place, config in configs.items()}
+    for (row, setting), values in by_place.items():
+        shared = {key: value for key, value in by_place[first, setting].items() if key in values}
+        if not any(key.startswith("dataset.") for key in shared):
             raise ConfigError(
                 f"Rows of a table share data. Found no data set of row {first} in row {row}: name them under `shared`."
             )
-        for key in both:
-            if ours[key] != theirs[key]:
+        for key, value in shared.items():
+            if value != values[key]:
                 raise ConfigError(
-                    f"Rows of a table share budget and data. Found {key}={theirs[key]} in row {row}, {ours[key]} in "
+                    f"Rows of a table share budget and data. Found {key}={values[key]} in row {row}, {value} in "
                     f"row {first}: set it under `budget` or `shared`, for all rows."
                 )
 
 
 def terms(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted key → value of all that rows must share where both have it."""
+    """Return the values, by dotted key, that all rows must share where both have them."""
     data = {path: value for path, key, value in leaves(values["dataset"], "dataset.") if key != "views"}
     return {**{key: values[key] for key in BUDGET}, "optimizer.lr": values["optimizer"]["lr"], **data}
 
 
 def columns_of(table: Mapping[str, Any], first: str) -> tuple[Column, ...]:
-    """In order; in the first setting, unless they say another."""
+    """Return the columns in order, those that name no setting in the first one."""
     return tuple(
         Column(label, column["measure"], column.get("scene"), column.get("setting", first), column.get("minus"))
         for label, column in table["columns"].items()
     )
 
 
-def require_scenes(columns: Sequence[Column], composed: Rows) -> None:
-    """A column's scene is one of its setting's, in one row at least.
+def require_scenes(columns: Sequence[Column], configs: RowConfigs) -> None:
+    """Require that at least one row has a column's scene in its setting.
 
-    Whether a head has the measure is known once it has measured: a table tells then of columns without a value.
+    A head's measures are known only after the first run: then a notice names columns without a value.
     """
     for column in columns:
-        data = [row.values["dataset"] for (_, setting), row in composed.items() if setting == column.setting]
+        data = [config.values["dataset"] for (_, setting), config in configs.items() if setting == column.setting]
         names = {scene for parts in data for name, part in parts.items() for scene in scenes(str(name), part)}
         if column.scene is not None and not any(f"{column.scene}_".startswith(f"{name}_") for name in names):
             raise ConfigError(
@@ -168,18 +166,18 @@ def require_scenes(columns: Sequence[Column], composed: Rows) -> None:
 
 
 def scenes(name: str, part: Any) -> list[str]:
-    """Of a data set: its name or, where it says which views it has, that with each."""
+    """Return the scenes of a data set: its name, with each of its views where the configuration lists them."""
     views = part.get("views") if isinstance(part, Mapping) else None
     return [f"{name}_{view}" for view in views] if isinstance(views, list) else [name]
 
 
-def runs(table: Mapping[str, Any], composed: Rows) -> Iterator[tuple[PlannedRun, Cell]]:
-    """Only the first seed draws pictures: they are no part of a result."""
+def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair]:
+    """Yield the runs with their cells; only the first seed draws pictures, which are no part of a result."""
     rates = table["budget"].get("learning_rates")
-    for place, seed in enumerate(table["seeds"]):
-        for (row, setting), (tree, values, choices) in composed.items():
+    for number, seed in enumerate(table["seeds"]):
+        for (row, setting), (tree, values, choices) in configs.items():
             tree["seed"] = seed
-            if place:
+            if number:
                 tree["log"]["pictures"] = 0
             for rate in rates or [values["optimizer"]["lr"]]:
                 tree["optimizer"]["lr"] = rate
@@ -188,10 +186,10 @@ def runs(table: Mapping[str, Any], composed: Rows) -> Iterator[tuple[PlannedRun,
 
 
 def plan_of(
-    table: Mapping[str, Any], name: str, columns: tuple[Column, ...], composed: Rows, runs: Sequence[PlannedRun]
+    table: Mapping[str, Any], name: str, columns: tuple[Column, ...], configs: RowConfigs, runs: Sequence[PlannedRun]
 ) -> TablePlan:
-    rows, settings = (tuple(dict.fromkeys(place[part] for place in composed)) for part in (0, 1))
-    budget = {key: [composed[rows[0], setting].values[key] for setting in settings] for key in SHOWN}
+    rows, settings = (tuple(dict.fromkeys(place[part] for place in configs)) for part in (0, 1))
+    budget = {key: [configs[rows[0], setting].values[key] for setting in settings] for key in SHOWN}
     claims = table.get("claims")
     return TablePlan(
         name=name,
@@ -202,7 +200,7 @@ def plan_of(
         settings=settings,
         seeds=tuple(table["seeds"]),
         rates=tuple(sorted({run.rate for run in runs})),
-        budget={key: found[0] if len(set(found)) == 1 else found for key, found in budget.items()},
+        budget={key: values[0] if len(set(values)) == 1 else values for key, values in budget.items()},
         tolerance=table["budget"].get("parameters"),
         test=table["test"],
         seconds=table.get("seconds"),

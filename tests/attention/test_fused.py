@@ -3,13 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from iamm.attention import composed
 from iamm.attention.fused import fused_is_faster
-from iamm.attention.multi_head import MultiHeadAttention
-from iamm.normaliser.softmax import SoftmaxNormaliser
-from iamm.pattern.full import FullPattern
 from iamm.score.dot_product import DotProductScore
 from iamm.score.scaled_dot_product import ScaledDotProductScore
 
@@ -81,23 +77,33 @@ def test_both_ways_hold_large_numbers_in_half_precision(attention_with):
         assert attention(places, need_weights=need_weights).context.isfinite().all()
 
 
-@pytest.mark.parametrize("length", [9, 300])
-def test_second_derivatives_by_the_math_backend(length):
-    """At every length, whichever way is faster: the slope of a directional derivative, against finite differences."""
-    torch.manual_seed(0)
-    attention = MultiHeadAttention(
-        8, heads=2, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser
-    ).double()
-    query, along = torch.randn(2, 1, length, 8, dtype=torch.float64)
+@pytest.mark.parametrize("words", [{}, {"key_allow": REAL}, {"causal": True}, {"key_allow": REAL, "causal": True}])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_slopes_to_be_differentiated_again_are_those_of_the_kernel(monkeypatch, attention_with, words, dtype):
+    monkeypatch.setattr(composed, "fused_is_faster", lambda *_: True)
+    attention = attention_with(6).float()
+    places = torch.randn(3, 11, 6, requires_grad=True)
+    with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+        context = attention(places, **words).context
+    probe = torch.linspace(-1, 1, context.numel(), dtype=context.dtype).view_as(context)
+    written, kernel = (
+        torch.autograd.grad((context * probe).sum(), places, create_graph=again, retain_graph=True)[0]
+        for again in (True, False)
+    )
+    assert written.requires_grad
+    margin = 1e-6 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(written, kernel, atol=margin, rtol=margin)
 
-    def slope(step: float, **more: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        moved = (query + step * along).requires_grad_()
-        with sdpa_kernel(SDPBackend.MATH):
-            total = attention(moved).context.pow(2).sum()
-        (gradient,) = torch.autograd.grad(total, moved, **more)
-        return moved, (gradient * along).sum()
 
-    moved, first = slope(0.0, create_graph=True)
-    (second,) = torch.autograd.grad(first, moved)
-    numeric = (slope(1e-5)[1] - slope(-1e-5)[1]) / 2e-5
-    torch.testing.assert_close((second * along).sum(), numeric, rtol=1e-6, atol=1e-6)
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+def test_slopes_of_each_example(monkeypatch, attention_with):
+    """vmap over grad, as per-example gradients are taken, against one example at a time."""
+    monkeypatch.setattr(composed, "fused_is_faster", lambda *_: True)
+    attention = attention_with(6)
+    places = torch.randn(3, 1, 11, 6, dtype=torch.float64)
+
+    def total(each):
+        return attention(each).context.square().sum()
+
+    found = torch.func.vmap(torch.func.grad(total))(places)
+    torch.testing.assert_close(found, torch.stack([torch.func.grad(total)(each) for each in places]))

@@ -52,7 +52,7 @@ def lines(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines() if line.strip()]
 
 
-def test_every_state_is_counted_and_told(become, tmp_path, capsys):
+def test_every_state_is_counted(become, tmp_path, capsys):
     for seed, seconds in ((0, 10.0), (1, 30.0)):
         folder = become(f"ours-pictures-{seed}", "finished")
         write_checksummed(folder.result, {**dict.fromkeys(NEEDED), "seconds": seconds})
@@ -60,20 +60,20 @@ def test_every_state_is_counted_and_told(become, tmp_path, capsys):
     become("ours-text-0", "interrupted")
     with become("[rival]-text-2", "running").held():
         show_listing(PLAN, tmp_path, jobs=2)
-    found = lines(capsys.readouterr().out)
-    assert found[0] == ["A", "small", "table"]
-    assert " ".join(found[1]) == "row setting finished running interrupted failed missing one run to do"
-    assert found[3:7] == [
+    printed = lines(capsys.readouterr().out)
+    assert printed[0] == ["A", "small", "table"]
+    assert " ".join(printed[1]) == "row setting finished running interrupted failed missing one run to do"
+    assert printed[3:7] == [
         ["ours", "pictures", "2", "–", "–", "1", "–", "20", "s", "20", "s"],
         ["ours", "text", "–", "–", "1", "–", "2", "3", "min", "10", "min"],
         ["[rival]", "pictures", "–", "–", "–", "–", "3", "3", "min", "10", "min"],
         ["[rival]", "text", "–", "1", "–", "–", "2", "3", "min", "10", "min"],
     ]
-    assert " ".join(found[7]) == f"failed {tmp_path / 'ours-pictures-2'}: a weight that is no number"
-    assert " ".join(found[8]) == (
+    assert " ".join(printed[7]) == f"failed {tmp_path / 'ours-pictures-2'}: a weight that is no number"
+    assert " ".join(printed[8]) == (
         "2 of 12 runs are finished; what is left takes about 15 min, 2 at once."  # (20 + 9 · 200) / 2 = 910 s
     )
-    assert len(found) == 9
+    assert len(printed) == 9
 
 
 def test_looking_writes_nothing(tmp_path):
@@ -91,7 +91,7 @@ def test_a_run_costs_what_those_like_it_did():
 
 
 @pytest.mark.parametrize(
-    ("left", "jobs", "said"),
+    ("left", "jobs", "expected"),
     [
         ([], 2, "nothing is left to run"),
         ([30.0], 4, "what is left takes about 30 s, 1 at once"),
@@ -99,12 +99,12 @@ def test_a_run_costs_what_those_like_it_did():
         ([30.0, None], 2, "what is left takes a time that is not known yet"),
     ],
 )
-def test_the_outlook(left, jobs, said):
-    assert outlook(left, jobs) == said
+def test_the_outlook(left, jobs, expected):
+    assert outlook(left, jobs) == expected
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [
         (0, "0 s"),
         (0.4, "0 s"),
@@ -115,5 +115,5 @@ def test_the_outlook(left, jobs, said):
         (360_000, "100.0 h"),
     ],
 )
-def test_durations(seconds, said):
-    assert duration(seconds) == said
+def test_durations(seconds, expected):
+    assert duration(seconds) == expected

@@ -44,13 +44,13 @@ class Planned(NamedTuple):
 
     def values(self, key: str) -> dict[tuple[str, str], Any]:
         """(row, setting) → a value of its runs, which all have it."""
-        found: dict[tuple[str, str], Any] = {}
+        result: dict[tuple[str, str], Any] = {}
         for run, cell in zip(self.plan.runs, self.cells, strict=True):
             value: Any = cell.values
             for part in key.split("."):
                 value = value[part]
-            assert found.setdefault((run.row, run.setting), value) == value
-        return found
+            assert result.setdefault((run.row, run.setting), value) == value
+        return result
 
 
 def write(files: dict[str, str]) -> None:
@@ -60,7 +60,7 @@ def write(files: dict[str, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def kept(name: str, output_dir: str = "outputs") -> Planned:
+def read_planned(name: str, output_dir: str = "outputs") -> Planned:
     folder = Path(output_dir, "tables", name)
     (plan,), (runs,) = folder.glob("plan-*.json"), folder.glob("runs-*.jsonl")
     return Planned(read_plan(plan), [cell_of(line) for line in runs.read_text(encoding="utf-8").split("\n")[:-1]])
@@ -76,11 +76,11 @@ def allowed(monkeypatch):
 def planned(table_command):
     """The text of a table of one's own, and other files, by name → what is planned; nothing is run."""
 
-    def make(text: str = TABLE, *words: str, **files: str) -> Planned:
+    def make(text: str = TABLE, *arguments: str, **files: str) -> Planned:
         write({"table/mine.yaml": text, "weighting/mine.yaml": MINE, **files})
-        answer = table_command("--config-dir=my_configs", "table=mine", "list=true", *words)
+        answer = table_command("--config-dir=my_configs", "table=mine", "list=true", *arguments)
         assert (answer.code, answer.err) == (0, "")
-        return kept("mine")
+        return read_planned("mine")
 
     return make
 
@@ -89,9 +89,9 @@ def planned(table_command):
 def refused(table_command):
     """The text of a table of one's own → the line that says why it cannot be; nothing is written."""
 
-    def make(text: str, *words: str) -> str:
+    def make(text: str, *arguments: str) -> str:
         write({"table/mine.yaml": text, "weighting/mine.yaml": MINE})
-        answer = table_command("--config-dir=my_configs", "table=mine", *words)
+        answer = table_command("--config-dir=my_configs", "table=mine", *arguments)
         assert (answer.code, answer.out) == (2, "")
         assert answer.err.count("\n") == 1
         assert [path.name for path in Path.cwd().iterdir()] == ["my_configs"]
@@ -101,13 +101,13 @@ def refused(table_command):
 
 
 def test_the_plan(planned):
-    found = planned(
+    result = planned(
         TABLE + "seconds: 5\nclaims: {place: D0 §5, figures: {rival: {accuracy: 82.5}}}\n", "device=cpu", "sweep.jobs=7"
     )
     order = [
         (row, "runs", rate, seed) for seed in (3, 1) for row in ("ours", "rival") for rate in (0.01, 0.001)
     ]  # every row of a seed before the next seed
-    assert found.plan == TablePlan(
+    assert result.plan == TablePlan(
         name="mine",
         title="Mine",
         about="Made up.",
@@ -124,16 +124,18 @@ def test_the_plan(planned):
         test="t",
         seconds=5,
         claims=Claims("D0 §5", {"rival": {"accuracy": 82.5}}),
-        runs=tuple(PlannedRun(*run, cell.name) for run, cell in zip(order, found.cells, strict=True)),
+        runs=tuple(PlannedRun(*run, cell.name) for run, cell in zip(order, result.cells, strict=True)),
     )
-    assert len({cell.name for cell in found.cells}) == 8
-    assert all(f"-shapes-seed{run[3]}-" in cell.name for run, cell in zip(order, found.cells, strict=True))
-    assert [(cell.values["optimizer"]["lr"], cell.values["seed"]) for cell in found.cells] == [run[2:] for run in order]
-    assert [cell.values["dataset"]["shapes"]["seed"] for cell in found.cells] == [3, 3, 3, 3, 1, 1, 1, 1]
-    assert found.values("weighting.power") == {("ours", "runs"): 1, ("rival", "runs"): 2}
-    assert set(found.values("threads").values()) == {1}
-    assert set(found.values("device").values()) == {"cpu"}
-    assert found.cells[0].values["sweep"] == {"jobs": 7, "silence": 3600}
+    assert len({cell.name for cell in result.cells}) == 8
+    assert all(f"-shapes-seed{run[3]}-" in cell.name for run, cell in zip(order, result.cells, strict=True))
+    assert [(cell.values["optimizer"]["lr"], cell.values["seed"]) for cell in result.cells] == [
+        run[2:] for run in order
+    ]
+    assert [cell.values["dataset"]["shapes"]["seed"] for cell in result.cells] == [3, 3, 3, 3, 1, 1, 1, 1]
+    assert result.values("weighting.power") == {("ours", "runs"): 1, ("rival", "runs"): 2}
+    assert set(result.values("threads").values()) == {1}
+    assert set(result.values("device").values()) == {"cpu"}
+    assert result.cells[0].values["sweep"] == {"jobs": 7, "silence": 3600}
 
 
 def test_the_runs_are_those_of_a_start_by_hand(planned, command, monkeypatch):
@@ -143,15 +145,21 @@ def test_the_runs_are_those_of_a_start_by_hand(planned, command, monkeypatch):
     text = TABLE.replace("dim=8, ", "dim=8, +experiment=generation, 'augment=[text]', ").replace(
         "shapes_image", "shapes_text"
     )
-    found = planned(text)
-    words = ("--config-dir=my_configs", "dim=8", "+experiment=generation", "augment=[text]", "dataset.shapes.train=64")
+    result = planned(text)
+    arguments = (
+        "--config-dir=my_configs",
+        "dim=8",
+        "+experiment=generation",
+        "augment=[text]",
+        "dataset.shapes.train=64",
+    )
     more = ("encoder.image.channels=[8,8]", "fusion=shared", "weighting.power=2", "weighting=mine")
-    assert command(*words, *more, "epochs=2", "optimizer.lr=0.001", "seed=1").code == 0
+    assert command(*arguments, *more, "epochs=2", "optimizer.lr=0.001", "seed=1").code == 0
     (cell,) = by_hand
-    assert cell.name == found.plan.runs[-1].folder
-    assert cell.choices == found.cells[-1].choices
-    assert drop_keys(cell.values, PLACES) == drop_keys(found.cells[-1].values, PLACES)
-    assert {key for key in cell.values if cell.values[key] != found.cells[-1].values[key]} == {"threads", "log"}
+    assert cell.name == result.plan.runs[-1].folder
+    assert cell.choices == result.cells[-1].choices
+    assert drop_keys(cell.values, PLACES) == drop_keys(result.cells[-1].values, PLACES)
+    assert {key for key in cell.values if cell.values[key] != result.cells[-1].values[key]} == {"threads", "log"}
 
 
 def test_pictures_are_drawn_by_the_first_seed_alone(planned):
@@ -170,21 +178,21 @@ def test_places_are_no_part_of_the_plan(planned):
 def test_a_row_for_each_choice_of_a_group(planned):
     each = "each: {group: fusion, leave_out: [none]}\n"
     text = TABLE.replace("  rival: [fusion=shared, weighting.power=2, weighting=mine]\n", "")
-    found = planned(text + each, **{"fusion/mine.yaml": MINE})
+    result = planned(text + each, **{"fusion/mine.yaml": MINE})
     others = {path.stem for path in (CONFIGS / "fusion").glob("*.yaml")} - {"none"}
-    assert found.plan.rows == ("ours", *sorted({*others, "mine"}))
-    taken = {run.row: cell.choices["fusion"] for run, cell in zip(found.plan.runs, found.cells, strict=True)}
-    assert taken == {row: "interest_guidance" if row == "ours" else row for row in found.plan.rows}
-    assert found.values("fusion._target_")["mine", "runs"] == "mine.weighting"
+    assert result.plan.rows == ("ours", *sorted({*others, "mine"}))
+    taken = {run.row: cell.choices["fusion"] for run, cell in zip(result.plan.runs, result.cells, strict=True)}
+    assert taken == {row: "interest_guidance" if row == "ours" else row for row in result.plan.rows}
+    assert result.values("fusion._target_")["mine", "runs"] == "mine.weighting"
 
 
 def test_a_row_for_each_choice_of_a_part(planned):
     text = TABLE.replace("rows:", "dropped:").replace("budget: {", "budget: {steps: null, ")
     text = "\n".join(line for line in text.splitlines() if not line.startswith(("dropped", "  ours", "  rival")))
-    found = planned(text + "\neach: {group: encoder@encoder.text, leave_out: [convolutional]}\n")
-    assert found.plan.rows == ("recurrent", "transformer")
-    assert [part["_target_"].split(".")[2] for part in found.values("encoder.text").values()] == list(found.plan.rows)
-    assert set(found.values("steps").values()) == {None}
+    result = planned(text + "\neach: {group: encoder@encoder.text, leave_out: [convolutional, item_embedding]}\n")
+    assert result.plan.rows == ("recurrent", "transformer")
+    assert [part["_target_"].split(".")[2] for part in result.values("encoder.text").values()] == list(result.plan.rows)
+    assert set(result.values("steps").values()) == {None}
 
 
 SETTINGS = """
@@ -206,16 +214,16 @@ test: wilcoxon
 
 
 def test_settings_and_differences(planned):
-    found = planned(SETTINGS)
+    result = planned(SETTINGS)
     places = [(row, setting) for row in ("ours", "alone") for setting in ("pictures", "both")]
-    assert [(run.row, run.setting) for run in found.plan.runs] == places
-    assert list(found.values("dim").values()) == [8, 16, 8, 16]
-    assert found.plan.columns == (
+    assert [(run.row, run.setting) for run in result.plan.runs] == places
+    assert list(result.values("dim").values()) == [8, 16, 8, 16]
+    assert result.plan.columns == (
         Column("digits", "loss", "digits", "pictures"),
         Column("gain", "quality", None, "both", minus="alone"),
     )
-    assert found.plan.budget == {"epochs": [3, 10], "steps": None, "batch_size": 64}
-    assert (found.plan.rates, found.plan.tolerance, found.plan.test) == ((0.001,), None, "wilcoxon")
+    assert result.plan.budget == {"epochs": [3, 10], "steps": None, "batch_size": 64}
+    assert (result.plan.rates, result.plan.tolerance, result.plan.test) == ((0.001,), None, "wilcoxon")
 
 
 def test_a_row_may_leave_scenes_out(planned):
@@ -233,14 +241,14 @@ def test_a_row_may_leave_scenes_out(planned):
 
 def test_the_table_of_the_documentation(planned):
     text = (CONFIGS.parent / "docs" / "tables.md").read_text(encoding="utf-8")
-    found = planned(text.split("```yaml\n")[1].split("```")[0])
-    assert found.plan.rows == ("IAMM", "shared layers", "mine", "pictures alone")
-    assert len(found.plan.runs) == 4 * 2 * 5
-    assert found.values("epochs")["mine", "runs"] == 6
-    assert found.values("weighting._target_")["mine", "runs"] == "mine.weighting"
+    result = planned(text.split("```yaml\n")[1].split("```")[0])
+    assert result.plan.rows == ("IAMM", "shared layers", "mine", "pictures alone")
+    assert len(result.plan.runs) == 4 * 2 * 5
+    assert result.values("epochs")["mine", "runs"] == 6
+    assert result.values("weighting._target_")["mine", "runs"] == "mine.weighting"
 
 
-REFUSED = [  # what is replaced, by what, what is said
+REFUSED = [  # what is replaced, by what, what is expected
     ("fusion=shared", "epochs=3", "share budget and data. Found epochs=3 in row rival, 2 in row ours: set it under"),
     ("fusion=shared", "patience=3", "share budget and data. Found patience=3 in row rival, None in row ours: set it"),
     ("fusion=shared", "dataset.shapes.train=32", "Found dataset.shapes.train=32 in row rival, 64 in row ours: set it"),
@@ -298,10 +306,10 @@ REFUSED = [  # what is replaced, by what, what is said
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "said"), REFUSED, ids=[new for _, new, _ in REFUSED])
-def test_what_cannot_be_planned(old, new, said, refused):
+@pytest.mark.parametrize(("old", "new", "expected"), REFUSED, ids=[new for _, new, _ in REFUSED])
+def test_what_cannot_be_planned(old, new, expected, refused):
     assert TABLE.count(old) == 1
-    assert said in refused(TABLE.replace(old, new))
+    assert expected in refused(TABLE.replace(old, new))
 
 
 def test_rows_without_data_in_common(refused):
@@ -315,9 +323,9 @@ def test_learning_rates_are_the_same_for_all_rows(refused, planned):
     """A row's own would be no fair choice; another optimizer tries the table's as well."""
     text = SETTINGS.replace("'fusion=none'", "optimizer=sgd")
     assert "Found optimizer.lr=0.05 in row alone, 0.001 in row ours: set it under" in refused(text)
-    found = planned(text.replace("budget: {", "budget: {learning_rates: [1.0e-1, 1.0e-3], "))
-    assert found.plan.rates == (0.001, 0.1)
-    assert {run.rate for run in found.plan.runs if run.row == "alone"} == {0.001, 0.1}
+    result = planned(text.replace("budget: {", "budget: {learning_rates: [1.0e-1, 1.0e-3], "))
+    assert result.plan.rates == (0.001, 0.1)
+    assert {run.rate for run in result.plan.runs if run.row == "alone"} == {0.001, 0.1}
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -326,7 +334,7 @@ def test_every_table_of_the_project_can_be_planned(name, table_command):
     table: Any = OmegaConf.load(path)
     answer = table_command(f"table={name}", "list=true", *(["table.seeds=[0]"] if name in OVER_ALL else []))
     assert (answer.code, answer.err) == (0, "")
-    plan, cells = kept(name)
+    plan, cells = read_planned(name)
     rates = len(table.budget.get("learning_rates", ["that of the configuration"]))
     assert len(plan.runs) == len(plan.rows) * len(plan.settings) * rates * len(plan.seeds) == len(cells)
     assert len({run.folder for run in plan.runs}) == len(plan.runs)

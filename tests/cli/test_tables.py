@@ -171,7 +171,7 @@ def test_only_what_is_missing_is_run(table_command, small_table, swept, folder):
     assert "not finished" not in answer.out
 
 
-def test_another_launcher_of_hydra_is_told(table_command, small_table, swept):
+def test_another_launcher_of_hydra_is_reported(table_command, small_table, swept):
     assert table_command(*MINE, "hydra/launcher=basic", "sweep.jobs=2").code == 0
     assert [launcher for _, launcher in swept] == [("--config-dir=mine", "hydra/launcher=basic")]
 
@@ -200,9 +200,9 @@ def no_more(*_: Any) -> None:
 def test_a_plan_is_kept_while_nothing_changes(table_command, small_table, swept, folder, monkeypatch):
     """Also where the runs lie among the YAML files, each with one of its own."""
     small_table.parents[1].rename("own")
-    words = ("--config-dir=own", "table=small", "output_dir=own/outputs")
+    arguments = ("--config-dir=own", "table=small", "output_dir=own/outputs")
     folder = Path("own") / folder
-    assert table_command(*words).code == 0
+    assert table_command(*arguments).code == 0
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*-*.json*")}
     assert len(before) == 2
     with monkeypatch.context() as patch:
@@ -211,14 +211,14 @@ def test_a_plan_is_kept_while_nothing_changes(table_command, small_table, swept,
         for run, cell in zip(plan.runs, cells, strict=True):
             pretend(run, cell, Path("own", "outputs"))
         for more in ((), ("run=false", "costs=false"), ("list=true",), ("device=cpu", "sweep.silence=5")):
-            assert table_command(*words, *more).code == 0
+            assert table_command(*arguments, *more).code == 0
         assert {path: path.stat().st_mtime_ns for path in folder.glob("*-*.json*")} == before
         with pytest.raises(AssertionError, match="planned again"):
-            table_command(*words, "table.seeds=[0]")
+            table_command(*arguments, "table.seeds=[0]")
     Path("own", "fusion", "mine.yaml").write_text(
         FUSION.replace("none.NoneFusion", "shared.SharedFusion"), encoding="utf-8"
     )
-    assert table_command(*words, "list=true").code == 0
+    assert table_command(*arguments, "list=true").code == 0
     assert set(folder.glob("*-*.json*")).isdisjoint(before)
     assert planned(folder)[1][-1].values["fusion"]["_target_"] == "iamm.fusion.shared.SharedFusion"
 
@@ -243,7 +243,7 @@ def test_a_thousand_finished_runs_are_only_looked_at(table_command, small_table,
     assert built[0].runs == tuple(many)
 
 
-MISTAKES = [  # the words, what is said, the exit code
+MISTAKES = [  # the arguments, what is expected, the exit code
     ("", "`iamm-table` builds one table. Found none: add table=…. Choices: attention, image,"),
     ("table=imag", '`table` must be one of its choices. Found imag. Did you mean "image"? Choices: attention, image,'),
     ("table=smal --config-dir=mine", 'Found smal. Did you mean "small"? Choices: attention, image, image_real,'),
@@ -273,19 +273,19 @@ MISTAKES = [  # the words, what is said, the exit code
     ("table=image table.sedes=[0]", 'A key must be known. Found table.sedes. Did you mean "table.seeds"?'),
     ("table=image table.budget.steps=3", "Found table.budget.steps=…: write +table.budget.steps=… to add it."),
     ("table=image +table.titel=x", 'A table has known keys. Found titel. Did you mean "title"? Choices: about,'),
-    ("table=image table.seeds=[1,1]", "`seeds` must be a list of different values, each of it a whole number at least"),
+    ("table=image table.seeds=[1,1]", "`seeds` must be a list without repeats, each of it a whole number at least"),
     ("table=image table.budget.learning_rates=[0]", "each of it a number above 0. Found [0]."),
     ("table=image 'table", "An override must read key=value. Found 'table"),
     ("--config-dir=nowhere table=image", "/nowhere: make it, or name another."),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("words", "said"), MISTAKES, ids=[words for words, _ in MISTAKES])
-def test_mistakes(words, said, table_command, small_table):
-    answer = table_command(*words.split())
+@pytest.mark.parametrize(("arguments", "expected"), MISTAKES, ids=[arguments for arguments, _ in MISTAKES])
+def test_mistakes(arguments, expected, table_command, small_table):
+    answer = table_command(*arguments.split())
     assert (answer.code, answer.out) == (2, "")
     assert re.fullmatch(r"iamm-table: [^\n]+\n", answer.err), answer.err
-    assert said in answer.err
+    assert expected in answer.err
     assert [path.name for path in Path.cwd().iterdir()] == ["mine"]
 
 
@@ -315,18 +315,18 @@ def test_the_composed_configuration_can_be_looked_at(table_command, small_table)
     assert [path.name for path in Path.cwd().iterdir()] == ["mine"]
 
 
-def test_help_tells_of_every_key(table_command):
+def test_help_has_every_key(table_command):
     from iamm.config.check.table import KEYS
 
     answer = table_command("--help", "table=nowhere")
     assert (answer.code, answer.err) == (0, "")
     configs = Path(__file__).parents[2] / "configs"
     for path in (configs / "table").glob("*.yaml"):
-        said = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
-        assert re.search(rf"^  {path.stem} +{re.escape(said)}$", answer.out, flags=re.MULTILINE)
+        expected = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        assert re.search(rf"^  {path.stem} +{re.escape(expected)}$", answer.out, flags=re.MULTILINE)
     text = (configs / "table.yaml").read_text(encoding="utf-8")
-    for key, said in re.findall(r"^ *(\w+): [^#\n]*# (.+)$", text, flags=re.MULTILINE):
-        assert re.search(rf"^  (sweep\.)?{key}=.* {re.escape(said)}$", answer.out, flags=re.MULTILINE), key
+    for key, expected in re.findall(r"^ *(\w+): [^#\n]*# (.+)$", text, flags=re.MULTILINE):
+        assert re.search(rf"^  (sweep\.)?{key}=.* {re.escape(expected)}$", answer.out, flags=re.MULTILINE), key
     for key in KEYS:
         assert re.search(rf"^  {key} +\S", answer.out, flags=re.MULTILINE), key
 
@@ -335,8 +335,8 @@ WITHOUT_TORCH = """
 import json, sys
 from hydra.core.global_hydra import GlobalHydra
 from iamm.cli.table import main
-for words in json.loads(sys.argv[1]):
-    sys.argv = ["iamm-table", *words]
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["iamm-table", *arguments]
     try:
         main()
         code = 0
@@ -357,8 +357,8 @@ def test_without_waiting_for_torch(table_command, small_table, swept, folder):
     calls = [["--help"], *planning, [*MINE, "run=false"], [*MINE]]
     call = [sys.executable, "-c", WITHOUT_TORCH, json.dumps(calls)]
     done = subprocess.run(call, capture_output=True, text=True, timeout=300)
-    said = [line for line in done.stdout.splitlines() if line.startswith("left with")]
-    assert said == [f"left with {code} []" for code in (0, 2, 2, 0, 0, 0)], done.stdout + done.stderr
+    expected = [line for line in done.stdout.splitlines() if line.startswith("left with")]
+    assert expected == [f"left with {code} []" for code in (0, 2, 2, 0, 0, 0)], done.stdout + done.stderr
     assert {path.name for path in folder.iterdir()} >= BUILT
 
 

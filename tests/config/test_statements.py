@@ -76,9 +76,9 @@ def refused(pattern, score, normaliser) -> bool:
 
 
 @pytest.mark.parametrize("target", of_room("score"))
-def test_a_positive_score_is_an_inner_product(target):
+def test_a_positive_score_is_one_of_log_features(target):
     """So that one fact is enough for the linear pattern."""
-    assert get_class(target).inner_product or not traits(target)["positive"]
+    assert get_class(target).log_features or not traits(target)["positive"]
 
 
 @pytest.mark.parametrize("target", of_room("fusion"))

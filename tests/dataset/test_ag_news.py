@@ -15,10 +15,11 @@ from iamm.dataset.ag_news import (
     fields_of,
     read_stories,
     split_rows,
-    tidied,
+    text_of,
     words_of,
 )
 from iamm.dataset.base import SPLITS
+from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import UNKNOWN, SubwordVocabulary, WordVocabulary
 from iamm.errors import BadDataError, MissingDataError
 
@@ -118,7 +119,7 @@ def test_stories_of_one_description_stay_together():
     ],
 )
 def test_what_is_left_of_html_is_undone(title, description, text):
-    assert tidied(Story(0, title, description), True, words=False) == text
+    assert TextFormat(lowercase=True).tidied(text_of(Story(0, title, description))) == text
 
 
 def test_the_vocabulary_is_learnt_on_the_training_texts(folder):

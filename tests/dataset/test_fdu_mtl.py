@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from iamm.dataset.base import Dataset
-from iamm.dataset.fdu_mtl import SCENES, FduMtlDataset, file_of, read_reviews, tokenised
+from iamm.dataset.fdu_mtl import SCENES, FduMtlDataset, file_of, read_reviews
 from iamm.dataset.overlap import signs_of
 from iamm.errors import BadDataError, MissingDataError
 
@@ -117,11 +117,6 @@ def test_unlabelled_reviews_are_a_fourth_split(folder):
     books = made(folder, unlabelled=True)[0]
     assert texts(books, "unlabelled") == ["⁇ ⁇ a ⁇ ⁇ ⁇ books ⁇"]
     assert books.notices[2].startswith("fdu_mtl: 2 of 4 unlabelled reviews stand verbatim in a test split")
-
-
-def test_unlabelled_words_are_as_the_labelled_ones():
-    assert tokenised("It's \"fine\", I don't...") == "it 's `` fine '' , i do n't ..."
-    assert tokenised("A long-term buy: $9.99!") == "a long-term buy : $ 9 . 99 !"
 
 
 def test_letters_and_digits_make_a_review():

@@ -33,7 +33,7 @@ class Given(Weighting):
         self.epochs: list[list[float]] = []
         self.qualities: list[list[float]] = []
 
-    def weights(self, seen):
+    def weights(self, step):
         return self.values
 
     def end_epoch(self, losses):
@@ -419,9 +419,9 @@ class Steps(Given):
         super().__init__(1.0)
         self.register_buffer("asked", torch.zeros(()))
 
-    def weights(self, seen):
+    def weights(self, step):
         self.asked += 1
-        return super().weights(seen)
+        return super().weights(step)
 
 
 @pytest.fixture

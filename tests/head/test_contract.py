@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from torch import Tensor, nn, tensor
 
 from iamm.config.check.statements import statements
-from iamm.constraints import words_of
+from iamm.constraints import choices_of
 from iamm.dataset.base import SceneBatch
 from iamm.dataset.vocabulary import BOS, EOS, PAD, UNKNOWN
 from iamm.encoder.base import Features
@@ -130,7 +130,7 @@ def test_batch_mates_are_invisible(head, features, batch):
 
 def test_what_validation_can_select_by_is_what_the_head_measures(head, case):
     rule = statements(f"{type(head).__module__}.{type(head).__name__}").arguments["quality"]
-    assert set(words_of(rule)) == {measure.name for measure in head.measures}
+    assert set(choices_of(rule)) == {measure.name for measure in head.measures}
     assert head.selects == head.measures[0]
 
 

@@ -7,7 +7,7 @@ from torch import tensor
 from torch.nn import functional
 
 from iamm.normaliser.sum import SumNormaliser
-from iamm.score.kernel import KernelScore, positive_features
+from iamm.score.kernel import KernelScore, log_features
 
 
 def test_by_hand():
@@ -40,9 +40,9 @@ def test_agrees_with_a_loop(case, agree, attention_with):
 
 
 def test_features_are_exact_far_below_zero():
-    """elu(x) + 1 as it is written rounds e⁻⁵⁰ away."""
-    x = tensor([-50.0, 0.0, 50.0], requires_grad=True)
-    features = positive_features(x)
-    torch.testing.assert_close(features, tensor([math.exp(-50), 1.0, 51.0]), atol=0, rtol=1e-6)
-    features.sum().backward()
-    torch.testing.assert_close(x.grad, tensor([math.exp(-50), 1.0, 1.0]), atol=0, rtol=1e-6)
+    """elu(x) + 1 as it is written rounds e⁻⁵⁰ away, and φ(−10⁴) is no float."""
+    x = tensor([-1e4, -50.0, 0.0, 50.0], requires_grad=True)
+    logs = log_features(x)
+    torch.testing.assert_close(logs, tensor([-1e4, -50.0, 0.0, math.log(51.0)]), atol=0, rtol=1e-6)
+    logs.sum().backward()
+    torch.testing.assert_close(x.grad, tensor([1.0, 1.0, 1.0, 1 / 51]), atol=0, rtol=1e-6)

@@ -58,7 +58,7 @@ def finish():
         folder.path.mkdir(parents=True)
         config = {"seed": planned.seed, "optimizer": {"lr": planned.rate}, "dataset": {"small": {"seed": planned.seed}}}
         budget = {"epochs": 3, "steps": None, "batch_size": 4, "accumulate": 1, "growth": 1.0, "growth_every": 1}
-        quality = {scene: found.get("accuracy", found.get("bleu", 0.0)) for scene, found in test.items()}
+        quality = {scene: measures.get("accuracy", measures.get("bleu", 0.0)) for scene, measures in test.items()}
         content = {
             "test": test,
             "quality": quality,
@@ -86,8 +86,8 @@ def finish():
             folder.append({"kind": "train", "step": step, "epoch": step // 10, "values": values, "time": {}})
             values = {
                 f"val/{name}/{scene}": value * step / 30
-                for scene, found in test.items()
-                for name, value in found.items()
+                for scene, measures in test.items()
+                for name, value in measures.items()
             }
             values["val/quality"] = content["validation_quality"] * step / 30
             folder.append({"kind": "val", "step": step, "epoch": step // 10, "values": values, "time": {}})
@@ -113,13 +113,13 @@ def make_table(make_plan, finish, tmp_path):
     ) -> Table:
         plan = make_plan(**changes)
         for run in plan.runs:
-            found = outcome(run)
-            if isinstance(found, str):
+            measures = outcome(run)
+            if isinstance(measures, str):
                 failed = RunFolder(tmp_path / run.folder)
                 failed.path.mkdir(parents=True)
-                failed.write_status("failed", error=found)
-            elif found is not None:
-                finish(tmp_path, run, found, **result(run))
+                failed.write_status("failed", error=measures)
+            elif measures is not None:
+                finish(tmp_path, run, measures, **result(run))
         return build_table(plan, tmp_path)
 
     return make

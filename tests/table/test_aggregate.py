@@ -24,8 +24,8 @@ def both(run, by_seed=None):
 
 def only(run):
     """Row `alone` sees the pictures alone."""
-    found = both(run)
-    return {"a": found["a"]} if run.row == "alone" else found
+    actual = both(run)
+    return {"a": actual["a"]} if run.row == "alone" else actual
 
 
 def but(*rows_and_seeds, becomes=None):
@@ -119,13 +119,13 @@ def test_wilcoxon_where_the_table_says_so(make):
 
 def test_missing_and_failed_seeds_are_counted(make):
     table = make(lambda run: {("ours", 1): None, ("rival", 2): "diverged"}.get((run.row, run.seed), only(run)))
-    found = cells(table, "accuracy")
-    assert {row: gaps(cell) for row, cell in found.items()} == {"ours": (1, 0), "rival": (0, 1), "alone": (0, 0)}
-    assert found["rival"].estimate.n == 2
-    difference = found["rival"].difference
+    actual = cells(table, "accuracy")
+    assert {row: gaps(cell) for row, cell in actual.items()} == {"ours": (1, 0), "rival": (0, 1), "alone": (0, 0)}
+    assert actual["rival"].estimate.n == 2
+    difference = actual["rival"].difference
     assert difference.estimate[:1] + difference.estimate[4:] == (pytest.approx(-10), 1)  # seed 0 is all they share
     assert difference.verdict == "untested"
-    assert found["alone"].difference.estimate.n == 2
+    assert actual["alone"].difference.estimate.n == 2
 
 
 def test_a_row_whose_runs_all_failed(make):
@@ -285,7 +285,7 @@ def test_rows_of_other_examples_are_not_paired(make):
     """The data of seed 1 changed between the two rows' runs."""
     sums = {("rival", 1): {"data": {"small": "changed"}}}
     table = make(result=lambda run: sums.get((run.row, run.seed), {}))
-    found = cells(table, "accuracy")["rival"]
-    assert found.estimate.n == 3
-    assert found.difference.estimate.n == 2
+    actual = cells(table, "accuracy")["rival"]
+    assert actual.estimate.n == 3
+    assert actual.difference.estimate.n == 2
     assert "rival met other examples than ours in both, so they are not paired: seed 1." in table.notices

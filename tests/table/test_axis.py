@@ -31,9 +31,9 @@ def test_where_values_lie_by_their_ratios():
     ],
 )
 def test_round_ticks(low, high, most, texts):
-    found = Axis(low, high, 0, 1).ticks(most)
-    assert list(found.values()) == texts
-    assert [float(text.replace(",", "")) for text in texts] == pytest.approx(list(found))
+    ticks = Axis(low, high, 0, 1).ticks(most)
+    assert list(ticks.values()) == texts
+    assert [float(text.replace(",", "")) for text in texts] == pytest.approx(list(ticks))
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,11 @@ def test_rows_go_down_in_the_order_of_the_plan(make_table):
 
 
 def test_the_legend_says_where_figures_are_claimed(make_table):
-    def said(figure):
+    def labels(figure):
         return [text.get_text() for text in figure.legends[0].get_texts()]
 
     shared = ["mean and 95 % interval", "one seed", "mean of the first row"]
-    assert said(chart(make_table())) == [*shared, "claimed in D0 §5"]
+    assert labels(chart(make_table())) == [*shared, "claimed in D0 §5"]
 
 
 def test_without_claims_there_is_no_word_of_them(make_table):

@@ -39,7 +39,7 @@ def of_row(run) -> dict[str, dict[str, float]]:
     return MIXED["ours" if run.row.startswith("ours") else "rival"]
 
 
-def tell(path: Path, test: dict[str, dict[str, float]], *, finished: bool) -> None:
+def record(path: Path, test: dict[str, dict[str, float]], *, finished: bool) -> None:
     """What a run with these measures writes for TensorBoard."""
     path.mkdir(parents=True, exist_ok=True)
     recorder = Recorder(RunFolder(path))
@@ -63,7 +63,7 @@ def build(make_table, tmp_path):
             **changes,
         )
         for run in table.plan.runs:
-            tell(tmp_path / run.folder, of_row(run), finished=finished(run))
+            record(tmp_path / run.folder, of_row(run), finished=finished(run))
         return table
 
     return built
@@ -86,9 +86,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_chosen_runs_are_there_as_links(build, folder, tmp_path):
     assert compare_in_tensorboard(build(), folder, tmp_path) == f"tensorboard --logdir {folder}"
     assert names(folder) == [f"{row}/seed{seed}" for row in ("ours", "rival") for seed in (0, 1, 2)]
-    own, events = sorted((folder / "ours" / "seed1").iterdir())
-    assert own.name == FIRST
-    assert not own.is_symlink()
+    line, events = sorted((folder / "ours" / "seed1").iterdir())
+    assert line.name == FIRST
+    assert not line.is_symlink()
     assert os.readlink(events) == f"../../../../../ours-both-0.001-seed1/{events.name}"
     assert events.stat().st_size > 500
 
@@ -115,10 +115,10 @@ def test_a_run_with_several_event_files_shows_them_all_after_ours(build, folder,
     (run / "events.out.tfevents.9999999999.host.1.0").write_bytes(b"")
     (run / "events.txt").write_bytes(b"no events")
     compare_in_tensorboard(table, folder, tmp_path)
-    found = sorted(file.name for file in (folder / "ours" / "seed0").iterdir())
-    assert len(found) == 3
-    assert found[0] == FIRST
-    assert found[2] == "events.out.tfevents.9999999999.host.1.0"
+    actual = sorted(file.name for file in (folder / "ours" / "seed0").iterdir())
+    assert len(actual) == 3
+    assert actual[0] == FIRST
+    assert actual[2] == "events.out.tfevents.9999999999.host.1.0"
 
 
 def test_unfinished_runs_are_there_if_they_have_events(build, folder, tmp_path):
@@ -130,7 +130,7 @@ def test_unfinished_runs_are_there_if_they_have_events(build, folder, tmp_path):
     assert names(folder) == ["ours/seed0", "ours/seed1", "ours/seed2", "rival/seed0"]
 
 
-def test_names_tell_settings_and_undecided_rates_apart(build, folder, tmp_path):
+def test_names_distinguish_settings_and_undecided_rates(build, folder, tmp_path):
     rows = ("ours", "rival w/o a/b", "..")
     table = build(lambda run: run.row == "ours", rows=rows, settings=("both", "alone"), seeds=(3,), claims=None)
     compare_in_tensorboard(table, folder, tmp_path)
@@ -181,22 +181,22 @@ def test_without_symbolic_links_it_says_so_in_one_line(build, folder, tmp_path, 
 
 def test_the_command_is_quoted_for_a_shell(make_table, tmp_path):
     folder = tmp_path / "my tables; $HOME"
-    told = compare_in_tensorboard(make_table(), folder, tmp_path)
-    assert shlex.split(told) == ["tensorboard", "--logdir", str(folder)]
+    lines = compare_in_tensorboard(make_table(), folder, tmp_path)
+    assert shlex.split(lines) == ["tensorboard", "--logdir", str(folder)]
     assert names(folder) == []  # no run has events
 
 
-def test_the_hparams_tab_tells_the_rows_apart(build):
+def test_the_hparams_tab_distinguishes_the_rows(build):
     table = build(lambda run: run.seed == 0)
     ours, rival = (row.costs["both"].runs for row in table.rows)
     runs = [ours[0], rival[0], rival[1]]
-    told = list(choices(table.plan, runs))
-    assert told == [
+    lines = list(choices(table.plan, runs))
+    assert lines == [
         {"row": "ours", "learning_rate": 0.001, "seed": 0, "model": "ours"},
         {"row": "rival", "learning_rate": 0.001, "seed": 0, "model": "rival"},
         {"row": "rival", "learning_rate": 0.001, "seed": 1},
     ]
-    assert experiment(told, ["test/bleu/b"]) == {
+    assert experiment(lines, ["test/bleu/b"]) == {
         "experiment": {
             "hparam_infos": [
                 {"name": "row", "type": "DATA_TYPE_STRING", "domain_discrete": ["ours", "rival"], "differs": True},
@@ -209,10 +209,10 @@ def test_the_hparams_tab_tells_the_rows_apart(build):
     }
 
 
-def test_settings_are_told_apart_too(build):
+def test_settings_are_distinguished_too(build):
     table = build(settings=("both", "alone"), seeds=(3,))
-    told = list(choices(table.plan, [row.costs[setting].runs[0] for row in table.rows for setting in row.costs]))
-    assert [(own["row"], own["setting"]) for own in told] == [
+    lines = list(choices(table.plan, [row.costs[setting].runs[0] for row in table.rows for setting in row.costs]))
+    assert [(line["row"], line["setting"]) for line in lines] == [
         *(("ours", "both"), ("ours", "alone")),
         *(("rival", "both"), ("rival", "alone")),
     ]
@@ -303,7 +303,7 @@ def test_tensorboard_shows_one_comparison(build, folder, tmp_path, fast):
             tags = ask("plugin/scalars/tags")
             groups = ask("plugin/hparams/session_groups", everything)["sessionGroups"]
             ended = [group["sessions"][0]["status"] for group in groups].count("STATUS_SUCCESS")
-            if len(tags) == 3 and ended == 2 and all("val/quality" in found for found in tags.values()):
+            if len(tags) == 3 and ended == 2 and all("val/quality" in actual for actual in tags.values()):
                 break
             assert time.monotonic() < deadline, (tags, groups)
             time.sleep(0.1)
@@ -322,11 +322,11 @@ def test_tensorboard_shows_one_comparison(build, folder, tmp_path, fast):
     assert [info["name"]["tag"] for info in columns["metricInfos"]] == [
         *("test/accuracy/a", "test/bleu/b", "test/loss/b"),
     ]
-    found = {
+    actual = {
         group["name"]: (group["hparams"], {value["name"]["tag"]: value["value"] for value in group["metricValues"]})
         for group in groups
     }
-    assert found == {
+    assert actual == {
         "ours/seed0": (
             {"row": "ours", "learning_rate": 0.001, "seed": 0, "model": "ours"},
             {"test/accuracy/a": 0.75, "test/bleu/b": 0.5},

@@ -73,7 +73,7 @@ def test_no_records_no_points(tmp_path):
 @pytest.mark.parametrize(
     "broken", ['{"kind": "val", "step"\n', '{"kind": "val", "step": 1, "values": {"val/accuracy/a": {}}}\n']
 )
-def test_a_broken_line_is_told(tmp_path, broken):
+def test_a_broken_line_is_reported(tmp_path, broken):
     path = tmp_path / "records.jsonl"
     path.write_text(line("val", 10, accuracy=0.25) + broken)
     with pytest.raises(BadDataError, match=r"Records must be lines of JSON\. Found .*records\.jsonl"):
@@ -86,9 +86,9 @@ def test_long_curves_are_thinned_before_they_are_read(tmp_path):
     lines[7] = '{"kind": "val", and then something broken\n'
     path = tmp_path / "records.jsonl"
     path.write_text("".join(lines))
-    found = read_curves(path, [ACCURACY])[ACCURACY]
-    assert [step for step, _ in found] == [*range(1, 1000, 16), 1000]
-    assert [value for _, value in found] == [step / 1000 for step, _ in found]
+    points = read_curves(path, [ACCURACY])[ACCURACY]
+    assert [step for step, _ in points] == [*range(1, 1000, 16), 1000]
+    assert [value for _, value in points] == [step / 1000 for step, _ in points]
 
 
 def test_as_many_as_asked_for_are_all_kept():

@@ -20,13 +20,13 @@ def planned(row: str, source: str | None, seed: int = 0, rate: float = 0.1) -> t
 def test_from_a_row():
     """Two seeds, a row that begins from one behind it and that from another; each source once, and first."""
     rows = {"last": "middle", "middle": "first", "first": None, "other": "first", "apart": "elsewhere/run-01234567"}
-    found = linked([planned(row, source, seed) for seed in (0, 1) for row, source in rows.items()])
+    pairs = linked([planned(row, source, seed) for seed in (0, 1) for row, source in rows.items()])
     order = ["first", "middle", "last", "other", "apart"]
-    assert [(run.row, run.seed) for run, _ in found] == [(row, seed) for seed in (0, 1) for row in order]
-    assert [run.folder for run, _ in found] == [cell.name for _, cell in found]
-    assert len({run.folder for run, _ in found}) == 10
+    assert [(run.row, run.seed) for run, _ in pairs] == [(row, seed) for seed in (0, 1) for row in order]
+    assert [run.folder for run, _ in pairs] == [cell.name for _, cell in pairs]
+    assert len({run.folder for run, _ in pairs}) == 10
     for seed in (0, 1):
-        cells = {run.row: cell for run, cell in found if run.seed == seed}
+        cells = {run.row: cell for run, cell in pairs if run.seed == seed}
         assert cells["middle"].values["from"] == cells["other"].values["from"] == str(cells["first"].folder.path)
         assert cells["last"].values["from"] == str(cells["middle"].folder.path)
         assert cells["apart"].values["from"] == "elsewhere/run-01234567"
@@ -34,10 +34,10 @@ def test_from_a_row():
 
 
 def test_a_learning_rate_begins_from_its_own():
-    found = linked(
+    pairs = linked(
         [planned(row, source, rate=rate) for row, source in (("b", "a"), ("a", None)) for rate in (0.1, 0.2)]
     )
-    cells = {(run.row, run.rate): cell for run, cell in found}
+    cells = {(run.row, run.rate): cell for run, cell in pairs}
     assert all(cells["b", rate].values["from"] == str(cells["a", rate].folder.path) for rate in (0.1, 0.2))
 
 

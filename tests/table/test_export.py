@@ -17,8 +17,8 @@ def lines_of(text: str) -> list[dict[str, str]]:
 
 def lacking(run):
     """Of the rival the first seed failed and the last is missing."""
-    found = {"a": {"accuracy": 0.25 + 0.125 * run.seed}, "b": {"bleu": 0.5}}
-    return found if run.row == "ours" else {0: 'no "room", at\nall', 1: found, 2: None}[run.seed]
+    measures = {"a": {"accuracy": 0.25 + 0.125 * run.seed}, "b": {"bleu": 0.5}}
+    return measures if run.row == "ours" else {0: 'no "room", at\nall', 1: measures, 2: None}[run.seed]
 
 
 def test_csv_has_a_line_for_each_run_and_column(make_table):
@@ -55,8 +55,8 @@ def test_a_difference_to_another_row_is_known_of_chosen_runs(make_table):
     lines = lines_of(csv_text(make_table(settings=("both", "alone"), columns=columns, claims=None)))
     assert {(line["setting"], line["column"]) for line in lines} == {("both", "accuracy"), ("alone", "gain")}
     gains = [line for line in lines if line["column"] == "gain"]
-    found = [float(line["value"]) for line in gains if line["value"]]
-    assert found == pytest.approx([10.0, 10.0, 15.0])
+    measures = [float(line["value"]) for line in gains if line["value"]]
+    assert measures == pytest.approx([10.0, 10.0, 15.0])
     assert all((line["row"], line["chosen"]) == ("ours", "true") for line in gains if line["value"])
 
 

@@ -15,13 +15,13 @@ def fine(run):
 def notices(make_table):
     """(what became of each run, what else its result says) → the lines of the table."""
 
-    def tell(outcome=fine, result=lambda run: {}, **changes):
+    def collect(outcome=fine, result=lambda run: {}, **changes):
         return make_table(outcome, result, **{"columns": (ACCURACY,), "claims": None, **changes}).notices
 
-    return tell
+    return collect
 
 
-def test_a_better_rate_over_fewer_seeds_is_told(notices):
+def test_a_better_rate_over_fewer_seeds_is_reported(notices):
     lines = notices(lambda run: "diverged" if (run.row, run.rate, run.seed) == ("rival", 0.002, 1) else fine(run))
     assert lines == (
         "1 of 12 planned runs are not finished: 1 failed.",
@@ -36,7 +36,7 @@ def test_a_worse_rate_over_fewer_seeds_is_not(notices):
 
 
 def test_other_examples(notices):
-    """Rows are told apart from the first one and from the one that is subtracted; each line names the seeds."""
+    """Rows are compared with the first one and from the one that is subtracted; each line names the seeds."""
     data = {"ours": "x", "rival": "y", "alone": "y"}
 
     def result(run):
@@ -65,7 +65,7 @@ def test_other_sizes(notices):
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "expected"),
     [
         ({"epochs": 4, "batch_size": 8}, "epochs 4 instead of 3, batch_size 8 instead of 4"),
         ({"accumulate": 2}, "accumulate 2 instead of 1"),
@@ -74,10 +74,10 @@ def test_other_sizes(notices):
     ],
     ids=str,
 )
-def test_another_budget(notices, changed, said):
+def test_another_budget(notices, changed, expected):
     budget = {"epochs": 3, "steps": None, "batch_size": 4, "accumulate": 1, "growth": 1.0, "patience": None}
     lines = notices(result=lambda run: {"config": {**budget, **(changed if run.row == "rival" else {})}})
-    assert lines == (f"rival has another budget than ours in both: {said}.",)
+    assert lines == (f"rival has another budget than ours in both: {expected}.",)
 
 
 def test_a_row_that_begins_from_another_run(notices):
@@ -89,8 +89,8 @@ def test_a_row_that_begins_from_another_run(notices):
 
 @pytest.mark.parametrize("patience", [None, 2])
 def test_more_steps_than_the_first_row(notices, patience):
-    """The same settings, but more data: told once, not for each seed. Who may stop early may also train longer."""
+    """The same settings, but more data: reported once, not for each seed. Who may stop early may also train longer."""
     steps = {"ours": 30, "rival": 60}
     lines = notices(result=lambda run: {"steps": steps[run.row], "config": {"patience": patience}})
-    told = "rival has another budget than ours in both: steps in all 60 instead of 30."
-    assert lines == ((told,) if patience is None else ())
+    expected = "rival has another budget than ours in both: steps in all 60 instead of 30."
+    assert lines == ((expected,) if patience is None else ())

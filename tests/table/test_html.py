@@ -30,11 +30,11 @@ class Page(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        assert len(found) == len(attributes)
-        self.elements.append((tag, found))
+        element = dict(attributes)
+        assert len(element) == len(attributes)
+        self.elements.append((tag, element))
         if tag == "section":
-            self.section = found["id"]
+            self.section = element["id"]
         if tag == "tr":
             self.rows.setdefault(self.section, []).append([])
         if tag in ("td", "th"):
@@ -56,7 +56,7 @@ class Page(HTMLParser):
             self.rows[self.section][-1][-1] += data
 
     def all(self, tag, **wanted):
-        return [found for name, found in self.elements if name == tag and wanted.items() <= found.items()]
+        return [element for name, element in self.elements if name == tag and wanted.items() <= element.items()]
 
 
 @pytest.fixture
@@ -105,12 +105,12 @@ def test_drawn_results(report):
     def place(value):
         return f"{4 + 122 * (value - low + room) / (high - low + 2 * room):.1f}".removesuffix(".0")
 
-    points = [found["cx"] for found in report().all("circle", **{"class": "point"})]
+    points = [element["cx"] for element in report().all("circle", **{"class": "point"})]
     assert points[:1] + points[2:3] == [place(60), place(145 / 3)]
 
 
 def test_every_cell_links_to_its_runs(report):
-    links = [found["href"] for found in report().all("a") if not found["href"].startswith("#")]
+    links = [element["href"] for element in report().all("a") if not element["href"].startswith("#")]
     folders = [f"../../ours-both-0.001-seed{seed}" for seed in range(3)]
     assert links[:6] == folders * 2
     assert len(links) == 12 + 12  # in the cells those of the chosen rates, and once all of them
@@ -161,12 +161,12 @@ def test_curves_of_all_seeds(report):
         y = 234 - 226 * (value - 40 / 3 + room) / (70 - 40 / 3 + 2 * room)
         return " ".join(f"{each:.1f}".removesuffix(".0") for each in (46 + 384 * step / 30, y))
 
-    means = [found["d"] for found in page.all("path", **{"class": "mean"})]
+    means = [element["d"] for element in page.all("path", **{"class": "mean"})]
     assert means[:2] == ["M1 5H33"] * 2  # the legend
     thirds = [(10, 1 / 3), (20, 2 / 3), (30, 1.0)]
     assert means[3] == "M" + "L".join(place(step, share * 60) for step, share in thirds)  # the first row lies on top
     assert means[2] == "M" + "L".join(place(step, share * 145 / 3) for step, share in thirds)
-    band = [found["d"] for found in page.all("path", **{"class": "band"})][1]
+    band = [element["d"] for element in page.all("path", **{"class": "band"})][1]
     corners = [
         *((step, share * 50) for step, share in thirds),
         *((step, share * 70) for step, share in reversed(thirds)),
@@ -187,7 +187,7 @@ def test_curves_of_runs_that_are_not_finished(make_table, tmp_path):
     assert "rival, seed 1, learning rate 0.002" in page.sections["curves"]
 
 
-def test_broken_records_are_told(make_table, tmp_path):
+def test_broken_records_are_reported(make_table, tmp_path):
     table = make_table()
     (tmp_path / "ours-both-0.001-seed0" / "records.jsonl").write_text('{"kind": "val", "step": ten}\n')
     with pytest.raises(BadDataError, match="Records must be as they were written"):
@@ -202,7 +202,7 @@ def test_quality_has_the_curve_of_its_measure(report):
         Column("nothing", "recall", "a", "both"),
     )
     page = report(columns=columns, claims=None)
-    drawings = [found["aria-label"] for found in page.all("svg", **{"class": "curves"})]
+    drawings = [element["aria-label"] for element in page.all("svg", **{"class": "curves"})]
     assert drawings == ["pictures, gain: curves of ours, rival", "mean: curves of ours, rival"]
     assert "accuracy × 100" in page.sections["curves"]
 
@@ -226,9 +226,9 @@ def test_quality_of_a_measure_that_is_better_when_low_has_its_curve(make_table, 
 def test_many_rows_have_a_drawing_each(report):
     rows = tuple(f"row {number}" for number in range(9))
     page = report(lambda run: {"a": {"accuracy": 0.5}, "b": {"bleu": 0.5}}, rows=rows, claims=None)
-    drawings = [found["aria-label"] for found in page.all("svg", **{"class": "curves"})]
+    drawings = [element["aria-label"] for element in page.all("svg", **{"class": "curves"})]
     assert drawings == [f"{column}: {row}" for column in ("accuracy", "BLEU") for row in rows]
-    means = [found["class"] for name, found in page.elements if name == "g" and found["class"].startswith("line")]
+    means = [element["class"] for name, element in page.elements if name == "g" and element["class"].startswith("line")]
     assert set(means) == {"line0", "line1"}
     assert [len(page.all("details", open=None))] == [1]  # of the two columns the first one
     assert page.sections["curves"].count("row 0, mean") == 2 * 2 * 9
@@ -236,12 +236,12 @@ def test_many_rows_have_a_drawing_each(report):
 
 def test_sentences_stand_beside_their_reference(make_table, tmp_path):
     table = make_table()
-    for run, said in (
+    for run, sentence in (
         ("ours-both-0.001-seed0", "a <red> cross"),
         ("rival-both-0.002-seed0", "two"),
         ("ours-both-0.001-seed2", "no"),
     ):
-        write_json(tmp_path / run / "examples.json", {"b": [[said, "a <red> cross"], ["", "three"]]})
+        write_json(tmp_path / run / "examples.json", {"b": [[sentence, "a <red> cross"], ["", "three"]]})
     page = Page(html_report(table, tmp_path, ".."))
     assert page.rows["examples"] == [
         ["row", "written", ""],
@@ -279,7 +279,7 @@ def test_pictures_that_are_too_large_are_linked(make_table, tmp_path, monkeypatc
     monkeypatch.setattr(html_examples, "MOST", 2 * 2 * 136)
     page = Page(html_report(table, tmp_path, ".."))
     assert [image["alt"] for image in page.all("img")] == ["ours: 0", "ours: 1", "rival: 0", "rival: 1"]
-    left_out = [found["href"] for found in page.all("a") if found["href"].endswith(".png")]
+    left_out = [element["href"] for element in page.all("a") if element["href"].endswith(".png")]
     assert left_out == ["../ours-both-0.001-seed0/pictures/2.png", "../rival-both-0.002-seed0/pictures/2.png"]
     assert page.sections["pictures"].count("Left out for their size: 2") == 2
 
@@ -415,7 +415,7 @@ def test_nothing_is_fetched_and_nothing_is_run(make_table, tmp_path):
     assert names.isdisjoint(
         {"script", "link", "iframe", "object", "embed", "base", "form", "use", "image", "foreignobject"}
     )
-    attributes = [(key, value) for _, found in page.elements for key, value in found.items()]
+    attributes = [(key, value) for _, element in page.elements for key, value in element.items()]
     assert not any(key.startswith("on") or key in ("style", "srcset", "action", "xlink:href") for key, _ in attributes)
     assert {value[:22] for key, value in attributes if key == "src"} == {"data:image/png;base64,"}
     assert {value[:6] for key, value in attributes if key == "href" and value[0] != "#"} == {"../../"}
@@ -426,11 +426,11 @@ def test_nothing_is_fetched_and_nothing_is_run(make_table, tmp_path):
 
 def test_the_contents_lead_to_every_section(report):
     page = report()
-    anchors = [found["href"][1:] for found in page.all("a") if found["href"].startswith("#")]
-    assert anchors == [found["id"] for found in page.all("section")] == list(page.sections)[1:]
+    anchors = [element["href"][1:] for element in page.all("a") if element["href"].startswith("#")]
+    assert anchors == [element["id"] for element in page.all("section")] == list(page.sections)[1:]
     assert len(page.all("h1")) == 1
     assert all(image["alt"] for image in page.all("img"))
-    assert all(found.get("aria-label") or found.get("aria-hidden") for found in page.all("svg"))
+    assert all(element.get("aria-label") or element.get("aria-hidden") for element in page.all("svg"))
 
 
 def test_the_same_bytes_twice_and_after_runs_of_another_speed(make_table, tmp_path):
@@ -452,7 +452,7 @@ def test_several_settings_are_named(report):
     page = report(lambda run: {"a": {"accuracy": 0.5}}, settings=("x", "y"), columns=columns, claims=None)
     assert [row[0] for row in page.rows["costs"][1:]] == ["ours, x", "ours, y", "rival, x", "rival, y"]
     assert page.rows["runs"][0][:3] == ["row", "setting", "learning rate"]
-    assert [found["aria-label"][:3] for found in page.all("svg", **{"class": "curves"})] == ["one", "two"]
+    assert [element["aria-label"][:3] for element in page.all("svg", **{"class": "curves"})] == ["one", "two"]
 
 
 @pytest.mark.parametrize(

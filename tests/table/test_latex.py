@@ -44,13 +44,15 @@ def balanced(text: str) -> bool:
 def lines_of(text: str) -> dict[str, list[str]]:
     """Between the rules: label → cells."""
     body = text[text.index("\\midrule\n") + 9 : text.index("\\bottomrule")]
-    found = [re.split(r" (?<!\\)& ", line.removesuffix(r" \\")) for line in body.splitlines()]
-    return {first: rest for first, *rest in found}
+    actual = [re.split(r" (?<!\\)& ", line.removesuffix(r" \\")) for line in body.splitlines()]
+    return {first: rest for first, *rest in actual}
 
 
 def accuracies(**values):
     """Row → accuracy by seed (fewer: missing) → what became of a run."""
-    return lambda run: {"a": {"accuracy": found}} if (found := dict(enumerate(values[run.row])).get(run.seed)) else None
+    return lambda run: (
+        {"a": {"accuracy": actual}} if (actual := dict(enumerate(values[run.row])).get(run.seed)) else None
+    )
 
 
 def test_by_hand(make_table):
@@ -60,8 +62,8 @@ def test_by_hand(make_table):
 
 
 def test_a_measure_that_is_not_finite_is_a_dash(make_table):
-    found = accuracies(ours=(0.5, 0.6, 0.7), rival=(math.nan, 0.4, 0.3))
-    text = latex(make_table(found, rows=("ours", "rival"), columns=ONE, claims=None))
+    actual = accuracies(ours=(0.5, 0.6, 0.7), rival=(math.nan, 0.4, 0.3))
+    text = latex(make_table(actual, rows=("ours", "rival"), columns=ONE, claims=None))
     assert lines_of(text)["rival"][0] == "--"
     assert "nan" not in text
 
@@ -99,14 +101,14 @@ def test_lower_losses_are_better(make_table):
     assert cells["rival"][:2] == [r"$\mathbf{1.1000} \pm 0.1000$", "0.25"]
 
 
-def test_what_is_lacking_is_said(make_table):
+def test_lacking_seeds_are_counted(make_table):
     """Ours has two seeds; of the rival one run is failed, two are missing; the third row has no such scene."""
 
     def outcome(run):
         if run.row == "blind":
             return {"b": {"bleu": 0.25}}
-        found = {"a": {"accuracy": 0.5 + 0.1 * run.seed}} if run.seed < 2 else None
-        return found if run.row == "ours" else "diverged" if run.seed == 0 else None
+        actual = {"a": {"accuracy": 0.5 + 0.1 * run.seed}} if run.seed < 2 else None
+        return actual if run.row == "ours" else "diverged" if run.seed == 0 else None
 
     rows = ("ours", "rival", "blind")
     cells = lines_of(latex(make_table(outcome, rows=rows, columns=ONE, rates=(0.5,), claims=None)))
@@ -164,12 +166,12 @@ def test_escape(label, text):
 
 @given(st.text(st.characters(exclude_characters="-–"), max_size=20))
 def test_whatever_is_escaped_is_balanced_and_reads_back(text):
-    found = escaped(text)
-    assert balanced(found)
+    actual = escaped(text)
+    assert balanced(actual)
     names = {r"\textbackslash{}": "\\", r"\textasciitilde{}": "~", r"\textasciicircum{}": "^"}
     names |= {r"\textless{}": "<", r"\textgreater{}": ">", r"\textbar{}": "|", "{[}": "[", "{*}": "*"}
     pattern = "|".join(map(re.escape, names))
-    back = re.sub(rf"{pattern}|\\(.)", lambda match: match[1] or names[match[0]], found)
+    back = re.sub(rf"{pattern}|\\(.)", lambda match: match[1] or names[match[0]], actual)
     assert back == " ".join(text.split())
 
 

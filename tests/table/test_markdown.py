@@ -62,29 +62,29 @@ after Holm; the interval is d ± 4.3027 · 5/3. BLEU differs by 0, 3 and −3.""
 def cells_of(text: str, heading: str = "") -> dict[str, list[str]]:
     """Of the first table after the heading: first cell → the others."""
     lines = re.findall(r"^\| (.*) \|$", text[text.index(heading) :].split("\n\n## ")[0], flags=re.MULTILINE)
-    found = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)] for line in lines]
-    return {first: rest for first, *rest in found}
+    expected = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)] for line in lines]
+    return {first: rest for first, *rest in expected}
 
 
 def test_by_hand(make_table):
     assert markdown(make_table(), "../..") == SMALL
 
 
-def test_without_costs_nothing_is_said_of_time_and_memory(make_table):
+def test_without_costs_there_is_no_time_and_memory(make_table):
     """And a slower sweep of the same runs gives the same bytes."""
     text = markdown(make_table(result=lambda run: {"seconds": 99.0 + run.seed}), "../..", costs=False)
     assert text == re.sub(r" \| seconds \| MiB| \| ------: \| --:| \|    12.5 \| 300| and costs", "", SMALL)
     assert not re.search("second|MiB|memory|cost", text)
 
 
-def test_lacking_seeds_are_said_in_the_cell(make_table):
+def test_lacking_seeds_are_counted_in_the_cell(make_table):
     """Ours: one of three failed, one is missing. The rival failed with every learning rate."""
 
     def outcome(run):
         if run.row == "rival":
             return "out of memory | at once"
-        found = {"a": {"accuracy": 0.5}, "b": {"bleu": 0.25}}
-        return {0: found, 1: "diverged\nin step 3", 2: None}[run.seed] if run.rate == 0.001 else None
+        expected = {"a": {"accuracy": 0.5}, "b": {"bleu": 0.25}}
+        return {0: expected, 1: "diverged\nin step 3", 2: None}[run.seed] if run.rate == 0.001 else None
 
     text = markdown(make_table(outcome), "..")
     cells = cells_of(text)
@@ -125,8 +125,8 @@ def test_lower_losses_are_better(make_table):
     text = markdown(make_table(outcome, columns=columns, claims=claims), "..")
     assert cells_of(text)["ours"] == ["1.1000 ± 0.1000 [0.8516, 1.3484] n=3", "", "0.9"]
     assert cells_of(text)["rival"] == ["1.6333 ± 0.1528 [1.2539, 2.0128] n=3", "worse", "1.25"]
-    found = ["rival", "+0.5333", "[+0.3899, +0.6768]", "3", "0.00388", "0.00388", "worse"]
-    assert cells_of(text, "## Differences")["loss"] == found
+    expected = ["rival", "+0.5333", "[+0.3899, +0.6768]", "3", "0.00388", "0.00388", "worse"]
+    assert cells_of(text, "## Differences")["loss"] == expected
     assert cells_of(text, "## Claimed")["loss"] == ["ours > rival", "ours > rival", "yes"]
     assert "loss: loss of a (lower is better)" in text
 

@@ -43,7 +43,7 @@ def test_each_failure_says_where_and_why_in_one_line():
 
 
 @pytest.mark.parametrize(
-    ("column", "said"),
+    ("column", "expected"),
     [
         (Column("x", "accurcy", "a", "both"), "x is empty: no finished run in both has accurcy of a."),
         (Column("x", "bleu", "c", "both"), "x is empty: no finished run in both has bleu of c."),
@@ -54,14 +54,14 @@ def test_each_failure_says_where_and_why_in_one_line():
         ),
     ],
 )
-def test_a_column_that_stays_empty_is_named(make_table, column, said):
+def test_a_column_that_stays_empty_is_named(make_table, column, expected):
     """Of a misspelt measure or scene, or a subtracted row that has no such scene."""
 
     def outcome(run):
         text = {"b": {"bleu": 0.25}} if run.row == "ours" else {}
         return {"a": {"accuracy": 0.5 + run.seed / 8}} | text
 
-    assert make_table(outcome, columns=(ACCURACY, column), claims=None).notices[0] == said
+    assert make_table(outcome, columns=(ACCURACY, column), claims=None).notices[0] == expected
 
 
 def test_a_column_whose_setting_has_not_begun_is_not_empty_yet(make_table):
@@ -118,7 +118,7 @@ def test_equal_runs_are_not_mixed():
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ([{}, {"commit": "0ff"}, {}], "The runs are of several commits: 0ff (runs: 1), abc (runs: 2)."),
         ([{}, {"commit": None}], "The runs are of several commits: abc (runs: 1), unknown (runs: 1)."),
@@ -131,8 +131,8 @@ def test_equal_runs_are_not_mixed():
         ([{"commit": "abc+changes"}] * 2, "Made from code with changes that are in no commit: 2 of 2 finished runs."),
     ],
 )
-def test_what_was_mixed(changes, said):
-    assert list(mixed(results(*changes))) == [said]
+def test_what_was_mixed(changes, expected):
+    assert list(mixed(results(*changes))) == [expected]
 
 
 def test_what_data_sets_say_is_repeated_once(make_table):

@@ -57,36 +57,36 @@ def test_what_a_run_measured(measure, scene, value):
 
 
 def test_shares_are_shown_in_points_and_losses_as_they_are():
-    found = choices(ours=[result(0, 0.5, loss=1.5)])
-    assert measured(ACCURACY, "ours", found) == {0: 50.0}
-    assert measured(LOSS, "ours", found) == {0: 1.5}
+    actual = choices(ours=[result(0, 0.5, loss=1.5)])
+    assert measured(ACCURACY, "ours", actual) == {0: 50.0}
+    assert measured(LOSS, "ours", actual) == {0: 1.5}
 
 
 def test_values_by_seed_in_order():
-    found = {("ours", "both"): Choice(0.1, {}, (), {seed: result(seed, seed / 8) for seed in (5, 0, 3)})}
-    assert list(measured(ACCURACY, "ours", found).items()) == [(0, 0.0), (3, 37.5), (5, 62.5)]
+    actual = {("ours", "both"): Choice(0.1, {}, (), {seed: result(seed, seed / 8) for seed in (5, 0, 3)})}
+    assert list(measured(ACCURACY, "ours", actual).items()) == [(0, 0.0), (3, 37.5), (5, 62.5)]
 
 
 def test_a_row_without_the_scene_has_no_values_and_one_without_runs_has_none_yet():
-    found = choices(ours=accuracies(0.5), begun=[])
-    assert measured(BLEU, "ours", found) is None
-    assert measured(BLEU, "begun", found) == {}
+    actual = choices(ours=accuracies(0.5), begun=[])
+    assert measured(BLEU, "ours", actual) is None
+    assert measured(BLEU, "begun", actual) == {}
 
 
 def test_a_mean_over_scenes_is_only_of_rows_with_all_scenes():
-    found = choices(ours=[result(0, 0.5, 0.25)], alone=accuracies(0.9))
-    assert measured(MEAN, "ours", found) == {0: 37.5}
-    assert measured(MEAN, "alone", found) is None
+    actual = choices(ours=[result(0, 0.5, 0.25)], alone=accuracies(0.9))
+    assert measured(MEAN, "ours", actual) == {0: 37.5}
+    assert measured(MEAN, "alone", actual) is None
 
 
 def test_what_is_subtracted_is_of_the_same_seed():
     together = [result(seed, value, 0.1) for seed, value in enumerate((0.5, 0.75, 0.5))]
-    found = choices(ours=together, alone=accuracies(0.25, 0.5))
+    actual = choices(ours=together, alone=accuracies(0.25, 0.5))
     transfer = Column("transfer", "accuracy", "a", "both", minus="alone")
-    assert measured(transfer, "ours", found) == {0: 25.0, 1: 25.0}
-    assert measured(transfer, "alone", found) is None
+    assert measured(transfer, "ours", actual) == {0: 25.0, 1: 25.0}
+    assert measured(transfer, "alone", actual) is None
     text = Column("transfer", "bleu", "b", "both", minus="ours")
-    assert measured(text, "alone", found) is None  # it has no such scene
+    assert measured(text, "alone", actual) is None  # it has no such scene
 
 
 # --- the same examples
@@ -110,19 +110,19 @@ def test_other_sums_of_the_same_views_are_other_examples():
 
 
 def test_every_shared_data_set_counts():
-    def found(**data):
+    def actual(**data):
         return result(0, 0.5, data=data)
 
-    assert same_examples(found(x="1", y="2"), found(x="1"))
-    assert same_examples(found(x="1", y="2"), found(y="2", z="3"))
-    assert not same_examples(found(x="1", y="2"), found(x="1", y="3"))
-    assert not same_examples(found(x="1"), found(y="1"))
+    assert same_examples(actual(x="1", y="2"), actual(x="1"))
+    assert same_examples(actual(x="1", y="2"), actual(y="2", z="3"))
+    assert not same_examples(actual(x="1", y="2"), actual(x="1", y="3"))
+    assert not same_examples(actual(x="1"), actual(y="1"))
 
 
 def test_only_the_same_seeds_and_examples_are_paired():
     rival = [result(0, 0.4), result(1, 0.5, data={"small": "other"}), result(2, 0.6), result(3, 0.7)]
-    found = choices(ours=accuracies(0.5, 0.5, 0.75), rival=rival)
-    assert paired(ACCURACY, "ours", "rival", found) == {0: (50.0, 40.0), 2: (75.0, 60.0)}
+    actual = choices(ours=accuracies(0.5, 0.5, 0.75), rival=rival)
+    assert paired(ACCURACY, "ours", "rival", actual) == {0: (50.0, 40.0), 2: (75.0, 60.0)}
 
 
 # --- verdicts
@@ -157,10 +157,10 @@ def test_ranks_against_the_mean_claim_nothing():
 
 def test_differences_by_hand(make_plan):
     """Changes −10, −20, −30: t = −2√3 and p = 1 − √(12 / 14), alone in the table."""
-    found = differences(
+    actual = differences(
         make_plan(columns=(ACCURACY,)), choices(ours=accuracies(0.5, 0.6, 0.7), rival=accuracies(0.4, 0.4, 0.4))
     )
-    ((place, said),) = found.items()
+    ((place, said),) = actual.items()
     assert place == ("rival", bare(ACCURACY))
     assert said.estimate.mean == pytest.approx(-20)
     assert said.estimate.deviation == pytest.approx(10)
@@ -181,7 +181,7 @@ def test_holm_over_all_rows_and_columns(make_plan, test):
 
     results = {row: [of(row, seed) for seed in seeds] for row in gain}
     plan = make_plan(rows=tuple(gain), columns=(ACCURACY, BLEU, LOSS), seeds=tuple(seeds), test=test, claims=None)
-    found = differences(plan, choices(**results))
+    actual = differences(plan, choices(**results))
     values = {
         column: {row: [value_of(column, each) * column.scale for each in results[row]] for row in gain}
         for column in plan.columns
@@ -192,15 +192,15 @@ def test_holm_over_all_rows_and_columns(make_plan, test):
             ours, theirs = values[column]["ours"], values[column][row]
             pair = stats.ttest_rel(theirs, ours) if test == "t" else stats.wilcoxon(theirs, ours, method="exact")
             expected[row, bare(column)] = pair.pvalue
-    assert {place: said.p for place, said in found.items()} == pytest.approx(expected, rel=1e-9)
-    ranked = sorted(expected, key=lambda place: found[place].p)
+    assert {place: said.p for place, said in actual.items()} == pytest.approx(expected, rel=1e-9)
+    ranked = sorted(expected, key=lambda place: actual[place].p)
     for rank, place in enumerate(ranked):
-        steps = [(9 - number) * found[each].p for number, each in enumerate(ranked[: rank + 1])]
-        assert found[place].adjusted == pytest.approx(min(1.0, max(steps)), rel=1e-12)
-    assert all(found[a].adjusted <= found[b].adjusted for a, b in pairwise(ranked))
+        steps = [(9 - number) * actual[each].p for number, each in enumerate(ranked[: rank + 1])]
+        assert actual[place].adjusted == pytest.approx(min(1.0, max(steps)), rel=1e-12)
+    assert all(actual[a].adjusted <= actual[b].adjusted for a, b in pairwise(ranked))
     if test == "t":
-        assert found["b", bare(ACCURACY)].verdict == "better"
-        assert found["d", bare(LOSS)].verdict == "worse"
+        assert actual["b", bare(ACCURACY)].verdict == "better"
+        assert actual["d", bare(LOSS)].verdict == "worse"
 
 
 def test_what_is_subtracted_cancels_and_is_tested_once(make_plan):
@@ -212,9 +212,9 @@ def test_what_is_subtracted_cancels_and_is_tested_once(make_plan):
         alone=accuracies(0.3, 0.5, 0.7),
     )
     plan = make_plan(rows=("ours", "rival", "alone"), columns=(ACCURACY, transfer), claims=None)
-    found = differences(plan, rows)
-    assert set(found) == {("rival", bare(ACCURACY)), ("alone", bare(ACCURACY))}
-    rival, alone = (found[row, bare(transfer)] for row in ("rival", "alone"))
+    actual = differences(plan, rows)
+    assert set(actual) == {("rival", bare(ACCURACY)), ("alone", bare(ACCURACY))}
+    rival, alone = (actual[row, bare(transfer)] for row in ("rival", "alone"))
     assert rival.adjusted == 2 * rival.p
     assert alone.adjusted == max(2 * rival.p, alone.p)
 

@@ -26,18 +26,18 @@ def test_validation_chooses_and_test_does_not():
         run(0.2, 0, 0.6, test=0.1),
         run(0.2, 1, 0.6, test=0.1),
     ]
-    found = choose(runs)
-    assert found.rate == 0.2
-    assert found.validation == {0.1: 0.5, 0.2: 0.6}
-    assert found.runs == tuple(runs[2:])
-    assert found.results == {0: runs[2].result, 1: runs[3].result}
+    choice = choose(runs)
+    assert choice.rate == 0.2
+    assert choice.validation == {0.1: 0.5, 0.2: 0.6}
+    assert choice.runs == tuple(runs[2:])
+    assert choice.results == {0: runs[2].result, 1: runs[3].result}
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), min_size=6, max_size=6))
 def test_whatever_test_says_the_choice_is_the_same(qualities):
     places = [(rate, seed) for rate in (0.1, 0.2, 0.3) for seed in (0, 1)]
     one, other = (
-        choose([run(*place, found[0], test=found[kind]) for place, found in zip(places, qualities, strict=True)])
+        choose([run(*place, choice[0], test=choice[kind]) for place, choice in zip(places, qualities, strict=True)])
         for kind in (1, 2)
     )
     assert (one.rate, one.validation) == (other.rate, other.validation)
@@ -45,9 +45,9 @@ def test_whatever_test_says_the_choice_is_the_same(qualities):
 
 @pytest.mark.parametrize("state", ["failed", "missing", "interrupted", "running"])
 def test_a_rate_with_fewer_finished_seeds_gives_way(state):
-    found = choose([run(0.1, 0, 0.9), run(0.1, 1, state=state), run(0.2, 0, 0.3), run(0.2, 1, 0.2)])
-    assert found.rate == 0.2
-    assert found.validation == {0.1: 0.9, 0.2: 0.25}
+    choice = choose([run(0.1, 0, 0.9), run(0.1, 1, state=state), run(0.2, 0, 0.3), run(0.2, 1, 0.2)])
+    assert choice.rate == 0.2
+    assert choice.validation == {0.1: 0.9, 0.2: 0.25}
 
 
 def test_of_equal_rates_the_first_planned_is_taken():
@@ -60,15 +60,15 @@ def test_a_run_without_any_finite_validation_ranks_last():
 
 def test_nothing_finished_nothing_chosen():
     runs = (run(0.1, 0), run(0.2, 0), run(0.1, 1), run(0.2, 1, state="missing"))
-    found = choose(runs)
-    assert (found.rate, found.validation, found.runs, found.results) == (None, {}, runs, {})
-    assert found.failed() == {0}  # seed 1 may still come with the other rate
+    choice = choose(runs)
+    assert (choice.rate, choice.validation, choice.runs, choice.results) == (None, {}, runs, {})
+    assert choice.failed() == {0}  # seed 1 may still come with the other rate
 
 
 def test_failed_seeds_are_those_of_the_chosen_rate():
-    found = choose([run(0.1, 0), run(0.1, 1), run(0.2, 0, 0.5), run(0.2, 1), run(0.2, 2, state="running")])
-    assert found.rate == 0.2
-    assert found.failed() == {1}
+    choice = choose([run(0.1, 0), run(0.1, 1), run(0.2, 0, 0.5), run(0.2, 1), run(0.2, 2, state="running")])
+    assert choice.rate == 0.2
+    assert choice.failed() == {1}
 
 
 def test_each_row_and_setting_chooses_for_itself(make_plan):
@@ -78,7 +78,7 @@ def test_each_row_and_setting_chooses_for_itself(make_plan):
         run(p.rate, p.seed, 0.6 if p.rate == best[p.row, p.setting] else 0.5, row=p.row, setting=p.setting)
         for p in plan.runs
     ]
-    assert {place: found.rate for place, found in choose_rates(plan, runs).items()} == best
+    assert {place: choice.rate for place, choice in choose_rates(plan, runs).items()} == best
 
 
 def test_a_row_without_planned_runs_has_an_empty_choice(make_plan):

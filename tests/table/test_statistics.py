@@ -31,8 +31,8 @@ def close(value: float, digits: float = 1e-12):
     ],
 )
 def test_an_estimate_by_hand(values, mean, deviation, half):
-    found = estimate(values)
-    assert found == (mean, close(deviation), close(mean - half, 1e-6), close(mean + half, 1e-6), len(values))
+    actual = estimate(values)
+    assert actual == (mean, close(deviation), close(mean - half, 1e-6), close(mean + half, 1e-6), len(values))
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
@@ -58,8 +58,8 @@ def test_equal_values_have_an_interval_of_no_width(n):
 
 @pytest.mark.parametrize("values", [[math.nan, 1.0], [math.inf, 1.0], [math.inf, -math.inf]], ids=str)
 def test_what_is_not_finite_makes_an_estimate_nan(values):
-    *found, n = estimate(values)
-    assert [math.isnan(part) for part in found] == [True] * 4
+    *actual, n = estimate(values)
+    assert [math.isnan(part) for part in actual] == [True] * 4
     assert n == 2
 
 
@@ -73,8 +73,8 @@ def test_no_values_and_no_confidence_are_errors():
 def test_95_of_100_intervals_hold_the_mean():
     """4,000 draws: 0.95 give or take 0.0034. With the normal quantile, 1.96, only 0.85 of them would."""
     draw = random.Random(5)
-    found = [estimate([draw.gauss(3.0, 2.0) for _ in range(4)]) for _ in range(4000)]
-    assert sum(part.low <= 3.0 <= part.high for part in found) / 4000 == pytest.approx(0.95, abs=0.01)
+    actual = [estimate([draw.gauss(3.0, 2.0) for _ in range(4)]) for _ in range(4000)]
+    assert sum(part.low <= 3.0 <= part.high for part in actual) / 4000 == pytest.approx(0.95, abs=0.01)
 
 
 @given(st.lists(MEASURES, min_size=2, max_size=6), st.randoms(use_true_random=False))
@@ -221,8 +221,8 @@ def test_too_few_pairs_have_no_p():
 
 @pytest.mark.parametrize("n", range(1, 6))
 def test_no_differences_give_less_than_the_smallest_p(n):
-    found = [wilcoxon([0] * n, differences) for differences in product((-2, -1, 0, 1, 2), repeat=n)]
-    assert smallest_p("wilcoxon", n) == min(found)
+    actual = [wilcoxon([0] * n, differences) for differences in product((-2, -1, 0, 1, 2), repeat=n)]
+    assert smallest_p("wilcoxon", n) == min(actual)
 
 
 def test_the_smallest_p():
@@ -255,9 +255,9 @@ def test_holm_by_hand():
 
 
 def test_what_has_no_p_is_no_comparison():
-    found = holm([math.nan, 0.01, math.nan, 0.04])
-    assert found[1::2] == [0.02, 0.04]
-    assert [math.isnan(p) for p in found] == [True, False, True, False]
+    actual = holm([math.nan, 0.01, math.nan, 0.04])
+    assert actual[1::2] == [0.02, 0.04]
+    assert [math.isnan(p) for p in actual] == [True, False, True, False]
 
 
 @given(P_VALUES)
@@ -299,6 +299,6 @@ def test_holm_keeps_false_rejections_below_5_of_100():
 
 
 def test_scipy_is_imported_late():
-    """It costs almost a second of computing, and a table's errors are told before that."""
+    """It costs almost a second of computing, and a table's errors are reported before that."""
     code = "import sys, iamm.table.statistics; sys.exit('scipy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -88,8 +88,8 @@ def test_ticks_and_labels():
 
 
 def cell(values, claim=None):
-    found = dict(enumerate(values))
-    return TableCell(found, estimate(values) if values else None, None, claim, 0, 0)
+    by_seed = dict(enumerate(values))
+    return TableCell(by_seed, estimate(values) if values else None, None, claim, 0, 0)
 
 
 AXIS = Axis(0, 100, 0, 100)

@@ -40,8 +40,10 @@ def test_probability(p, text):
 
 
 def test_losses_have_more_decimals():
-    found = {name: Column(name, name, "a", "both").kind.decimals for name in ("accuracy", "bleu", "loss", "perplexity")}
-    assert found == {"accuracy": 2, "bleu": 2, "loss": 4, "perplexity": 4}
+    actual = {
+        name: Column(name, name, "a", "both").kind.decimals for name in ("accuracy", "bleu", "loss", "perplexity")
+    }
+    assert actual == {"accuracy": 2, "bleu": 2, "loss": 4, "perplexity": 4}
 
 
 def cell(done=0, missing=0, failed=0, applies=True):
@@ -49,7 +51,7 @@ def cell(done=0, missing=0, failed=0, applies=True):
 
 
 @pytest.mark.parametrize(
-    ("found", "text"),
+    ("actual", "text"),
     [
         (cell(5), "5"),
         (cell(2, 2, 1), "2 of 5: 2 missing, 1 failed"),
@@ -57,12 +59,12 @@ def cell(done=0, missing=0, failed=0, applies=True):
         (cell(4, missing=1), "4 of 5: 1 missing"),
     ],
 )
-def test_count(found, text):
-    assert count(found) == text
+def test_count(actual, text):
+    assert count(actual) == text
 
 
 @pytest.mark.parametrize(
-    ("found", "text"),
+    ("actual", "text"),
     [
         (cell(missing=3), "missing"),
         (cell(failed=3), "failed"),
@@ -70,8 +72,8 @@ def test_count(found, text):
         (cell(missing=3, applies=False), "–"),
     ],
 )
-def test_empty(found, text):
-    assert empty(found) == text
+def test_empty(actual, text):
+    assert empty(actual) == text
 
 
 def test_a_claim_is_as_in_the_document():
@@ -82,14 +84,14 @@ def test_verdict(make_table):
     """The first row has none; where no seed of a row can be paired, or one alone, nothing is tested."""
 
     def outcome(run):
-        found = {"a": {"accuracy": 0.5 + run.rate + 0.01 * run.seed}, "b": {"bleu": 0.25}}
-        return None if (run.row, run.seed) in {("ours", 0), ("rival", 1), ("rival", 2)} else found
+        actual = {"a": {"accuracy": 0.5 + run.rate + 0.01 * run.seed}, "b": {"bleu": 0.25}}
+        return None if (run.row, run.seed) in {("ours", 0), ("rival", 1), ("rival", 2)} else actual
 
     table = make_table(outcome)
     assert [verdict(table, row, table.plan.columns[0]) for row in table.rows] == ["", "untested"]
 
 
 def test_run_groups_are_in_the_order_of_the_plan(make_table):
-    found = [(row.label, rate, [run.planned.seed for run in runs]) for row, _, rate, runs in run_groups(make_table())]
+    actual = [(row.label, rate, [run.planned.seed for run in runs]) for row, _, rate, runs in run_groups(make_table())]
     seeds = [0, 1, 2]
-    assert found == [(row, rate, seeds) for row in ("ours", "rival") for rate in (0.001, 0.002)]
+    assert actual == [(row, rate, seeds) for row in ("ours", "rival") for rate in (0.001, 0.002)]

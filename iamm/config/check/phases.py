@@ -47,7 +47,7 @@ def check_phase(path: str, values: Mapping[str, Any], scenes: Collection[str] | 
         if key not in KEYS:
             raise Mistake(f"A phase has no key `{path}.{key}`. {nearest(str(key), KEYS)}", f"{path}.{key}")
         if key in LENGTH and not RUN[key].holds(value):
-            raise Mistake(f"`{path}.{key}` must be {RUN[key].words()}. Found {value!r}.", f"{path}.{key}")
+            raise Mistake(f"`{path}.{key}` must be {RUN[key].description()}. Found {value!r}.", f"{path}.{key}")
         if key in ("scenes", "freeze") and not (is_names(value) and (value or key == "freeze")):
             raise Mistake(f"`{path}.{key}` must be a list of names. Found {value!r}.", f"{path}.{key}")
     for scene in values.get("scenes", ()):

@@ -128,9 +128,8 @@ def used_parts(values: Values, scenes: Sequence[StatedScene]) -> Iterator[tuple[
 def check_width(dim: int, path: str, part: Values) -> None:
     rule = arguments(part).get("dim")
     if rule is not None and not rule.holds(dim):
-        raise Mistake(
-            f"`dim` must be {rule.words()} for {path}={variant_of(part)}. Found {dim}: choose another.", "dim", path
-        )
+        wanted = f"{rule.description()} for {path}={variant_of(part)}"
+        raise Mistake(f"`dim` must be {wanted}. Found {dim}: choose another.", "dim", path)
 
 
 def check_decoder(path: str, head: Values) -> None:

@@ -32,7 +32,7 @@ class PartOf:
     def holds(self, value: Any) -> bool:
         return isinstance(value, Mapping) and "_target_" in value
 
-    def words(self) -> str:
+    def description(self) -> str:
         return f"a part, chosen by name ({self.room}=…)"
 
 

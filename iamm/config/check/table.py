@@ -18,10 +18,10 @@ class Described:
     """What a function holds to be right, with a description of its own."""
 
     holds: Callable[[Any], bool]
-    description: str
+    text: str
 
-    def words(self) -> str:
-        return self.description
+    def description(self) -> str:
+        return self.text
 
 
 def of_type(kind: type | tuple[type, ...], description: str) -> Described:
@@ -157,11 +157,11 @@ def check_keys(
             raise ConfigError(f"{what} has known keys. Found {key}. {nearest(str(key), rules)}")
     for key in needed:
         if values.get(key) in (None, "", [], {}):
-            raise ConfigError(f"{what} must have `{key}`. Found none: give it {rules[key].words()}.")
+            raise ConfigError(f"{what} must have `{key}`. Found none: give it {rules[key].description()}.")
     for key, value in values.items():
         require(place + key, value, rules[key])
 
 
 def require(name: str, value: Any, rule: Constraint) -> None:
     if not rule.holds(value):
-        raise ConfigError(f"`{name}` must be {rule.words()}. Found {value!r}.")
+        raise ConfigError(f"`{name}` must be {rule.description()}. Found {value!r}.")

@@ -93,10 +93,10 @@ def choices(plan: TablePlan, runs: Collection[Run]) -> Iterator[Choices]:
     finished = [each for each in by_run if each]
     names = sorted({name for each in finished for name in each})
     differing = [name for name in names if len({str(each.get(name)) for each in finished}) > 1]
-    for run, own in zip(runs, by_run, strict=True):
+    for run, chosen in zip(runs, by_run, strict=True):
         setting = {"setting": run.planned.setting} if len(plan.settings) > 1 else {}
         numbers = {"learning_rate": run.planned.rate, "seed": run.planned.seed}
-        yield {"row": run.planned.row, **setting, **numbers, **{n: str(own[n]) for n in differing if n in own}}
+        yield {"row": run.planned.row, **setting, **numbers, **{n: str(chosen[n]) for n in differing if n in chosen}}
 
 
 def final_measures(plan: TablePlan, runs: Collection[Run]) -> list[str]:

@@ -1,0 +1,45 @@
+"""`iamm-predict`: the answers of a finished run's model to one's own pictures or texts."""
+
+from __future__ import annotations
+
+import sys
+
+from iamm.cli.command import command
+
+HELP = """iamm-predict: the answers of a finished run's model to your own pictures or texts
+
+  iamm-predict run=outputs/<run folder> input=photos                        every picture below a folder
+  iamm-predict run=outputs/<run folder> input=reviews.txt output=answers.csv   a text a line
+  iamm-predict run=outputs/<run folder> input=reviews.csv column=body scene=fdu_mtl_books attention=true
+
+The training data are not needed. Pictures (PNG, JPEG, WebP) are brought to the size and channels of the
+scene, texts are tidied and cut as in training.
+
+Keys:
+  run=           folder of a finished run
+  input=         a picture or a folder of pictures; a text a line, a .csv or .tsv with a header, or a .jsonl
+  output=-       answers.csv or answers.jsonl, which appear when they are whole; -: lines of JSON on the terminal
+  scene=         whose encoder and head answer; may be left out where the run has one
+  column=text    of a table, or the key of JSON objects: holds the text
+  encoding=utf-8  of a file of texts
+  attention=false  true adds the attention weights of the head (also --attention)
+  tokenised=false  true: the words stand apart already, as in the data set's own files
+  device=auto    auto, cpu, cuda, cuda:1"""
+
+
+def help_text() -> str:
+    return HELP
+
+
+def run() -> int:
+    from iamm.serve.predict import run_command_line
+
+    return run_command_line(sys.argv[1:])
+
+
+def main() -> None:
+    command("iamm-predict", help_text, run)
+
+
+if __name__ == "__main__":
+    main()

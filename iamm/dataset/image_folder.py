@@ -1,0 +1,122 @@
+"""One's own pictures, a folder for each class."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, ClassVar, NamedTuple
+
+import numpy as np
+
+from iamm.constraints import Count, Number, Seed
+from iamm.dataset.base import Dataset, random_generator
+from iamm.dataset.cache import folder_checksum, is_picture
+from iamm.dataset.files import record_file
+from iamm.dataset.idx import picture_scene, picture_split
+from iamm.dataset.own import Part
+from iamm.dataset.pictures import read_pictures
+from iamm.dataset.splitting import DRAWN, WORDS, Unit, divided, sampled
+from iamm.errors import BadDataError, MissingDataError
+
+
+class Pictures(NamedTuple):
+    """A file, its class and the split that its folder gives."""
+
+    path: Path
+    label: str
+    split: str
+
+
+class ImageFolderDataset(Dataset):
+    """Pictures from a folder of one's own, which has a folder for each class, or `train`, `validation` and `test` with
+    these folders in them.
+
+    PNG, JPEG and WebP, grey or in colour, of any sizes: turned as EXIF data say, their middle square resized. Names of
+    classes are those of the folders. Other files are left alone, with a notice; a damaged or animated picture is
+    refused by its name. Decoded pictures are kept below `IAMM_CACHE_DIR`.
+
+    Args:
+        name: of the data set, and of its scene.
+        path: of the folder, as seen from the current one.
+        seed: draws the splits, and what `limit` leaves.
+        side: height and width of all pictures, in pixels.
+        colour: three channels; False: one.
+        validation, test: shares of the pictures to draw for these splits, of each class alike, where the folder has
+            none for them; what is the same twice stands in one.
+        limit: pictures to take, drawn; None = all.
+        clean: leave out of train what also stands in validation or test, and out of validation what stands in test.
+        batch_size: pictures a step.
+
+    Raises:
+        ValueError: a number that cannot be.
+        MissingDataError, BadDataError: no such folder; no pictures of two classes; a file that is no whole picture;
+            more than memory holds.
+    """
+
+    provides = ({"name": "{name}", "kind": "image", "task": "classification"},)
+    at_most: ClassVar = {("validation", "test"): 0.9}
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        path: str,
+        seed: Seed,
+        side: Annotated[int, Number(1, 1_024, whole=True)] = 32,
+        colour: bool = True,
+        validation: Part = 0.1,
+        test: Part = 0.1,
+        limit: Count | None = None,
+        clean: bool = False,
+        batch_size: Count = 64,
+    ) -> None:
+        found, notices = pictures_of(name, path)
+        found = sampled(found, limit, random_generator(seed, name, "limit"))
+        classes = sorted({each.label for each in found})
+        if len(classes) < 2:
+            raise BadDataError(
+                f"{path} must have a folder of pictures for each of two classes at least. Found {classes}: name the "
+                "folder that holds those of the classes."
+            )
+        content = folder_checksum(path)
+        record_file(path, content)
+        pixels = read_pictures([each.path for each in found], content, side, colour)  # (N, channels, side, side)
+        same = [hashlib.sha256(row).digest() for row in pixels]
+        units = [Unit(each.split, each.label, own, own) for each, own in zip(found, same, strict=True)]
+        generator = random_generator(seed, name)
+        rows, again = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
+        labels = np.array([classes.index(each.label) for each in found])
+        splits = {split: picture_split(pixels[part], labels[part]) for split, part in rows.items()}
+        scene = picture_scene(name, splits, tuple(classes))
+        super().__init__(name, (scene,), batch_size, notices=(*notices, *again))
+
+
+def pictures_of(name: str, path: str) -> tuple[list[Pictures], list[str]]:
+    """The pictures of a folder in the order of their names, and how many files are none.
+
+    Raises:
+        MissingDataError: there is no such folder.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise MissingDataError(
+            f"`path` must name a folder. Found no {path} in {Path().absolute()}: write it as seen from here."
+        )
+    inside = folders(folder)
+    given = bool(inside) and all(each.name.lower() in WORDS for each in inside)
+    splits = {each: WORDS[each.name.lower()] for each in inside} if given else {folder: DRAWN}
+    files = [
+        Pictures(file, label.name, split)
+        for above, split in splits.items()
+        for label in folders(above)
+        for file in sorted(label.rglob("*"))
+        if file.is_file() and not file.name.startswith(".")
+    ]
+    found = [each for each in files if is_picture(each.path)]
+    others = len(files) - len(found)
+    said = f"{name}: {others:,} of {len(files):,} files are no pictures by their names, and left alone."
+    return found, [said] if others else []
+
+
+def folders(above: Path) -> list[Path]:
+    return sorted(each for each in above.iterdir() if each.is_dir() and not each.name.startswith("."))

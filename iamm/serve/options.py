@@ -1,0 +1,44 @@
+"""Words of a command line, each `key=value`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from iamm.errors import ConfigError, nearest
+
+SWITCHES = {"true": True, "false": False}
+
+
+def options(words: Sequence[str], defaults: Mapping[str, str | None]) -> dict[str, str]:
+    """The value of each key.
+
+    Args:
+        words: `key=value`; `--key` stands for `key=true`.
+        defaults: of all keys that there are; None must be given.
+
+    Raises:
+        ConfigError: another key, one without a value, or one that must be given and is not.
+    """
+    values = {key: value for key, value in defaults.items() if value is not None}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if key.startswith("--") and not sign:
+            key, value = key.removeprefix("--"), "true"
+        if key not in defaults:
+            raise ConfigError(f"A word must be key=value. Found {word}. {nearest(key, defaults)}")
+        if not value:
+            raise ConfigError(f"`{key}` must have a value. Found none: write {key}=….")
+        values[key] = value
+    for key in defaults:
+        if key not in values:
+            raise ConfigError(f"`{key}` must be given. Found none: add {key}=….")
+    return values
+
+
+def switch(values: Mapping[str, str], key: str) -> bool:
+    """Raises:
+    ConfigError: neither true nor false.
+    """
+    if values[key] not in SWITCHES:
+        raise ConfigError(f"`{key}` must be true or false. Found {values[key]}.")
+    return SWITCHES[values[key]]

@@ -1,0 +1,49 @@
+"""`iamm-predict`: the answers of a finished run's model to the user's own pictures or texts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from iamm.serve.options import options, switch
+from iamm.serve.written import answers_to, require_place
+
+KEYS = {
+    **{"run": None, "input": None, "output": "-", "scene": "", "column": "text", "encoding": "utf-8"},
+    **{"attention": "false", "tokenised": "false", "device": "auto"},
+}
+
+
+def run_command_line(words: Sequence[str]) -> int:
+    """All answers, written; the exit code."""
+    values = options(words, KEYS)
+    attention, tokenised = switch(values, "attention"), switch(values, "tokenised")
+    require_place(values["output"])
+    try:
+        with answers_to(values["output"]) as write:
+            for answer in predictions(values, attention=attention, tokenised=tokenised):
+                write(answer)
+    except BrokenPipeError:  # read no further, as by `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def predictions(values: Mapping[str, str], *, attention: bool, tokenised: bool) -> Iterator[dict[str, Any]]:
+    """An answer for each picture or text, with its name first."""
+    from iamm.serve.example import example_of, input_kind
+    from iamm.serve.rows import batches, picture_rows, text_rows
+    from iamm.serve.trained import AT_ONCE, load
+
+    trained = load(values["run"], values["device"])
+    scene = trained.scene(values["scene"] or None)
+    path = Path(values["input"])
+    rows = (
+        picture_rows(path) if input_kind(scene) == "pixels" else text_rows(path, values["column"], values["encoding"])
+    )
+    for batch in batches(rows, AT_ONCE):
+        examples = [example_of(scene, row.value, row.location, tokenised=tokenised) for row in batch]
+        for row, answer in zip(batch, trained.answers(scene, examples, attention=attention), strict=True):
+            yield {"input": row.name, **answer}

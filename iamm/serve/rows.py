@@ -1,0 +1,79 @@
+"""Input files → their pictures or texts, one after the other."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from iamm.dataset.cache import is_picture
+from iamm.dataset.table_file import ENDINGS, ending, read_rows, text_lines, value_of
+from iamm.errors import ConfigError, MissingDataError
+
+
+class Row(NamedTuple):
+    """An input, its name in the answers, and its location, for error messages."""
+
+    name: str
+    value: Any
+    location: str
+
+
+def picture_rows(path: Path) -> Iterator[Row]:
+    """One picture, or all below a folder, in the order of their names.
+
+    Raises:
+        MissingDataError: nothing there, or no picture in the folder.
+    """
+    if not path.is_dir():
+        yield Row(path.name, path, str(path))
+        return
+    files = sorted(file for file in path.rglob("*") if is_picture(file))
+    if not files:
+        raise MissingDataError(f"`input` must hold pictures (PNG, JPEG, WebP). Found none below {path}: name another.")
+    yield from (Row(file.relative_to(path).as_posix(), file, str(file)) for file in files)
+
+
+def text_rows(path: Path, column: str, encoding: str) -> Iterator[Row]:
+    """The texts of a file: those in a column of a table or of JSON lines, by the file's ending; else its lines.
+
+    Args:
+        path: of the file.
+        column: that holds the text.
+        encoding: of the file.
+
+    Raises:
+        MissingDataError, BadDataError: no such file; a line that is not what it must be.
+        ConfigError: a folder; an unknown encoding.
+    """
+    try:
+        codecs.lookup(encoding)
+    except LookupError as error:
+        raise ConfigError(f"`encoding` must be one that Python knows. Found {encoding}: try cp1252.") from error
+    if path.is_dir():
+        raise ConfigError(f"`input` must be a file where a scene reads texts. Found the folder {path}: name a file.")
+    texts = column_texts(str(path), column, encoding) if ending(str(path)) in ENDINGS else lines(str(path), encoding)
+    for line, text in texts:
+        yield Row(str(line), text, f"{path}, line {line:,}")
+
+
+def column_texts(path: str, column: str, encoding: str) -> Iterator[tuple[int, str]]:
+    for row in read_rows(path, format=None, delimiter=",", encoding=encoding):
+        yield row.line, value_of(path, row, "column", column)
+
+
+def lines(path: str, encoding: str) -> Iterator[tuple[int, str]]:
+    return enumerate(text_lines(path, encoding), start=1)
+
+
+def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """`size` rows at a time."""
+    batch: list[Row] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

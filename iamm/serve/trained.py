@@ -1,0 +1,189 @@
+"""A finished run's model, applied to new pictures or texts; the training data are not needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from iamm.dataset.base import Scene, SceneBatch
+from iamm.dataset.outline import scenes_of
+from iamm.engine.checkpoint import load_model
+from iamm.errors import BadDataError, ConfigError, MissingDataError, nearest
+from iamm.model.scene_network import SceneNetwork
+from iamm.record.checksummed import checked
+from iamm.record.run_folder import RunFolder, read_result
+from iamm.run.build import build_model, chosen_device
+from iamm.run.job import require_release
+from iamm.serve.example import Example, example_of
+
+AT_ONCE = 250
+"""Examples of a batch, as in evaluation."""
+
+
+class Trained:
+    """A trained network with its scenes: the form of their inputs, their classes and vocabularies.
+
+    Of a data set with several views, only one is given: the others count as absent.
+
+    Args:
+        network: in evaluation mode, on its device.
+        groups: the scenes of each data set.
+    """
+
+    def __init__(self, network: SceneNetwork, groups: Sequence[Sequence[Scene]]) -> None:
+        self.network = network
+        self.groups = groups
+        self.scenes = {scene.name: scene for group in groups for scene in group}
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def scene(self, name: str | None = None) -> Scene:
+        """The scene of this name; None: the only one.
+
+        Raises:
+            ConfigError: another name, or none where there are several.
+        """
+        if name is None and len(self.scenes) == 1:
+            name = next(iter(self.scenes))
+        if name not in self.scenes:
+            raise ConfigError(f"`scene` must be one of the run's. Found {name}. {nearest(name or '', self.scenes)}")
+        return self.scenes[name]
+
+    def predict(
+        self,
+        inputs: Iterable[Any],
+        scene: str | None = None,
+        *,
+        attention: bool = False,
+        tokenised: bool = False,
+        at_once: int = AT_ONCE,
+    ) -> Iterator[dict[str, Any]]:
+        """An answer for each input, in order; never more than one batch is held.
+
+        Args:
+            inputs: texts, or pictures: paths, or arrays of bytes (channels, height, width) of the scene's own size.
+            scene: whose encoder and head answer; None: the only one.
+            attention: adds the attention of the head, averaged over heads: `queries`, `keys`, `weights` (Q, K).
+            tokenised: the words of the texts stand apart already, as in the files that were learnt from.
+            at_once: examples of a batch.
+
+        Raises:
+            ConfigError: a scene that the run lacks, or one whose answers cannot be given.
+            BadDataError: an input that cannot be read.
+        """
+        known = self.scene(scene)
+        read = enumerate(inputs, start=1)
+        while batch := list(islice(read, at_once)):
+            examples = [example_of(known, each, f"input {number:,}", tokenised=tokenised) for number, each in batch]
+            yield from self.answers(known, examples, attention=attention)
+
+    def answers(self, scene: Scene, examples: Sequence[Example], *, attention: bool = False) -> list[dict[str, Any]]:
+        """Those of one batch."""
+        batch = self.batch(scene, examples)
+        try:
+            answers = self.network.answers(batch, scene.name)
+        except NotImplementedError as error:
+            raise ConfigError(
+                f"A head must be able to answer. Found {scene.name}, whose head only measures."
+            ) from error
+        if attention:
+            for answer, weights in zip(answers, self.attention(scene, batch), strict=True):
+                answer["attention"] = weights
+        return answers
+
+    def attention(self, scene: Scene, batch: dict[str, SceneBatch]) -> list[dict[str, Any]]:
+        """The attention of the head in each example."""
+        from iamm.run.attention_maps import example_attention, rounded
+
+        try:
+            weights = self.network.head_attention(batch, scene.name)
+        except (ValueError, NotImplementedError) as error:
+            raise ConfigError(f"`attention` needs one that gives weights. Found {scene.name}: {error}.") from error
+        if weights is None:
+            raise ConfigError(f"`attention` needs a head with one. Found {scene.name} without: leave it out.")
+        rows = [example_attention(scene, batch[scene.name], weights, row) for row in range(len(weights.queries))]
+        return [{"queries": row.queries, "keys": row.keys, "weights": rounded(row.weights.mean(dim=0))} for row in rows]
+
+    def batch(self, scene: Scene, examples: Sequence[Example]) -> dict[str, SceneBatch]:
+        """The group of a scene, its other views absent."""
+        group = next(group for group in self.groups if scene.name in [other.name for other in group])
+        parts = {other.name: absent_batch(other, len(examples)) for other in group if other is not scene}
+        parts[scene.name] = present_batch(scene, examples)
+        return {other.name: parts[other.name].to(self.device) for other in group}
+
+
+def present_batch(scene: Scene, examples: Sequence[Example]) -> SceneBatch:
+    inputs = {
+        name: field.batched(joined(field.padding, [each[name] for each in examples]))
+        for name, field in scene.fields.items()
+    }
+    return SceneBatch(inputs, targets(scene, len(examples)), torch.ones(len(examples), dtype=torch.bool))
+
+
+def joined(padding: int | None, rows: Sequence[Tensor]) -> Tensor:
+    """Rows of one example each, filled up to the longest.  # (B, …)"""
+    if padding is None:
+        return torch.stack(list(rows))
+    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=padding)
+
+
+def absent_batch(scene: Scene, count: int) -> SceneBatch:
+    """Examples whose view is absent."""
+    inputs = {}
+    for name, field in scene.fields.items():
+        values = scene.splits["train"].inputs[name]
+        empty = torch.full_like(values, 0 if field.padding is None else field.padding)
+        inputs[name] = field.batched(empty.expand(count, *empty.shape[1:]))
+    return SceneBatch(inputs, targets(scene, count), torch.zeros(count, dtype=torch.bool))
+
+
+def targets(scene: Scene, count: int) -> Tensor:
+    """Targets that nothing reads."""
+    one = scene.splits["train"].targets
+    return one.expand(count, *one.shape[1:])
+
+
+def load(run: str | Path, device: str = "auto") -> Trained:
+    """The model that a finished run chose, ready to answer.
+
+    Threads and kernels of torch are set as the run had them, so that the numbers are the same.
+
+    Args:
+        run: its folder.
+        device: auto, cpu, cuda or cuda:<number>.
+
+    Raises:
+        MissingDataError: no finished run lies there, or not all that its model needs.
+        BadDataError: its files are not as they were written, or an earlier release wrote them.
+        ConfigError: a device that this machine lacks.
+    """
+    folder = RunFolder(Path(run))
+    config = read_result(folder.path, ("config",))["config"]
+    require_release(config, folder.path)
+    groups = read_scenes(folder)
+    if not folder.best.exists():
+        raise MissingDataError(f"A finished run must hold its model. Found no {folder.best}: train again.")
+    with torch.random.fork_rng(devices=[]):
+        network = build_model(config, [scene for group in groups for scene in group])
+    load_model(folder.best, network)
+    return Trained(network.eval().to(chosen_device(device)), groups)
+
+
+def read_scenes(folder: RunFolder) -> list[list[Scene]]:
+    if not folder.scenes.exists():
+        raise MissingDataError(
+            f"A trained model is used with its scenes. Found no {folder.scenes}: train again with rerun=true."
+        )
+    try:
+        return scenes_of(checked(folder.scenes.read_bytes()))
+    except (ValueError, LookupError, TypeError) as error:
+        raise BadDataError(
+            f"Scenes must be as they were written. Found {folder.scenes}: {error}. Train again with rerun=true."
+        ) from error

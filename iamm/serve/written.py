@@ -1,0 +1,96 @@
+"""Answers, written as they come: to a file that appears when it is whole, or to the terminal."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from iamm.errors import ConfigError, OutputError
+from iamm.files import LEFTOVER, flush, sync, writable
+
+STANDARD = "-"
+
+
+Writer = Callable[[Mapping[str, Any]], None]
+"""Takes one answer."""
+
+
+def require_place(output: str) -> None:
+    """Raises:
+    ConfigError: neither `-` nor a name that ends with a known form.
+    OutputError: in no folder.
+    """
+    if output == STANDARD:
+        return
+    if Path(output).suffix not in FORMS:
+        raise ConfigError(f"`output` must end with {' or '.join(FORMS)}, or be -. Found {output}: name another.")
+    if not Path(output).parent.is_dir():
+        raise OutputError(f"`output` must lie in a folder that is there. Found no {Path(output).parent}: make it.")
+
+
+@contextmanager
+def answers_to(output: str) -> Iterator[Writer]:
+    """Where answers go, one at a time. A file is there only when all have been written: else what was there before.
+
+    Args:
+        output: a path that ends with .csv or .jsonl; `-` for lines of JSON on the terminal.
+    """
+    if output == STANDARD:
+        yield JsonLines(sys.stdout)
+        sys.stdout.flush()
+        return
+    path = Path(output)
+    temporary = path.with_name(path.name + LEFTOVER)
+    with writable(path, what="A file of answers"):
+        try:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                yield FORMS[path.suffix](file)
+                file.flush()
+                sync(file.fileno())
+            temporary.replace(path)
+            flush(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+class JsonLines:
+    """One object a line."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self.file = file
+
+    def __call__(self, answer: Mapping[str, Any]) -> None:
+        self.file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+
+class Table:
+    """CSV: a column for each entry, `probabilities.cat` for one inside another; lists as JSON."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self.writer = csv.writer(file, lineterminator="\n")
+        self.header: list[str] = []
+
+    def __call__(self, answer: Mapping[str, Any]) -> None:
+        flat = dict(leaves(answer))
+        if not self.header:
+            self.header = list(flat)
+            self.writer.writerow(self.header)
+        self.writer.writerow(flat[name] for name in self.header)
+
+
+def leaves(answer: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in answer.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+
+
+FORMS: Mapping[str, Callable[[IO[str]], Writer]] = {".csv": Table, ".jsonl": JsonLines}
