@@ -57,12 +57,9 @@ class Sources:
         if not all(root.is_dir() for root in self.roots):
             raise NotPlainError(folder)
         self.sources: dict[str, Source | None] = {}
-        self.groups: dict[str, bool] = {}
 
     def is_group(self, name: str) -> bool:
-        if name not in self.groups:
-            self.groups[name] = any((root / name).is_dir() for root in self.roots)
-        return self.groups[name]
+        return any((root / name).is_dir() for root in self.roots)
 
     def choices(self, group: str) -> list[str]:
         return sorted({file.stem for root in self.roots for file in (root / group).glob("*.yaml")})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
@@ -17,36 +17,12 @@ from iamm.constrained import Constrained, check_fields, require
 from iamm.constraints import Count, Number
 from iamm.dataset.fields import Field
 from iamm.dataset.overlap import row_bytes, shared_notices
+from iamm.dataset.split import Split, picked
 from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import Vocabulary
 from iamm.errors import BadDataError
 
 SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """N examples of one scene. An absent view has an empty input; its target is stored, but never used.
-
-    Shapes:
-        inputs: by name, as the scene's fields declare: pictures (N, channels, height, width) uint8, say
-        targets: as the scene's target field declares: classes (N,) int64, or tokens (N, T) int64: BOS … EOS, padded
-        present: (N,) bool, False where this view of the instance is missing
-    """
-
-    inputs: Mapping[str, Tensor]
-    targets: Tensor
-    present: Tensor
-
-    def __len__(self) -> int:
-        return len(self.present)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter((*self.inputs.values(), self.targets, self.present))
-
-    def rows(self, rows: Tensor) -> Split:
-        """Some of the examples, in the order of `rows`."""
-        return Split(picked(self.inputs, rows), self.targets[rows], self.present[rows])
 
 
 class SceneBatch(NamedTuple):
@@ -56,24 +32,23 @@ class SceneBatch(NamedTuple):
         inputs: by the name of the field: (B, channels, height, width) float32, or (B, T) int64, say
         targets: (B,) int64, or (B, T) int64, say
         present: (B,) bool
+        references: the published texts of B targets, where the scene has them
     """
 
     inputs: Mapping[str, Tensor]
     targets: Tensor
     present: Tensor
+    references: tuple[str, ...] = ()
 
     def to(self, device: torch.device) -> SceneBatch:
         inputs = {name: values.to(device, non_blocking=True) for name, values in self.inputs.items()}
-        return SceneBatch(inputs, *(values.to(device, non_blocking=True) for values in self[1:]))
+        targets, present = (values.to(device, non_blocking=True) for values in (self.targets, self.present))
+        return SceneBatch(inputs, targets, present, self.references)
 
     def rows(self, rows: Tensor) -> SceneBatch:
         """Some of the examples, in the order of `rows`."""
-        return SceneBatch(picked(self.inputs, rows), self.targets[rows], self.present[rows])
-
-
-def picked(inputs: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
-    """The given rows of every field."""
-    return {name: values[rows] for name, values in inputs.items()}
+        references = tuple(self.references[row] for row in rows.tolist()) if self.references else ()
+        return SceneBatch(picked(self.inputs, rows), self.targets[rows], self.present[rows], references)
 
 
 @dataclass(frozen=True)
@@ -92,6 +67,7 @@ class Scene:
         source: the vocabulary of the inputs, where they are text.
         target: the vocabulary of the targets, where they are text.
         text_format: how a text of the inputs is tidied and cut, where they are text.
+        references: of a split, the text of each target as it was published; where there is none, targets are decoded.
     """
 
     name: str
@@ -104,6 +80,7 @@ class Scene:
     source: Vocabulary | None = None
     target: Vocabulary | None = None
     text_format: TextFormat | None = None
+    references: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass

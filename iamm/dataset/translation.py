@@ -55,12 +55,13 @@ def translation_scene(
         ValueError: no training pair is short enough, or `subwords` too few for the characters.
     """
     text_format = TextFormat(lowercase, "apart" if subwords is None else "spaces")
+    references = {split: pairs.target for split, pairs in texts.items() if split != "train"}
     texts = {split: tidied(pairs, text_format) for split, pairs in texts.items()}
     words = learnt(texts["train"], subwords, min_count)
     ids = {split: encoded(pairs, words) for split, pairs in texts.items()}
     ids["train"], notices = without_long(ids["train"], max_length, name)
     splits = {split: pair_split(rows) for split, rows in ids.items()}
-    scene = Scene(name, "text", "generation", splits, {"text": TOKENS}, TOKENS, (), *words, text_format)
+    scene = Scene(name, "text", "generation", splits, {"text": TOKENS}, TOKENS, (), *words, text_format, references)
     return scene, [*notices, *sentence_notices(name, texts), *unknown_notices(name, splits)]
 
 
