@@ -93,6 +93,15 @@ class InterestRecogniser(nn.Module):
         name = names[(names.index(scene) + 1) % len(names)] if self.exchanged else scene
         return cast(Prototypes, self.prototypes[name]).centres
 
+    def quality(self, scene: str) -> Tensor:
+        """That of a known scene at the last validation, over the best scene's; 1 before, and for one that is not known.
+
+        Shapes:
+            → ()
+        """
+        known = scene in self.prototypes
+        return cast(Prototypes, self.prototypes[scene]).quality if known else self.project.weight.new_ones(())
+
     def count(self, scene: str, vectors: Tensor) -> None:
         """Write examples (N, D) of a known scene into its prototypes."""
         cast(Prototypes, self.prototypes[scene]).count(vectors)

@@ -72,8 +72,6 @@ class InterestGuidanceFusion(Fusion):
     mixes_views = True
     controls = (*CONTROLS, "exchanged")
 
-    performances: Tensor
-
     def __init__(
         self,
         scenes: Sequence[str],
@@ -109,7 +107,6 @@ class InterestGuidanceFusion(Fusion):
         self.attention, self.pool, self.guide = attention(dim), pool(dim), guide(dim)
         self.output = nn.Linear(dim, dim, bias=False)
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer("performances", torch.ones(len(self.scenes)))
 
     def forward(self, features: Mapping[str, Features]) -> Fused:
         places = self.normalised(features)
@@ -238,13 +235,13 @@ class InterestGuidanceFusion(Fusion):
         return marks.expand_as(x) if self.control == "constant" else self.standard(x) + marks
 
     def performance_bias(self, names: Sequence[str]) -> Tensor | None:
-        """β ln(quality / best quality); 0 for a scene that is not known.  # (1, I)"""
+        """β ln(quality / best quality) of each scene.  # (1, I)"""
         if not self.performance:
             return None
-        known = dict(zip(self.scenes, self.performances.clamp(min=1e-3).log().unbind(), strict=True))
-        nothing = self.performances.new_zeros(())
-        return self.performance * torch.stack([known.get(name, nothing) for name in names])[None]
+        qualities = torch.stack([self.recogniser.quality(name) for name in names])
+        return self.performance * qualities.clamp(min=1e-3).log()[None]
 
     def end_validation(self, qualities: Mapping[str, float]) -> None:
         best = max(max(qualities.values()), 1e-9)
-        self.performances.copy_(torch.tensor([qualities.get(name, best) / best for name in self.scenes]))
+        for name, quality in qualities.items():
+            self.recogniser.quality(name).fill_(quality / best)

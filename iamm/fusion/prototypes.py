@@ -26,12 +26,15 @@ class Prototypes(nn.Module):
 
     sums: Tensor
     counts: Tensor
+    quality: Tensor
+    """() of the scene at the last validation, over that of the best scene."""
 
     def __init__(self, count: int, dim: int, decay: float = 0.99) -> None:
         super().__init__()
         self.decay = decay
         self.register_buffer("sums", torch.zeros(count, dim))
         self.register_buffer("counts", torch.zeros(count))
+        self.register_buffer("quality", torch.ones(()))
 
     @property
     def centres(self) -> Tensor:
@@ -40,11 +43,15 @@ class Prototypes(nn.Module):
 
     @torch.no_grad()
     def count(self, vectors: Tensor) -> None:
-        """Count a batch of the scene's own vectors (N, D); those that are not finite are left out."""
+        """Count a batch of the scene's own vectors (N, D), in float32; those that are not finite are left out."""
         vectors = functional.normalize(vectors[vectors.isfinite().all(dim=-1)].to(self.sums.dtype), dim=-1)
-        if len(vectors) == 0:
-            return
-        self.fill(vectors)
+        if len(vectors):
+            with torch.autocast(vectors.device.type, enabled=False):
+                self.fill(vectors)
+                self.add(vectors)
+
+    def add(self, vectors: Tensor) -> None:
+        """Add vectors (N, D) of unit length to the centres that they fit best."""
         fit, chosen = (vectors @ self.centres.T).max(dim=-1)  # (N,)
         members = functional.one_hot(chosen, len(self.counts)).to(vectors.dtype)  # (N, M)
         self.counts.lerp_(members.sum(dim=0), 1 - self.decay)
