@@ -147,9 +147,7 @@ def wrong_encoding(path: str, encoding: str, found: str, line: int) -> BadDataEr
 def csv_fields(path: str, lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The fields of each row and its first line; quoted ones may hold the delimiter, quotes and new lines."""
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise ValueError(
-            f"`delimiter` must be one sign, and no quote. Found {delimiter!r}: leave it out, or give another."
-        )
+        raise ValueError(f"`delimiter` must be one sign, and no quote. Found {delimiter!r}: give another.")
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
