@@ -66,24 +66,17 @@ class NgramsEncoder(Encoder):
 
     def inverse_frequencies(self, texts: Tensor) -> Tensor:
         """idf by row of E.  # (buckets,)"""
-        frequency = torch.zeros(self.buckets, dtype=torch.int64)
+        frequency = torch.zeros(self.buckets, dtype=torch.float64)
         for part in texts.split(AT_ONCE):
-            keys, _ = self.counted(self.ngrams(part))
-            frequency += (keys.unique() % self.buckets).bincount(minlength=self.buckets)
-        idf = 1 + torch.log((1 + len(texts)) / (1 + frequency.double()))
-        return idf.masked_fill(frequency == 0, 0.0).index_fill(0, torch.tensor([PAD]), 0.0).float()
-
-    def counted(self, ngrams: Tensor) -> tuple[Tensor, Tensor]:
-        """A number for each n-gram of each text, and how often it occurs there.  # (B · T · order,) each"""
-        text = torch.arange(len(ngrams), device=ngrams.device)[:, None, None]
-        keys = (text * self.buckets + ngrams).flatten()
-        _, place, count = keys.unique(return_inverse=True, return_counts=True)
-        return keys, count[place]
+            ngrams = self.ngrams(part)
+            shares = 1 / occurrences(ngrams).double()  # 1 for each text
+            frequency += ngrams.flatten().bincount(shares.flatten(), minlength=self.buckets)
+        frequency = frequency.round().index_fill(0, torch.tensor([PAD]), 0.0)
+        return (1 + torch.log((1 + len(texts)) / (1 + frequency))).masked_fill(frequency == 0, 0.0).float()
 
     def weights(self, ngrams: Tensor) -> Tensor:
         """φ by occurrence; a text's n-grams have the L2 norm 1 together.  # (B, T, order)"""
-        _, count = self.counted(ngrams)
-        count = count.view_as(ngrams).to(self.idf.dtype)
+        count = occurrences(ngrams).to(self.idf.dtype)
         whole = (1 + count.log()) * self.idf[ngrams]
         square = (whole * whole / count).sum(dim=(1, 2), keepdim=True)
         return whole / count / square.clamp(min=1e-12).sqrt()
@@ -95,3 +88,11 @@ class NgramsEncoder(Encoder):
         weights = self.dropout(self.weights(ngrams)) * allow.sum(dim=1)[:, None, None]
         values = (weights.unsqueeze(3) * self.embedding(ngrams)).sum(dim=2)  # (B, T, D)
         return Features(values, allow)
+
+
+def occurrences(ngrams: Tensor) -> Tensor:
+    """tf: how often each n-gram occurs in its text.  # (B, T, order)"""
+    flat = ngrams.flatten(1)
+    ordered = flat.sort(dim=1).values
+    count = torch.searchsorted(ordered, flat, right=True) - torch.searchsorted(ordered, flat)
+    return count.view_as(ngrams)

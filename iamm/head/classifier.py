@@ -88,8 +88,11 @@ class ClassifierHead(Head):
             "log_probabilities": scores.detach().float().cpu(),  # (n, C)
         }
 
+    def probabilities(self, features: Features) -> Tensor:
+        return self.logits(features).double().softmax(1)  # (B, C)
+
     def answers(self, features: Features) -> list[dict[str, Any]]:
-        probabilities = self.logits(features).double().softmax(1)  # (B, C)
+        probabilities = self.probabilities(features)
         return [
             {"class": self.classes[label], "probabilities": dict(zip(self.classes, row, strict=True))}
             for label, row in zip(probabilities.argmax(1).tolist(), probabilities.tolist(), strict=True)
