@@ -29,7 +29,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.nn import functional
 
-from iamm.engine.observer import Part, StepResult, Totals
+from iamm.engine.observer import BatchResult, StepResult, Totals
 from iamm.engine.plan import RunState
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
@@ -126,7 +126,7 @@ def ours(job: Job, weighting: Weighting, recorder: Recorder) -> Callable[[], Non
         weighting.backward(losses, observed=observed, paths=paths, scene_weights=attended)
         weights = weighting.finish()
         optimizer.step()
-        part = Part(torch.stack(losses).detach(), observed, None, None)
+        part = BatchResult(torch.stack(losses).detach(), observed, None, None, {})
         totals.add(StepResult.joined([part], weights, norm))
         state.step += 1
         if state.step % EVERY == 0:

@@ -137,3 +137,34 @@ def test_arguments_that_cannot_go_together():
     assert list(conflicts(stated, {"c": "red", "d": "navy"}, "x.")) == [
         ("Reds have no blue. Found x.c=red, x.d=navy: change one.", ["c", "d"])
     ]
+
+
+def test_lists_that_do_not_fit():
+    stated = {"divides": {"n": "sizes"}, "one_per_scene": ("w",), "not_all_zero": ("w",)}
+    assert list(conflicts(stated, {"n": 4, "sizes": [8, 12], "w": [0.0, 1.0], "scenes": 2})) == []
+    assert list(conflicts(stated, {"sizes": None, "w": None, "scenes": 2})) == []
+    assert list(conflicts(stated, {"n": 3, "sizes": (9, 8)}, "x.")) == [
+        ("`x.n` must divide each of `x.sizes`. Found n=3, sizes=[9, 8]: change one.", ["n", "sizes"])
+    ]
+    assert list(conflicts(stated, {"w": [1]})) == []  # how many scenes there are is not known
+    assert list(conflicts(stated, {"w": [1], "scenes": 2})) == [
+        ("`w` must hold one number for each scene. Found 1 for 2: [1].", ["w"])
+    ]
+    assert list(conflicts(stated, {"w": [0, 0], "scenes": 2}, "x.")) == [
+        ("`x.w` must have one above 0. Found [0, 0].", ["w"])
+    ]
+
+
+class Weighted(Constrained):
+    one_per_scene = not_all_zero = ("w",)
+
+    def __init__(self, scenes: Count, *, w: Any) -> None:
+        self.w = w
+
+
+def test_a_constructor_refuses_a_list_that_does_not_fit():
+    assert Weighted(2, w=[0, 1]).w == [0, 1]
+    for w, line in (([1], "one number for each scene. Found 1 for 2: [1]."), ([0, 0], "one above 0. Found [0, 0].")):
+        with pytest.raises(ValueError, match=r"^`w` must") as error:
+            Weighted(2, w=w)
+        assert str(error.value).endswith(line)

@@ -1,4 +1,4 @@
-"""The contract of every attention: what goes in, what comes out, what a mask means."""
+"""The base class of attentions: inputs, outputs and the meaning of masks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from iamm.constrained import Constrained
 
 
 class AttentionOutput(NamedTuple):
-    """context (B, Q, D); weights (B, H, Q, K) where they were requested; state where there is one."""
+    """The context (B, Q, D); the weights (B, H, Q, K), if requested; the state, if there is one."""
 
     context: Tensor
     weights: Tensor | None
@@ -21,7 +21,7 @@ class AttentionOutput(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One call of an attention, as `Attention.forward` describes it and has checked it."""
+    """The checked arguments of `Attention.forward`."""
 
     query: Tensor
     key: Tensor | None
@@ -35,41 +35,41 @@ class Call(NamedTuple):
 
     @property
     def to_memory(self) -> bool:
-        """True where a fixed memory is read, with keys and values of its own."""
+        """Whether a fixed memory with its own keys and values is read."""
         return self.state is not None and self.state.fixed
 
     @property
     def pairwise(self) -> bool:
-        """True where single pairs are hidden or shifted."""
+        """Whether single pairs are masked or biased."""
         return self.allow is not None or self.bias is not None
 
 
 class Attention(Constrained, nn.Module):
-    """context_q = Σ_k w_qk value_k: each query reads a weighted sum of the places that it may see.
+    """context_q = Σ_k w_qk value_k: each query reads a weighted sum of the values that it may attend to.
 
-    Padding belongs in `key_allow`: what stands there, be it NaN, reaches no real output and no gradient. `allow` and
-    `causal` hide finite values only, since what one query may not see another may.
+    Padding belongs in `key_allow`: its values, even NaN, reach no real output and no gradient. `allow` and `causal`
+    hide finite values only, since other queries may attend to the hidden keys.
 
     Args:
         dim: D, the width of query, key, value and context.
     """
 
     heads = 1
-    """H, how many patterns of weights there are."""
+    """H, the number of heads."""
 
     no_causal = ""
-    """Why this attention cannot be causal, as a decoder's own must be; empty where it can."""
+    """The reason why this attention cannot be causal, as a decoder needs; empty if it can."""
 
     no_pairwise = ""
-    """Why `allow` and `bias` cannot be had; empty where they can."""
+    """The reason why `allow` and `bias` are not supported; empty if they are."""
 
     mixes_memory = False
-    """True where the places of a separate memory gather from each other before the query reads them, so that a place
-    that `allow` shows brings what it has gathered from hidden ones.
+    """Whether positions of a separate memory are mixed before the query reads them, so that a position allowed by
+    `allow` carries values of hidden ones.
     """
 
     limits_from = ""
-    """The argument whose attention gives this one its heads and its limits; empty where it has its own."""
+    """The argument whose attention determines heads and limits of this one; empty if it has its own."""
 
     equal_heads: ClassVar[Sequence[str]] = ()
     """Arguments whose attentions must have the same number of heads."""
@@ -88,35 +88,35 @@ class Attention(Constrained, nn.Module):
         self.dim = dim
 
     def project_value(self, value: Tensor) -> Tensor:
-        """What is carried of each place: (B, K, D) → (B, H, K, E)."""
+        """Project the values: (B, K, D) → (B, H, K, E)."""
         raise NotImplementedError
 
     def merge(self, context: Tensor) -> Tensor:
-        """Heads back into one width: (B, H, Q, E) → (B, Q, D)."""
+        """Merge the heads: (B, H, Q, E) → (B, Q, D)."""
         raise NotImplementedError
 
     def hold(self, key: Tensor, value: Tensor, key_allow: Tensor | None, *, fixed: bool) -> AttentionState:
-        """What is kept of keys and values (B, K, D) whose padding is zero."""
+        """The state of keys and values (B, K, D) whose padding is zero."""
         raise NotImplementedError
 
     def remember(self, key: Tensor, value: Tensor | None = None, *, key_allow: Tensor | None = None) -> AttentionState:
-        """A memory projected once, for many later queries: `forward(query, state=…)`."""
+        """Project a memory once, for many later queries: `forward(query, state=…)`."""
         return self.hold(*clear_padding(key, value, key_allow), key_allow, fixed=True)
 
     def empty_state(self, query: Tensor) -> AttentionState:
-        """A past of length zero, to begin incremental decoding with. query: (B, any, D)."""
+        """A past of length zero, for the start of incremental decoding. query: (B, any, D)."""
         none = query[:, :0]
         return self.hold(none, none, None, fixed=False)
 
     def memory_of(self, call: Call) -> tuple[Tensor, AttentionState]:
-        """The query, padding cleared if it reads itself, and what it reads: a memory, or its own places and past."""
+        """The query, with padding cleared in self-attention, and the state that it attends to."""
         if call.state is not None and call.state.fixed:
             return call.query, call.state
         if call.key is not None:
             return call.query, self.remember(call.key, call.value, key_allow=call.key_allow)
         query, value = clear_padding(call.query, call.value, call.key_allow)
-        own = self.hold(query, value, call.key_allow, fixed=False)
-        return query, own if call.state is None else call.state.joined(own)
+        new = self.hold(query, value, call.key_allow, fixed=False)
+        return query, new if call.state is None else call.state.joined(new)
 
     def forward(
         self,
@@ -147,7 +147,7 @@ class Attention(Constrained, nn.Module):
         Raises:
             TypeError: a mask that is not boolean, a bias that is.
             ValueError: a mask of the wrong shape; `causal` with a separate key or a fixed memory; a key beside a state;
-                what the variant says it cannot do.
+                an argument that the variant does not support.
         """
         require_bool("allow", allow)
         require_float("bias", bias)
@@ -155,18 +155,18 @@ class Attention(Constrained, nn.Module):
         return self.answer(Call(query, key, value, allow, key_allow, bias, causal, state, need_weights))
 
     def answer(self, call: Call) -> AttentionOutput:
-        """What `forward` gives."""
+        """Compute the result of `forward`."""
         raise NotImplementedError
 
 
 def require_bool(name: str, mask: Tensor | None) -> None:
-    """A float mask would be added to the scores by some libraries and multiplied by others: refused here."""
+    """Refuse a mask that is not boolean, which some libraries add to the scores and others multiply."""
     if mask is not None and mask.dtype != torch.bool:
         raise TypeError(f"`{name}` must be boolean, True = may attend. Found {mask.dtype}: compare it first.")
 
 
 def require_axes(name: str, tensor: Tensor | None) -> None:
-    """Three axes would be read as (H, Q, K) where most who write them mean (B, Q, K): refused, not guessed."""
+    """Refuse three axes, which could mean (H, Q, K) or (B, Q, K)."""
     if tensor is not None and tensor.dim() not in (2, 4):
         raise ValueError(
             f"`{name}` must be (Q, K) or (B, H, Q, K). Found {tensor.dim()} axes: write all four, 1 where shared."
@@ -174,22 +174,22 @@ def require_axes(name: str, tensor: Tensor | None) -> None:
 
 
 def require_pairs(name: str, tensor: Tensor | None, shape: tuple[int, int, int, int]) -> None:
-    """Broadcastable to (B, H, Q, K), and nothing else."""
+    """Refuse a tensor that is not broadcastable to (B, H, Q, K)."""
     if tensor is None:
         return
     require_axes(name, tensor)
-    if any(found not in (1, wanted) for found, wanted in zip(tensor.shape[::-1], shape[::-1], strict=False)):
+    if any(size not in (1, full) for size, full in zip(tensor.shape[::-1], shape[::-1], strict=False)):
         raise ValueError(f"`{name}` must be broadcastable to (B, H, Q, K) = {shape}. Found {tuple(tensor.shape)}.")
 
 
 def require_same_batch(query: Tensor, key: Tensor) -> None:
-    """One query for a whole batch would be broadcast by some ways of computing and not by others: refused here."""
+    """Refuse queries and keys of different batch sizes, which only some kernels would broadcast."""
     if query.shape[0] != key.shape[0]:
         raise ValueError(f"Queries and keys must be as many. Found B={query.shape[0]} and {key.shape[0]}: expand one.")
 
 
 def require_float(name: str, bias: Tensor | None) -> None:
-    """A boolean bias would add 1 where its writer means a mask."""
+    """Refuse a boolean bias, which would add 1 where a mask is meant."""
     if bias is not None and not bias.is_floating_point():
         raise TypeError(f"`{name}` must be of a float type. Found {bias.dtype}: a mask goes to `allow`.")
 
@@ -201,7 +201,7 @@ def require_fitting(
     causal: bool,
     state: AttentionState | None,
 ) -> None:
-    """What would have to be ignored is refused: a state has its own keys, and only the query's own keys are causal."""
+    """Refuse arguments that would be ignored: a state has its own keys, and only self-attention can be causal."""
     fixed = state is not None and state.fixed
     if causal and (fixed or key is not None):
         found = "a fixed memory" if fixed else "a separate `key`"
@@ -213,7 +213,7 @@ def require_fitting(
 
 
 def clear_padding(key: Tensor, value: Tensor | None, key_allow: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Zero the padded rows: 0 · NaN is NaN, so a mask over the scores alone would let a NaN through."""
+    """Set padded rows to zero: since 0 · NaN is NaN, a mask on the scores alone would not hide a NaN."""
     value = key if value is None else value
     if key_allow is None:
         return key, value

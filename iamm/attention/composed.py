@@ -1,4 +1,4 @@
-"""Score × pattern × normaliser: what most attentions are made of."""
+"""The base class of attentions composed of a score, a pattern and a normaliser."""
 
 from __future__ import annotations
 
@@ -24,21 +24,20 @@ from iamm.score.base import Score
 
 
 class ComposedAttention(Attention):
-    """w_q = normaliser(score(q, k) + bias) over the keys that the pattern shows to q; context_q = Σ_k w_qk v_k.
+    """w_q = normaliser(score(q, k) + bias) over the keys that the pattern allows for q; context_q = Σ_k w_qk v_k.
 
-    A subclass says how features become heads (`in_heads`, `project_query`, `project_key`, `project_value`) and heads
-    become features again (`merge`).
+    A subclass defines the projections to heads (`project_query`, `project_key`, `project_value`) and back (`merge`).
 
     Args:
         dim: D, the width of query, key, value and context.
-        score: a partial of a Score, how pairs are compared.
-        pattern: a partial of a Pattern, which pairs meet.
-        normaliser: a partial of a Normaliser, how scores become weights.
-        dropout: share of the weights that is dropped in training; the weights handed out are those before dropout.
+        score: a partial of a Score, which compares pairs.
+        pattern: a partial of a Pattern, which selects pairs.
+        normaliser: a partial of a Normaliser, which turns scores into weights.
+        dropout: share of the weights that is dropped in training; returned weights are those before dropout.
         heads: H.
 
     Raises:
-        ValueError: heads that do not divide the width; `dropout` outside [0, 1); parts that do not go together.
+        ValueError: heads that do not divide the width; `dropout` outside [0, 1); incompatible parts.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class ComposedAttention(Attention):
         self.pattern.check(self.score, self.normaliser)
 
     def in_heads(self, features: Tensor) -> Tensor:
-        """Each head's share of the width: (B, T, D) → (B, H, T, E)."""
+        """Split the width into heads: (B, T, D) → (B, H, T, E)."""
         return features.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def project_query(self, query: Tensor) -> Tensor:
@@ -107,13 +106,13 @@ class ComposedAttention(Attention):
         return AttentionOutput(self.merge(context), weights, memory if call.state is not None else None)
 
     def reads_unprojected(self, query: Tensor) -> bool:
-        """Whether a memory given as `key` is read faster than it is projected, by `read_unprojected`."""
+        """Whether `read_unprojected` is faster than a projection of the memory given as `key`."""
         return False
 
     def read_unprojected(
         self, query: Tensor, key: Tensor, value: Tensor | None, key_allow: Tensor | None, need_weights: bool
     ) -> AttentionOutput:
-        """What `forward` gives for a memory apart, by products in another order."""
+        """Compute `forward` for a separate memory, with the products in another order."""
         raise NotImplementedError
 
     def attend(
@@ -127,20 +126,20 @@ class ComposedAttention(Attention):
         distance: Tensor | None = None,
         need_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """One block of pairs; see `iamm.pattern.base.Attend`."""
+        """Attend within one block of pairs; see `iamm.pattern.base.Attend`."""
         if not need_weights and bias is None and self._is_plain() and fused_is_faster(query, key, allow is not None):
             return fused_attention(query, key.to(query.dtype), value.to(query.dtype), allow), None  # (B, H, Q, E)
         if query.dtype == torch.float16:
             query, key = query.float(), key.float()  # products pass its largest number, 65504, easily
         scores = self.score(query, key, distance)  # (B, H, Q, K)
         weights = self.normaliser(scores if bias is None else scores + bias, allow)
-        kept = functional.dropout(weights, self.dropout, self.training)
-        return kept.to(value.dtype) @ value, weights if need_weights else None
+        dropped = functional.dropout(weights, self.dropout, self.training)
+        return dropped.to(value.dtype) @ value, weights if need_weights else None
 
     def _is_plain(self) -> bool:
-        """softmax of inner products without dropout: what fused kernels compute."""
-        dropped = self.training and self.dropout > 0.0
-        return self.score.inner_product and self.normaliser.plain_softmax and not dropped
+        """Whether the attention is a softmax of inner products without dropout, as fused kernels compute."""
+        drops = self.training and self.dropout > 0.0
+        return self.score.inner_product and self.normaliser.plain_softmax and not drops
 
     def _require_able(self, causal: bool, pairwise: bool) -> None:
         if causal and self.pattern.no_causal:

@@ -14,7 +14,7 @@ from iamm.score.base import Score
 
 
 class CrossAttention(SingleAttention):
-    """context_q = Σ_k w_qk W_v v_k, w from the scores of W_q q and W_k k: one head, the key from elsewhere.
+    """context_q = Σ_k w_qk W_v v_k, w from the scores of W_q q and W_k k: one head.
 
     Args:
         dim: D, the width of query, key, value and context.

@@ -1,4 +1,4 @@
-"""Torch's fused kernel: when it is faster than the sum written out, and its second derivatives."""
+"""The choice between torch's fused kernel and explicit sums, and second derivatives of the kernel."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.nn import functional
 from iamm.normaliser.base import masked_softmax, widened
 
 NATIVE_BF16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-"""Whether this processor multiplies bf16 by itself; elsewhere each product is emulated."""
+"""Whether this processor has bf16 arithmetic; elsewhere each product is emulated."""
 
 
 def fused_is_faster(query: Tensor, key: Tensor, masked: bool) -> bool:
-    """By device, type and shape, as measured on idle cores; never by a clock in the run.
+    """Whether the fused kernel is faster for this device, type and shape, as measured on idle cores.
 
     `benchmarks/attention.py rivals` repeats the part without masks.
 

@@ -1,4 +1,4 @@
-"""Values that pass a gate before an inner attention mixes them: what gated and per-scene attention share."""
+"""The base class of attentions that gate the values before an inner attention: gated and per-scene attention."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from iamm.attention.state import AttentionState
 
 
 class ValueGateAttention(Attention):
-    """context_q = Σ_k w_qk P(a(v_k) ⊙ v_k): w and the projection P are the inner attention's, a(v) in (0, 1) is ours.
+    """context_q = Σ_k w_qk P(a(v_k) ⊙ v_k): w and the projection P are those of the inner attention.
 
-    Queries and keys are compared as they are; only what is carried passes the gate, place by place. A subclass gives
-    the gate. Heads, states, dropout and what cannot be done are the inner attention's own.
+    Only the values pass the gate a(v) in (0, 1), not queries and keys. A subclass defines the gate. Heads, states,
+    dropout and limits are those of the inner attention.
 
     Args:
         dim: D, the width of query, key, value and context.
@@ -32,7 +32,7 @@ class ValueGateAttention(Attention):
         self.mixes_memory = self.inner.mixes_memory
 
     def gate(self, value: Tensor) -> Tensor:
-        """a(v), how far each feature of each place comes through: (B, K, D) → (B, K, D)"""
+        """a(v), the share of each feature that passes the gate: (B, K, D) → (B, K, D)"""
         raise NotImplementedError
 
     def gated(self, value: Tensor) -> Tensor:

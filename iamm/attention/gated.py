@@ -1,4 +1,4 @@
-"""Each place's value is gated by itself before an inner attention mixes the places."""
+"""Gated attention: each value is gated before an inner attention."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from iamm.attention.gate import ValueGateAttention
 class GatedAttention(ValueGateAttention):
     """context_q = Σ_k w_qk P(a(v_k) ⊙ v_k), a(v) = σ(W v + b); w and the projection P are the inner attention's.
 
-    The gate starts open and even: W = 0, b = `gate_bias` in each feature. At 4 each feature comes through to
-    σ(4) = 98.2 %, so that training begins at the inner attention itself; at 0 the gate would start by halving
-    everything.
+    The gate starts open: W = 0, b = `gate_bias` in each feature. With 4 it passes σ(4) = 98.2 %, and training
+    starts close to the inner attention; with 0 it would halve all values.
 
     Args:
         dim: D, the width of query, key, value and context.

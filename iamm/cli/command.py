@@ -1,4 +1,4 @@
-"""What both commands have in common: help without waiting, one line for a mistake, the right exit code."""
+"""The common part of the commands: fast help, one line for a mistake, the exit code."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from iamm import output
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: threads that spin for long crawl on busy cores
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # a short spin: twice as fast on idle cores, at most half on busy ones
-os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # mistakes reach `command`, which says them in one line
+os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach `command`, which prints them in one line
 
 
 def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> None:
     """Run the command line; exit with 0, or with the code of the user's mistake.
 
     Args:
-        name: stands before a mistake.
+        name: of the command, printed before an error.
         help_text: for -h and --help.
-        run: does the work; gives the exit code.
+        run: runs the command, and returns the exit code.
     """
     output.print_anything()
     if {"-h", "--help"} & set(sys.argv[1:]):
@@ -31,7 +31,7 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
 
 
 def print_help(text: str) -> None:
-    """Quietly only as much of it as is read, as in `--help | head`."""
+    """Print the help, without an error if the reader stops early, as in `--help | head`."""
     try:
         print(text, flush=True)
     except BrokenPipeError:

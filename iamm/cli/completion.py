@@ -1,6 +1,6 @@
-"""Completion for shells: what the word at the cursor can become, read from the YAML files without Hydra.
+"""Shell completion of the word at the cursor, from the YAML files without Hydra.
 
-`eval "$(iamm-train --completion=bash)"` defines a function that asks `iamm-train --complete` at each TAB.
+`eval "$(iamm-train --completion=bash)"` defines a function that calls `iamm-train --complete` at each TAB.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ SCRIPTS = {"bash": BASH, "zsh": ZSH}
 
 
 def answer(words: Sequence[str]) -> int:
-    """What a shell asked for, printed; the exit code.
+    """Print the answer to a shell; return the exit code.
 
     Args:
         words: `--complete LINE`, LINE up to the cursor, or `--completion=SHELL`.
 
     Raises:
-        ConfigError: another shell.
+        ConfigError: the shell is unknown.
     """
     option, _, shell = words[0].partition("=")
     if option == "--complete":
@@ -61,7 +61,7 @@ def answer(words: Sequence[str]) -> int:
 
 
 def completed(line: str) -> list[str]:
-    """What the last word of a command line can become, whole words, in alphabetical order.
+    """The completions of the last word of a command line, in alphabetical order.
 
     Args:
         line: up to the cursor.
@@ -71,16 +71,16 @@ def completed(line: str) -> list[str]:
         word = before.pop()
     table = bool(before) and Path(before[0]).name == TABLE
     if before and before[-1] in AFTER:
-        found: Iterable[str] = AFTER[before[-1]]
+        candidates: Iterable[str] = AFTER[before[-1]]
     elif before and before[-1] in ("--config-dir", "-cd"):
-        found = folders(word)
+        candidates = folders(word)
     elif "=" in word and not word.startswith("--"):
-        found = with_value(word, before)
+        candidates = with_value(word, before)
     elif word.startswith("-"):
-        found = OPTIONS
+        candidates = OPTIONS
     else:
-        found = table_keys() if table else keys(word, before)
-    return sorted({each for each in found if each.startswith(word)})
+        candidates = table_keys() if table else keys(word, before)
+    return sorted({each for each in candidates if each.startswith(word)})
 
 
 def folders(word: str) -> list[str]:
@@ -93,7 +93,7 @@ def folders(word: str) -> list[str]:
     return [f"{stem}{name}/" for name in inside]
 
 
-def own(before: Sequence[str]) -> Path | None:
+def config_dir(before: Sequence[str]) -> Path | None:
     """The folder that `--config-dir` names."""
     for word, following in zip(before, [*before[1:], ""], strict=True):
         if word in ("--config-dir", "-cd"):
@@ -104,19 +104,19 @@ def own(before: Sequence[str]) -> Path | None:
 
 
 def names(group: str, before: Sequence[str]) -> tuple[str, ...]:
-    """All choices of a group, the user's own among them."""
-    folder = own(before)
-    mine = [file.stem for file in (folder / group).glob("*.yaml")] if folder else []
-    return (*(choices(group) if group in groups() else ()), *mine)
+    """All choices of a group, including those of `--config-dir`."""
+    folder = config_dir(before)
+    added = [file.stem for file in (folder / group).glob("*.yaml")] if folder else []
+    return (*(choices(group) if group in groups() else ()), *added)
 
 
 def keys(word: str, before: Sequence[str]) -> list[str]:
-    """All that an override may begin with: groups and keys, those inside another only when that is written."""
+    """Possible beginnings of an override: groups and keys; nested keys only after their group is written."""
     sign = word[: len(word) - len(word.lstrip("+~"))]
     if sign == "+":
         return [heading("experiment")]
-    inside = [key for key in known_keys() if "." in key and is_at_hand(key, before)]
-    inside += own_keys(before)
+    inside = [key for key in known_keys() if "." in key and applies(key, before)]
+    inside += keys_of_added(before)
     single = [key for key in dotted_keys(configs_folder() / "train.yaml") if "." not in key]
     outer = {key.split(".")[0] for key in inside}
     places = [group if group == place else f"{group}@{place}" for group, place in slots()]
@@ -126,13 +126,13 @@ def keys(word: str, before: Sequence[str]) -> list[str]:
 
 
 def shortened(key: str, written: int) -> str:
-    """Up to the next dot behind what is written, or whole."""
+    """The key up to the next dot after the written part, or the whole key."""
     dot = key.find(".", written)
     return f"{key}=" if dot < 0 else key[: dot + 1]
 
 
-def is_at_hand(key: str, before: Sequence[str]) -> bool:
-    """Whether the key is one of the choices that stand before it, where its group's is among them."""
+def applies(key: str, before: Sequence[str]) -> bool:
+    """Whether the key belongs to the choice made earlier for its group, if any."""
     chosen = taken(before)
     for group, place in slots():
         choice = chosen.get(group if group == place else f"{group}@{place}")
@@ -142,13 +142,13 @@ def is_at_hand(key: str, before: Sequence[str]) -> bool:
 
 
 def taken(before: Sequence[str]) -> dict[str, str]:
-    """What the words before set."""
+    """The keys and values that the earlier words set."""
     return dict(word.lstrip("+").split("=", 1) for word in before if "=" in word and not word.startswith("-"))
 
 
-def own_keys(before: Sequence[str]) -> Iterator[str]:
-    """The keys of the user's own choices that stand before."""
-    folder, chosen = own(before), taken(before)
+def keys_of_added(before: Sequence[str]) -> Iterator[str]:
+    """The keys of earlier choices from `--config-dir`."""
+    folder, chosen = config_dir(before), taken(before)
     for group, place in slots() if folder else ():
         name = chosen.get(group if group == place else f"{group}@{place}", "")
         if folder and (file := folder / group / f"{name.strip('[]')}.yaml").is_file():
@@ -160,17 +160,17 @@ def table_keys() -> list[str]:
 
 
 def with_value(word: str, before: Sequence[str]) -> list[str]:
-    """The word with each value that its key can take; behind a comma or in a list, with one more."""
+    """The word with each value that its key can take; after a comma or in a list, with one more."""
     key, _, value = word.partition("=")
-    begun = value[: max(value.rfind(","), value.rfind("[")) + 1]
-    there = begun.replace("[", ",").split(",")
-    return [f"{key}={begun}{name}" for name in values_of(key.lstrip("+"), before) if name not in there]
+    prefix = value[: max(value.rfind(","), value.rfind("[")) + 1]
+    listed = prefix.replace("[", ",").split(",")
+    return [f"{key}={prefix}{name}" for name in values_of(key.lstrip("+"), before) if name not in listed]
 
 
 def values_of(key: str, before: Sequence[str]) -> Iterable[str]:
-    """The choices of a group; the words that a key's constraint allows."""
-    if found := names(key.split("@")[0], before):
-        return found
+    """The choices of a group, or the words that a key's constraint allows."""
+    if options := names(key.split("@")[0], before):
+        return options
     if key in RUN or "." not in key:
         return choices_of(RUN.get(key)) or (("true", "false") if is_switch(key) else ())
     place, _, last = key.rpartition(".")
@@ -179,16 +179,16 @@ def values_of(key: str, before: Sequence[str]) -> Iterable[str]:
 
 
 def targets_at(place: str, before: Sequence[str]) -> Iterator[str]:
-    """The classes that can stand at a place: those of its group's choices or, under a choice's name, that one's."""
+    """The classes possible at a place: those of its group's choices, or that of a choice named by it."""
     places, last = {slot: group for group, slot in slots()}, place.rpartition(".")[2]
     group = places.get(place) or (last if last in groups() else place.split(".")[0])
-    for root in (configs_folder(), own(before)):
+    for root in (configs_folder(), config_dir(before)):
         for file in sorted((root / group).glob("*.yaml")) if root else ():
-            if place in places or last in (group, file.stem) or root == own(before):
+            if place in places or last in (group, file.stem) or root == config_dir(before):
                 yield from re.findall(r"^ *_target_: (\S+)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def is_switch(key: str) -> bool:
-    """Whether a command's own YAML has a switch of this name."""
+    """Whether train.yaml or table.yaml has a switch of this name."""
     texts = [(configs_folder() / name).read_text(encoding="utf-8") for name in ("train.yaml", "table.yaml")]
     return any(re.search(rf"^{re.escape(key)}: (true|false)\b", text, flags=re.MULTILINE) for text in texts)

@@ -28,7 +28,7 @@ TABLE_HEADER = """iamm-table: run what a comparison table lacks, then build it
 
 
 def listed(group: str) -> list[str]:
-    """A line for each choice, those of `--config-dir` among them."""
+    """A line for each choice, including those of `--config-dir`."""
     roots = (*config_dirs(), configs_folder())
     files = {file.stem: file for root in roots for file in (root / group).glob("*.yaml")}
     width = max(map(len, files))
@@ -46,17 +46,19 @@ def table_help_text() -> str:
     from iamm.config.check.table import KEYS
 
     inside = [f"  {key:<9} {rule.description()}" for key, rule in KEYS.items()]
-    own = ["A table's YAML holds (docs/tables.md shows one):", *inside]
-    return "\n".join([TABLE_HEADER, "table=", *listed("table"), "", "Keys:", *described_keys("table.yaml"), "", *own])
+    table_keys = ["A table's YAML holds (docs/tables.md shows one):", *inside]
+    return "\n".join(
+        [TABLE_HEADER, "table=", *listed("table"), "", "Keys:", *described_keys("table.yaml"), "", *table_keys]
+    )
 
 
 def described_keys(name: str) -> list[str]:
-    """The keys of a command's YAML, those inside another among them, with the comment behind each."""
+    """The keys of a command's YAML, nested ones included, with the comment on each."""
     lines = (configs_folder() / name).read_text(encoding="utf-8").splitlines()
     described, outer = [], ""
-    for found in filter(None, (re.match(r"(  )?(\w+):([^#]*)(?:# (.*))?", line) for line in lines)):
-        inside, key, value, said = found.groups()
+    for match in filter(None, (re.match(r"(  )?(\w+):([^#]*)(?:# (.*))?", line) for line in lines)):
+        inside, key, value, comment = match.groups()
         outer = outer if inside else key
-        if said:
-            described.append(f"  {f'{outer}.' * bool(inside) + key + '=' + value.strip():<27} {said}")
+        if comment:
+            described.append(f"  {f'{outer}.' * bool(inside) + key + '=' + value.strip():<27} {comment}")
     return described

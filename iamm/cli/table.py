@@ -1,4 +1,4 @@
-"""`iamm-table`: runs what a comparison table lacks, then builds it."""
+"""`iamm-table`: run the missing runs of a comparison table, then build it."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ from iamm.errors import BadDataError
 FILE = "ag_news_csv/test.csv.gz"
 CLASSES = ("World", "Sports", "Business", "Sci/Tech")
 FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",]*))(?=,|$)')
-"""In quotes or plain, up to a comma or the end of the line."""
+"""A field, quoted or plain, up to a comma or the end of the line."""
 HELD_OUT = 200
-"""Stories of each class for validation, and as many for test."""
+"""Stories of each class in validation, and in test."""
 
 
 class Story(NamedTuple):
@@ -38,24 +38,24 @@ class Story(NamedTuple):
 class AgNewsDataset(Dataset):
     """6,000 + 800 + 800 news stories, 4 topics in equal parts, from `data_dir/ag_news_csv/test.csv.gz`.
 
-    The file is the published test split, 7,600 stories; this data set makes its own split of them, so its numbers are
-    not those of papers, which train on 120,000 others. The split depends on the texts alone, on no seed: the test
-    stories are always the same. Stories whose descriptions have the same words stand in one split.
+    The file is the published test split, 7,600 stories; this data set splits them again, so its results cannot be
+    compared with those of papers, which train on 120,000 other stories. The split depends on the texts only, not on the
+    seed. Stories whose descriptions have the same words are in one split.
 
-    A text reads "title. description", without what is left of HTML. The vocabulary is learnt on the training texts.
+    A text is "title. description", without remains of HTML. The vocabulary is learnt on the training texts.
 
     Args:
         data_dir: the folder of all data sets.
         batch_size: stories a step.
-        lowercase: whether texts are put into lower case.
+        lowercase: whether texts are converted to lower case.
         subwords: pieces of the vocabulary; None = words, punctuation being a word.
-        min_count: how often a word must occur in train to have an id of its own; with subwords of no effect.
-        max_length: of a text, in tokens; a longer one is cut behind them, in every split.
-        train: how many of the 6,000 to train on, from the first one on; None = all.
+        min_count: occurrences in train from which a word has its own id; unused with subwords.
+        max_length: of a text, in tokens; longer ones are cut, in every split.
+        train: number of the 6,000 to train on, from the first one; None = all.
 
     Raises:
-        ValueError: a number that cannot be.
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+        ValueError: a number out of its range.
+        MissingDataError, BadDataError: a file is missing or wrong.
 
     Source: Zhang, Zhao, LeCun 2015; the stories were gathered by A. Gulli.
     """
@@ -82,10 +82,10 @@ class AgNewsDataset(Dataset):
         ids = vocabulary.encode_all(texts)
         labels = torch.tensor([story.label for story in stories])
         splits = {split: encoded(ids, labels, chosen, max_length) for split, chosen in rows.items()}
-        made = ("ag_news", "text", "classification", splits, {"text": TOKENS}, CLASS, CLASSES, vocabulary)
-        scene = Scene(*made, text_format=text_format)
-        kept = [ids[row] for chosen in rows.values() for row in chosen]
-        super().__init__("ag_news", (scene,), batch_size, notices=cut_notices(kept, max_length))
+        arguments = ("ag_news", "text", "classification", splits, {"text": TOKENS}, CLASS, CLASSES, vocabulary)
+        scene = Scene(*arguments, text_format=text_format)
+        used = [ids[row] for chosen in rows.values() for row in chosen]
+        super().__init__("ag_news", (scene,), batch_size, notices=cut_notices(used, max_length))
 
 
 def read_stories(data_dir: str | None) -> list[Story]:
@@ -94,37 +94,37 @@ def read_stories(data_dir: str | None) -> list[Story]:
     stories = [story_of(line, number) for number, line in enumerate(lines, start=1)]
     if len(stories) <= (least := 2 * HELD_OUT * len(CLASSES)):
         raise BadDataError(f"{FILE} must have more than {least:,} stories. Found {len(stories):,}: get it again.")
-    if lacking := set(range(len(CLASSES))) - {story.label for story in stories}:
-        raise BadDataError(f"{FILE} must have stories of each class. Found none of {min(lacking) + 1}: get it again.")
+    if missing := set(range(len(CLASSES))) - {story.label for story in stories}:
+        raise BadDataError(f"{FILE} must have stories of each class. Found none of {min(missing) + 1}: get it again.")
     return stories
 
 
 def story_of(line: str, number: int) -> Story:
-    """One row, checked."""
+    """Parse and check one row."""
     rule = "have a class from 1 to 4, a title and a description in each row"
     fields = fields_of(line, number)
     if len(fields) != 3:
         column = fields[3][0] if len(fields) > 3 else len(line) + 1
         raise bad_text(FILE, rule, f"{len(fields)} fields", number, column)
-    (at, label), *texts = fields
+    (column, label), *texts = fields
     if label not in ("1", "2", "3", "4"):
-        raise bad_text(FILE, rule, f"class {label[:20]!r}", number, at)
-    for at, text in texts:
+        raise bad_text(FILE, rule, f"class {label[:20]!r}", number, column)
+    for column, text in texts:
         if not text.strip():
-            raise bad_text(FILE, rule, "an empty text", number, at)
+            raise bad_text(FILE, rule, "an empty text", number, column)
     return Story(int(label) - 1, *(text for _, text in texts))
 
 
 def fields_of(line: str, number: int) -> list[tuple[int, str]]:
-    """Each field with the column where it begins; a quote inside a quoted one is doubled."""
-    fields, at = [], 0
-    while found := FIELD.match(line, at):
-        quoted, plain = found.groups()
-        fields.append((at + 1, plain if quoted is None else quoted.replace('""', '"')))
-        if found.end() == len(line):
+    """The fields with their first columns; a quote inside a quoted field is doubled."""
+    fields, start = [], 0
+    while match := FIELD.match(line, start):
+        quoted, plain = match.groups()
+        fields.append((start + 1, plain if quoted is None else quoted.replace('""', '"')))
+        if match.end() == len(line):
             return fields
-        at = found.end() + 1
-    raise bad_text(FILE, "be comma-separated, texts in quotes", f"{line[at:][:20]!r}", number, at + 1)
+        start = match.end() + 1
+    raise bad_text(FILE, "be comma-separated, texts in quotes", f"{line[start:][:20]!r}", number, start + 1)
 
 
 def split_rows(stories: Sequence[Story], held_out: int = HELD_OUT) -> dict[str, list[int]]:
@@ -144,7 +144,7 @@ def split_rows(stories: Sequence[Story], held_out: int = HELD_OUT) -> dict[str, 
 
 
 def words_of(text: str) -> str:
-    """What makes two descriptions the same: their words, whatever stands between them."""
+    """The words of a text in lower case, by which two descriptions are compared."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
@@ -154,9 +154,9 @@ def text_of(story: Story) -> str:
 
 
 def without_html(text: str) -> str:
-    """Characters for entities (the file lost the & of most, ` #39;s` for `'s`), spaces for tags and backslashes.
+    """Replace entities by characters (most lack their &: ` #39;s` for `'s`), and tags and backslashes by spaces.
 
-    A word that ends as an entity is called (`result;`) is none.
+    A word that ends with the name of an entity (`result;`) is not replaced.
     """
     text = html.unescape(re.sub(r"[ &]?(#\d{2,3}|(?<!\w)(?:amp|quot|lt|gt|hellip));", r"&\1;", text))
     return re.sub(r"<[^<>]*>|\\", " ", text)
@@ -174,6 +174,6 @@ def encoded(ids: Sequence[Sequence[int]], labels: torch.Tensor, rows: Sequence[i
 
 
 def cut_notices(ids: Sequence[Sequence[int]], max_length: int) -> tuple[str, ...]:
-    """How many texts lose their end."""
+    """A notice on the number of texts that are cut."""
     count = sum(len(row) > max_length for row in ids)
     return (f"ag_news: {count:,} of {len(ids):,} texts are cut to their first {max_length} tokens.",) if count else ()

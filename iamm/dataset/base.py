@@ -1,10 +1,10 @@
-"""What every data set gives: scenes with disjoint splits, held in memory as tensors."""
+"""The base class of data sets: scenes with disjoint splits, held in memory as tensors."""
 
 from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
@@ -17,36 +17,12 @@ from iamm.constrained import Constrained, check_fields, require
 from iamm.constraints import Count, Number
 from iamm.dataset.fields import Field
 from iamm.dataset.overlap import row_bytes, shared_notices
+from iamm.dataset.split import Split, picked
 from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import Vocabulary
 from iamm.errors import BadDataError
 
 SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """N examples of one scene. An absent view has an empty input; its target is kept, but counts nowhere.
-
-    Shapes:
-        inputs: by name, as the scene's fields declare: pictures (N, channels, height, width) uint8, say
-        targets: as the scene's target field declares: classes (N,) int64, or tokens (N, T) int64: BOS … EOS, padded
-        present: (N,) bool, False where this view of the instance is missing
-    """
-
-    inputs: Mapping[str, Tensor]
-    targets: Tensor
-    present: Tensor
-
-    def __len__(self) -> int:
-        return len(self.present)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter((*self.inputs.values(), self.targets, self.present))
-
-    def rows(self, rows: Tensor) -> Split:
-        """Some of the examples, in the order of `rows`."""
-        return Split(picked(self.inputs, rows), self.targets[rows], self.present[rows])
 
 
 class SceneBatch(NamedTuple):
@@ -56,24 +32,23 @@ class SceneBatch(NamedTuple):
         inputs: by the name of the field: (B, channels, height, width) float32, or (B, T) int64, say
         targets: (B,) int64, or (B, T) int64, say
         present: (B,) bool
+        references: the published texts of B targets, where the scene has them
     """
 
     inputs: Mapping[str, Tensor]
     targets: Tensor
     present: Tensor
+    references: tuple[str, ...] = ()
 
     def to(self, device: torch.device) -> SceneBatch:
         inputs = {name: values.to(device, non_blocking=True) for name, values in self.inputs.items()}
-        return SceneBatch(inputs, *(values.to(device, non_blocking=True) for values in self[1:]))
+        targets, present = (values.to(device, non_blocking=True) for values in (self.targets, self.present))
+        return SceneBatch(inputs, targets, present, self.references)
 
     def rows(self, rows: Tensor) -> SceneBatch:
         """Some of the examples, in the order of `rows`."""
-        return SceneBatch(picked(self.inputs, rows), self.targets[rows], self.present[rows])
-
-
-def picked(inputs: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
-    """The same rows of every field."""
-    return {name: values[rows] for name, values in inputs.items()}
+        references = tuple(self.references[row] for row in rows.tolist()) if self.references else ()
+        return SceneBatch(picked(self.inputs, rows), self.targets[rows], self.present[rows], references)
 
 
 @dataclass(frozen=True)
@@ -81,17 +56,18 @@ class Scene:
     """One source of data with one task.
 
     Args:
-        name: as in `dataset=`, and in every tag and table; a data set of several views appends the view's name.
+        name: as in `dataset=`, in tags and in tables; a data set of several views appends the view's name.
         kind: of the inputs, such as `image` or `text`; picks the encoder.
         task: such as `classification` or `generation`; picks the head.
-        splits: train, validation and test, with no example in common; others, such as `unlabelled`, may be there too.
-            One that nothing reads may be empty or left out.
-        fields: what each input holds, by name; a scene of one input names it as its kind.
-        target_field: what the targets hold.
+        splits: train, validation and test, with no example in common; others, such as `unlabelled`, are optional.
+            A split that nothing reads may be empty or missing.
+        fields: declarations of the inputs, by name; a scene with one input names it as its kind.
+        target_field: declaration of the targets.
         classes: a name for each class of a classification.
         source: the vocabulary of the inputs, where they are text.
         target: the vocabulary of the targets, where they are text.
         text_format: how a text of the inputs is tidied and cut, where they are text.
+        references: of a split, the text of each target as it was published; where there is none, targets are decoded.
     """
 
     name: str
@@ -104,6 +80,7 @@ class Scene:
     source: Vocabulary | None = None
     target: Vocabulary | None = None
     text_format: TextFormat | None = None
+    references: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -116,19 +93,19 @@ class Dataset(Constrained):
         name: as in `dataset=`.
         scenes: aligned; one for most data sets.
         batch_size: instances a step (an upper limit where `batch_tokens` is given).
-        batch_tokens: target tokens a step, padding included; batches are then cut from examples of like length.
-        notices: what a user should know about the data; those on examples that splits share are added here.
-        files: name → SHA-256 of the files that it was read from, noted by who builds it.
+        batch_tokens: target tokens a step, padding included; batches are then made of examples of similar length.
+        notices: on the data, for the user; notices on examples that splits share are added.
+        files: name → SHA-256 of the files that it was read from; set by the caller.
 
     Raises:
-        ValueError: a batch of nothing; scenes that are not aligned.
+        ValueError: a batch size below 1; scenes that are not aligned.
     """
 
     provides: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    """What each scene is, for the checks before there are data: `name` (arguments in braces), `kind`, `task`, and of
-    pictures the `side` in pixels. Where `views` is an argument, a scene is there if its kind is among them. A data set
-    of one's own takes an argument `name`, its key under `dataset`, and states it as the scene's: one for each of
-    `scenes`, where its file has a column `scene`; scenes that are not named are known once the file is read.
+    """Properties of the scenes, for the checks before the data are read: `name` (arguments in braces), `kind`, `task`,
+    and the `side` of pictures in pixels. Where `views` is an argument, it holds the kinds of the scenes. A user's data
+    set has an argument `name`, its key under `dataset`, which names its scene; with a column `scene` there is a scene
+    for each of `scenes`, or, without these, for each value in the file.
     """
 
     name: str
@@ -145,15 +122,15 @@ class Dataset(Constrained):
         self.notices = (*self.notices, *(notice for scene in self.scenes for notice in overlap_notices(scene)))
 
     def splits(self) -> list[str]:
-        """The names of all splits: those of every data set first."""
-        there = {split for scene in self.scenes for split in scene.splits}
-        return [*(split for split in SPLITS if split in there), *sorted(there.difference(SPLITS))]
+        """The names of all splits, the standard ones first."""
+        present = {split for scene in self.scenes for split in scene.splits}
+        return [*(split for split in SPLITS if split in present), *sorted(present.difference(SPLITS))]
 
     def require(self, *splits: str) -> None:
-        """Whoever reads a split needs an example of each scene in it.
+        """Check that each scene has an example in the given splits.
 
         Raises:
-            BadDataError: a split that is left out, or without a present example.
+            BadDataError: a split is missing, or has no present example.
         """
         for scene in self.scenes:
             for split in splits:
@@ -164,10 +141,10 @@ class Dataset(Constrained):
                     )
 
     def labelled(self, k: int, seed: int) -> Dataset:
-        """A view with k labelled training examples of each class; those for k are the first of those for 2k.
+        """A copy with k labelled training examples of each class; the examples for k are the first of those for 2k.
 
         Args:
-            k: examples of each class that are present, for the first scene with classes.
+            k: present examples of each class of the first scene with classes.
             seed: of the draw.
 
         Raises:
@@ -186,13 +163,13 @@ class Dataset(Constrained):
         return len(self.scenes[0].splits[split])
 
     def only(self, scenes: Collection[str]) -> Dataset:
-        """The same instances, as these scenes alone see them."""
+        """A copy with the given scenes only."""
         part = copy(self)
         part.scenes = tuple(scene for scene in self.scenes if scene.name in scenes)
         return part
 
     def checksum(self) -> str:
-        """SHA-256 of every tensor of every split: two runs with the same sum saw the same data."""
+        """SHA-256 of all tensors of all splits, which identifies the data of a run."""
         digest = hashlib.sha256()
         for scene in self.scenes:
             for split in self.splits():
@@ -221,7 +198,7 @@ def labelled_rows(dataset: Dataset, k: int, generator: np.random.Generator) -> T
 
 
 def require_aligned(scenes: tuple[Scene, ...], split: str) -> None:
-    """All scenes have as many rows in the split."""
+    """Check that all scenes have the same number of rows in the split."""
     sizes = {scene.name: len(scene.splits[split]) if split in scene.splits else 0 for scene in scenes}
     if len(set(sizes.values())) != 1:
         raise ValueError(f"Scenes of one data set must have the same instances. Found in {split}: {sizes}.")
@@ -235,15 +212,15 @@ def overlap_notices(scene: Scene) -> list[str]:
 
 def examples(scene: Scene, split: Split) -> set[tuple[bytes, ...]]:
     """The content, inputs and target, of each present example, without padding."""
-    kept = split.present.numpy()
+    present = split.present.numpy()
     columns = [(field, split.inputs[name]) for name, field in scene.fields.items()]
     columns.append((scene.target_field, split.targets))
     contents = [
-        row_bytes((values - field.padding if field.padding else values).numpy()[kept]) for field, values in columns
+        row_bytes((values - field.padding if field.padding else values).numpy()[present]) for field, values in columns
     ]
     return set(zip(*contents, strict=True))
 
 
 def random_generator(seed: int, *purpose: str) -> np.random.Generator:
-    """Random numbers for one purpose: what another purpose draws, or whether it draws at all, changes nothing here."""
+    """A generator for one purpose, independent of the draws for other purposes."""
     return np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in purpose)])

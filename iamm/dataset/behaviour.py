@@ -11,6 +11,7 @@ import torch
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator
 from iamm.dataset.fields import AGES, CLASS, ID, ITEMS
 from iamm.dataset.vocabulary import PAD, SPECIAL, UNKNOWN, Vocabulary, WordVocabulary
+from iamm.names import scene_name
 
 CLASSES = ("passed", "clicked")
 TRAIN, VALIDATION, TEST = range(3)
@@ -53,15 +54,16 @@ def sorted_log(user: np.ndarray, item: np.ndarray, clicked: np.ndarray, time: np
     return Log(user[order], item[order], clicked[order], time[order])
 
 
-def last_clicks_apart(log: Log) -> np.ndarray:
-    """The split of each row: a user's last click is of test, the one before it of validation, all earlier of train.
+def last_clicks_apart(log: Log, count: int = 1) -> np.ndarray:
+    """The split of each row: a user's last `count` clicks are of test, as many before them of validation, all earlier
+    ones of train.
 
-    What a user passed is of the same split as the user's next click, and of test behind the last one. Users with fewer
-    than three clicks are of train alone.  # (N,)
+    What a user passed is of the same split as the user's next click, and of test behind the last one. Users with no
+    click for train are of train alone.  # (N,)
     """
     clicks = np.bincount(log.user, log.clicked).astype(np.int64)[log.user]
     left = clicks - log.earlier()  # from this row on
-    return np.select([clicks < 3, left > 2, left == 2], [TRAIN, TRAIN, VALIDATION], TEST)
+    return np.select([clicks <= 2 * count, left > 2 * count, left > count], [TRAIN, TRAIN, VALIDATION], TEST)
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def behaviour_datasets(
     a training split are UNKNOWN.
 
     Args:
-        name: of the choice; a scene is called `<name>_<scene>`.
+        name: of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
         logs: of each scene.
         splits: of each scene, (N,), the split of each row of its log, as `last_clicks_apart` gives it.
         items: a word without blanks for each item, by its number.
@@ -133,7 +135,7 @@ def behaviour_datasets(
     ids[trained] = np.arange(len(SPECIAL), len(vocabulary))
     datasets = list[Dataset]()
     for scene, log in logs.items():
-        own = f"{name}_{scene}"
+        own = scene_name(name, scene)
         made = {
             split: behaviour_split(log, examples(log, splits[scene] == number, split, own, sampling), ids, sampling)
             for number, split in enumerate(SPLITS)
@@ -184,7 +186,7 @@ def negatives(
     place = np.searchsorted(universe, log.item)
     users, first = np.unique(log.user[rows], return_index=True)
     above, below = np.searchsorted(log.user, users), np.searchsorted(log.user, users, side="right")
-    for own, start, end in zip(np.split(rows, first[1:]), above, below, strict=True):
+    for own, start, end in zip(np.split(rows, first)[1:], above, below, strict=True):
         clicks = own[log.clicked[own]]
         wanted = sampling.negatives * len(clicks) if candidates is None else candidates - len(own)
         if len(clicks) and wanted > 0:

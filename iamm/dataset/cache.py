@@ -1,4 +1,4 @@
-"""What takes seconds to unpack is unpacked once."""
+"""A cache of unpacked files that take seconds to unpack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from iamm.dataset.files import LARGEST, PACKED, note, opened, read_packed, unpacked
+from iamm.dataset.files import LARGEST, PACKED, opened, read_packed, record_file, unpacked
 from iamm.errors import FullDiskError, MissingDataError, OutputError
 from iamm.files import write_bytes
 
@@ -19,35 +19,34 @@ SUM = hashlib.sha256().digest_size
 
 
 def cache_folder() -> Path:
-    """`IAMM_CACHE_DIR`, or the user's folder for such things."""
-    own = os.environ.get("IAMM_CACHE_DIR")
-    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "iamm")
+    """`IAMM_CACHE_DIR`, or the user's cache folder."""
+    chosen = os.environ.get("IAMM_CACHE_DIR")
+    return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "iamm")
 
 
 def read_once(data_dir: str | None, name: str, limit: int) -> bytes | bytearray:
-    """The content of a packed file, as `read_packed` gives it; kept unpacked in the cache, behind its SHA-256.
+    """The content of a packed file as by `read_packed`, stored unpacked in the cache after its SHA-256.
 
-    An entry is named by the packed file's own SHA-256: another file has another entry. One that is damaged is replaced,
-    and a cache that cannot be written is done without.
+    An entry is named by the SHA-256 of the packed file. A damaged entry is replaced; a cache that cannot be written is
+    not used.
     """
     with opened(data_dir, name) as file:
         small = os.fstat(file.fileno()).st_size <= 2 * limit
         path = cache_folder() / sha256_of(file) if small else None
-    if path and (kept := entry(path, limit)) is not None:
-        note(name, hashlib.sha256(kept).hexdigest())
-        return kept
+    if path and (cached := entry(path, limit)) is not None:
+        record_file(name, hashlib.sha256(cached).hexdigest())
+        return cached
     content = read_packed(data_dir, name, limit)
     if path:
-        keep(path, content)
+        store(path, content)
     return content
 
 
 def checksum(data_dir: str | None, name: str) -> str | None:
-    """SHA-256 of the unpacked content, however it is packed, or of all pictures in a folder; None where there is no
-    file to read.
+    """SHA-256 of the unpacked content of a file, or of all pictures in a folder; None if there is no file.
 
     Raises:
-        BadDataError: no plain file.
+        BadDataError: it is not a regular file.
     """
     if Path(data_dir or "", name).is_dir():
         return folder_checksum(str(Path(data_dir or "", name)))
@@ -61,8 +60,7 @@ def checksum(data_dir: str | None, name: str) -> str | None:
 
 @lru_cache(maxsize=1000)
 def content_checksum(data_dir: str | None, name: str, state: tuple[int, ...]) -> str:
-    """The same of a file in this state, read once however many runs were made with it, and unpacked only where the
-    cache does not hold it."""
+    """SHA-256 of the unpacked content of a file in this state, computed once a process, from the cache if possible."""
     with opened(data_dir, name) as file:
         packed = sha256_of(file)
     if not name.endswith(PACKED):
@@ -100,7 +98,7 @@ def sha256_of(file: BinaryIO) -> str:
 
 
 def entry(path: Path, limit: int) -> bytes | None:
-    """What is kept there, or None where that is nothing or not what was written."""
+    """The content of a cache entry; None if it is missing or damaged."""
     try:
         with path.open("rb") as file:
             checksum, content = file.read(SUM), file.read(limit + 1)
@@ -109,7 +107,8 @@ def entry(path: Path, limit: int) -> bytes | None:
     return content if hashlib.sha256(content).digest() == checksum else None
 
 
-def keep(path: Path, content: bytes | bytearray) -> None:
+def store(path: Path, content: bytes | bytearray) -> None:
+    """Write a cache entry; an error of the disk is ignored."""
     with suppress(FullDiskError, OutputError, OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, hashlib.sha256(content).digest() + content)

@@ -1,4 +1,4 @@
-"""Photos of ten things."""
+"""Photos of ten classes of objects."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ LARGEST = 10_000 * RECORD
 class Cifar10Dataset(Dataset):
     """50,000 + 10,000 photos, 32×32 in colour, 10 classes, from the binary files in `data_dir/cifar-10/`.
 
-    The files may be packed with xz, as `data_batch_1.bin.xz`: these are unpacked once, and kept below `IAMM_CACHE_DIR`.
+    The files may be packed with xz, as `data_batch_1.bin.xz`: these are unpacked once and cached in `IAMM_CACHE_DIR`.
 
     Args:
         data_dir: the folder of all data sets.
         seed: draws the validation photos.
         batch_size: photos a step.
-        validation: how many of the 50,000 are held out.
-        train: how many of the others to train on; None for all.
+        validation: number of the 50,000 that are held out.
+        train: number of the others to train on; None for all.
 
     Raises:
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
-        ValueError: more photos wanted than there are.
+        MissingDataError, BadDataError: a file is missing or wrong.
+        ValueError: more photos are requested than exist.
 
     Source: Krizhevsky 2009.
     """
@@ -56,9 +56,9 @@ class Cifar10Dataset(Dataset):
     ) -> None:
         records = np.concatenate([read_batch(data_dir, name) for name in FILES["train"]])  # (N, 3073)
         tests = np.concatenate([read_batch(data_dir, name) for name in FILES["test"]])
-        held_out, rest = hold_out(len(records), random_generator(seed, "cifar10", "validation"), validation, train)
+        held_out, training = hold_out(len(records), random_generator(seed, "cifar10", "validation"), validation, train)
         splits = {
-            "train": photo_split(records, rest),
+            "train": photo_split(records, training),
             "validation": photo_split(records, held_out),
             "test": photo_split(tests, np.arange(len(tests))),
         }
@@ -70,7 +70,7 @@ def photo_split(records: np.ndarray, rows: np.ndarray) -> Split:
 
 
 def read_batch(data_dir: str | None, stem: str) -> np.ndarray:
-    """The records of one file, checked.  # (N, 3073) uint8"""
+    """Read and check the records of one file.  # (N, 3073) uint8"""
     plain = f"{FOLDER}/{stem}.bin"
     name, read = (plain, read_plain) if Path(data_dir or "", plain).exists() else (f"{plain}.xz", read_once)
     content = read(data_dir, name, LARGEST)

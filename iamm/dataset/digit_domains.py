@@ -58,8 +58,8 @@ class DigitDomainsDataset(list[Dataset], Constrained):
         train: how many of the others of each scene to train on; None for all.
 
     Raises:
-        ValueError: an unknown scene; a number that cannot be.
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+        ValueError: an unknown scene; a number out of its range.
+        MissingDataError, BadDataError: a file is missing or wrong.
 
     Source: LeCun et al. 1998 (MNIST); LeCun et al. 1990 and Hull 1994 (USPS); Ganin et al. 2016 (MNIST-M); Alpaydin,
     Kaynak 1998 (optdigits).

@@ -14,7 +14,7 @@ Part = Annotated[float, Number(0, 1, above=True, below=True)]
 
 
 class DigitsDataset(Dataset):
-    """1,797 handwritten digits, 8×8 grey, 10 classes: scikit-learn's own pictures.
+    """1,797 handwritten digits, 8×8 grey, 10 classes: the pictures of scikit-learn.
 
     Each class is split in the same proportions. Values 0..16 are stretched to 0..255.
 
@@ -41,13 +41,13 @@ class DigitsDataset(Dataset):
         shares = (1 - validation - test, validation)
         rows = stratified_rows(bunch.target, shares, random_generator(seed, "digits"))
         splits = {
-            split: picture_split(pictures[own], bunch.target[own]) for split, own in zip(SPLITS, rows, strict=True)
+            split: picture_split(pictures[part], bunch.target[part]) for split, part in zip(SPLITS, rows, strict=True)
         }
         super().__init__("digits", (picture_scene("digits", splits, tuple("0123456789")),), batch_size)
 
 
 def stratified_rows(labels: np.ndarray, shares: tuple[float, ...], generator: np.random.Generator) -> list[np.ndarray]:
-    """Rows for each share and for what the shares leave, each class cut in these proportions."""
+    """Rows for each share and for the remainder, with the same proportions in each class."""
     parts = []
     for label in np.unique(labels):
         rows = generator.permutation(np.flatnonzero(labels == label))

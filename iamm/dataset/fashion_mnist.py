@@ -18,8 +18,8 @@ class FashionMnistDataset(Dataset):
         data_dir: the folder of all data sets.
         seed: draws the validation examples.
         batch_size: examples a step.
-        validation: how many of the 60,000 are held out.
-        train: how many of the others to train on; None for all.
+        validation: number of the 60,000 that are held out.
+        train: number of the others to train on; None for all.
 
     Source: Xiao, Rasul, Vollgraf 2017.
     """

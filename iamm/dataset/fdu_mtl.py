@@ -1,4 +1,4 @@
-"""Reviews of 16 kinds of products, for or against."""
+"""Positive and negative reviews of 16 kinds of products."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def review_of(name: str, line: str, number: int) -> Labelled:
 
 
 def without_empty(reviews: Mapping[str, Reviews]) -> list[str]:
-    """Leave out the rows without a word, and say how many."""
+    """Remove reviews without a word; return a notice."""
     before = sum(len(rows) for found in reviews.values() for rows in found.values())
     for found in reviews.values():
         found |= {split: [row for row in rows if row.text.strip()] for split, rows in found.items()}
@@ -147,7 +147,7 @@ def without_empty(reviews: Mapping[str, Reviews]) -> list[str]:
 
 
 def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[Labelled]]) -> list[str]:
-    """Leave out of every split but test what stands in the test split of any scene, and say how many."""
+    """Remove the test reviews of all scenes from the other splits; return notices."""
     held = {signs_of(row.text) for rows in tests.values() for row in rows}
     notices = []
     for split in ("train", "unlabelled"):
@@ -162,7 +162,7 @@ def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[La
 
 
 def without_validation(reviews: Mapping[str, Reviews]) -> list[str]:
-    """Leave out of each scene's train split what stands in its validation split, and say how many."""
+    """Remove each scene's validation reviews from its training split; return a notice."""
     gone = sum(
         leave_out(found, "train", {signs_of(row.text) for row in found["validation"]}) for found in reviews.values()
     )
@@ -172,16 +172,19 @@ def without_validation(reviews: Mapping[str, Reviews]) -> list[str]:
 
 
 def first(rows: list[Labelled], train: int | None) -> list[Labelled]:
-    """Raises:
-    ValueError: there are fewer.
+    """The first `train` rows; None means all.
+
+    Raises:
+        ValueError: there are fewer.
     """
     if (train or 1) > len(rows):
         raise ValueError(f"`train` must not exceed {len(rows):,}. Found {train}: give fewer, or fewer for validation.")
     return rows[:train]
 
 
-def leave_out(found: Reviews, split: str, held: Collection[str]) -> int:
-    kept = [row for row in found[split] if signs_of(row.text) not in held]
-    gone = len(found[split]) - len(kept)
-    found[split] = kept
-    return gone
+def leave_out(reviews: Reviews, split: str, excluded: Collection[str]) -> int:
+    """Remove reviews from a split; return their number."""
+    remaining = [row for row in reviews[split] if signs_of(row.text) not in excluded]
+    removed = len(reviews[split]) - len(remaining)
+    reviews[split] = remaining
+    return removed

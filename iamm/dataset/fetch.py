@@ -1,4 +1,4 @@
-"""Getting the published files of data sets: whole and as they were published, or not at all."""
+"""Download of the published files of data sets, with verification."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from iamm.files import FULL, flush, sync
 from iamm.lock import locked
 
 PAUSES = (1.0, 2.0, 4.0)
-"""Seconds before a server is asked again."""
+"""Seconds before each repeated request."""
 PATIENCE = 30.0
-"""Seconds in which a server must say something."""
+"""Seconds to wait for an answer."""
 
 
 class Source(NamedTuple):
@@ -45,7 +45,7 @@ class Source(NamedTuple):
 
 
 def state(data_dir: str, source: Source) -> str:
-    """Whether a file is there, missing, or not as published."""
+    """The state of a file: there, missing, or not as published."""
     try:
         content = read_packed(data_dir, source.name, source.size)
     except MissingDataError:
@@ -58,13 +58,12 @@ def state(data_dir: str, source: Source) -> str:
 def fetch(data_dir: str, source: Source) -> None:
     """Download a file to `data_dir`.
 
-    It grows in `<name>.part`, where a download that was interrupted goes on, and gets its name when size and SHA-256 of
-    its content are right.
+    The download is written to `<name>.part`, where it can be resumed, and renamed when size and SHA-256 are right.
 
     Raises:
-        BadDataError: not what was published; nothing is kept.
-        UnreachableError: no answer; what has come is kept.
-        FullDiskError, OutputError: it cannot be written; what has come is kept.
+        BadDataError: the content is not the published one; it is removed.
+        UnreachableError: no answer; the received part remains.
+        FullDiskError, OutputError: it cannot be written; the received part remains.
         BusyError: another process downloads it.
     """
     path = Path(data_dir, source.name)
@@ -72,7 +71,7 @@ def fetch(data_dir: str, source: Source) -> None:
     with growing(part) as file:
         resumed = os.fstat(file.fileno()).st_size > 0
         download(source, part, file)
-        if resumed and fault_of(file, source):  # of something else, or cut and mended in the wrong place
+        if resumed and fault_of(file, source):  # the earlier part was wrong
             file.truncate(0)
             download(source, part, file)
         if fault := fault_of(file, source):
@@ -87,7 +86,7 @@ def fetch(data_dir: str, source: Source) -> None:
 
 
 def download(source: Source, part: Path, file: BinaryIO) -> None:
-    """Ask until all has come, and go on where the last answer ended."""
+    """Repeat the request until the download is complete, each time from the end of the last answer."""
     for pause in (*PAUSES, None):
         try:
             return receive(source, part, file)
@@ -95,21 +94,21 @@ def download(source: Source, part: Path, file: BinaryIO) -> None:
             if isinstance(error, HTTPError):
                 error.close()
             if pause is None or (isinstance(error, HTTPError) and error.code < 500 and error.code != 429):
-                told = " ".join(str(error).split()) or type(error).__name__
+                reason = " ".join(str(error).split()) or type(error).__name__
                 raise UnreachableError(
-                    f"A server must answer. Found at {source.url}: {told}. Give the same command again later."
+                    f"A server must answer. Found at {source.url}: {reason}. Give the same command again later."
                 ) from error
             time.sleep(pause)
 
 
 def receive(source: Source, part: Path, file: BinaryIO) -> None:
-    """One answer, written behind what is there; raises OSError where it ends early."""
-    most = source.size + source.size // 1000 + 1024  # what cannot be compressed grows by less
+    """Append one answer to the file; raise OSError if it ends early."""
+    most = source.size + source.size // 1000 + 1024  # incompressible data grow by less
     start = os.fstat(file.fileno()).st_size
     try:
         answer = ask(source.url, start)
     except HTTPError as error:
-        if error.code == 416 and start:  # nothing lies behind what is there
+        if error.code == 416 and start:  # the file is complete
             return error.close()
         raise
     with answer:
@@ -120,21 +119,21 @@ def receive(source: Source, part: Path, file: BinaryIO) -> None:
             file.truncate(0)
             raise ConnectionError("not the part that was asked for")
         expected = answer.length
-        came = 0
+        received = 0
         while chunk := answer.read(1 << 16):
-            came += len(chunk)
-            if start + came > most:
+            received += len(chunk)
+            if start + received > most:
                 part.unlink()
                 raise BadDataError(f"{source.url} must have at most {most:,} bytes. Found more: nothing was kept.")
             with disk(part, source.size):
                 file.write(chunk)
                 file.flush()
-    if expected is not None and came < expected:
-        raise ConnectionError(f"the connection ended after {start + came:,} of {start + expected:,} bytes")
+    if expected is not None and received < expected:
+        raise ConnectionError(f"the connection ended after {start + received:,} of {start + expected:,} bytes")
 
 
 def ask(url: str, start: int) -> HTTPResponse:
-    """The answer to a request for what lies behind the first `start` bytes."""
+    """Request the content from byte `start` on."""
     opener = request.OpenerDirector()
     for handler in (
         *(request.ProxyHandler(), request.HTTPHandler(), request.HTTPSHandler(), request.UnknownHandler()),
@@ -148,7 +147,7 @@ def ask(url: str, start: int) -> HTTPResponse:
 
 
 class Redirects(request.HTTPRedirectHandler):
-    """Other addresses are followed by the same protocol or by https, never to a file, nor from https to http."""
+    """Redirects to the same protocol or to https only."""
 
     def redirect_request(
         self, req: request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
@@ -159,18 +158,18 @@ class Redirects(request.HTTPRedirectHandler):
 
 
 def fault_of(file: BinaryIO, source: Source) -> str:
-    """What the content is instead of the published one; empty where it is that."""
+    """The fault of a downloaded file, or an empty text."""
     file.seek(0)
     content, fault = unpack(file, source.size) if is_packed(source.url) else (file.read(source.size + 1), "")
     return fault or difference(content, source)
 
 
 def difference(content: bytes | bytearray, source: Source) -> str:
-    """How an unpacked content differs from the published one; empty where it does not."""
+    """The difference of an unpacked content from the published one, or an empty text."""
     if len(content) != source.size:
         return f"{len(content):,} bytes instead of {source.size:,}"
-    found = hashlib.sha256(content).hexdigest()
-    return "" if found == source.sha256 else f"SHA-256 {found} instead of {source.sha256}"
+    actual = hashlib.sha256(content).hexdigest()
+    return "" if actual == source.sha256 else f"SHA-256 {actual} instead of {source.sha256}"
 
 
 def is_packed(name: str) -> bool:
@@ -178,7 +177,7 @@ def is_packed(name: str) -> bool:
 
 
 def pack(file: BinaryIO) -> None:
-    """Put gzip around a content that was published without."""
+    """Compress a file that was published without compression."""
     file.seek(0)
     packed = gzip.compress(file.read(), mtime=0)
     file.truncate(0)
@@ -188,25 +187,25 @@ def pack(file: BinaryIO) -> None:
 
 @contextmanager
 def growing(part: Path) -> Iterator[BinaryIO]:
-    """The file that grows; no other process writes it meanwhile."""
+    """Open and lock the partial file."""
     with disk(part):
         part.parent.mkdir(parents=True, exist_ok=True)
         file = open(part, "a+b", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, 0o666))  # noqa: SIM115
     with file:
         try:
-            mine = locked(file, patience=0.0) and os.path.samestat(
+            owned = locked(file, patience=0.0) and os.path.samestat(
                 os.fstat(file.fileno()), part.stat()
             )  # not what another has just finished
         except FileNotFoundError:
-            mine = False
-        if not mine:
+            owned = False
+        if not owned:
             raise BusyError(f"A file is downloaded once. Found another process at {part}: wait until it is done.")
         yield file
 
 
 @contextmanager
 def disk(path: Path, needed: int | None = None) -> Iterator[None]:
-    """What the system says of a disk that takes no more, or of a folder that takes nothing, in a line."""
+    """Turn errors of a full disk or an unwritable folder into our errors."""
     try:
         yield
     except OSError as error:
@@ -216,5 +215,7 @@ def disk(path: Path, needed: int | None = None) -> Iterator[None]:
                 f"A data folder must have room. Found {path}: {error.strerror}{size}. Make room, then give the same "
                 "command again."
             ) from error
-        told = "a link" if error.errno == errno.ELOOP else error.strerror
-        raise OutputError(f"A data folder must be writable. Found {path}: {told}. Set data_dir=… elsewhere.") from error
+        reason = "a link" if error.errno == errno.ELOOP else error.strerror
+        raise OutputError(
+            f"A data folder must be writable. Found {path}: {reason}. Set data_dir=… elsewhere."
+        ) from error

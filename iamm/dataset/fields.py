@@ -1,4 +1,4 @@
-"""What a tensor of a scene holds, and which of its entries are padding."""
+"""Declarations of a scene's tensors: their kind and their padding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Field:
         kind: `pixels` (N, channels, height, width) uint8, which a network reads as float32 in [0, 1]; `tokens` (N, T)
             int64 of a text; `ids` (N,) int64, one of several classes; `numbers` (N, …); `sequence` (N, T) int64, ids
             that are no text.
-        padding: the value that fills up rows (N, T, …) behind their end; None: the rows are not padded.
+        padding: the value that fills rows (N, T, …) after their end; None: the rows are not padded.
 
     Raises:
         ValueError: an unknown kind.
@@ -34,16 +34,16 @@ class Field:
             raise ValueError(f"`kind` must be one of {', '.join(KINDS)}. Found {self.kind}.")
 
     def lengths(self, values: Tensor) -> Tensor:
-        """How long each row is, up to its last entry that is not padding.  # (N,)"""
+        """The length of each row, up to its last entry that is not padding.  # (N,)"""
         assert self.padding is not None
         real = values.ne(self.padding)
         real = real.flatten(start_dim=2).any(dim=2) if real.dim() > 2 else real  # (N, T)
         return real.flip(1).cumsum(dim=1).bool().sum(dim=1)
 
     def batched(self, values: Tensor) -> Tensor:
-        """Rows as a network reads them: pixels in [0, 1]; without the columns that are padding in every row, save one.
+        """Rows in the form that a network reads: pixels in [0, 1], and without columns of padding only.
 
-        Nothing but declared padding is cut off.
+        At least one column remains. Only declared padding is removed.
         """
         if self.kind == "pixels":
             return values.to(torch.float32) / 255.0

@@ -1,4 +1,4 @@
-"""Data files: where they lie, and reading them whole or not at all."""
+"""Reading of data files, with a check that they are complete."""
 
 from __future__ import annotations
 
@@ -22,54 +22,54 @@ LARGEST, LARGEST_TEXT = 1 << 26, 1 << 24
 PACKED = (".gz", ".xz")
 """How the names of packed files end."""
 MOST_LINES, LONGEST_LINE = 100_000, 2_000
-"""Of a text, in lines and characters: the published ones have 29,000 and 908."""
+"""Limits of a text, in lines and characters: the published ones have 29,000 and 908."""
 NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ufffd]")
-"""Signs that no text has: control characters, a byte order mark, and what stands for bytes that were lost."""
+"""Characters that no text has: control characters, a byte order mark, and the replacement character."""
 DICTIONARY = 1 << 27
 """Bytes that unpacking xz may take; the strongest common setting takes half of them."""
 NO_FILE = (errno.EISDIR, errno.ELOOP, errno.ENXIO)
-"""Something is there, but a folder, links in a circle or a socket."""
+"""Errors for a folder, circular links or a socket."""
 
-_noted: ContextVar[dict[str, str] | None] = ContextVar("noted", default=None)
+_recorded: ContextVar[dict[str, str] | None] = ContextVar("recorded", default=None)
 
 
 @contextmanager
-def noted() -> Iterator[dict[str, str]]:
-    """Gather name → SHA-256 of the unpacked content of every file that is read here."""
+def recorded_files() -> Iterator[dict[str, str]]:
+    """Collect name → SHA-256 of the unpacked content of every file read in this context."""
     files: dict[str, str] = {}
-    token = _noted.set(files)
+    token = _recorded.set(files)
     try:
         yield files
     finally:
-        _noted.reset(token)
+        _recorded.reset(token)
 
 
-def note(name: str, content: str) -> None:
-    """Add a file, with the SHA-256 of its unpacked content, to what is gathered."""
-    if (files := _noted.get()) is not None:
+def record_file(name: str, content: str) -> None:
+    """Add a file, with the SHA-256 of its unpacked content, to the collected ones."""
+    if (files := _recorded.get()) is not None:
         files[name] = content
 
 
 def read_packed(data_dir: str | None, name: str, limit: int = LARGEST) -> bytearray:
-    """The unpacked content of `data_dir/name`, a gzip or (by its name) an xz file, which may have `limit` bytes.
+    """The unpacked content of `data_dir/name`, a gzip or (by its name) an xz file, with at most `limit` bytes.
 
     Raises:
-        MissingDataError: no such file, or none that may be read.
-        BadDataError: no plain file, not packed as its name says, cut short, damaged, too large, or with more behind its
-            end.
+        MissingDataError: the file does not exist, or may not be read.
+        BadDataError: the file is not regular, not packed as its name says, cut short, damaged, too large, or has bytes
+            after its end.
     """
     content, fault = unpacked(data_dir, name, limit)
     if fault:
-        raise BadDataError(f"{name} must be {whole(name)}. Found at byte {len(content) + 1:,}: {fault}.")
+        raise BadDataError(f"{name} must be {complete(name)}. Found at byte {len(content) + 1:,}: {fault}.")
     return content
 
 
 def read_plain(data_dir: str | None, name: str, limit: int) -> bytes:
-    """The content of a file that is not packed, which may have `limit` bytes.
+    """The content of a file that is not packed, with at most `limit` bytes.
 
     Raises:
-        MissingDataError: no such file, or none that may be read.
-        BadDataError: no plain file, or too large.
+        MissingDataError: the file does not exist, or may not be read.
+        BadDataError: the file is not regular, or too large.
     """
     with opened(data_dir, name) as file:
         content = file.read(limit + 1)
@@ -85,34 +85,34 @@ def read_lines(
     longest: int = LONGEST_LINE,
     refused: re.Pattern[str] = NO_TEXT,
 ) -> list[str]:
-    r"""The lines of a packed text in UTF-8; `\n` or `\r\n` alone ends one, and none is empty.
+    r"""The lines of a packed text in UTF-8; each ends with `\n` or `\r\n`, and none is empty.
 
     Args:
-        largest: bytes that the text may have.
-        longest: characters that a line may have.
-        refused: what a text cannot hold.
+        largest: limit of the text, in bytes.
+        longest: limit of a line, in characters.
+        refused: pattern of forbidden characters.
 
     Raises:
-        MissingDataError, BadDataError: as `read_packed`; and what is no text, with its line and column, both from 1 on.
+        MissingDataError, BadDataError: as `read_packed`; and for a forbidden text, with line and column from 1.
     """
     content, fault = unpacked(data_dir, name, largest)
     if fault:
         last = content[content.rfind(b"\n") + 1 :].decode(errors="replace")
-        raise bad_text(name, f"be {whole(name)}", fault, content.count(b"\n") + 1, len(last) + 1)
+        raise bad_text(name, f"be {complete(name)}", fault, content.count(b"\n") + 1, len(last) + 1)
     lines = content.removesuffix(b"\n").split(b"\n", MOST_LINES)
     if len(lines) > MOST_LINES:
         raise bad_text(name, f"have at most {MOST_LINES:,} lines", "one more", MOST_LINES + 1, 1)
     return [text_of(name, line, number, longest, refused) for number, line in enumerate(lines, start=1)]
 
 
-def whole(name: str) -> str:
+def complete(name: str) -> str:
     return f"a whole {'xz' if name.endswith('.xz') else 'gzip'} file"
 
 
 def text_of(
     name: str, line: bytearray, number: int, longest: int = LONGEST_LINE, refused: re.Pattern[str] = NO_TEXT
 ) -> str:
-    """One line, checked."""
+    """Decode and check one line."""
     try:
         text = line.decode().removesuffix("\r")
     except UnicodeDecodeError as error:
@@ -129,22 +129,22 @@ def text_of(
 
 
 def bad_text(name: str, rule: str, found: str, line: int, column: int) -> BadDataError:
-    """Where a text is not what it must be."""
+    """The error for a text that breaks a rule, with its position."""
     return BadDataError(f"{name} must {rule}. Found {found} in line {line:,}, column {column:,}: get it again.")
 
 
 def unpacked(data_dir: str | None, name: str, limit: int) -> tuple[bytearray, str]:
-    """What can be unpacked, and what is wrong with what follows, if anything is."""
+    """The part of a file that can be unpacked, and the fault that follows it, or an empty text."""
     with opened(data_dir, name) as file:
         if os.fstat(file.fileno()).st_size > 2 * limit:
             return bytearray(), f"a file of more than {2 * limit:,} bytes"
         content, fault = unpack_xz(file, limit) if name.endswith(".xz") else unpack(file, limit)
-    note(name, hashlib.sha256(content).hexdigest())
+    record_file(name, hashlib.sha256(content).hexdigest())
     return content, fault
 
 
 def unpack(file: BinaryIO, limit: int) -> tuple[bytearray, str]:
-    """The same for an open file of one gzip member, as all published ones are."""
+    """Unpack an open file of one gzip member, as all published ones are."""
     content, member = bytearray(), zlib.decompressobj(wbits=31)  # 31: a gzip header, and its checksum at the end
     try:
         while not member.eof and len(content) <= limit and (part := file.read(1 << 13)):
@@ -159,7 +159,7 @@ def unpack(file: BinaryIO, limit: int) -> tuple[bytearray, str]:
 
 
 def unpack_xz(file: BinaryIO, limit: int) -> tuple[bytearray, str]:
-    """The same for an open xz file of one stream."""
+    """Unpack an open xz file of one stream."""
     content, member = bytearray(), lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=DICTIONARY)
     try:
         while not member.eof and len(content) <= limit and (part := file.read(1 << 13)):
@@ -171,18 +171,18 @@ def unpack_xz(file: BinaryIO, limit: int) -> tuple[bytearray, str]:
 
 
 def fault_at_end(content: bytearray, limit: int, ended: bool, more: bool) -> str:
-    """What is wrong with an unpacked content as a whole; empty where nothing is."""
+    """The fault of an unpacked content, or an empty text."""
     faults = {
         f"more than {limit:,} bytes, unpacked": len(content) > limit,
         "an early end": not ended,
         "more behind its end": more,
         "nothing in it": not content,
     }
-    return next((fault for fault, found in faults.items() if found), "")
+    return next((fault for fault, present in faults.items() if present), "")
 
 
 def up_to_fault(member: zlib._Decompress, part: bytes) -> bytearray:
-    """What can be unpacked of a damaged part, byte by byte."""
+    """The part of damaged bytes that can be unpacked, byte by byte."""
     content = bytearray()
     with suppress(zlib.error):
         for index in range(len(part)):
@@ -191,7 +191,7 @@ def up_to_fault(member: zlib._Decompress, part: bytes) -> bytearray:
 
 
 def opened(data_dir: str | None, name: str) -> BinaryIO:
-    """The file, a plain one: from a pipe or a device there is no end of reading."""
+    """Open a regular file; reading a pipe or a device would not end."""
     try:
         file = open(Path(data_dir or "") / name, "rb", opener=without_waiting)  # noqa: SIM115  # handed on, open
     except OSError as error:
@@ -205,11 +205,12 @@ def opened(data_dir: str | None, name: str) -> BinaryIO:
 
 
 def without_waiting(path: str, flags: int) -> int:
-    """Opening a pipe waits for a writer, unless told not to."""
+    """Open without waiting for the writer of a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def missing(data_dir: str | None, name: str, error: OSError) -> str:
+    """The message for a file that does not exist."""
     where = f"Looked in {Path(data_dir).absolute()} ({error.strerror})" if data_dir else "`data_dir` is not set"
-    told = "set data_dir=… or IAMM_DATA_DIR to the folder that holds it, or get it with iamm-data"
-    return f"This data set needs {name}. {where}: {told}."
+    action = "set data_dir=… or IAMM_DATA_DIR to the folder that holds it, or get it with iamm-data"
+    return f"This data set needs {name}. {where}: {action}."

@@ -1,4 +1,4 @@
-"""Pictures and labels in IDX files, as MNIST and its likes are published."""
+"""Pictures and labels in IDX files, the format of MNIST and similar data sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from iamm.errors import BadDataError
 
 FILES = {"train": "train", "test": "t10k"}
 TYPES: Mapping[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 11: np.dtype(">i2")}
-"""Of the values, by their code in the header."""
+"""Types of the values, by their code in the header."""
 
 
 def idx_scene(
@@ -29,22 +29,22 @@ def idx_scene(
     validation: int,
     train: int | None,
 ) -> Scene:
-    """One classification of grey pictures, from the four files of `data_dir/folder`.
+    """A classification of grey pictures, read from the four files of `data_dir/folder`.
 
     Args:
-        validation: how many of the training examples are held out, drawn by the seed.
-        train: how many of the others to train on; None for all.
+        validation: number of training examples held out, drawn by the seed.
+        train: number of the others to train on; None for all.
 
     Raises:
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
-        ValueError: more examples wanted than there are.
+        MissingDataError, BadDataError: a file is missing or wrong.
+        ValueError: more examples are requested than exist.
     """
     pictures, labels = read_pair(data_dir, f"{folder}/{FILES['train']}", len(classes))
     tests = read_pair(data_dir, f"{folder}/{FILES['test']}", len(classes))
     require_one_size(folder, pictures, tests[0])
-    held_out, rest = hold_out(len(labels), random_generator(seed, folder, "validation"), validation, train)
+    held_out, training = hold_out(len(labels), random_generator(seed, folder, "validation"), validation, train)
     splits = {
-        "train": picture_split(pictures[rest], labels[rest]),
+        "train": picture_split(pictures[training], labels[training]),
         "validation": picture_split(pictures[held_out], labels[held_out]),
         "test": picture_split(*tests),
     }
@@ -54,10 +54,10 @@ def idx_scene(
 def hold_out(
     count: int, generator: np.random.Generator, validation: int, train: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows for validation and rows for training; fewer for training are the first of more."""
-    wanted = 1 if train is None else train
-    if validation + wanted > count:
-        raise ValueError(f"`validation` and `train` must not exceed {count:,} in sum. Found {validation + wanted:,}.")
+    """Draw rows for validation and for training; a smaller `train` gives the first rows of a larger one."""
+    least = 1 if train is None else train
+    if validation + least > count:
+        raise ValueError(f"`validation` and `train` must not exceed {count:,} in sum. Found {validation + least:,}.")
     order = generator.permutation(count)
     return order[:validation], order[validation:][:train]
 
@@ -82,7 +82,7 @@ def read_pair(data_dir: str | None, stem: str, classes: int) -> tuple[np.ndarray
 def read_files(
     data_dir: str | None, picture_file: str, label_file: str, classes: int, dimensions: int = 3, type_code: int = 8
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same of two files by their names, of pictures in so many dimensions with values of a type."""
+    """Read pictures and labels from two files, the pictures with the given number of dimensions and type of values."""
     pictures, labels = read_idx(data_dir, picture_file, dimensions, type_code), read_idx(data_dir, label_file, 1)
     if len(pictures) != len(labels):
         raise BadDataError(
@@ -99,7 +99,7 @@ def read_files(
 
 
 def require_one_size(folder: str, train: np.ndarray, test: np.ndarray) -> None:
-    """All pictures (N, height, width) have the height and width of the others."""
+    """Check that training and test pictures (N, height, width) have the same height and width."""
     if train.shape[1:] != test.shape[1:]:
         raise BadDataError(
             f"{folder} must have pictures of one size. "

@@ -11,7 +11,7 @@ import numpy as np
 from iamm.constraints import Count, Number, Seed
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.cache import folder_checksum, is_picture
-from iamm.dataset.files import note
+from iamm.dataset.files import record_file
 from iamm.dataset.idx import picture_scene, picture_split
 from iamm.dataset.own import Part
 from iamm.dataset.pictures import read_pictures
@@ -53,6 +53,8 @@ class ImageFolderDataset(Dataset):
             more than memory holds.
     """
 
+    joins = True
+    """What scenes share is made one, over all data sets of this class: see `joining.py`."""
     provides = ({"name": "{name}", "kind": "image", "task": "classification"},)
     at_most: ClassVar = {("validation", "test"): 0.9}
 
@@ -79,7 +81,7 @@ class ImageFolderDataset(Dataset):
                 "folder that holds those of the classes."
             )
         content = folder_checksum(path)
-        note(path, content)
+        record_file(path, content)
         pixels = read_pictures([each.path for each in found], content, side, colour)  # (N, channels, side, side)
         same = [hashlib.sha256(row).digest() for row in pixels]
         units = [Unit(each.split, each.label, own, own) for each, own in zip(found, same, strict=True)]

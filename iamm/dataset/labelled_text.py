@@ -24,7 +24,7 @@ class Labelled(NamedTuple):
 def shared_vocabulary(
     scenes: Iterable[Mapping[str, Sequence[Labelled]]], min_count: int, subwords: int | None
 ) -> Vocabulary:
-    """Of all scenes' training texts: one vocabulary, so that scenes can share an encoder."""
+    """A vocabulary of all scenes' training texts, so that the scenes can share an encoder."""
     texts = (row.text for scene in scenes for row in scene["train"])
     if subwords is None:
         return WordVocabulary.learn(texts, min_count=min_count)
@@ -32,17 +32,17 @@ def shared_vocabulary(
 
 
 def text_split(rows: Sequence[Labelled], ids: Iterable[Sequence[int]], max_length: int | None) -> Split:
-    """A text is cut behind `max_length` tokens."""
+    """A split of texts, each cut to its first `max_length` tokens."""
     inputs = padded(each[:max_length] for each in ids)  # (N, T)
     targets = torch.tensor([row.label for row in rows], dtype=torch.int64)
     return Split({"text": inputs}, targets, torch.ones(len(rows), dtype=torch.bool))
 
 
 def cut_notices(name: str, lengths: Sequence[int], max_length: int | None, tokens: str) -> tuple[str, ...]:
-    """How many texts lose their end."""
+    """A notice on the number of texts that are cut."""
     count = 0 if max_length is None else sum(length > max_length for length in lengths)
-    said = f"{name}: {count:,} of {len(lengths):,} texts are cut to their first {max_length} {tokens}."
-    return (said,) if count else ()
+    notice = f"{name}: {count:,} of {len(lengths):,} texts are cut to their first {max_length} {tokens}."
+    return (notice,) if count else ()
 
 
 def text_datasets(
@@ -56,29 +56,29 @@ def text_datasets(
     batch_size: int,
     subwords: int | None = None,
 ) -> list[Dataset]:
-    """A data set for each scene, over one vocabulary; the first one carries the notices of all.
+    """A data set for each scene, over one vocabulary; the first one has the notices of all.
 
     Args:
         name: of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
         rows: scene → split → texts.
         classes: of each scene.
         notices: on the texts, before those on what is cut.
-        text_format: of the texts, which are tidied already.
-        min_count: how often a word must occur in train to have an id of its own.
-        batch_size: of each.
+        text_format: of the texts, which are normalised already.
+        min_count: occurrences in train from which a word has its own id.
+        batch_size: of each data set.
         subwords: pieces of the vocabulary; None = words.
     """
     vocabulary = shared_vocabulary(rows.values(), min_count, subwords)
     lengths: list[int] = []
-    made = []
+    built = []
     for scene, splits in rows.items():
         ids = {split: vocabulary.encode_all([row.text for row in texts]) for split, texts in splits.items()}
         lengths += [len(each) for part in ids.values() for each in part]
         parts = {split: text_split(texts, ids[split], text_format.max_length) for split, texts in splits.items()}
-        own = (scene_name(name, scene), "text", "classification", parts, {"text": TOKENS}, CLASS, classes[scene])
-        made.append(Scene(*own, source=vocabulary, text_format=text_format))
+        arguments = (scene_name(name, scene), "text", "classification", parts, {"text": TOKENS}, CLASS, classes[scene])
+        built.append(Scene(*arguments, source=vocabulary, text_format=text_format))
     notices = (*notices, *cut_notices(name, lengths, text_format.max_length, "words" if subwords is None else "pieces"))
     return [
         Dataset(scene.name, (scene,), batch_size, notices=() if number else notices)
-        for number, scene in enumerate(made)
+        for number, scene in enumerate(built)
     ]

@@ -29,22 +29,22 @@ Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 LARGEST, LONGEST = 1 << 25, 500_000
 """Bytes of a file and characters of a line: the published ones have 23 MB and fewer than 200,000."""
 NO_LINE = re.compile("[\x00-\x1f]")
-"""Signs that stand in no line: JSON escapes them."""
+"""Characters that no line has, since JSON escapes them."""
 QUOTE = re.compile(r"^[ \t]*(?:\w{0,4}[>|}]|:[ \t]).*$", re.MULTILINE)
-"""A line of another's post, behind >, |> or the writer's initials."""
+"""A quoted line, which starts with >, |> or initials."""
 QUOTED = re.compile(
     r"^(?:In (?:a previous )?article\b.*|.*\b(?:writes|wrote|says|asks)[ \t]*(?::|\.\.\.)[ \t]*)$", re.MULTILINE
 )
-"""The line that says whose words follow."""
+"""The line that introduces a quote."""
 RULE = re.compile(r"^[ \t]*[-=_*#~]{2,}[ \t]*$", re.MULTILINE)
-"""A line of signs; the last one, with a few lines behind it, begins a signature."""
+"""A line of symbols; the last one, with a few lines after it, begins a signature."""
 SIGNATURE = 10
-"""Lines that a signature may have."""
+"""Largest number of lines of a signature."""
 FORMAT = TextFormat(lowercase=True, words="apart")
 
 
-class Kept(NamedTuple):
-    """Which parts of a post are read beside what its writer says."""
+class PostParts(NamedTuple):
+    """The parts of a post that are read besides its body."""
 
     headers: bool
     quotes: bool
@@ -70,13 +70,13 @@ class NewsgroupsDataset(list[Dataset], Constrained):
         quotes: whether lines of other posts are read.
         footers: whether signatures are read.
         validation: how many training posts of each scene are held out.
-        min_count: how often a word must occur in train to have an id of its own.
+        min_count: occurrences in train from which a word has its own id.
         max_length: of a post, in words and signs; a longer one is cut behind them, in every split.
         train: how many posts of each scene to train on; None = all the others.
 
     Raises:
-        ValueError: an unknown scene, or `all` beside others; a number that cannot be.
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+        ValueError: an unknown scene, or `all` beside others; a number out of its range.
+        MissingDataError, BadDataError: a file is missing or wrong.
 
     Source: Lang 1995, in the edition `bydate` of J. Rennie.
     """
@@ -101,14 +101,14 @@ class NewsgroupsDataset(list[Dataset], Constrained):
         if ALL in scenes and len(scenes) > 1:
             raise ValueError(f"`scenes` must be all, or some without it. Found {', '.join(scenes)}: leave all out.")
         groups = {scene: tuple(group for group in GROUPS if scene in (ALL, group.split(".")[0])) for scene in scenes}
-        kept = Kept(headers, quotes, footers)
+        parts_read = PostParts(headers, quotes, footers)
         files = {split: read_posts(data_dir, split) for split in ("train", "test")}
         posts = {}
-        for scene, own in groups.items():
-            rows = {split: labelled(found, own, kept) for split, found in files.items()}
+        for scene, names in groups.items():
+            rows = {split: labelled(lines, names, parts_read) for split, lines in files.items()}
             generator = random_generator(seed, "newsgroups", scene, "validation")
-            held_out, rest = hold_out(len(rows["train"]), generator, validation, train)
-            parts = {"train": [rows["train"][row] for row in rest]}
+            held_out, training = hold_out(len(rows["train"]), generator, validation, train)
+            parts = {"train": [rows["train"][row] for row in training]}
             posts[scene] = {**parts, "validation": [rows["train"][row] for row in held_out], "test": rows["test"]}
         sizes = {"min_count": min_count, "batch_size": batch_size}
         super().__init__(
@@ -143,23 +143,23 @@ def post_of(name: str, line: str, number: int) -> Post:
     return post
 
 
-def labelled(posts: Sequence[Post], groups: tuple[str, ...], kept: Kept) -> list[Labelled]:
-    """The posts of some groups: words of what is kept, and the group's place."""
-    return [Labelled(groups.index(group), words_of(text, kept)) for group, text in posts if group in groups]
+def labelled(posts: Sequence[Post], groups: tuple[str, ...], parts_read: PostParts) -> list[Labelled]:
+    """The posts of some groups: the words of their chosen parts, and the number of the group."""
+    return [Labelled(groups.index(group), words_of(text, parts_read)) for group, text in posts if group in groups]
 
 
-def words_of(text: str, kept: Kept) -> str:
+def words_of(text: str, parts_read: PostParts) -> str:
     head, _, body = text.partition("\n\n")
-    if not kept.footers:
+    if not parts_read.footers:
         body = without_signature(body)
-    if not kept.quotes:
+    if not parts_read.quotes:
         body = QUOTED.sub("", QUOTE.sub("", body))
-    text = f"{head}\n{body}" if kept.headers else body
+    text = f"{head}\n{body}" if parts_read.headers else body
     return FORMAT.tidied(NO_TEXT.sub(" ", text)) or UNKNOWN_SURFACE
 
 
 def without_signature(body: str) -> str:
-    """The post up to its last line of signs, if no more than a signature follows."""
+    """The post without its signature, which follows the last line of symbols."""
     body = body.rstrip().removesuffix("--").rstrip("-=_*#~ \n\t")
-    found = list(RULE.finditer(body))
-    return body[: found[-1].start()] if found and body.count("\n", found[-1].end()) <= SIGNATURE else body
+    rules = list(RULE.finditer(body))
+    return body[: rules[-1].start()] if rules and body.count("\n", rules[-1].end()) <= SIGNATURE else body

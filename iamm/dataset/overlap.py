@@ -1,4 +1,4 @@
-"""Which contents several splits have in common."""
+"""Contents that splits have in common."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def row_bytes(rows: np.ndarray) -> list[bytes]:
-    """Each row's bytes without the zeros behind them (numpy drops those of an `S` type), hence without padding."""
+    """The bytes of each row without trailing zeros, which numpy drops from an `S` type, hence without padding."""
     flat = np.ascontiguousarray(rows.reshape(len(rows), math.prod(rows.shape[1:])))
     if flat.size == 0:
         return [b""] * len(rows)
@@ -23,7 +23,7 @@ def signs_of(text: str) -> str:
 
 
 def shared_notices(name: str, what: str, contents: Mapping[str, set]) -> list[str]:
-    """One line for each pair of splits whose contents meet."""
+    """A notice for each pair of splits that have contents in common."""
     pairs = (("validation", "train"), ("test", "train"), ("test", "validation"))
     shared = {(a, b): len(contents[a] & contents[b]) for a, b in pairs if {a, b} <= contents.keys()}
     return [

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from iamm.dataset.cache import cache_folder, entry, keep
+from iamm.dataset.cache import cache_folder, entry, store
 from iamm.dataset.files import LARGEST, read_plain
 from iamm.errors import BadDataError
 from iamm.memory import require_memory
@@ -50,7 +50,7 @@ def read_pictures(paths: Sequence[Path], content: str, side: int, colour: bool) 
     if cached is not None and len(cached) == size:
         return np.frombuffer(cached, np.uint8).reshape(shape)
     pixels = decoded(paths, shape, colour)
-    keep(cache_folder() / name.hexdigest(), pixels.tobytes())
+    store(cache_folder() / name.hexdigest(), pixels.tobytes())
     return pixels
 
 

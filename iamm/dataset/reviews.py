@@ -1,4 +1,4 @@
-"""Synthetic reviews: much is said, little of it counts, and what it means hangs on the product."""
+"""Synthetic reviews, in which few clauses are opinions and their meaning depends on the product."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHARES = (0.7, 0.8)  # of all days: up to the first train's, up to the second va
 
 
 class ReviewsDataset(Dataset):
-    """Reviews of 10 to 30 words, whose opinions are to be told from all else that is said: negative or positive?
+    """Reviews of 10 to 30 words, classified as negative or positive by their opinions.
 
     One or two opinions, which agree, stand anywhere among clauses that judge nothing, or that judge something else (the
     courier, another product, what a sister thinks) and do not count. Some words are good for one product and bad for
@@ -36,7 +36,7 @@ class ReviewsDataset(Dataset):
     belongs to one split: no text of one split occurs in another. Both classes are equally frequent.
 
     Args:
-        seed: of all that is random; each purpose draws from a generator of its own, so that a knob moves its own thing.
+        seed: of all that is random; each purpose has its own generator, so that an option changes no other draws.
         batch_size: reviews a step.
         train, validation, test: numbers of reviews.
         products: the first so many of phone, book, kettle and hotel; with the phone alone no word changes its sense.
@@ -87,13 +87,13 @@ class ReviewsDataset(Dataset):
 
 
 def days_of_splits(seed: int) -> dict[str, np.ndarray]:
-    """All days, dealt out to the splits: none stands in two."""
+    """Distribute all days to the splits, each to one of them."""
     order = random_generator(seed, "reviews", "days").permutation(len(DAYS))
     return dict(zip(SPLITS, np.split(DAYS[order], [round(share * len(DAYS)) for share in SHARES]), strict=True))
 
 
 def classes(count: int) -> np.ndarray:
-    """Negative and positive in turn.  # (N,) bool"""
+    """Alternating negative and positive classes.  # (N,) bool"""
     return np.arange(count) % 2 == 1
 
 
@@ -106,9 +106,9 @@ def reviews(
         return random_generator(seed, "reviews", split, purpose).random((count, *shape))
 
     product = picked(draw("product"), products)
-    told = introduction(product, days, draw)
-    said = opinions(product, classes(count), ambiguity, negation, draw)
-    other = asides(product, ambiguity, negation, draw)
-    clauses = np.concatenate((told, said, other), axis=1)
-    rest = filler(product, word_counts(clauses).sum(axis=1), draw)
-    return joined(np.concatenate((clauses, rest), axis=1), draw)
+    opening = introduction(product, days, draw)
+    judgements = opinions(product, classes(count), ambiguity, negation, draw)
+    distractors = asides(product, ambiguity, negation, draw)
+    clauses = np.concatenate((opening, judgements, distractors), axis=1)
+    fillers = filler(product, word_counts(clauses).sum(axis=1), draw)
+    return joined(np.concatenate((clauses, fillers), axis=1), draw)

@@ -2,9 +2,9 @@
 
     we cooked dinner on monday , it is not small , my sister found it great , i chose this hotel on 3 may
 
-The second clause is an opinion and counts, the third is an aside and does not; the first is filler, the last tells
-the product. Without it `small` says nothing: it is good for a phone or a book, bad for a kettle or a hotel.
-`reviews` is the one who draws: what is random comes as numbers from [0, 1).
+The second clause is an opinion, the third an aside, which does not count; the first is filler, the last names the
+product. Without it `small` has no meaning: it is good for a phone or a book, bad for a kettle or a hotel.
+`reviews` draws the random numbers, in [0, 1).
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def judged(product: np.ndarray, good: np.ndarray, ambiguity: float, negation: fl
     product: (N,), good: (N, M) or (N, 1), chance: (N, M, 3).  # (N, M) object"""
     varying, negated = chance[..., 0] < ambiguity, chance[..., 1] < negation
     word = picked(chance[..., 2], WORDS.shape[-1])
-    said = WORDS[varying.astype(int), product[:, None], (good ^ negated).astype(int), word]
-    return np.where(negated, "not " + said, said)
+    adjective = WORDS[varying.astype(int), product[:, None], (good ^ negated).astype(int), word]
+    return np.where(negated, "not " + adjective, adjective)
 
 
 def filler(product: np.ndarray, words: np.ndarray, draw: Draw) -> np.ndarray:
@@ -106,7 +106,7 @@ def about(openings: tuple[str, ...]) -> np.ndarray:
 
 
 def picked(chance: np.ndarray, count: int) -> np.ndarray:
-    """Whole numbers below `count`, each as likely, for numbers from [0, 1)."""
+    """Map numbers in [0, 1) to equally likely integers below `count`."""
     return (chance * count).astype(int)
 
 
@@ -115,6 +115,6 @@ def word_counts(clauses: np.ndarray) -> np.ndarray:
 
 
 def joined(clauses: np.ndarray, draw: Draw) -> list[str]:
-    """The clauses (N, M) of each review that are there, in a drawn order."""
+    """Join the clauses (N, M) of each review that are not empty, in a drawn order."""
     order = draw("order", clauses.shape[1]).argsort(axis=1)
     return [" , ".join(filter(None, row)) for row in np.take_along_axis(clauses, order, axis=1).tolist()]

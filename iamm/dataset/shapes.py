@@ -1,4 +1,4 @@
-"""Synthetic paired scenes: what one view has lost, the other may tell."""
+"""Synthetic paired scenes, in which one view can show what the other has lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
 
 
 class ShapesDataset(Dataset):
-    """Small worlds of two objects, seen twice: a picture to classify, a sentence to say in another language.
+    """Small worlds of two objects with two views: a picture to classify and a sentence to translate.
 
     `shapes_image`: 3×32×32 pixels → colour and shape of the large object, 24 classes.
     `shapes_text`: a sentence of up to 13 words → the whole world in 13 words of a language with another word order
@@ -73,12 +73,12 @@ class ShapesDataset(Dataset):
         counts = {"train": train, "validation": validation, "test": test}
         images, texts = {}, {}
         for split, numbers in worlds_of_splits(seed).items():
-            pictured, told = map(worlds, paired_worlds(numbers, seed, split, counts[split], relatedness))
-            seen, heard = present_views(seed, split, counts[split], missing)
+            pictured, described = map(worlds, paired_worlds(numbers, seed, split, counts[split], relatedness))
+            has_picture, has_text = present_views(seed, split, counts[split], missing)
             pixels = pictures(pictured, seed, split, pixel_noise, occlusion, occlusion_size)
-            images[split] = image_split(pictured, pixels, seen)
+            images[split] = image_split(pictured, pixels, has_picture)
             texts[split] = text_pairs(
-                told, heard, word_drop, word_ambiguity, random_generator(seed, "shapes", split, "words")
+                described, has_text, word_drop, word_ambiguity, random_generator(seed, "shapes", split, "words")
             )
         scenes = {"image": image_scene(images), "text": text_scene(texts)}
         super().__init__("shapes", tuple(scenes[view] for view in VIEWS if view in views), batch_size)
@@ -93,11 +93,11 @@ def present_views(seed: int, split: str, count: int, missing: float) -> np.ndarr
     return present
 
 
-def image_split(pictured: Worlds, pixels: np.ndarray, seen: np.ndarray) -> Split:
-    """Pixels (N, 3, 32, 32), black where they are not seen (N,), and the large object's class."""
+def image_split(pictured: Worlds, pixels: np.ndarray, present: np.ndarray) -> Split:
+    """Pixels (N, 3, 32, 32), black where `present` (N,) is False, and the large object's class."""
     classes = pictured.shape[:, LARGE] * len(COLOURS) + pictured.colour[:, LARGE]
-    pixels *= seen[:, None, None, None]
-    return Split({"image": torch.from_numpy(pixels)}, torch.from_numpy(classes), torch.from_numpy(seen))
+    pixels *= present[:, None, None, None]
+    return Split({"image": torch.from_numpy(pixels)}, torch.from_numpy(classes), torch.from_numpy(present))
 
 
 def image_scene(splits: Mapping[str, Split]) -> Scene:
@@ -105,31 +105,31 @@ def image_scene(splits: Mapping[str, Split]) -> Scene:
 
 
 class TextPairs(NamedTuple):
-    """N source sentences, empty where they are not heard; the target sentences; heard: (N,) bool."""
+    """N source sentences, empty where they are not present; the target sentences; present: (N,) bool."""
 
     source: list[str]
     target: list[str]
-    heard: np.ndarray
+    present: np.ndarray
 
 
 def text_pairs(
-    told: Worlds, heard: np.ndarray, drop: float, ambiguity: float, generator: np.random.Generator
+    described: Worlds, present: np.ndarray, drop: float, ambiguity: float, generator: np.random.Generator
 ) -> TextPairs:
-    source = blurred(source_words(told), drop, ambiguity, generator)
-    source[~heard] = ""
-    return TextPairs(sentences(source), sentences(target_words(told)), heard)
+    source = blurred(source_words(described), drop, ambiguity, generator)
+    source[~present] = ""
+    return TextPairs(sentences(source), sentences(target_words(described)), present)
 
 
 def text_scene(pairs: Mapping[str, TextPairs]) -> Scene:
-    """Sentences as ids, with the words of those training pairs that are heard."""
+    """Sentences as ids, with vocabularies of the present training pairs."""
     train = pairs["train"]
     source = WordVocabulary.learn(train.source)
-    target = WordVocabulary.learn(compress(train.target, train.heard))
+    target = WordVocabulary.learn(compress(train.target, train.present))
     splits = {
         split: Split(
             {"text": padded(source.encode_all(pair.source))},
             framed(target.encode_all(pair.target)),
-            torch.from_numpy(pair.heard),
+            torch.from_numpy(pair.present),
         )
         for split, pair in pairs.items()
     }

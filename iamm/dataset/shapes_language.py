@@ -26,7 +26,7 @@ ROW, COLUMN = ("han", "mol", "dej"), ("sil", "rem", "tor")  # top, middle, botto
 
 def source_words(worlds: Worlds) -> np.ndarray:
     """One word a column.  # (N, 13) object"""
-    order = np.where(worlds.place[:, LARGE] < worlds.place[:, SMALL], LARGE, SMALL)  # (N,) told first
+    order = np.where(worlds.place[:, LARGE] < worlds.place[:, SMALL], LARGE, SMALL)  # (N,) the object described first
     first, second = (described(worlds, thing) for thing in (order, 1 - order))
     return np.stack([*first, column("and", order), *second], axis=1)
 
@@ -58,9 +58,9 @@ def named(worlds: Worlds, thing: int) -> list[np.ndarray]:
 def blurred(sentences: np.ndarray, drop: float, vague: float, generator: np.random.Generator) -> np.ndarray:
     """Source words (N, 13), of whose attributes a share `drop` is emptied and a share `vague` says little."""
     chance = generator.random((len(sentences), len(ATTRIBUTES)))  # (N, 8)
-    told = np.where(chance >= 1 - vague, words(VAGUE * 2), sentences[:, ATTRIBUTES])
+    blurry = np.where(chance >= 1 - vague, words(VAGUE * 2), sentences[:, ATTRIBUTES])
     result = sentences.copy()
-    result[:, ATTRIBUTES] = np.where(chance < drop, "", told)
+    result[:, ATTRIBUTES] = np.where(chance < drop, "", blurry)
     return result
 
 

@@ -39,14 +39,14 @@ def worlds(numbers: np.ndarray) -> Worlds:
 
 
 def worlds_of_splits(seed: int) -> dict[str, np.ndarray]:
-    """The numbers of all worlds, dealt out to the splits: none stands in two."""
+    """Distribute the numbers of all worlds to the splits, each to one of them."""
     order = random_generator(seed, "shapes", "worlds").permutation(WORLDS)
     return dict(zip(SPLITS, np.split(order, [round(share * WORLDS) for share in SHARES]), strict=True))
 
 
-def paired_worlds(own: np.ndarray, seed: int, split: str, count: int, relatedness: float) -> tuple[np.ndarray, ...]:
-    """Numbers of the pictures' and the texts' worlds, from a split's own; they come round when there are too few."""
-    pictured = own[np.arange(count) % len(own)]
+def paired_worlds(numbers: np.ndarray, seed: int, split: str, count: int, relatedness: float) -> tuple[np.ndarray, ...]:
+    """Numbers of the pictures' and the texts' worlds, from a split's worlds, repeated if there are too few."""
+    pictured = numbers[np.arange(count) % len(numbers)]
     draw = random_generator(seed, "shapes", split, "relatedness").random((count, 2))
-    other = own[(draw[:, 1] * len(own)).astype(int)]
+    other = numbers[(draw[:, 1] * len(numbers)).astype(int)]
     return pictured, np.where(draw[:, 0] < relatedness, pictured, other)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO, NamedTuple
 
 from iamm.constraints import OneOf
 from iamm.dataset.cache import sha256_of
-from iamm.dataset.files import PACKED, note, opened, read_packed
+from iamm.dataset.files import PACKED, opened, read_packed, record_file
 from iamm.errors import BadDataError, MissingDataError, nearest
 
 Format = Annotated[str, OneOf(("csv", "tsv", "jsonl", "labelled", "fasttext"))]
@@ -83,7 +83,7 @@ def ending(path: str) -> str:
 
 
 def own_file(path: str) -> BinaryIO:
-    """A file of one's own, open; its SHA-256 is noted.
+    """A file of one's own, open; its SHA-256 is recorded.
 
     Raises:
         MissingDataError: there is none.
@@ -99,17 +99,20 @@ def own_file(path: str) -> BinaryIO:
     if Path(path).suffix in PACKED:
         with file:
             return io.BytesIO(read_packed(None, path))
-    note(path, sha256_of(file))
+    record_file(path, sha256_of(file))
     file.seek(0)
     return file
 
 
-def text_lines(path: str, encoding: str) -> Iterator[str]:
-    """The lines of a text, with their ends; each is held against what a text can be."""
+def text_lines(path: str, encoding: str, newline: str = "") -> Iterator[str]:
+    r"""The lines of a text, with their ends (`\n`, `\r\n` or `\r`; or `newline` alone).
+
+    Each is held against what a text can be.
+    """
     name = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     with own_file(path) as file:
         try:
-            text = io.TextIOWrapper(file, name, errors="surrogateescape", newline="")
+            text = io.TextIOWrapper(file, name, errors="surrogateescape", newline=newline)
         except LookupError as error:
             raise ValueError(f"`encoding` must be one that Python knows. Found {encoding}: try cp1252.") from error
         for number in count(1):

@@ -1,4 +1,4 @@
-"""Text to ids and back. Id 0 is padding, 1 begins a text, 2 ends it, 3 is unknown: in every vocabulary."""
+"""Vocabularies, which map texts to ids. In each, id 0 is padding, 1 begins a text, 2 ends it, 3 is unknown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """V: how many ids there are, the four special ones included."""
+        """V, the number of ids, the four special ones included."""
 
     @abstractmethod
     def encode(self, text: str) -> list[int]:
@@ -39,7 +39,7 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def piece(self, index: int) -> str:
-        """One id as it should stand at the axis of a picture."""
+        """The label of one id in a figure."""
 
     @abstractmethod
     def as_json(self) -> dict[str, Any]:
@@ -64,8 +64,8 @@ class WordVocabulary(Vocabulary):
     def learn(cls, texts: Iterable[str], *, min_count: int = 1) -> WordVocabulary:
         """The words that occur `min_count` times or more: the frequent first, equally frequent ones by the alphabet."""
         counts = Counter(word for text in texts for word in text.split())
-        kept = (word for word, count in counts.items() if count >= min_count)
-        return cls(sorted(kept, key=lambda word: (-counts[word], word)))
+        frequent = (word for word, count in counts.items() if count >= min_count)
+        return cls(sorted(frequent, key=lambda word: (-counts[word], word)))
 
     def __len__(self) -> int:
         return len(self.pieces)

@@ -1,4 +1,4 @@
-"""What every encoder gives, and the small layers that encoders, fusions and heads have in common."""
+"""The base class of encoders, and the layers that encoders, fusions and heads share."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from iamm.dataset.base import Scene
 
 
 class Features(NamedTuple):
-    """What is known of B examples of one scene, place by place.
+    """The features of B examples of one scene at T positions.
 
     Shapes:
         values: (B, T, D)
-        allow: (B, T) bool, True = a real place; a row without any is an example whose view is absent
+        allow: (B, T) bool, True = a real position; a row without any is an example whose view is absent
     """
 
     values: Tensor
@@ -31,10 +31,10 @@ class Features(NamedTuple):
 
 
 class Encoder(Constrained, nn.Module):
-    """One scene's inputs → features.
+    """An encoder maps the inputs of a scene to features.
 
     Args:
-        scene: the scene whose inputs are read; gives channels, statistics or the vocabulary.
+        scene: the scene whose inputs are read; it has channels, statistics or the vocabulary.
         dim: D, the width of the features.
     """
 
@@ -46,11 +46,11 @@ class Encoder(Constrained, nn.Module):
         self.dim = dim
 
     def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Features:
-        """Inputs by the names of the scene's fields, as in `SceneBatch`; present (B,) bool."""
+        """Encode inputs, by the names of the scene's fields as in `SceneBatch`; present (B,) bool."""
         raise NotImplementedError
 
     def attention_map(self, inputs: Mapping[str, Tensor], present: Tensor) -> list[Tensor]:
-        """For pictures: the weights (B, H, T, T) of each self-attention on the way, the first layer's first, if any."""
+        """The weights (B, H, T, T) of each layer's self-attention, if any, for figures."""
         return []
 
 
@@ -58,8 +58,8 @@ class FeedForward(nn.Sequential):
     """W₂ relu(W₁ x), position by position (Vaswani et al. 2017, eq. 2).
 
     Args:
-        dim: D, in and out.
-        hidden: width between.
+        dim: D, width of input and output.
+        hidden: width of the hidden layer.
         dropout: share dropped of the hidden units.
     """
 
@@ -68,7 +68,7 @@ class FeedForward(nn.Sequential):
 
 
 class Pool(nn.Module):
-    """Features → one vector: Σ_t w_t x_t, w by a learnt query's attention, or the mean over the real places.
+    """Pool features to one vector Σ_t w_t x_t, w by attention of a learnt query, or the mean over real positions.
 
     Args:
         dim: D.
@@ -81,7 +81,7 @@ class Pool(nn.Module):
         self.query = None if attention is None else nn.Parameter(torch.randn(1, 1, dim) / math.sqrt(dim))
 
     def forward(self, features: Features, *, need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
-        """The vector (B, D), zero where a view is absent; the weights (B, H, T) where asked for and there are any."""
+        """The vector (B, D), zero where a view is absent; and the weights (B, H, T), if requested and available."""
         values, allow = features
         if self.attention is None or self.query is None:
             return masked_mean(features), None
@@ -91,7 +91,7 @@ class Pool(nn.Module):
 
 
 def masked_mean(features: Features) -> Tensor:
-    """Mean over the real places; zero where there is none.  # (B, D)"""
+    """Mean over the real positions; zero if there is none.  # (B, D)"""
     real = features.allow.unsqueeze(-1).to(features.values.dtype)
     return (features.values * real).sum(dim=1) / real.sum(dim=1).clamp(min=1.0)
 
@@ -100,7 +100,7 @@ def sinusoids(length: int, dim: int, start: int = 0) -> Tensor:
     """Position p, pair i: sin and cos of p / 10000^(2i/D) (Vaswani et al. 2017, §3.5).  # (length, D)
 
     Args:
-        length: how many positions.
+        length: number of positions.
         dim: D, even.
         start: the first position, for decoding step by step.
     """

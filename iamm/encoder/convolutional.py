@@ -1,4 +1,4 @@
-"""Pictures → a map of positions."""
+"""The convolutional encoder of pictures."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ STATISTICS_EXAMPLES = 10_000
 class ConvolutionalEncoder(Encoder):
     """A small CNN: per stage, convolution 3×3 → group norm → ReLU → max pooling 2×2, then one projection to D.
 
-    A learnt vector for each place of the map is added, so that attention can tell where a thing is (as Dosovitskiy et
-    al. 2021 do for patches).
+    A learnt vector is added at each position of the map, so that attention knows positions (as in Dosovitskiy et
+    al. 2021).
 
-    Pictures are standardised by the training split's mean and deviation per channel. Group norm (Wu and He 2018) looks
-    at one example at a time, so that no prediction depends on batch-mates, in training neither.
+    Pictures are standardised by the training split's mean and deviation per channel. Group norm (Wu and He 2018)
+    normalises each example separately, so that no prediction depends on other examples of the batch.
 
     Args:
-        scene: gives the channels, and the training pictures whose mean and deviation are taken (absent ones are not).
+        scene: has the channels, and the present training pictures whose mean and deviation are used.
         dim: D, the width of each position.
         channels: width of each stage.
         groups: of the norm; must divide each width.

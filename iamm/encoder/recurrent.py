@@ -1,4 +1,4 @@
-"""Texts → states of a recurrent network."""
+"""The recurrent encoder of texts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from iamm.encoder.base import Encoder, Features
 class RecurrentEncoder(Encoder):
     """Embedding → GRU in both directions (Cho et al. 2014): x_t = [→h_t ; ←h_t].
 
-    Rows are packed, so the backward direction starts at a text's own end and padding changes nothing.
+    Rows are packed, so the backward direction starts at the end of each text and padding has no effect.
 
     Args:
         scene: gives the vocabulary.
         dim: D, even: half for each direction.
-        layers: GRU layers on top of each other.
+        layers: number of stacked GRU layers.
         dropout: share dropped of the embeddings and between layers.
 
     Shapes:

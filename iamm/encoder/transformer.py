@@ -1,4 +1,4 @@
-"""Texts → positions that have attended to each other."""
+"""The Transformer encoder of texts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from iamm.encoder.base import Encoder, Features, FeedForward, sinusoids
 class TransformerEncoder(Encoder):
     """Embedding + positions → layers of x + attention(norm x), x + feedforward(norm x) (Vaswani et al. 2017).
 
-    The norm stands before each part, not behind it (Xiong et al. 2020): trains without a long warm-up.
+    The norm is in front of each part (Xiong et al. 2020), so that training needs no long warm-up.
 
     Args:
         scene: gives the vocabulary.
         dim: D, even.
         attention: a partial that takes `dim`; used as self-attention.
-        layers: how many.
+        layers: number of layers.
         feed_forward: hidden width of the feed-forward parts, as a multiple of D.
         dropout: share dropped of embeddings, hidden units and each part's output.
 
@@ -65,11 +65,11 @@ class TransformerEncoder(Encoder):
 
     def attention_map(self, inputs: Mapping[str, Tensor], present: Tensor) -> list[Tensor]:
         values, allow = self.embed(inputs["text"], present)
-        seen = []
+        layer_weights = []
         for layer in self.layers:
             values, weights = layer(values, allow, need_weights=True)
-            seen.append(weights)
-        return seen
+            layer_weights.append(weights)
+        return layer_weights
 
 
 class TransformerLayer(nn.Module):
@@ -83,7 +83,7 @@ class TransformerLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, values: Tensor, allow: Tensor, *, need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
-        """The values (B, T, D), and the attention's weights (B, H, T, T) where asked for."""
-        seen = self.attention(self.norms[0](values), key_allow=allow, need_weights=need_weights)
-        values = values + self.dropout(seen.context)
-        return values + self.dropout(self.feed_forward(self.norms[1](values))), seen.weights
+        """The values (B, T, D), and the attention's weights (B, H, T, T), if requested."""
+        attended = self.attention(self.norms[0](values), key_allow=allow, need_weights=need_weights)
+        values = values + self.dropout(attended.context)
+        return values + self.dropout(self.feed_forward(self.norms[1](values))), attended.weights

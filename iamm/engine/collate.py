@@ -53,4 +53,5 @@ def scene_batch(
     for change in augment.values():
         for name in (name for name, field in scene.fields.items() if field.kind == change.field):
             inputs[name] = change(inputs[name], rows, seed=seed, epoch=epoch, vocabulary=vocabulary)
-    return SceneBatch(inputs, scene.target_field.batched(part.targets), part.present)
+    references = tuple(texts[row] for row in rows.tolist()) if (texts := scene.references.get(split)) else ()
+    return SceneBatch(inputs, scene.target_field.batched(part.targets), part.present, references)

@@ -65,7 +65,11 @@ class Fusion(Constrained, nn.Module):
         self.dim = dim
 
     def forward(self, features: Mapping[str, Features]) -> Fused:
-        """The features of the scenes of one group, all with the same B."""
+        """The features of the scenes of one group, all with the same B.
+
+        A scene that is not among `scenes` is answered too, by what the fusion keeps for unknown scenes
+        (`iamm.fusion.by_scene`) or by what all scenes share; it has no column in the scene weights.
+        """
         raise NotImplementedError
 
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:

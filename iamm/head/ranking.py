@@ -31,7 +31,7 @@ class Ranked(NamedTuple):
     @property
     def both(self) -> bool:
         """Whether something was clicked, and something was not."""
-        return 0 < self.clicks.sum() < self.impressions
+        return bool(0 < self.clicks.sum() < self.impressions)
 
 
 def ranked(scores: np.ndarray, clicked: np.ndarray) -> Ranked:

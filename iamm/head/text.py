@@ -22,8 +22,9 @@ from iamm.measure import LOSS, PERPLEXITY, Measure
 class TextHead(Head):
     """p(y) = Π_t p(y_t | y_<t, x), with teacher forcing in training and search in evaluation.
 
-    Measures: BLEU (sacrebleu, lower-cased, 13a tokens, 0 to 1) of the searched text against the reference; loss in nats
-    a token (EOS counted) and perplexity = e^loss, both of the reference under teacher forcing.
+    Measures: BLEU (sacrebleu, lower-cased, 13a tokens, 0 to 1) of the searched text against the reference, as it was
+    published where the scene has that text, else decoded; loss in nats a token (EOS counted) and perplexity = e^loss,
+    both of the reference's tokens under teacher forcing.
 
     Args:
         scene: gives the target vocabulary.
@@ -120,12 +121,15 @@ class TextHead(Head):
         written = self.write(present) if len(rows) else []
         return {
             "nll": nll.tolist(),
-            "written": [self.vocabulary.decode(ids) for ids in written],
-            "reference": [self.vocabulary.decode(ids) for ids in examples.targets.tolist()],
+            "written": self.decoded(written),
+            "reference": list(examples.references) or self.decoded(examples.targets.tolist()),
         }
 
     def answers(self, features: Features) -> list[dict[str, Any]]:
         return [{"text": self.vocabulary.decode(ids)} for ids in self.write(features)]
+
+    def decoded(self, texts: Sequence[Sequence[int]]) -> list[str]:
+        return [self.vocabulary.decode(ids) for ids in texts]
 
     def attention_map(self, features: Features) -> AttentionMap | None:
         written = self.write(features)

@@ -63,7 +63,8 @@ def pieces(vocabulary: Vocabulary | None) -> tuple[str, ...]:
 
 
 def pooled(scenes: Sequence[Scene], part: str) -> Scene:
-    """A copy of the first scene with the training examples of all: inputs for an encoder, targets for a head.
+    """A copy of the first scene with the training examples of all: inputs for an encoder, targets for a head, or both
+    for an encoder if the scenes have one task and the same classes.
 
     The examples of the scenes are interleaved in proportion to their numbers, so the first n represent all of them.
     """
@@ -74,7 +75,7 @@ def pooled(scenes: Sequence[Scene], part: str) -> Scene:
     if part == "encoder":
         for name, field in first.fields.items():
             inputs[name] = joined(field, [split.inputs[name] for split in train])[order]
-    else:
+    if part == "head" or len({(scene.task, scene.target_field, scene.classes) for scene in scenes}) == 1:
         targets = joined(first.target_field, [split.targets for split in train])[order]
     name = "+".join(scene.name for scene in scenes)
     return replace(first, name=name, splits={"train": Split(inputs, targets, present)})

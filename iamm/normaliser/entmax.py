@@ -1,4 +1,4 @@
-"""Between softmax and sparsemax."""
+"""The entmax normaliser, between softmax and sparsemax."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each place weighed by itself."""
+"""The sigmoid normaliser, which weights each position independently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights that are positive and sum to 1."""
+"""The softmax normaliser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The point of the simplex nearest to the scores."""
+"""The sparsemax normaliser: the point of the simplex nearest to the scores."""
 
 from __future__ import annotations
 

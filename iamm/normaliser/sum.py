@@ -1,4 +1,4 @@
-"""Each score's share of their sum."""
+"""The sum normaliser: each score divided by the sum of all."""
 
 from __future__ import annotations
 

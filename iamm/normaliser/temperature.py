@@ -1,4 +1,4 @@
-"""A softmax whose sharpness is learnt and follows the number of places."""
+"""A softmax with a learnt temperature that depends on the number of positions."""
 
 from __future__ import annotations
 

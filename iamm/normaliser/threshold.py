@@ -1,4 +1,4 @@
-"""A softmax without its small weights."""
+"""A softmax without small weights."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class ThresholdNormaliser(Normaliser):
 
     In scores: over those with s_k ≥ max s + ln threshold, so that pruning and dividing anew are one softmax.
 
-    It saves no time, since all scores are needed to know the largest. It is a way to look at little, not a way to look
-    cheaply.
+    It saves no time, since all scores are needed to know the largest. It reduces the
+    number of positions read, not the cost.
 
     Args:
         dim: E, the width of one head.
@@ -35,5 +35,5 @@ class ThresholdNormaliser(Normaliser):
         self.margin = -math.log(threshold)
 
     def forward(self, scores: Tensor, allow: Tensor | None) -> Tensor:
-        kept = below_highest(scores.detach(), allow) >= -self.margin
-        return masked_softmax(scores, fill_hidden(kept, allow, False))
+        large = below_highest(scores.detach(), allow) >= -self.margin
+        return masked_softmax(scores, fill_hidden(large, allow, False))

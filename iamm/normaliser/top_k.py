@@ -1,4 +1,4 @@
-"""A softmax over the few highest scores."""
+"""A softmax over the k highest scores."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from iamm.normaliser.base import Normaliser, fill_hidden, masked_softmax
 class TopKNormaliser(Normaliser):
     """w = softmax(s) over the k highest scores in sight, zero elsewhere; over all of them where fewer are in sight.
 
-    Of equal scores the first places are kept, so that there are never more than k.
+    Of equal scores the first are taken, so that there are never more than k.
 
-    It saves no time, since all scores are needed to find the highest: O(K log K) a row, for the sort. It is a way to
-    look at little, not a way to look cheaply.
+    It saves no time, since all scores are needed to find the highest: O(K log K) a row, for the sort. It
+    reduces the number of positions read, not the cost.
 
     Args:
         dim: E, the width of one head.
         heads: H.
-        k: how many places a query reads.
+        k: number of positions that a query reads.
 
     Raises:
         ValueError: `k` below 1.
@@ -38,5 +38,5 @@ class TopKNormaliser(Normaliser):
         filled = fill_hidden(scores.detach(), allow, -math.inf)
         order = filled.argsort(dim=-1, descending=True, stable=True)  # (B, H, Q, K)
         first = torch.arange(scores.shape[-1], device=scores.device) < self.k
-        kept = torch.zeros_like(scores, dtype=torch.bool).scatter(-1, order, first.expand_as(order))
-        return masked_softmax(scores, fill_hidden(kept, allow, False))
+        largest = torch.zeros_like(scores, dtype=torch.bool).scatter(-1, order, first.expand_as(order))
+        return masked_softmax(scores, fill_hidden(largest, allow, False))

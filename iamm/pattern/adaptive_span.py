@@ -1,4 +1,4 @@
-"""Every query meets the keys near to it, how near being learnt for each head."""
+"""The adaptive-span pattern: each head learns how far its queries attend."""
 
 from __future__ import annotations
 

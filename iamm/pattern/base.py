@@ -1,4 +1,4 @@
-"""The contract of every pattern: which query meets which key, and in what order that is computed."""
+"""The base class of patterns, which select the pairs of queries and keys and the order of computation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from iamm.score.base import Score
 
 @dataclass(frozen=True)
 class Sight:
-    """What may be seen in one call, as the caller said it.
+    """The masks and positions of one call.
 
     Args:
         start: position of the first query, where keys are places 0, 1, … of the same sequence; None where the keys are
@@ -39,15 +39,15 @@ class Sight:
 
     @property
     def pairwise(self) -> bool:
-        """True where single pairs are hidden or shifted, beyond padding and causality."""
+        """Whether single pairs are masked or biased, beyond padding and causality."""
         return self.allow is not None or self.bias is not None
 
     def narrowed(self, near: Tensor | None, bias: Tensor | None = None) -> Sight:
-        """Only the pairs of `near` (None: all), with `bias` on top; both broadcastable to (B, H, Q, K)."""
+        """A copy restricted to the pairs of `near` (None: all), with `bias` added; both broadcast to (B, H, Q, K)."""
         return replace(self, allow=merged(and_, self.allow, near), bias=merged(add, self.bias, bias))
 
     def since(self, place: int) -> Sight:
-        """What is left where the keys before `place` are cut off; none is where all are kept."""
+        """A copy without the keys before `place`."""
         if place == 0:
             return self
         allow, bias, key_allow = (cut(mask, place) for mask in (self.allow, self.bias, self.key_allow))
@@ -62,11 +62,11 @@ class Sight:
         return torch.arange(key.shape[2], device=key.device) - queries[:, None]  # (Q, K)
 
     def distance(self, query: Tensor, key: Tensor) -> Tensor | None:
-        """As `apart`, where the score asks for it."""
+        """The result of `apart` if the score needs distances, else None."""
         return self.apart(query, key) if self.positional else None
 
     def mask(self, query: Tensor, key: Tensor, *more: Tensor) -> Tensor | None:
-        """All of it and `more` as one mask, broadcastable to (B, H, Q, K); None where everything may be seen."""
+        """All masks and `more` joined, broadcastable to (B, H, Q, K); None if nothing is hidden."""
         real = None if self.key_allow is None else self.key_allow[:, None, None, :]  # (B, 1, 1, K)
         past = None
         if self.causal and query.shape[2] > 1:
@@ -77,18 +77,18 @@ class Sight:
 
 
 def merged(join: Callable[[Tensor, Tensor], Tensor], *masks: Tensor | None) -> Tensor | None:
-    """Those of the masks that there are, joined into one; None where there is none."""
+    """Join the masks that are not None; None if there is none."""
     given = [mask for mask in masks if mask is not None]
     return reduce(join, given) if given else None
 
 
 def cut(mask: Tensor | None, place: int) -> Tensor | None:
-    """The keys (last axis) from `place` on; an axis of 1 stands for all."""
+    """The mask of the keys (last axis) from `place` on; an axis of size 1 holds for all keys."""
     return mask if mask is None or mask.shape[-1] == 1 else mask[..., place:]
 
 
 class Attend(Protocol):
-    """Score, normalise and sum over all pairs of a block: queries (N, H, Q, F), keys (N, H, K, F), values (N, H, K, E)
+    """Attention over all pairs of a block: queries (N, H, Q, F), keys (N, H, K, F), values (N, H, K, E)
     → context (N, H, Q, E), and weights (N, H, Q, K) where requested.
     """
 
@@ -106,7 +106,7 @@ class Attend(Protocol):
 
 
 class Pattern(Constrained, nn.Module):
-    """Lays out a call as one or several blocks of pairs, each for `attend`.
+    """A pattern splits a call into one or several blocks of pairs, and calls `attend` on each.
 
     Args:
         dim: F, the width of what the score compares.
@@ -114,35 +114,37 @@ class Pattern(Constrained, nn.Module):
     """
 
     no_causal = ""
-    """Why this pattern cannot be causal; empty where it can."""
+    """The reason why this pattern cannot be causal; empty if it can."""
 
     no_pairwise = ""
-    """Why `allow` and `bias` cannot be had; empty where they can."""
+    """The reason why `allow` and `bias` are not supported; empty if they are."""
 
     growth = 2
     """Exponent of T in the time of self-attention over T places."""
 
     sums_to_one = True
-    """False where a query's weights may sum to another number."""
+    """Whether the weights of a query sum to 1."""
 
     full_apart = False
-    """True where a query meets every key of a memory apart, in one block."""
+    """Whether a query attends to all keys of a separate memory in one block."""
 
     no_dropout = ""
-    """Why no weights can be dropped; empty where they can."""
+    """The reason why dropout of weights is not supported; empty if it is."""
 
     lowers_scores = False
-    """True for a pattern that hides by numbers below zero, added to the scores."""
+    """Whether the pattern adds negative numbers to the scores."""
 
     needs_kernel = False
-    """True for a pattern that needs a positive inner product and its plain sum."""
+    """Whether the pattern needs a positive inner product and `normaliser=sum`."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
 
     def check(self, score: Score, normaliser: Normaliser) -> None:
-        """Raises:
-        ValueError: parts that this pattern cannot be computed with.
+        """Check that score and normaliser suit this pattern.
+
+        Raises:
+            ValueError: they do not.
         """
         if self.lowers_scores and normaliser.needs_positive:
             raise ValueError(

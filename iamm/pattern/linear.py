@@ -1,4 +1,4 @@
-"""Every query meets every key by way of sums over all keys."""
+"""The linear pattern: attention by sums over all keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all patterns share whose queries see only keys near to them."""
+"""The base class of patterns whose queries attend to nearby keys only."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class LocalPattern(FullPattern):
     """Queries meet the keys at most some places away: in blocks, or with a mask over all pairs where that is faster or
     single pairs are hidden (`allow`, `bias`). Keys of a memory apart have no distance: all of them are met.
 
-    A subclass says how far (`radius_for`) and what holds within (`near`).
+    A subclass defines the distance (`radius_for`) and the visible pairs within it (`near`).
     """
 
     growth = 1
 
     def radius_for(self, queries: int, past: int, causal: bool) -> int:
-        """The most places that a query and a key in its sight lie apart."""
+        """The largest distance between a query and a visible key."""
         raise NotImplementedError
 
     def near(self, apart: Tensor) -> tuple[Tensor | None, Tensor | None]:

@@ -1,4 +1,4 @@
-"""Every query meets a few mixtures of all keys."""
+"""The low-rank pattern: each query attends to a few mixtures of all keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from iamm.pattern.base import Attend, Pattern, Sight
 
 
 class LongInputError(ConfigError, ValueError):
-    """More places than the configuration foresees, which only the data can tell."""
+    """An input with more positions than `length`, which only the data can show."""
 
 
 class LowRankPattern(Pattern):

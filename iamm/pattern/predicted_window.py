@@ -1,4 +1,4 @@
-"""Every query predicts the centre of its own window."""
+"""The predicted-window pattern: each query predicts the centre of its window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every query meets the keys of its own piece."""
+"""The segment pattern: each query attends to the keys of its segment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every query meets the keys near to it."""
+"""The window pattern: each query attends to nearby keys."""
 
 from __future__ import annotations
 

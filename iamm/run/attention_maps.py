@@ -153,13 +153,20 @@ def present_rows(part: SceneBatch) -> list[int]:
 
 
 def key_labels(scene: Scene, part: SceneBatch, row: int, count: int) -> list[str]:
-    """A label for each key: the piece of a text, row and column on a picture's map, or the key's number."""
-    if "text" in part.inputs and scene.source is not None:
-        return [scene.source.piece(index) for index in part.inputs["text"][row].tolist() if index]
+    """A label for each key: the piece of a text, the candidate and the items of its history, row and column on a
+    picture's map, or the key's number."""
+    if scene.source is not None and (ids := ids_read(part, row)):
+        return [scene.source.piece(index) for index in ids if index]
     if "image" not in part.inputs:
         return [str(key) for key in range(count)]
     height, width = map_shape(count, *part.inputs["image"].shape[2:])
     return [f"{y},{x}" for y in range(height) for x in range(width)]
+
+
+def ids_read(part: SceneBatch, row: int) -> list[int]:
+    """Of a text, or of a behaviour as `ItemEmbeddingEncoder` places them; empty of other inputs."""
+    names = [name for name in ("text", "candidate", "history") if name in part.inputs]
+    return [index for name in names for index in part.inputs[name][row].reshape(-1).tolist()]
 
 
 def truth(scene: Scene, target: Tensor) -> str:

@@ -1,4 +1,4 @@
-"""A small network over the sum of query and key."""
+"""The additive score: a small network over the sum of query and key."""
 
 from __future__ import annotations
 

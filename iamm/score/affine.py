@@ -1,4 +1,4 @@
-"""One number from the query, one from the key, and their sum."""
+"""The affine score: a number from the query plus a number from the key."""
 
 from __future__ import annotations
 

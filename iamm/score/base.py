@@ -1,4 +1,4 @@
-"""The contract of every score: how well a query and a key match, before masks and normalising."""
+"""The base class of scores, which compare a query with a key before masks and normalisation."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from iamm.constrained import Constrained
 
 
 class Score(Constrained, nn.Module):
-    """s_qk = f(query(x_q), key(x_k)): `query` and `key` once for each place, `forward` for each pair.
+    """s_qk = f(query(x_q), key(x_k)): `query` and `key` are computed once for each position, `forward` for each pair.
 
     Args:
-        dim: E, the width of what is compared: D, or one head's share of it.
-        heads: H; what a score learns is shared by the heads unless its docstring says otherwise.
+        dim: E, the width of query and key: D, or one head's share of it.
+        heads: H; they share the parameters of a score unless its docstring says otherwise.
     """
 
     inner_product = False
-    """True where s_qk = query(x_q)ᵀ key(x_k): matrix kernels may then take the place of `forward`."""
+    """Whether s_qk = query(x_q)ᵀ key(x_k), so that matrix kernels can replace `forward`."""
 
     keys_as_they_are = False
-    """True where key(x) = x."""
+    """Whether key(x) = x."""
 
     log_features = False
     """True where s_qk = Σ_f e^{query(x_q)_f + key(x_k)_f}: the sum over keys may then be taken first."""
 
     positive = False
-    """True where no s_qk is below zero, so that `normaliser=sum` gives weights."""
+    """Whether no s_qk is negative, as `normaliser=sum` needs."""
 
     positional = False
-    """True where `forward` wants to know how far apart the two places are."""
+    """Whether `forward` needs the distance of the two positions."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -36,23 +36,23 @@ class Score(Constrained, nn.Module):
 
     @property
     def width(self) -> int:
-        """F, of what `query` gives."""
+        """F, the width of the output of `query`."""
         return self.dim
 
     def query(self, query: Tensor) -> Tensor:
-        """(B, H, Q, E) → (B, H, Q, F)"""
+        """Prepare the queries: (B, H, Q, E) → (B, H, Q, F)."""
         return query
 
     def key(self, key: Tensor) -> Tensor:
-        """(B, H, K, E) → (B, H, K, F); zero rows (padding) may become anything finite."""
+        """Prepare the keys: (B, H, K, E) → (B, H, K, F); rows of padding (zeros) must stay finite."""
         return key
 
     def forward(self, query: Tensor, key: Tensor, distance: Tensor | None = None) -> Tensor:
-        """(B, H, Q, F) against (B, H, K, F).  # (B, H, Q, K)
+        """Compare queries (B, H, Q, F) with keys (B, H, K, F).  # (B, H, Q, K)
 
         Args:
-            query: what `query` gave.
-            key: what `key` gave.
+            query: output of `query`.
+            key: output of `key`.
             distance: (Q, K) int64, the key's position minus the query's; None where they are not places of one
                 sequence, or the score is not positional.
         """

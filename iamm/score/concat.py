@@ -1,4 +1,4 @@
-"""A small network over query and key side by side."""
+"""The concat score: a small network over the concatenation of query and key."""
 
 from __future__ import annotations
 

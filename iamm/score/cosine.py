@@ -1,4 +1,4 @@
-"""The angle between query and key, sharpened by a learnt factor."""
+"""The cosine score, scaled by a learnt factor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iamm.score.base import InnerProductScore
 
 
 class CosineScore(InnerProductScore):
-    """s(q, k) = τ · qᵀk / (|q| |k|), τ = e^θ learnt for each head: lengths count for nothing, scores lie in [−τ, τ].
+    """s(q, k) = τ · qᵀk / (|q| |k|), τ = e^θ learnt for each head: lengths have no effect, scores lie in [−τ, τ].
 
     A zero vector has cosine 0 with everything.
 

@@ -1,4 +1,4 @@
-"""The inner product of query and key."""
+"""The dot-product score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An inner product with a learnt metric."""
+"""The general score: an inner product with a learnt matrix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from iamm.score.base import InnerProductScore
 class GeneralScore(InnerProductScore):
     """s(q, k) = qᵀ W k.
 
-    W stands on the key's side, so that a memory is multiplied once and not for each query. It starts as I/√E: the
+    W is applied to the key, so that a memory is multiplied once and not for each query. It starts as I/√E: the
     scores begin as those of `scaled_dot_product`.
 
     Args:

@@ -1,4 +1,4 @@
-"""The inner product of positive features of query and key."""
+"""The kernel score: the inner product of positive features of query and key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inner product of query and key, and of query and the way from one to the other."""
+"""The relative-position score: inner products of the query with the key and with a vector of their distance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inner product of query and key, brought back to the scale of one feature."""
+"""The scaled dot-product score."""
 
 from __future__ import annotations
 

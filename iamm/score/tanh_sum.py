@@ -1,4 +1,4 @@
-"""The pairwise sum of additive attention, a tile at a time: the block of all pairs never exists."""
+"""The pairwise sum of additive attention, computed in tiles without the block of all pairs."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _(grad: Tensor, query: Tensor, key: Tensor, v: Tensor) -> tuple[Tensor, Tens
     return query.new_empty(query.shape), key.new_empty(key.shape), v.new_empty(v.shape)
 
 
-def _keep(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+def _save_inputs(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
     ctx.save_for_backward(*inputs)
 
 
@@ -132,7 +132,7 @@ def _gradients_written_out(grad: Tensor, query: Tensor, key: Tensor, v: Tensor) 
     return part.sum(-2).to(query.dtype), part.sum(-3).to(key.dtype), to_v.to(v.dtype)
 
 
-_scores.register_autograd(_backward, setup_context=_keep)
+_scores.register_autograd(_backward, setup_context=_save_inputs)
 
 
 def _tiles(query: Tensor, key: Tensor) -> Iterator[tuple[tuple[slice, slice, slice], Tensor]]:

@@ -1,4 +1,4 @@
-"""A command line of `iamm-train`: compose each configuration, check it, run it or hand it to its sweep."""
+"""The command line of `iamm-train`: compose and check each configuration, then run it or add it to its sweep."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Jobs:
-    """What a command line comes to: cells to be run side by side, and the mistakes of jobs that ran at once."""
+    """The planned runs of a command line, and the errors of its jobs."""
 
     sweeping: bool = False
     cells: list[Cell] = field(default_factory=list)
@@ -30,17 +30,17 @@ class Jobs:
     defects: list[Exception] = field(default_factory=list)
 
     def run(self, compose: Callable[[], Composed], sweeping: bool) -> None:
-        """One configuration, run here and now unless it can wait for its sweep.
+        """Compose and check one configuration; run it, or add it to the sweep.
 
-        Errors are kept: one job's leave the others alone, and Hydra would print lines of its own.
+        Errors are collected, so that other jobs continue and Hydra prints no lines for them.
         """
         self.sweeping = sweeping
         try:
             with explained():
-                found = compose()
-            cell = checked(found)
+                composed = compose()
+            cell = checked(composed)
             if cell.values["mode"] != "train":
-                look_again(cell.values, moved="data_dir" in keys(found.overrides))
+                revisit(cell.values, moved="data_dir" in keys(composed.overrides))
             elif sweeping:
                 self.cells.append(cell)
             else:
@@ -55,11 +55,11 @@ class Jobs:
 
 
 def run_command_line(words: Sequence[str]) -> int:
-    """Run the only job or every job of a sweep; the exit code.
+    """Run the only job or every job of a sweep; return the exit code.
 
-    A sweep is composed and checked whole before its first run begins, then run side by side (`pool.py`) or by another
-    launcher of Hydra's (`launch.py`), each run in a process of its own. What is plain is composed by our own composer,
-    all else by Hydra. A job that fails by a user's mistake says so in one line at once and leaves the other jobs alone.
+    A sweep is composed and checked completely before its first run starts. Its runs have separate processes, started by
+    `pool.py` or by another launcher of Hydra (`launch.py`). Plain overrides are composed by our composer, others by
+    Hydra. A job that fails by a user's mistake prints one line; the other jobs continue.
     """
     refuse_rerun(words)
     words, launcher = split([expanded(word) for word in side_by_side(in_order(words))])
@@ -84,7 +84,7 @@ def run_command_line(words: Sequence[str]) -> int:
 
 
 def split(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    """The words that plan a sweep, and those that choose its launcher; all and none where none speaks of Hydra."""
+    """Split the words into those that plan a sweep and those that choose its launcher."""
     if not any(HYDRA.match(word) for word in words):
         return words, ()
     from iamm.sweep.launch import split
@@ -93,10 +93,10 @@ def split(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
 
 
 def search(compose: Callable[[], Composed]) -> float:
-    """Run a job of a search; what it reaches on validation.
+    """Run a job of a search; return its quality on validation.
 
     Raises:
-        FailedCellError: the sweeper must hear.
+        FailedCellError: the run failed, which the sweeper must know.
     """
     from iamm.sweep.sweep import searched
 
@@ -107,23 +107,25 @@ def search(compose: Callable[[], Composed]) -> float:
         raise FailedCellError(str(error)) from None
 
 
-def checked(found: Composed) -> Cell:
-    """Raises:
-    ConfigError: a value, or values together, that cannot be.
+def checked(composed: Composed) -> Cell:
+    """Check a configuration; return its planned run.
+
+    Raises:
+        ConfigError: a value, or a combination of values, is invalid.
     """
     from iamm.config.check.values import check_composed
     from iamm.run.planned import Cell
 
-    check_composed(found.values, found.overrides)
-    return Cell(found.values, named_choices(found.chosen, found.values))
+    check_composed(composed.values, composed.overrides)
+    return Cell(composed.values, named_choices(composed.chosen, composed.values))
 
 
-def look_again(values: Mapping[str, Any], *, moved: bool) -> None:
-    """At a finished run: its model's measures, or all of it.
+def revisit(values: Mapping[str, Any], *, moved: bool) -> None:
+    """Evaluate or repeat a finished run.
 
     Args:
-        values: of this command line, not of the run.
-        moved: whether the data now lie where these values say, not where the run found them.
+        values: configuration of this command line, not of the run.
+        moved: whether the data are in the `data_dir` of these values instead of the recorded one.
     """
     from iamm.run.job import evaluate_job
     from iamm.run.verify import verify_job
@@ -133,6 +135,7 @@ def look_again(values: Mapping[str, Any], *, moved: bool) -> None:
 
 
 def run_cells(jobs: Jobs, launcher: Sequence[str]) -> int:
+    """Run the planned cells, and return the exit code of all jobs."""
     if jobs.cells:
         from iamm.run.planned import distinct
         from iamm.sweep.sweep import sweep

@@ -1,4 +1,4 @@
-"""Planned runs through another launcher of Hydra's: where and when it likes, each in a process of its own there."""
+"""Planned runs through another launcher of Hydra, each in its own process on a machine that it chooses."""
 
 from __future__ import annotations
 
@@ -23,38 +23,40 @@ LAUNCHER = re.compile(r"\+{0,2}hydra[/.]launcher\b")
 
 
 def launcher_words(words: Sequence[str]) -> tuple[str, ...]:
-    """Those of a command line that choose another launcher, and the folder of YAML files where it may be described."""
-    said = arguments(in_order(words))
-    chosen = tuple(word for word in said.overrides if LAUNCHER.match(word))
-    return (f"--config-dir={said.config_dir}", *chosen) if chosen and said.config_dir else chosen
+    """The words that choose another launcher, and the folder of YAML files that may configure it."""
+    given = arguments(in_order(words))
+    chosen = tuple(word for word in given.overrides if LAUNCHER.match(word))
+    return (f"--config-dir={given.config_dir}", *chosen) if chosen and given.config_dir else chosen
 
 
 def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """The words that plan a sweep, and those that choose its launcher; all and none where nothing can be planned
-    ahead: a search chooses each run by those before it, and for the best quality unless it says otherwise."""
-    said = arguments(in_order(words))
-    if SEARCH in said.overrides and not any(word.startswith(DIRECTION) for word in said.overrides):
+    """Split the words into those that plan a sweep and those that choose its launcher.
+
+    A search plans nothing ahead, since each run depends on the earlier ones; it maximises unless a direction is given.
+    """
+    given = arguments(in_order(words))
+    if SEARCH in given.overrides and not any(word.startswith(DIRECTION) for word in given.overrides):
         return [*words, f"{DIRECTION}maximize"], ()
-    search = any(word.startswith("hydra/sweeper=") for word in said.overrides)
-    if search or not said.multirun or said.cfg or said.info:
+    search = any(word.startswith("hydra/sweeper=") for word in given.overrides)
+    if search or not given.multirun or given.cfg or given.info:
         return list(words), ()
     return [word for word in words if not LAUNCHER.match(word)], launcher_words(words)
 
 
 def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[ProcessOutcome]:
-    """Run each cell that is not finished; the outcomes of those that failed.
+    """Run each cell that is not finished; return the outcomes of those that failed.
 
     Args:
-        cells: the same one twice is run once.
-        launcher: the words that chose it.
+        cells: repeated cells are run once.
+        launcher: the words that choose the launcher.
 
     Raises:
-        BadDataError: a finished one was made with other data.
+        BadDataError: a finished run was made with other data.
     """
-    each = {cell.folder.path: cell for cell in cells}
-    waiting = [cell for cell in each.values() if not finished(cell)]
+    distinct = {cell.folder.path: cell for cell in cells}
+    waiting = [cell for cell in distinct.values() if not finished(cell)]
     why, left = "", list(waiting)
-    while left:  # those that begin from others go in a later batch
+    while left:  # runs that start from other runs go in a later batch
         batch = [cell for cell in left if ready([cell], [other for other in left if other is not cell])]
         why = launch([planned_file(cell) for cell in batch], launcher) or why
         left = [cell for cell in left if cell not in batch]
@@ -66,7 +68,7 @@ def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[ProcessOutc
 
 
 def cleared(cell: Cell) -> Cell:
-    """The same run; where it is to start anew, that is done now, and not again where a queue starts it twice."""
+    """Clear the folder of a run with `rerun=true` now, so that a queue that starts it twice does not clear it again."""
     if not cell.values["rerun"]:
         return cell
     with cell.folder.held():
@@ -75,10 +77,10 @@ def cleared(cell: Cell) -> Cell:
 
 
 def planned_file(cell: Cell) -> Path:
-    """The planned run, written into its folder.
+    """Write the planned run into its folder; return the path.
 
     Raises:
-        OutputError: that cannot be.
+        OutputError: the folder cannot be written.
     """
     folder = cell.folder.path.absolute()
     try:
@@ -92,11 +94,11 @@ def planned_file(cell: Cell) -> Path:
 
 
 def launch(files: Sequence[Path], launcher: Sequence[str]) -> str:
-    """Hand one job for each planned run to the launcher, and wait for all; why that ended early, if it did.
+    """Submit one job for each planned run and wait for all; return the reason if the launcher failed.
 
     Raises:
-        ConfigError: the launcher's own keys are not as they must be.
-        MissingPackageError: it is not installed.
+        ConfigError: a key of the launcher is wrong.
+        MissingPackageError: the launcher is not installed.
     """
     places = {"planned": files, "working_dir": [Path.cwd()], "output_dir": [files[0].parents[1]]}
     words = [f"{key}={','.join(quoted(path) for path in paths)}" for key, paths in places.items()]
@@ -105,7 +107,7 @@ def launch(files: Sequence[Path], launcher: Sequence[str]) -> str:
             by_hydra.launch("planned", ["-m", *launcher, *words], planned_job)
     except (ConfigError, MissingPackageError):
         raise
-    except Exception as error:  # a launcher's own: no cluster, a worker that was killed, …
+    except Exception as error:  # errors of the launcher: no cluster, a killed worker, …
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return ""
 
@@ -115,13 +117,13 @@ def quoted(path: Path) -> str:
 
 
 def planned_job(config: Mapping[str, str]) -> None:
-    """What the launcher runs, in a process that it has started somewhere. How it ended stands in the run's folder."""
+    """The job that the launcher runs in a process of its own; its outcome is stored in the run's folder."""
     os.chdir(config["working_dir"])
     cell = read_cell(Path(config["planned"]))
     run_cells([cell], 1, cell.values["sweep"]["silence"], lambda _: None)
 
 
 def reason(cell: Cell, why: str) -> str:
-    """What the run's folder tells of its failure, else what stopped the launcher, else how far the run came."""
-    state, told = cell.folder.state()
-    return told if state == "failed" else why or f"{state} {told}".strip()
+    """The reason of a failed run: its own, else the launcher's, else the state of the run."""
+    state, error = cell.folder.state()
+    return error if state == "failed" else why or f"{state} {error}".strip()

@@ -1,4 +1,4 @@
-"""Planned runs side by side on this machine, each in a process of its own: what one does leaves the others alone."""
+"""Planned runs side by side on this machine, each in its own process."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from iamm.run.planned import Cell
 from iamm.sweep.process import run_alone
 
 GLANCE = 0.5
-"""Seconds between two looks at runs that do not end."""
+"""Seconds between two checks of the running processes."""
 PATIENCE = 15.0
 """Seconds that a run has to stop before it is killed."""
 UNTOLD = (BusyError.exit_code, *(128 + number for number in SIGNALS))
-"""Exit codes of runs whose status is another's to write, or says already that they were asked to leave."""
+"""Exit codes of runs whose status is written by another process, or already states the interruption."""
 
 
 class ProcessOutcome(NamedTuple):
-    """What became of a cell: its exit code (negative: the signal that ended it) and, if not 0, why."""
+    """The outcome of a cell: its exit code (negative: the signal that ended it) and the reason, if it is not 0."""
 
     cell: Cell
     code: int
@@ -40,7 +40,7 @@ class ProcessOutcome(NamedTuple):
 
 @dataclass
 class Live:
-    """A run on its way, its last signs of life (size and time of each file), and when they came."""
+    """A running process, its last signs of life (size and time of each file), and their time."""
 
     cell: Cell
     process: BaseProcess
@@ -49,24 +49,25 @@ class Live:
 
 
 def run_cells(
-    cells: Sequence[Cell], jobs: int, silence: float, tell: Callable[[ProcessOutcome], None]
+    cells: Sequence[Cell], jobs: int, silence: float, report: Callable[[ProcessOutcome], None]
 ) -> list[ProcessOutcome]:
-    """Run each cell that is not finished; the outcomes of those that failed.
+    """Run each cell that is not finished; return the outcomes of those that failed.
 
     Args:
-        cells: in the order in which they begin; the same one twice is run once.
-        jobs: how many run at once.
+        cells: in the order of their start; repeated cells are run once.
+        jobs: number of runs at once.
         silence: seconds without a sign of life after which a run is stopped.
-        tell: is told each outcome as it comes.
+        report: receives each outcome as the run ends.
     """
     failed = []
     for outcome in outcomes(deque({cell.folder.path: cell for cell in cells}.values()), jobs, silence):
-        tell(outcome)
+        report(outcome)
         failed += [outcome] if outcome.code else []
     return failed
 
 
 def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[ProcessOutcome]:
+    """Run the waiting cells, and yield each outcome as the run ends."""
     with stopped_at_the_end() as running:
         while waiting or running:
             while len(running) < jobs and (cell := ready(waiting, [live.cell for live in running])):
@@ -84,19 +85,19 @@ def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[Proces
 
 
 def ready(waiting: Sequence[Cell], running: Sequence[Cell]) -> Cell | None:
-    """The first that begins from no run that is still to end; none where all that wait must wait on."""
+    """The first waiting cell that does not depend on an unfinished one, if any."""
     unfinished = {cell.folder.path for cell in (*waiting, *running)}
     return next((cell for cell in waiting if source_of(cell) not in unfinished), None)
 
 
 def source_of(cell: Cell) -> Path | None:
-    """The folder of the run that this one begins from."""
+    """The folder of the run that this one starts from."""
     return Path(cell.values["from"]) if cell.values.get("from") else None
 
 
 @contextmanager
 def stopped_at_the_end() -> Iterator[list[Live]]:
-    """A list of runs; those that still live when it is left are stopped."""
+    """A list of running processes; those still alive at the exit are stopped."""
     running: list[Live] = []
     try:
         yield running
@@ -108,8 +109,7 @@ def stopped_at_the_end() -> Iterator[list[Live]]:
 
 
 def begin(cell: Cell) -> Live | ProcessOutcome:
-    """The run's process, forked from a server that has imported what all runs need; or why it need not or cannot
-    begin."""
+    """Start the run in a process forked from a server with all imports; or return the outcome without a start."""
     try:
         if not cell.values["rerun"] and finished(cell):
             return ProcessOutcome(cell, 0, "")
@@ -127,7 +127,7 @@ def begin(cell: Cell) -> Live | ProcessOutcome:
 
 
 def hung(live: Live, silence: float) -> str:
-    """Stop a run that has not given a sign of life for so long; why, if so."""
+    """Stop a run without a sign of life for `silence` seconds; return the reason, or an empty text."""
     signs = signs_of_life(live.cell.folder)
     if signs != live.signs:
         live.signs, live.since = signs, time.monotonic()
@@ -140,8 +140,8 @@ def hung(live: Live, silence: float) -> str:
 
 def signs_of_life(folder: RunFolder) -> list[tuple[int, int]]:
     """Size and time of each file that a run writes."""
-    found = [file.stat() for file in folder.files() if file.exists()]
-    return [(status.st_size, status.st_mtime_ns) for status in found]
+    statuses = [file.stat() for file in folder.files() if file.exists()]
+    return [(status.st_size, status.st_mtime_ns) for status in statuses]
 
 
 def interrupt(process: BaseProcess) -> None:
@@ -150,7 +150,7 @@ def interrupt(process: BaseProcess) -> None:
 
 
 def stop(process: BaseProcess) -> None:
-    """Let it leave by itself; then make it."""
+    """Wait for the process to end, then kill it."""
     process.join(PATIENCE)
     if process.is_alive():
         process.kill()
@@ -158,21 +158,21 @@ def stop(process: BaseProcess) -> None:
 
 
 def ended(live: Live, reason: str) -> ProcessOutcome:
-    """What became of the run; its status says so too, also where the run could not write it itself."""
+    """The outcome of an ended run; its status is written if the run could not write it."""
     code = live.process.exitcode or 0
     live.process.close()
     folder = live.cell.folder
     if folder.finished():
         return ProcessOutcome(live.cell, 0, "")
-    stopped, reason = bool(reason), reason or last_words(folder, code)
+    stopped, reason = bool(reason), reason or last_line(folder, code)
     if stopped or (code not in UNTOLD and folder.state()[0] != "failed"):
         folder.write_status("failed", error=reason)
     return ProcessOutcome(live.cell, code or 1, reason)
 
 
-def last_words(folder: RunFolder, code: int) -> str:
-    """What the run said last, or the signal that killed it."""
+def last_line(folder: RunFolder, code: int) -> str:
+    """The last line of the run's log, or the signal that killed it."""
     if code < 0:
         return f"killed by {signal.Signals(-code).name}"
-    said = [line for line in folder.log.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
-    return said[-1].removeprefix("iamm-train: ") if said else f"left with exit code {code}"
+    lines = [line for line in folder.log.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
+    return lines[-1].removeprefix("iamm-train: ") if lines else f"left with exit code {code}"

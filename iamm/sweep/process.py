@@ -1,4 +1,4 @@
-"""One planned run in a process of its own, which ends when the process that started it does."""
+"""One planned run in its own process, which ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from functools import partial
 from iamm import interruption, output
 from iamm.run.planned import Cell
 
-LAST_WORDS = 10.0
-"""Seconds that an interrupted run has to leave by itself."""
+GRACE = 10.0
+"""Seconds that an interrupted run has to end by itself."""
 
 
 def run_alone(cell: Cell) -> None:
-    """Run the cell, print into its folder's `log.txt`, and leave with the exit code of `iamm-train`.
+    """Run the cell with its output in `log.txt`, and exit with the exit code of `iamm-train`.
 
-    A process group of its own: Ctrl-C reaches the sweep alone, which passes it on.
+    The process has its own group, so that Ctrl-C reaches the sweep only, which passes it on.
     """
     os.setsid()
     interruption.install()
@@ -44,10 +44,10 @@ def left(name: str) -> str:
 
 
 def leave_with_parent() -> None:
-    """No run outlives its sweep, however that ended."""
+    """End the run when its sweep has ended."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(LAST_WORDS)
+    time.sleep(GRACE)
     os._exit(130)

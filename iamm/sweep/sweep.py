@@ -1,4 +1,4 @@
-"""What a person sees of a sweep: a line for each run that ends, a live one on a terminal, failures again at the end."""
+"""The output of a sweep: a line for each finished run, a live line on a terminal, and all failures at the end."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from iamm.sweep.pool import GLANCE, ProcessOutcome, run_cells
 
 
 def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCellError]:
-    """Run all cells that are not finished; what became of those that failed.
+    """Run all cells that are not finished; return the errors of those that failed.
 
     Args:
-        cells: planned.
-        launcher: the words that choose another launcher of Hydra's; none: side by side on this machine.
+        cells: planned runs.
+        launcher: the words that choose another launcher of Hydra; empty: side by side on this machine.
     """
     console = plain_console()
     failed = run_by(launcher, cells, console) if launcher else run_here(cells, console)
@@ -46,16 +46,16 @@ def run_here(cells: Sequence[Cell], console: Console) -> list[ProcessOutcome]:
 
 def run_by(launcher: Sequence[str], cells: Sequence[Cell], console: Console) -> list[ProcessOutcome]:
     console.print(f"{len(cells)} runs by {' '.join(launcher)}, each with a log.txt in its folder", soft_wrap=True)
-    begun = [cleared(cell) for cell in cells]
-    with SweepLine(console, len(cells)) as line, watched(begun, line.ended):
-        return launched(begun, launcher)
+    prepared = [cleared(cell) for cell in cells]
+    with SweepLine(console, len(cells)) as line, watched(prepared, line.ended):
+        return launched(prepared, launcher)
 
 
 @contextmanager
-def watched(cells: Sequence[Cell], tell: Callable[[ProcessOutcome], None]) -> Iterator[None]:
-    """Tells of each run as its result appears in its folder, wherever it was made."""
+def watched(cells: Sequence[Cell], report: Callable[[ProcessOutcome], None]) -> Iterator[None]:
+    """Report each run when its result appears in its folder."""
     over = threading.Event()
-    watcher = threading.Thread(target=watch, args=(cells, tell, over))
+    watcher = threading.Thread(target=watch, args=(cells, report, over))
     watcher.start()
     try:
         yield
@@ -64,7 +64,7 @@ def watched(cells: Sequence[Cell], tell: Callable[[ProcessOutcome], None]) -> It
         watcher.join()
 
 
-def watch(cells: Sequence[Cell], tell: Callable[[ProcessOutcome], None], over: threading.Event) -> None:
+def watch(cells: Sequence[Cell], report: Callable[[ProcessOutcome], None], over: threading.Event) -> None:
     waiting = list(cells)
     last = False
     while waiting and not last:
@@ -72,28 +72,28 @@ def watch(cells: Sequence[Cell], tell: Callable[[ProcessOutcome], None], over: t
         finished = [cell for cell in waiting if cell.folder.finished()]
         waiting = [cell for cell in waiting if cell not in finished]
         for cell in finished:
-            tell(ProcessOutcome(cell, 0, ""))
+            report(ProcessOutcome(cell, 0, ""))
 
 
 def searched(cell: Cell) -> float:
-    """Run a job of a search; the quality on validation.
+    """Run a job of a search; return its quality on validation.
 
     Raises:
-        FailedCellError: with the run's last words.
+        FailedCellError: the run failed, with its last line.
     """
     console = plain_console()
     silence = cell.values["sweep"]["silence"]
-    failed = run_cells([cell], 1, silence, lambda outcome: console.print(told(outcome), soft_wrap=True))
+    failed = run_cells([cell], 1, silence, lambda outcome: console.print(outcome_line(outcome), soft_wrap=True))
     if failed:
         raise FailedCellError(failed[0].reason)
     return float(read_result(cell.folder.path)["validation_quality"])
 
 
 class SweepLine:
-    """Tells of each run that ended.
+    """The progress of a sweep: a line for each ended run.
 
     Args:
-        console: where to; a terminal gets a bar with the time left, too.
+        console: a terminal also gets a bar with the time left.
         total: number of runs.
     """
 
@@ -115,11 +115,11 @@ class SweepLine:
     def ended(self, outcome: ProcessOutcome) -> None:
         self.count += 1
         self.live.update(self.task, completed=self.count)
-        self.console.print(f"[{self.count}/{self.total}] {told(outcome)}", soft_wrap=True)
+        self.console.print(f"[{self.count}/{self.total}] {outcome_line(outcome)}", soft_wrap=True)
 
 
-def told(outcome: ProcessOutcome) -> str:
-    """`done` with what was measured, or `failed` with the reason and where its log lies."""
+def outcome_line(outcome: ProcessOutcome) -> str:
+    """`done` with the qualities, or `failed` with the reason and the path of the log."""
     folder = outcome.cell.folder
     if outcome.code:
         return f"failed  {folder.path.name}  {outcome.reason}  (see {folder.log})"

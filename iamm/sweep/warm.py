@@ -1,4 +1,4 @@
-"""What every run of a sweep imports, done once: the server that runs are forked from loads this module."""
+"""The imports of every run, done once by the server from which the runs of a sweep are forked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A step for which the scenes' gradients are made orthogonal and equally long."""
+"""A weighting that makes the scenes' gradients orthogonal and equally long."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class AlignedWeighting(GradientWeighting):
     the step is as short as the direction that all scenes together use least: when two gradients come near to each other
     or to opposite, it nearly vanishes, until they count as dependent. Weights may be negative.
 
-    σ² and V are the eigenvalues and eigenvectors of G. How many are not zero is counted on the cosines of the gradients
+    σ² and V are the eigenvalues and eigenvectors of G. The non-zero ones are counted on the cosines of the gradients
     (`iamm.weighting.cosines`): gradients closer to dependent than float32 can tell are taken as dependent. Equal
     gradients so weigh the same and opposite ones cancel, as in the paper. A zero gradient weighs 0; where all are zero,
     so are all weights.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         wrt: `parameters`, or `representation` (the paper's Aligned-MTL-UB).
-        every: the weights are found anew in each k-th step.
+        every: k, the optimizer steps between two computations of the weights.
 
     Source: Senushkin, Patakin, Kuznetsov and Konushin 2023, Algorithm 1, with equal task weights 1/n.
     """

@@ -1,4 +1,4 @@
-"""Weights for which what a scene gains and what it weighs are in balance."""
+"""Bargaining weights, for which the gain of each scene is a power of its weight."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iamm.errors import NoSolutionError
 from iamm.weighting.quadratic import shortest_combination
 
 SHORTEST = 1e-6
-"""Squared length of a convex combination of unit gradients that counts as 0: float32 hardly tells it from 0."""
+"""Squared length of a convex combination of unit gradients that counts as 0: about the precision of float32."""
 
 ENOUGH = 1e-7
 """Relative change of the weights in the last step of Newton's method; the error after it is about the square."""
@@ -53,14 +53,14 @@ def bargain(gram: np.ndarray, alpha: float = 1.0) -> np.ndarray:
         weights = optimum(gram, norms, 1 / alpha)
         refuse_cancelling(gram, norms, weights)
         return weights
-    weights, there = np.zeros(len(norms)), norms > 0
-    if there.any():
-        weights[there] = bargain(gram[np.ix_(there, there)], alpha)
+    weights, nonzero = np.zeros(len(norms)), norms > 0
+    if nonzero.any():
+        weights[nonzero] = bargain(gram[np.ix_(nonzero, nonzero)], alpha)
     return weights
 
 
 def optimum(gram: np.ndarray, norms: np.ndarray, p: float) -> np.ndarray:
-    """The same for gradients of which none is zero; starts from what orthogonal ones would have."""
+    """`bargain` for gradients that are not zero; it starts from the solution for orthogonal ones."""
     weights = norms ** (-2 / (1 + p))  # (n,)
     with np.errstate(divide="raise", invalid="raise", over="raise"), contextlib.suppress(ArithmeticError, LinAlgError):
         for _ in range(STEPS):
@@ -97,9 +97,9 @@ def newton_step(gram: np.ndarray, norms: np.ndarray, weights: np.ndarray, p: flo
 
 
 def refuse_cancelling(gram: np.ndarray, norms: np.ndarray, weights: np.ndarray) -> None:
-    """With unit gradients u_i, no convex combination of them is shorter than min_i u_i·d / |d|.
+    """Raise an error if a convex combination of the unit gradients u_i is 0.
 
-    Only where this does not make_deterministic it the shortest is looked for.
+    None is shorter than min_i u_i·d / |d|; only if this bound is too small is the shortest one computed.
     """
     gains = gram.dot(weights)
     least = min((gains / norms).tolist())

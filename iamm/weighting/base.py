@@ -1,4 +1,4 @@
-"""The contract of every weighting: several scenes' losses in, one step's gradients out, and the weights applied."""
+"""The base class of weightings, which turn the scenes' losses into the gradients of a step and report the weights."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from iamm.weighting.scene_gradients import Rows, add_gradient, add_zeros, gradie
 
 
 class Paths(NamedTuple):
-    """Where gradients flow, from each scene's loss down to the parameters.
+    """The tensors and parameters between each scene's loss and the inputs.
 
-    A loss reads its head's parameters and its features; all else it reaches through the features.
+    A loss depends on its head's parameters and its features; it reaches all other parameters through the features.
 
     Shapes:
-        features: per scene, the tensor that its head reads; the same object where heads read one tensor
-        representation: the tensors that several scenes read, on the way to their features; empty where there are none
-        heads: per scene, the parameters behind its features that its loss alone reaches
-        shared: the parameters before the features that several scenes' losses reach
-        private: the other parameters before the features
-        shared_heads: the parameters behind the features that several scenes' losses reach
+        features: per scene, the input of its head; the same object if heads read one tensor
+        representation: the tensors in front of the features that several scenes read; may be empty
+        heads: per scene, the parameters of its head that only its loss reaches
+        shared: the parameters in front of the features that several scenes' losses reach
+        private: the other parameters in front of the features
+        shared_heads: the parameters of the heads that several scenes' losses reach
 
-    What is frozen may stand among the parameters; it gets no gradient.
+    Frozen parameters may be among them; they get no gradient.
     """
 
     features: Sequence[Tensor]
@@ -38,12 +38,12 @@ class Paths(NamedTuple):
 
 
 class StepLosses(NamedTuple):
-    """What a step has seen, over all its batches and processes.
+    """The losses of a step, over all its batches and processes.
 
     Shapes:
         losses: (S,), detached: the mean over the batches in which a scene was observed, else 0
-        share: (S,), of the batches, those in which a scene was observed; of one batch, 0 or 1
-        scene_weights: (S,), mean attention of the fusion over scenes, detached; None where it has none
+        share: (S,), the share of batches in which a scene was observed; 0 or 1 for one batch
+        scene_weights: (S,), mean attention of the fusion over scenes, detached; None if it has none
     """
 
     losses: Tensor
@@ -56,7 +56,7 @@ class StepLosses(NamedTuple):
 
     @staticmethod
     def joined(parts: Sequence[StepLosses]) -> StepLosses:
-        """The batches of one accumulated step as one; scene weights of any shape, such as a row a scene."""
+        """Join the batches of an accumulated step; scene weights may have any shape, such as (S, S)."""
         if len(parts) == 1:
             return parts[0]
         shares = torch.stack([part.share for part in parts])  # (n, S)
@@ -66,7 +66,7 @@ class StepLosses(NamedTuple):
         return StepLosses(losses / positive(shares.sum(dim=0)), shares.mean(dim=0), mean)
 
     def everywhere(self) -> StepLosses:
-        """The same in all processes: else each would weigh the scenes in its own way."""
+        """The mean over all processes, which makes the weights equal in all of them."""
         if not processes.several():
             return self
         share, losses = processes.mean(self.share), processes.mean(self.losses * self.share)
@@ -75,54 +75,55 @@ class StepLosses(NamedTuple):
 
 
 def positive(values: Tensor) -> Tensor:
+    """The values, with 1 in place of 0, as divisors."""
     return torch.where(values > 0, values, 1)
 
 
 class Weighting(Constrained, nn.Module):
     """L = Σ_i w_i L_i, or a rule on the scenes' gradients.
 
-    The loop knows three calls: `backward` for each batch, `finish` before the optimizer's step, and the ends of epochs
-    and validations. A rule over losses gives `weights` (and `penalty`, where its weights are learnt); a rule over
-    gradients is a `GradientWeighting`. State is held in buffers and parameters of fixed shape from the start.
+    The loop calls `backward` for each batch, `finish` before each optimizer step, and `end_epoch` and `end_validation`.
+    A rule over losses defines `weights` (and `penalty`, if its weights are learnt); a rule over gradients is a
+    `GradientWeighting`. State is held in buffers and parameters of fixed shape.
 
-    Weights of the rules that normalise sum to 1 over all scenes (D0 §4.4: uniform is 1/M), so that a learning rate
-    means the same for all. A scene that a batch does not hold weighs 0 in that step. Where weights depend on each
-    other's losses, a step that observes n of the S scenes takes the rule for those n, times n/S: a scene alone in a
-    batch so weighs 1/S, as it would with equal weights.
+    Normalised weights sum to 1 over all scenes (D0 §4.4: uniform is 1/M), so that a learning rate has the same effect
+    with every rule. A scene that is not observed in a step has weight 0. Where the weight of a scene depends on the
+    other losses, a step that observes n of the S scenes applies the rule to these n, times n/S. A scene alone in a
+    batch thus has weight 1/S, as with equal weights.
 
-    Accumulated batches and several processes make one step together: its weights are those of the whole step.
+    The weights of accumulated batches, or of several processes, are those of the whole step.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
     """
 
     needs_scene_weights = False
-    """True where `weights` reads what the fusion attended to; only fusions with scene weights can then be used."""
+    """Whether `weights` reads the scene weights of the fusion; it then needs a fusion that has them."""
 
     needs_shared = ""
-    """What a rule over gradients must find: `parameters` or a `representation` that several scenes share."""
+    """What a rule over gradients needs several scenes to share: `parameters` or a `representation`."""
 
     follows_step = False
-    """True where the weights depend on what this very step sees. With accumulated batches they are known only after
-    the last of these, and each scene's gradients are kept apart until then (S times the gradients' memory and time)."""
+    """Whether the weights depend on the losses of the same step. With accumulated batches they are known only after the
+    last batch, and each scene's gradients are stored until then (S times the memory and time of gradients)."""
 
     def __init__(self, scenes: int) -> None:
         super().__init__()
         self.scenes = scenes
         self.parts: list[StepLosses] = []
         self.applied: list[Tensor] = []
-        self.kept: dict[tuple[int, nn.Parameter], Tensor] = {}
+        self.stored: dict[tuple[int, nn.Parameter], Tensor] = {}
 
-    def weights(self, seen: StepLosses) -> Tensor:
-        """w of this step.  # (S,)"""
+    def weights(self, step: StepLosses) -> Tensor:
+        """The weights w of a step.  # (S,)"""
         raise NotImplementedError
 
     def penalty(self) -> Tensor | None:
-        """What each observed scene adds to Σ w_i L_i, (S,); the cost that keeps learnt weights from vanishing."""
+        """Terms (S,) of the observed scenes, added to Σ w_i L_i, that keep learnt weights from vanishing; or None."""
         return None
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The learnt weights for the run's optimizer, without decay, which would draw them to where they started."""
+        """Optimizer groups of the learnt weights, without weight decay, which would pull them to their start."""
         learnt = list(self.parameters())
         return [{"params": learnt, "weight_decay": 0.0}] if learnt else []
 
@@ -140,84 +141,83 @@ class Weighting(Constrained, nn.Module):
         Args:
             losses: S of (), each with its own graph; 0 where a scene is not observed.
             observed: (S,) bool, False for a scene none of whose examples is in this batch: its weight is then 0.
-            paths: where the gradients of these losses flow.
+            paths: tensors and parameters that the losses reach.
             scene_weights: (S,), the batch's mean attention of the fusion over scenes, detached; None where it has none.
             share: of this batch in the step, 1/n when gradients of n batches are accumulated.
         """
-        joined, here = torch.stack(tuple(losses)), observed.to(losses[0])  # (S,)
-        seen = StepLosses(joined.detach(), here, scene_weights).everywhere()
-        self.parts.append(seen)
+        joined, mask = torch.stack(tuple(losses)), observed.to(losses[0])  # (S,)
+        step = StepLosses(joined.detach(), mask, scene_weights).everywhere()
+        self.parts.append(step)
         if self.follows_step and share < 1:
-            return self.keep(losses, observed, paths, share)
-        weights, penalty = self.weights(seen), self.penalty()
-        total = joined.dot(weights * here)
+            return self.store_gradients(losses, observed, paths, share)
+        weights, penalty = self.weights(step), self.penalty()
+        total = joined.dot(weights * mask)
         if penalty is not None:
-            total = total + penalty.dot(here.to(penalty))
+            total = total + penalty.dot(mask.to(penalty))
         if total.requires_grad:
             total.backward(total.new_full((), share))
-        self.applied.append(weights.detach() * seen.share)
+        self.applied.append(weights.detach() * step.share)
 
     def finish(self) -> Tensor:
-        """Complete the step's gradients; the weights ∂L/∂L_i that were applied.
+        """Complete the step's gradients; return the applied weights ∂L/∂L_i.
 
-        L_i is the scene's mean loss over the batches that observed it: of n accumulated batches (or processes), each
-        with 1/n of the step, a scene in k of them weighs k/n of what it does in all.
+        L_i is the scene's mean loss over the batches that observed it: a scene observed in k of n accumulated batches
+        (or processes) has k/n of its full weight.
         """
         if not self.applied:
-            seen = StepLosses.joined(self.parts)
-            weights = self.weights(seen)
+            step = StepLosses.joined(self.parts)
+            weights = self.weights(step)
             self.add_weighted(weights.tolist())
-            self.applied.append(weights * seen.share)
+            self.applied.append(weights * step.share)
         return self.applied_weights()
 
     def applied_weights(self) -> Tensor:
-        """The weights applied in this step; nothing of it is left behind."""
+        """Return the weights applied in this step, and reset the step."""
         applied = self.applied[0] if len(self.applied) == 1 else torch.stack(self.applied).mean(dim=0)
         self.reset()
         return applied
 
     def reset(self) -> None:
-        """Leave the step as if it had not begun; what is in buffers is the caller's to put back."""
+        """Discard the step; the caller restores the buffers."""
         self.parts.clear()
         self.applied.clear()
-        self.kept.clear()
+        self.stored.clear()
 
-    def keep(self, losses: Sequence[Tensor], observed: Tensor, paths: Paths, share: float) -> None:
-        """Each observed scene's gradients, apart, of all parameters."""
+    def store_gradients(self, losses: Sequence[Tensor], observed: Tensor, paths: Paths, share: float) -> None:
+        """Store each observed scene's gradients of all parameters."""
         heads = (parameter for head in (*paths.heads, paths.shared_heads) for parameter in head)
-        everything = [*paths.shared, *paths.private, *heads]
+        parameters = [*paths.shared, *paths.private, *heads]
         for scene in observed.nonzero().flatten().tolist():
-            slopes = gradients(losses[scene] * share, everything)
-            for parameter, slope in zip(everything, slopes, strict=True):
-                if slope is not None:
-                    before = self.kept.get((scene, parameter))
-                    self.kept[scene, parameter] = slope if before is None else before + slope
+            pieces = gradients(losses[scene] * share, parameters)
+            for parameter, gradient in zip(parameters, pieces, strict=True):
+                if gradient is not None:
+                    before = self.stored.get((scene, parameter))
+                    self.stored[scene, parameter] = gradient if before is None else before + gradient
         if not observed.all():
-            add_zeros(everything)
+            add_zeros(parameters)
 
     @torch.no_grad()
     def add_weighted(self, weights: Sequence[float]) -> None:
-        """θ.grad += Σ_i w_i g_i of what was kept."""
-        for (scene, parameter), slope in self.kept.items():
-            add_gradient(parameter, slope * weights[scene])
+        """θ.grad += Σ_i w_i g_i of the stored gradients."""
+        for (scene, parameter), gradient in self.stored.items():
+            add_gradient(parameter, gradient * weights[scene])
 
     @torch.no_grad()
     def end_epoch(self, losses: Tensor) -> None:
-        """Called after each epoch with the mean training loss of each scene (S,), for rules that look back.
-
-        A scene without any example in the epoch stands there as 0 or NaN.
+        """Called after each epoch with the mean training loss of each scene (S,), for rules that use earlier
+        losses; 0 or NaN for a scene without examples in the epoch.
         """
 
     @torch.no_grad()
     def end_validation(self, qualities: Tensor) -> None:
-        """Called after each validation with each scene's quality (S,), where higher is better whatever its head selects
-        by: 0 to 1, but for a raw measure of which the higher value is the better one."""
+        """Called after each validation with each scene's quality (S,), where higher is better for every measure;
+        it lies in [0, 1] unless the selection measure is raw."""
 
 
 def scene_gram(losses: Sequence[Tensor], observed: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
-    """G_ij = g_i · g_j of the scenes' gradients of these parameters; the graphs stay.  # (S, S)"""
+    """G_ij = g_i · g_j of the scenes' gradients of the parameters; the graphs are kept.  # (S, S)"""
     rows = Rows(len(losses))
     rows.begin(parameters)
     for scene in observed.nonzero().flatten().tolist():
         rows.add(scene, gradients(losses[scene], parameters))
-    return gram(rows.whole())
+    return gram(rows.mean())

@@ -1,4 +1,4 @@
-"""The mean of the gradients, turned towards the scene that it helps least."""
+"""A weighting that turns the mean gradient towards the scene that gains least."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class ConflictAverseWeighting(GradientWeighting):
     weight, 1/n, is without effect.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         wrt: `parameters` or `representation`.
-        every: the weights are found anew in each k-th step.
+        every: k, the optimizer steps between two computations of the weights.
         conflict: c, 0 ≤ c < 1 (the authors' Cityscapes scripts: 0.4 and 0.6).
 
     Raises:

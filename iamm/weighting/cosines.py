@@ -1,11 +1,11 @@
-"""The angles between the scenes' gradients, apart from their lengths."""
+"""Cosines between the scenes' gradients, and their spectrum."""
 
 from __future__ import annotations
 
 import numpy as np
 
 TOLERANCE = 1e-6
-"""An eigenvalue of C below this, times n, is zero: that much a Gram matrix from float32 gradients is off."""
+"""An eigenvalue of C below this, times n, is zero: a Gram matrix of float32 gradients has errors of this size."""
 
 
 def cosines(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -20,6 +20,6 @@ def cosines(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def spectrum(cosine: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Eigenvalues of C, ascending (n,), its eigenvectors as columns (n, n), and how many eigenvalues are zero."""
+    """Eigenvalues of C, ascending (n,), its eigenvectors as columns (n, n), and the number of zero eigenvalues."""
     values, vectors = np.linalg.eigh(cosine)
     return values, vectors, int(np.searchsorted(values, TOLERANCE * len(values)))

@@ -1,4 +1,4 @@
-"""Random numbers of a weighting's own, that a resumed run draws again."""
+"""Random numbers of a weighting, which a resumed run repeats."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 
 class Draws(nn.Module):
-    """A fresh generator each time, from the seed and how many were taken: the count is the whole state.
+    """A series of generators, each from the seed and its number; the number of the next one is the only state.
 
-    What dropout or augmentation draw changes nothing here, and several processes draw the same.
+    The numbers are independent of dropout and augmentation, and the same in all processes.
 
     Args:
         seed: of the run.

@@ -1,4 +1,4 @@
-"""Weights that follow how fast each scene's loss falls."""
+"""A weighting by the rate at which each scene's loss falls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DynamicAverageWeighting(Weighting):
     epoch did not observe.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         temperature: T > 0; larger is nearer to equal weights (paper: 2).
 
     Raises:
@@ -35,7 +35,7 @@ class DynamicAverageWeighting(Weighting):
         self.shares: Tensor
         self.register_buffer("shares", torch.full((scenes,), 1 / scenes))
 
-    def weights(self, seen: StepLosses) -> Tensor:
+    def weights(self, step: StepLosses) -> Tensor:
         return self.shares  # (S,)
 
     @torch.no_grad()

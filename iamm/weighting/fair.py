@@ -1,4 +1,4 @@
-"""A step that shares the progress fairly among the scenes, by a chosen measure of fairness."""
+"""A weighting by α-fair allocation of the progress among the scenes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class FairWeighting(GradientWeighting):
     solution, and training stops with an error (`iamm.weighting.bargaining` says where this begins).
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         wrt: `parameters` or `representation`.
-        every: the weights are found anew in each k-th step.
+        every: k, the optimizer steps between two computations of the weights.
         alpha: α, positive; the larger, the more weight for the scene that gains least (the authors' scripts: 2 on
             CelebA and QM9, 1 on Meta-World).
 

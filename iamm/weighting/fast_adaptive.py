@@ -1,4 +1,4 @@
-"""Weights by which all losses fall at the same relative rate."""
+"""A weighting that makes all losses fall at the same relative rate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FastAdaptiveWeighting(Weighting):
     softmax. A loss below 1e-8 counts as 1e-8.
 
     Args:
-        scenes: S, how many losses there are; all of them positive.
+        scenes: S, the number of losses; all of them positive.
         rate: learning rate of ξ (paper: 0.025).
         decay: γ ≥ 0, draws ξ to 0, equal z (paper: 0.001).
 
@@ -48,19 +48,19 @@ class FastAdaptiveWeighting(Weighting):
         self.last: Tensor
         self.register_buffer("last", torch.full((scenes,), math.nan))  # log L of the step before; NaN: not observed
 
-    def weights(self, seen: StepLosses) -> Tensor:
-        observed = seen.observed.tolist()
+    def weights(self, step: StepLosses) -> Tensor:
+        observed = step.observed.tolist()
         logs = [
-            math.log(max(loss, SMALLEST)) if here else math.nan
-            for loss, here in zip(seen.losses.tolist(), observed, strict=True)
+            math.log(max(loss, SMALLEST)) if present else math.nan
+            for loss, present in zip(step.losses.tolist(), observed, strict=True)
         ]
         self.learn(logs)
         self.last.copy_(self.last.new_tensor(logs))
         scores = [logit - log for logit, log in zip(self.logits.tolist(), logs, strict=True)]
-        return seen.losses.new_tensor(observed_weights(scores, observed))  # (S,)
+        return step.losses.new_tensor(observed_weights(scores, observed))  # (S,)
 
     def learn(self, logs: Sequence[float]) -> None:
-        """Move ξ by what came of the step before, whose z it still gives."""
+        """Update ξ by the change of the losses since the last step; z still is that of the last step."""
         falls = [before - now for before, now in zip(self.last.tolist(), logs, strict=True)]
         both = [not math.isnan(fall) for fall in falls]  # observed in either step
         z = observed_softmax(self.logits.tolist(), both)

@@ -1,4 +1,4 @@
-"""Weights that the user gives."""
+"""A weighting with weights set by the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class FixedWeighting(Weighting):
     """w_i = the given value, as it stands: not normalised, so doubling all doubles every gradient.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         values: S finite numbers, none negative and one at least positive, in the order of the scenes.
 
     Raises:
@@ -31,5 +31,5 @@ class FixedWeighting(Weighting):
         self.values: Tensor
         self.register_buffer("values", torch.tensor([float(value) for value in values]))
 
-    def weights(self, seen: StepLosses) -> Tensor:
+    def weights(self, step: StepLosses) -> Tensor:
         return self.values  # (S,)

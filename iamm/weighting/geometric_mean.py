@@ -1,4 +1,4 @@
-"""Weights that make the geometric mean of the losses fall."""
+"""A weighting that minimises the geometric mean of the losses."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class GeometricMeanWeighting(Weighting):
     from the logarithms, so that no product overflows. A loss below 1e-8 counts as 1e-8.
 
     Args:
-        scenes: S, how many losses there are; all of them positive.
+        scenes: S, the number of losses; all of them positive.
 
     Source: Chennupati et al. 2019 (MultiNet++), geometric loss strategy.
     """
 
     follows_step = True
 
-    def weights(self, seen: StepLosses) -> Tensor:
-        logs = [math.log(max(loss, SMALLEST)) for loss in seen.losses.tolist()]
-        here = [log for log, observed in zip(logs, seen.observed.tolist(), strict=True) if observed]
-        mean = sum(here) / max(len(here), 1)  # log L
-        return seen.losses.new_tensor([math.exp(mean - log) / self.scenes for log in logs])  # (S,)
+    def weights(self, step: StepLosses) -> Tensor:
+        logs = [math.log(max(loss, SMALLEST)) for loss in step.losses.tolist()]
+        observed_logs = [log for log, observed in zip(logs, step.observed.tolist(), strict=True) if observed]
+        mean = sum(observed_logs) / max(len(observed_logs), 1)  # log L
+        return step.losses.new_tensor([math.exp(mean - log) / self.scenes for log in logs])  # (S,)

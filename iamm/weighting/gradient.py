@@ -1,4 +1,4 @@
-"""What all rules over gradients have in common."""
+"""The base class of weightings by a rule over the scenes' gradients."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from iamm.weighting.scene_gradients import Rows, add_gradients, add_zeros, gradi
 Place = Annotated[str, OneOf(("parameters", "representation"))]
 
 
-class Slope(NamedTuple):
-    """A scene's gradients: ∂L_i/∂features_i, None where all before is frozen; and piece by piece those of heads in
-    common, None for what L_i does not reach."""
+class SceneGradient(NamedTuple):
+    """A scene's gradients: ∂L_i/∂features_i, None if everything in front is frozen; and those of the shared heads'
+    parameters, None for parameters that L_i does not reach."""
 
     features: Tensor | None
     heads: Sequence[Tensor | None]
 
 
-Slopes = dict[int, Slope]
-"""By the scene's number."""
+SceneGradients = dict[int, SceneGradient]
+"""Gradients by the number of the scene."""
 
 
 class GradientWeighting(Weighting):
     """θ_shared steps along Σ_i a_i g_i, with a found from the Gram matrix G_ij = g_i · g_j.
 
-    The weights a are for the parameters that several scenes share. A scene's own, its head and an encoder that no other
-    scene reads, are trained by its own loss, weighted 1/S: a_i may be 0 or below, and what one scene alone needs must
-    neither stop nor be unlearnt. What `finish` tells is a.
+    The weights a apply to the parameters that several scenes share. A scene's private parameters, those of its head and
+    of an encoder that no other scene reads, are trained by its own loss with weight 1/S, since a_i may be 0 or
+    negative. `finish` returns a.
 
     `wrt="parameters"`: g_i = ∂L_i/∂θ of the parameters that several scenes share; one pass through the trunk a scene.
-    `wrt="representation"`: g_i = ∂L_i/∂z of what the encoders give to several scenes; one pass in all (Sener and Koltun
-    2018, §3.3). By the chain rule |∂L_i/∂θ| ≤ |∂z/∂θ| |∂L_i/∂z|, so that what cancels at z cancels at θ; but angles
-    and norms at z are those at θ only where ∂z/∂θ keeps them. Exact enough to tell scenes that pull the same features
-    apart; blind to what happens behind z, in the fusion. How long gradients are at z says nothing of θ (it falls with
-    the batch's size), so that G is divided by its mean diagonal.
+    `wrt="representation"`: g_i = ∂L_i/∂z of the encoder outputs that several scenes read; one pass in all (Sener and
+    Koltun 2018, §3.3). By the chain rule |∂L_i/∂θ| ≤ |∂z/∂θ| |∂L_i/∂z|, so that gradients that cancel at z cancel at θ;
+    but angles and norms are equal only where ∂z/∂θ preserves them. This detects scenes that pull the same features in
+    different directions, but no conflicts in the parameters of the fusion. The lengths at z depend on the batch size:
+    G is divided by its mean diagonal.
 
-    `every=k`: the weights are found in each k-th step and kept in between, where one pass is enough. A scene that is
-    not observed when they are found keeps those it had.
+    `every=k`: the weights are computed in each k-th step and reused in between, where one pass is enough. A scene
+    that is not observed when they are computed keeps its weight.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         wrt: `parameters` or `representation`.
         every: k, optimizer steps.
 
@@ -82,8 +82,8 @@ class GradientWeighting(Weighting):
             weights[observed] = self.rule(gram[np.ix_(observed, observed)]) * observed.mean()
         return weights
 
-    def own_weights(self) -> Sequence[float]:
-        """What each scene's loss weighs for its own parameters."""
+    def private_weights(self) -> Sequence[float]:
+        """The weight of each scene's loss for its private parameters."""
         return [1 / self.scenes] * self.scenes
 
     def backward(
@@ -97,103 +97,106 @@ class GradientWeighting(Weighting):
     ) -> None:
         joined = torch.stack([loss.detach() for loss in losses])
         self.parts.append(StepLosses(joined, observed.to(joined), None).everywhere())
-        here = [scene for scene, seen in enumerate(observed.tolist()) if seen]
-        for scene in set(range(self.scenes)) - set(here):
+        present = [scene for scene, here in enumerate(observed.tolist()) if here]
+        for scene in set(range(self.scenes)) - set(present):
             add_zeros((*paths.heads[scene], *paths.private))
-        slopes = self.pull_heads(losses, here, paths, share)
+        by_scene = self.backward_heads(losses, present, paths, share)
         if int(self.steps) % self.every:
-            self.pull_trunk(slopes, paths, self.found)
+            self.backward_trunk(by_scene, paths, self.found)
         elif self.needs_shared == "parameters":
-            self.keep_trunk(slopes, paths)
+            self.store_trunk(by_scene, paths)
         elif share < 1:
             raise ValueError(
                 "`wrt=representation` must see a step whole. Found accumulated batches: wrt=parameters can."
             )
         else:
-            self.pull_trunk(slopes, paths, self.find(self.representation_gram(slopes, paths)))
+            self.backward_trunk(by_scene, paths, self.solve(self.representation_gram(by_scene, paths)))
 
-    def pull_heads(self, losses: Sequence[Tensor], here: Sequence[int], paths: Paths, share: float) -> Slopes:
-        """Give each scene's own head its gradients; what the rest of this batch's gradients is made of, for each scene
-        that is here."""
-        weights, slopes = self.own_weights(), dict[int, Slope]()
-        for scene in here:
+    def backward_heads(
+        self, losses: Sequence[Tensor], present: Sequence[int], paths: Paths, share: float
+    ) -> SceneGradients:
+        """Add the gradients of each observed scene's head; return its gradients of features and shared heads."""
+        weights, by_scene = self.private_weights(), dict[int, SceneGradient]()
+        for scene in present:
             head, loss = paths.heads[scene], losses[scene]
-            slope, *found = gradients(
+            features, *pieces = gradients(
                 loss,
                 (paths.features[scene], *head, *paths.shared_heads),
                 loss.new_full((), share),
-                retain=scene != here[-1],  # heads may have parts of their graphs in common
+                retain=scene != present[-1],  # heads may share parts of their graphs
             )
-            add_gradients(head, found[: len(head)], weights[scene])
-            slopes[scene] = Slope(slope, found[len(head) :])
-        return slopes
+            add_gradients(head, pieces[: len(head)], weights[scene])
+            by_scene[scene] = SceneGradient(features, pieces[len(head) :])
+        return by_scene
 
-    def keep_trunk(self, slopes: Slopes, paths: Paths) -> None:
-        """Each scene's gradients of what is shared, apart, and those of its own; a pass a scene."""
-        weights, trunk, last = self.own_weights(), (*paths.shared, *paths.private), len(slopes) - 1
+    def store_trunk(self, by_scene: SceneGradients, paths: Paths) -> None:
+        """Store each scene's gradients of shared parameters, and add those of private ones; one pass for each scene."""
+        weights, trunk, last = self.private_weights(), (*paths.shared, *paths.private), len(by_scene) - 1
         several, count = (*paths.shared, *paths.shared_heads), len(paths.shared)
         self.shared = [parameter for parameter in several if parameter.requires_grad]
         self.rows.begin(self.shared)
-        for place, (scene, slope) in enumerate(slopes.items()):
-            found: Sequence[Tensor | None] = [None] * len(trunk)
-            if slope.features is not None:
-                found = gradients(paths.features[scene], trunk, slope.features, retain=place < last)
-            pairs = zip((*found[:count], *slope.heads), several, strict=True)
+        for place, (scene, gradient) in enumerate(by_scene.items()):
+            pieces: Sequence[Tensor | None] = [None] * len(trunk)
+            if gradient.features is not None:
+                pieces = gradients(paths.features[scene], trunk, gradient.features, retain=place < last)
+            pairs = zip((*pieces[:count], *gradient.heads), several, strict=True)
             self.rows.add(scene, [piece for piece, parameter in pairs if parameter.requires_grad])
-            add_gradients(paths.private, found[count:], weights[scene])
-            del found  # the next pass then works in the same memory
+            add_gradients(paths.private, pieces[count:], weights[scene])
+            del pieces  # the next pass then works in the same memory
 
-    def pull_trunk(self, slopes: Slopes, paths: Paths, weights: Tensor) -> None:
-        """Σ_i a_i g_i of what is shared in one pass, and what is each scene's own in another, if there is such."""
-        features = [paths.features[scene] for scene, slope in slopes.items() if slope.features is not None]
+    def backward_trunk(self, by_scene: SceneGradients, paths: Paths, weights: Tensor) -> None:
+        """Add Σ_i a_i g_i of the shared parameters in one pass, and the gradients of private ones in another."""
+        features = [paths.features[scene] for scene, gradient in by_scene.items() if gradient.features is not None]
         if features and paths.private:
-            self.push(features, slopes, self.own_weights(), paths.private, more=bool(paths.shared))
+            self.backward_features(features, by_scene, self.private_weights(), paths.private, retain=bool(paths.shared))
         if features and paths.shared:
-            self.push(features, slopes, weights.tolist(), paths.shared)
-        for scene, slope in slopes.items():
-            add_gradients(paths.shared_heads, slope.heads, float(weights[scene]))
+            self.backward_features(features, by_scene, weights.tolist(), paths.shared)
+        for scene, gradient in by_scene.items():
+            add_gradients(paths.shared_heads, gradient.heads, float(weights[scene]))
         self.applied.append(weights * self.parts[-1].share)
 
-    def push(
+    def backward_features(
         self,
         features: Sequence[Tensor],
-        slopes: Slopes,
+        by_scene: SceneGradients,
         weights: Sequence[float],
         parameters: Sequence[nn.Parameter],
         *,
-        more: bool = False,
+        retain: bool = False,
     ) -> None:
-        """Add to the parameters' gradients those of the weighted losses; with `more` the graph stays."""
-        scaled = [slope.features * weights[scene] for scene, slope in slopes.items() if slope.features is not None]
+        """Add the gradients of the weighted losses to the parameters; with `retain` the graph is kept."""
+        scaled = [
+            gradient.features * weights[scene] for scene, gradient in by_scene.items() if gradient.features is not None
+        ]
         trained = [parameter for parameter in parameters if parameter.requires_grad]
         if trained:
-            torch.autograd.backward(features, scaled, inputs=trained, retain_graph=more)
+            torch.autograd.backward(features, scaled, inputs=trained, retain_graph=retain)
 
-    def representation_gram(self, slopes: Slopes, paths: Paths) -> Tensor:
-        """G of ∂L_i/∂z, divided by the mean of its diagonal; the processes' parts of the batch together.  # (S, S)"""
+    def representation_gram(self, by_scene: SceneGradients, paths: Paths) -> Tensor:
+        """G of ∂L_i/∂z over all processes, divided by the mean of its diagonal.  # (S, S)"""
         z, rows = paths.representation, Rows(self.scenes)
         rows.begin(z)
-        for scene, slope in slopes.items():
-            if slope.features is not None:
-                rows.add(scene, gradients(paths.features[scene], z, slope.features))
+        for scene, gradient in by_scene.items():
+            if gradient.features is not None:
+                rows.add(scene, gradients(paths.features[scene], z, gradient.features))
         products = processes.mean(gram(rows.local())) / processes.count()
         lengths = products.diagonal()
         return products / (lengths.sum() / (lengths > 0).sum()).nan_to_num(1.0)
 
-    def find(self, products: Tensor) -> Tensor:
-        """a from G (S, S); kept for the steps until it is found anew.  # (S,)"""
-        seen = StepLosses.joined(self.parts)
-        numbers, losses, share = (part.cpu().numpy() for part in (products, seen.losses.double(), seen.share))
+    def solve(self, products: Tensor) -> Tensor:
+        """Compute a from G (S, S), and store it for the steps until the next computation.  # (S,)"""
+        step = StepLosses.joined(self.parts)
+        numbers, losses, share = (part.cpu().numpy() for part in (products, step.losses.double(), step.share))
         if not np.isfinite(numbers).all():
-            lost = [scene for scene, norm in enumerate(numbers.diagonal()) if not np.isfinite(norm)]
-            raise NonFiniteError("gradient", lost)
+            nonfinite = [scene for scene, norm in enumerate(numbers.diagonal()) if not np.isfinite(norm)]
+            raise NonFiniteError("gradient", nonfinite)
         weights = torch.from_numpy(self.shared_weights(numbers, losses, share > 0)).to(self.found)
-        self.found.copy_(torch.where(seen.observed, weights, self.found))
+        self.found.copy_(torch.where(step.observed, weights, self.found))
         return weights
 
     def finish(self) -> Tensor:
         if not self.applied:
-            weights = self.find(gram(self.rows.whole()))
+            weights = self.solve(gram(self.rows.mean()))
             self.rows.write(self.shared, weights)
             self.applied.append(weights * StepLosses.joined(self.parts).share)
         self.steps += 1

@@ -1,4 +1,4 @@
-"""Weights learnt so that every scene's gradient is as long as its progress asks for."""
+"""A weighting that learns to match each scene's gradient norm to its training rate."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from iamm.weighting.adam import Adam
 from iamm.weighting.gradient import GradientWeighting, Place
 
 MET = 1e-6
-"""A length this near to its target, relatively, has met it: float32 tells no more, and the sign would be chance."""
+"""Relative distance within which a length counts as equal to its target: float32 cannot resolve its sign."""
 
 LEAST = 0.01
-"""What a weight is raised to, where the mean weight is 1."""
+"""Smallest weight, where the mean weight is 1."""
 
 SLIGHTEST = 1e-12
-"""What is left of a loss that has fallen to 0, as a share of L(0)."""
+"""Smallest L/L(0), for a loss that has fallen to 0."""
 
 
 class GradientNormWeighting(GradientWeighting):
     """L = 1/S Σ_i w_i L_i; w moves against ∂/∂w Σ_i |w_i |g_i| − T_i|, T_i = mean_j(w_j |g_j|) · r_i^α held (GradNorm).
 
-    r_i = (L_i/L_i(0)) / mean_j(L_j/L_j(0)) is large for a scene that learns slowly, which so gets a longer gradient.
+    r_i = (L_i/L_i(0)) / mean_j(L_j/L_j(0)) is large for a scene that learns slowly, which thus gets a longer gradient.
     The weights scale a scene's whole loss, its head's included. They start at 1 and, after each step of Adam, are
     raised to 0.01 where they are below, and brought back to their sum: none turns negative, which would unlearn a
     scene. A step is made with the weights as they were before it.
@@ -35,10 +35,10 @@ class GradientNormWeighting(GradientWeighting):
     own weight, but counts in the mean.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         wrt: where the g_i are taken: all shared `parameters` (paper: those of the last shared layer), or the
             `representation`.
-        every: the weights are moved in each k-th step.
+        every: k, the optimizer steps between two updates of the weights.
         alpha: α ≥ 0, how strongly scenes are held to one pace; 0: equal lengths (paper: 1.5, or 0.12 for scenes alike).
         rate: Adam's learning rate for w, whose mean is 1 (paper: 0.025).
 
@@ -66,7 +66,7 @@ class GradientNormWeighting(GradientWeighting):
         self.start: Tensor
         self.register_buffer("start", torch.full((scenes,), torch.nan))  # L(0)
 
-    def own_weights(self) -> Sequence[float]:
+    def private_weights(self) -> Sequence[float]:
         return (self.learnt / self.scenes).tolist()
 
     def shared_weights(self, gram: np.ndarray, losses: np.ndarray, observed: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ class GradientNormWeighting(GradientWeighting):
         return used  # (S,)
 
     def remaining(self, losses: np.ndarray, observed: np.ndarray) -> np.ndarray:
-        """L/L(0), 1 where L(0) is not known; a first positive loss is kept as L(0).  # (S,)"""
+        """L/L(0), 1 where L(0) is not known; the first positive loss is stored as L(0).  # (S,)"""
         start = np.array(self.start.tolist())
         new = observed & np.isnan(start) & (losses > 0)
         if new.any():
@@ -101,5 +101,5 @@ class GradientNormWeighting(GradientWeighting):
 
     def finish(self) -> Tensor:
         applied = super().finish()
-        self.found.copy_(self.learnt / self.scenes)  # so that trunk and heads go on with the same weights
+        self.found.copy_(self.learnt / self.scenes)  # so that trunk and heads use the same weights in the next steps
         return applied

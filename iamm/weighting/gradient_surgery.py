@@ -1,4 +1,4 @@
-"""Gradients that conflict are projected off each other."""
+"""A weighting that projects conflicting gradients onto each other's normal planes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class GradientSurgeryWeighting(GradientWeighting):
     is below that.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         wrt: `parameters` or `representation`.
-        every: the weights are found anew in each k-th step.
+        every: k, the optimizer steps between two computations of the weights.
         seed: of the orders.
 
     Source: Yu et al. 2020, Algorithm 1. The paper sums the projected gradients; here it is their mean.
@@ -39,12 +39,12 @@ class GradientSurgeryWeighting(GradientWeighting):
         return np.array(weights) / n  # (n,)
 
     def orders(self, n: int) -> list[list[int]]:
-        """For each gradient, the order of all; drawn only where it matters."""
+        """The order in which each gradient meets all others; drawn only if it matters."""
         return [[0, 1]] * 2 if n == 2 else self.draws.generator().random((n, n)).argsort(axis=1).tolist()
 
 
 def project(rows: list[list[float]], i: int, order: list[int], weights: list[float]) -> None:
-    """Add to the weights the coefficients that gradient i takes on from those that it conflicts with."""
+    """Add the coefficients of gradient i's projections to the weights of the gradients that it conflicts with."""
     products = rows[i]  # g_i′ · g_k for all k
     for j in order:
         along, square = products[j], rows[j][j]

@@ -1,4 +1,4 @@
-"""The same progress along every scene's gradient, with losses brought to one scale."""
+"""A weighting with equal projections on all gradients, and with losses brought to one scale."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from iamm.constraints import Count
 from iamm.errors import NoSolutionError
 from iamm.weighting.base import Paths
 from iamm.weighting.cosines import TOLERANCE, cosines, spectrum
-from iamm.weighting.gradient import GradientWeighting, Place, Slopes
+from iamm.weighting.gradient import GradientWeighting, Place, SceneGradients
 from iamm.weighting.scene_gradients import add_gradient
 
 FREE = 1e-8
-"""What of |1|² may lie outside the range of C where C b = 1 is taken to have a solution."""
+"""Share of |1|² outside the range of C up to which C b = 1 counts as solvable."""
 
 
 class ImpartialWeighting(GradientWeighting):
@@ -34,9 +34,9 @@ class ImpartialWeighting(GradientWeighting):
     of L_i is a_i e^{s_i}, and each head is trained by e^{s_i} L_i / S. A scene that is not observed keeps its s_i.
 
     Args:
-        scenes: S, how many losses there are; for loss balance all positive, as a loss of 0 lets s grow on.
+        scenes: S, the number of losses; for loss balance all positive, as a loss of 0 lets s grow on.
         wrt: `parameters` or `representation` (the paper's choice for speed).
-        every: the weights are found anew in each k-th step; s is learnt in every step.
+        every: k, the optimizer steps between two computations of the weights; s is learnt in every step.
         balance_losses: learn s; without it s = 0, which is IMTL-G.
 
     Raises:
@@ -77,19 +77,21 @@ class ImpartialWeighting(GradientWeighting):
         scale = np.exp(self.log_scale.tolist())  # (S,)
         return super().shared_weights(gram * scale[:, None] * scale, losses, observed) * scale  # (S,)
 
-    def own_weights(self) -> Sequence[float]:
+    def private_weights(self) -> Sequence[float]:
         return (self.log_scale.detach().exp() / self.scenes).tolist()
 
-    def pull_heads(self, losses: Sequence[Tensor], here: Sequence[int], paths: Paths, share: float) -> Slopes:
+    def backward_heads(
+        self, losses: Sequence[Tensor], present: Sequence[int], paths: Paths, share: float
+    ) -> SceneGradients:
         if self.log_scale.requires_grad:
-            seen = self.parts[-1]
-            slope = (self.log_scale.detach().exp() * seen.losses - 1) * seen.observed  # (S,), ∂(e^s L − s)/∂s
+            step = self.parts[-1]
+            slope = (self.log_scale.detach().exp() * step.losses - 1) * step.observed  # (S,), ∂(e^s L − s)/∂s
             add_gradient(self.log_scale, slope * share)
-        return super().pull_heads(losses, here, paths, share)
+        return super().backward_heads(losses, present, paths, share)
 
 
 def moves(cosine: np.ndarray, unit_weights: np.ndarray) -> bool:
-    """Whether unit gradients so weighted sum to more than 0."""
+    """Whether the weighted sum of the unit gradients differs from 0."""
     return bool(np.abs(cosine @ unit_weights).max() > TOLERANCE * np.abs(unit_weights).max())
 
 
@@ -102,8 +104,8 @@ def equal_projections(cosine: np.ndarray, alive: np.ndarray) -> np.ndarray:
         returns: (n,)
     """
     values, vectors, zeros = spectrum(cosine)
-    parts = alive @ vectors  # (n,), what the eigenvectors have of 1
-    free = vectors[:, :zeros] @ parts[:zeros]  # (n,), what of 1 no C b can be
+    parts = alive @ vectors  # (n,), components of 1 along the eigenvectors
+    free = vectors[:, :zeros] @ parts[:zeros]  # (n,), part of 1 outside the range of C
     if free @ free > FREE * len(free):
         return free
     return vectors[:, zeros:] @ (parts[zeros:] / values[zeros:])  # (n,)

@@ -1,4 +1,4 @@
-"""The shortest convex combination of the scenes' gradients."""
+"""A weighting by the shortest convex combination of the scenes' gradients."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class MultipleGradientDescentWeighting(GradientWeighting):
     too. How three or more equal gradients share their weight is left to rounding, and changes nothing of d.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         wrt: `parameters`, or `representation` (MGDA-UB).
-        every: the weights are found anew in each k-th step.
+        every: k, the optimizer steps between two computations of the weights.
 
-    Source: Désidéri 2012, §3; Sener and Koltun 2018, eq. 3 (`parameters`) and §3.3 (`representation`). The paper nears
-    the minimum by Frank and Wolfe's method, here it is exact; the paper's code can also scale gradients before, by
+    Source: Désidéri 2012, §3; Sener and Koltun 2018, eq. 3 (`parameters`) and §3.3 (`representation`). The paper uses
+    Frank and Wolfe's iteration, here the minimum is exact; the paper's code can also scale gradients before, by
     their loss or length, which is not done here.
     """
 

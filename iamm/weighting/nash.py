@@ -1,4 +1,4 @@
-"""A step on which the scenes, as bargainers over the shared parameters, would agree."""
+"""A weighting by the Nash bargaining solution over the shared parameters."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class NashWeighting(GradientWeighting):
     an error (`iamm.weighting.bargaining` says where this begins).
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         wrt: `parameters` or `representation`.
-        every: the weights are found anew in each k-th step.
+        every: k, the optimizer steps between two computations of the weights.
 
     Raises:
         NoSolutionError: a convex combination of the gradients is zero.

@@ -1,4 +1,4 @@
-"""Shares among the scenes that a step has observed; in plain numbers, which at this size take the least time."""
+"""Softmax over the observed scenes, in plain numbers, which are fastest at this size."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ from iamm.errors import NoSolutionError
 from iamm.weighting.cosines import cosines
 
 FLOOR = 1e-14
-"""Least eigenvalue of a matrix that is solved with: a hundred times what float64 rounds."""
+"""Least eigenvalue of a matrix that is solved with: a hundred times the rounding error of float64."""
 
 ROUNDING = 1e-14
-"""Of a slope, relative to the terms that it is summed from."""
+"""Rounding error of a slope, relative to the terms of its sum."""
 
 ROUNDS = 1000
 """Far more than any program takes."""
@@ -42,7 +42,7 @@ def shortest_combination(gram: np.ndarray) -> np.ndarray:
 
 
 def shortest_of_two(first: float, second: float, product: float) -> np.ndarray:
-    """In closed form, a_1 : a_2 = max(0, |g_2|² − g_1·g_2) : max(0, |g_1|² − g_1·g_2); ½ each for equal gradients."""
+    """The closed form, a_1 : a_2 = max(0, |g_2|² − g_1·g_2) : max(0, |g_1|² − g_1·g_2); ½ each for equal gradients."""
     one, other = max(second - product, 0.0), max(first - product, 0.0)
     if one == other:
         one = other = 1.0
@@ -71,7 +71,7 @@ def dual_cone_projections(gram: np.ndarray) -> np.ndarray:
 
 
 def positive(lengths: np.ndarray) -> np.ndarray:
-    """The same with ∞ for 0, by which what belongs to a zero gradient is divided."""
+    """The lengths with ∞ in place of 0, as divisors."""
     return np.where(lengths > 0, lengths, np.inf)
 
 
@@ -114,7 +114,7 @@ def minimum(quadratic: np.ndarray, linear: np.ndarray) -> np.ndarray:
 def descend(
     quadratic: np.ndarray, linear: np.ndarray, u: np.ndarray, passive: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The minimum over the passive variables, and these; without those that turn negative on the straight way there."""
+    """The minimum over the passive variables, without those that become negative on the line to it; and the rest."""
     target = minimum_over(quadratic, linear, passive)
     while (blocked := target < 0).any():
         reach = np.divide(u, u - target, out=np.ones_like(u), where=blocked)  # (m, n)
@@ -132,7 +132,7 @@ def minimum_over(quadratic: np.ndarray, linear: np.ndarray, passive: np.ndarray)
 
 
 def definite(matrix: np.ndarray) -> np.ndarray:
-    """The same, with its small eigenvalues raised to 1e-14 or, if larger, to how far the least lies below 0.
+    """The matrix with its small eigenvalues raised to 1e-14 or, if larger, to how far the least lies below 0.
 
     A Gram matrix has none below 0: the least one says how much rounding there is in all. Directions in which the
     function rises by no more than rounding would else be followed far. Any part of the matrix can so be solved with.

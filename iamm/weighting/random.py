@@ -1,4 +1,4 @@
-"""Weights drawn anew in each step."""
+"""A weighting with weights drawn anew in each step."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from iamm.weighting.base import StepLosses, Weighting
 from iamm.weighting.draws import Draws
 
 AHEAD = 128
-"""Steps whose weights are drawn at once: a generator costs more time than all else here."""
+"""Steps whose weights are drawn together, since a new generator takes most of the time."""
 
 
 class RandomWeighting(Weighting):
     """w = softmax(ε), ε_i standard normal, drawn anew in each optimizer step: random loss weighting (RLW).
 
-    On average 1/S each: what does not surpass it owes nothing to its weights. Accumulated batches are weighted alike,
-    and so are several processes. What is drawn depends on the seed and the number of the step.
+    The weights are 1/S on average, so a rule that is no better gains nothing from its weights. Accumulated batches and
+    several processes have the same weights, which depend on the seed and the number of the step.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         seed: of the run.
 
     Source: Lin et al. 2022, of whose distributions this is the normal one.
@@ -34,7 +34,7 @@ class RandomWeighting(Weighting):
         self.steps: Tensor
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))  # done
 
-    def weights(self, seen: StepLosses) -> Tensor:
+    def weights(self, step: StepLosses) -> Tensor:
         steps = int(self.steps)
         if steps == AHEAD * int(self.draws.taken):
             noise = torch.from_numpy(self.draws.generator().standard_normal((AHEAD, self.scenes)))

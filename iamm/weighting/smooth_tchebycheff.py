@@ -1,4 +1,4 @@
-"""More weight for large losses, up to the largest alone."""
+"""A weighting that gives more weight to larger losses, up to the largest alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SmoothTchebycheffWeighting(Weighting):
     alike. Unlike a weighted sum it can reach any point of a Pareto front, also where that is not convex.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         smoothing: μ > 0, in units of the losses (default of the authors' code: 1).
         reference: z, S numbers, the best loss that each scene can reach; None: 0 for all.
 
@@ -38,7 +38,7 @@ class SmoothTchebycheffWeighting(Weighting):
         best = [0.0] * scenes if reference is None else [float(value) for value in reference]
         self.smoothing, self.reference = smoothing, best
 
-    def weights(self, seen: StepLosses) -> Tensor:
-        above = [loss - best for loss, best in zip(seen.losses.tolist(), self.reference, strict=True)]
+    def weights(self, step: StepLosses) -> Tensor:
+        above = [loss - best for loss, best in zip(step.losses.tolist(), self.reference, strict=True)]
         scores = [height / self.smoothing for height in above]
-        return seen.losses.new_tensor(observed_weights(scores, seen.observed.tolist()))  # (S,)
+        return step.losses.new_tensor(observed_weights(scores, step.observed.tolist()))  # (S,)

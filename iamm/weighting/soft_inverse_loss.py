@@ -1,4 +1,4 @@
-"""More weight for small losses, softly."""
+"""A weighting that gives more weight to smaller losses, by a softmax."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SoftInverseLossWeighting(Weighting):
     below 1e-8 counts as 1e-8.
 
     Args:
-        scenes: S, how many losses there are; all of them positive.
+        scenes: S, the number of losses; all of them positive.
         temperature: τ > 0; larger is nearer to equal weights (the paper tunes it for each data set).
 
     Raises:
@@ -34,6 +34,6 @@ class SoftInverseLossWeighting(Weighting):
         super().__init__(scenes)
         self.temperature = temperature
 
-    def weights(self, seen: StepLosses) -> Tensor:
-        scores = [1 / max(loss, SMALLEST) / self.temperature for loss in seen.losses.tolist()]
-        return seen.losses.new_tensor(observed_weights(scores, seen.observed.tolist()))  # (S,)
+    def weights(self, step: StepLosses) -> Tensor:
+        scores = [1 / max(loss, SMALLEST) / self.temperature for loss in step.losses.tolist()]
+        return step.losses.new_tensor(observed_weights(scores, step.observed.tolist()))  # (S,)

@@ -1,4 +1,4 @@
-"""Weights learnt from how uncertain each scene is."""
+"""A weighting by learnt uncertainties of the scenes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class UncertaintyWeighting(Weighting):
     not observed adds nothing, its penalty included, so that its s_i has no gradient.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
 
     Source: Kendall, Gal and Cipolla 2018, eq. 7 and §3.2 (log variance for stability). The paper gives classification
     exp(−s_i) without the ½; here all scenes have it, which shifts their s_i by log 2.
@@ -26,7 +26,7 @@ class UncertaintyWeighting(Weighting):
         super().__init__(scenes)
         self.log_variance = nn.Parameter(torch.zeros(scenes))
 
-    def weights(self, seen: StepLosses) -> Tensor:
+    def weights(self, step: StepLosses) -> Tensor:
         return torch.exp(-self.log_variance) / 2  # (S,)
 
     def penalty(self) -> Tensor:

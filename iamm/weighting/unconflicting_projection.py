@@ -1,4 +1,4 @@
-"""The mean of the gradients, each turned until it opposes none."""
+"""A weighting by the mean of the gradients, each projected so that it opposes no other."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class UnconflictingProjectionWeighting(GradientWeighting):
     and weighs 1/n.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         wrt: `parameters` or `representation`.
-        every: the weights are found anew in each k-th step.
+        every: k, the optimizer steps between two computations of the weights.
 
     Source: Quinton and Rey 2024, the aggregator UPGrad and its quadratic program on the Gramian.
     """

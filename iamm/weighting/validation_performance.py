@@ -1,4 +1,4 @@
-"""More weight for scenes that validate badly."""
+"""A weighting that gives more weight to scenes with low validation quality."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class ValidationPerformanceWeighting(Weighting):
     and only those of the test split may be compared.
 
     Args:
-        scenes: S, how many losses there are.
+        scenes: S, the number of losses.
         focus: γ ≥ 0; larger leaves less to scenes that do well.
-        memory: m in [0, 1), the share of the old mean that is kept.
+        memory: m in [0, 1), the share of the old mean.
 
     Raises:
         ValueError: a focus that is negative, a memory outside [0, 1).
 
-    Source: D0 §3.3, weights adjusted from how the model does in each scene; Guo et al. 2018, whose weights
-    are not normalised and have a γ for each task; what it does to single examples is no matter of this room.
+    Source: D0 §3.3, weights adjusted by the performance in each scene; Guo et al. 2018, whose weights
+    are not normalised and have a γ for each task. The paper's priorities of single examples are not used.
     """
 
     def __init__(self, scenes: int, *, focus: NotNegative = 1.0, memory: ShareBelow1 = 0.5) -> None:
@@ -44,7 +44,7 @@ class ValidationPerformanceWeighting(Weighting):
         self.current: Tensor
         self.register_buffer("current", torch.full((scenes,), 1 / scenes))
 
-    def weights(self, seen: StepLosses) -> Tensor:
+    def weights(self, step: StepLosses) -> Tensor:
         return self.current  # (S,)
 
     @torch.no_grad()

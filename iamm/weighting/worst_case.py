@@ -1,4 +1,4 @@
-"""The direction near the mean gradient along which even the scene that gains least gains most."""
+"""The direction near the mean gradient with the largest least gain of a scene."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GAP = 1e-10
 """How far F may lie above the least gain, relative to the lengths of what is combined."""
 
 ROUNDING = 1e-15
-"""Of a gain, relative to the terms that it is summed from."""
+"""Rounding error of a gain, relative to the terms of its sum."""
 
 
 class Problem(NamedTuple):
@@ -34,7 +34,7 @@ class Problem(NamedTuple):
 
 
 class Point(NamedTuple):
-    """Where f is smallest among the combinations of some scenes' gradients.
+    """The minimum of f over the combinations of some scenes' gradients.
 
     Shapes:
         scenes: k of the n
@@ -72,10 +72,10 @@ def worst_case(gram: np.ndarray, radius: float) -> np.ndarray:
     norms, gains = np.sqrt(gram.diagonal()), gram.sum(axis=1) / n  # (n,), g_i·g_0
     square = sum(gains.tolist()) / n
     if radius > 0 and square > ROUNDING * (sum(norms.tolist()) / n) ** 2:
-        there, mean = norms.nonzero()[0], math.sqrt(square)
-        lengths = norms[there]
-        best = solve(posed(gram[there[:, None], there], lengths, gains[there] / (lengths * mean), radius))
-        pulls[there[best.scenes]] = np.maximum(best.pull, 0) * mean / lengths[best.scenes]
+        nonzero, mean = norms.nonzero()[0], math.sqrt(square)
+        lengths = norms[nonzero]
+        best = solve(posed(gram[nonzero[:, None], nonzero], lengths, gains[nonzero] / (lengths * mean), radius))
+        pulls[nonzero[best.scenes]] = np.maximum(best.pull, 0) * mean / lengths[best.scenes]
     return pulls
 
 
@@ -91,7 +91,7 @@ def posed(gram: np.ndarray, lengths: np.ndarray, along: np.ndarray, radius: floa
 
 
 def solve(problem: Problem) -> Point:
-    """The best of all combinations."""
+    """The combination at which f is smallest."""
     n, radius = len(problem.border) - 1, problem.radius
     cosines, prices, along = problem.border[:n, :n], problem.border[n, :n], problem.right[:n, 1]
     values = (along + radius) / prices
@@ -112,7 +112,7 @@ def solve(problem: Problem) -> Point:
 
 
 def descend(problem: Problem, scenes: list[int], lengths: np.ndarray) -> Point:
-    """The best combination of these scenes or, where the way there from y = `lengths` leads out of y ≥ 0, of fewer."""
+    """The best combination of these scenes, or of fewer if the line to it from y = `lengths` leaves y ≥ 0."""
     while True:
         lowest, tilt = face(problem, scenes)
         bounded = lowest.value > -math.inf
@@ -121,21 +121,21 @@ def descend(problem: Problem, scenes: list[int], lengths: np.ndarray) -> Point:
         reach = min(limits)
         if bounded and reach >= 1:
             return lowest
-        kept = [at for at, limit in enumerate(limits) if limit > reach]
-        lengths, scenes = (lengths + reach * move)[kept], [scenes[at] for at in kept]
+        inside = [index for index, limit in enumerate(limits) if limit > reach]
+        lengths, scenes = (lengths + reach * move)[inside], [scenes[index] for index in inside]
 
 
 def face(problem: Problem, scenes: list[int]) -> tuple[Point, np.ndarray]:
-    """Where f is smallest over p·y = 1, y of either sign; and u (k,).
+    """The minimum of f over p·y = 1, y of either sign; and u (k,).
 
     m is the shortest combination: C m = ρ p, p·m = 1, its squared length ρ. u is the steepest way up: C u = q − ν p,
     p·u = 0, its squared length β² = q·u. Then f(m − θ u) is smallest at θ = √(ρ / (c² − β²)), where v = m/θ − u. Where
     β ≥ c, f falls along −u for ever: its value is −∞. Where ρ is no more than what the ridge gives it, g_m = 0, and v
     needs m only in so far as it keeps v ≥ 0.
     """
-    kept = np.array([*scenes, len(problem.border) - 1])
-    right = problem.right[kept]  # (k + 1, 2)
-    border = problem.border[kept[:, None], kept]
+    rows = np.array([*scenes, len(problem.border) - 1])
+    right = problem.right[rows]  # (k + 1, 2)
+    border = problem.border[rows[:, None], rows]
     solved = np.linalg.solve(border, right)
     ridge = np.append(np.full(len(scenes), RIDGE), 0.0)[:, None]
     solved += np.linalg.solve(border, right - border.dot(solved) + ridge * solved)

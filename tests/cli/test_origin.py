@@ -34,3 +34,18 @@ def test_where_a_value_comes_from(words, line, place, multirun, command):
     answer = command(*multirun, "--config-dir", "mine", "+experiment=mine", *words.split())
     assert place in answer.err
     assert answer.code == (3 if multirun else 2)
+
+
+def test_the_file_that_sets_a_value_last_is_named(tmp_path, monkeypatch):
+    """An experiment's key is set anew by the user's file; a data set under a name of its own keeps its file."""
+    from iamm.config.check.origin import origins
+
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\ndefaults:\n  - multiscene\n\nepochs: 0\n")
+    monkeypatch.setattr("sys.argv", ["iamm-train", "--config-dir", str(tmp_path)])
+    monkeypatch.chdir(tmp_path)
+    assert origins(["epochs"], ["+experiment=mine"]) == " From: epochs, experiment/mine.yaml, line 5."
+    named = ["dataset=[]", "+dataset@dataset.mail=text_file"]
+    (place,) = origins(["dataset.mail.path"], named).split(", ", 1)[1:]
+    assert place.startswith("configs/dataset/text_file.yaml, line ")
+    assert origins(["epochs", "no.such.key"], ["epochs=0"], "the table") == " From: epochs, the table."

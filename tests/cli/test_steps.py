@@ -64,7 +64,7 @@ def taken(loop: Loop, conflict: bool = False) -> tuple[list[Tensor], list[Tensor
     batches: list = []
     hook = loop.model.register_forward_hook(lambda module, given, found: batches.append(given[0]))
     parameters, weighting = list(loop.model.parameters()), loop.weighting
-    own = list(weighting.own_weights()) if isinstance(weighting, GradientWeighting) else None
+    own = list(weighting.private_weights()) if isinstance(weighting, GradientWeighting) else None
     loop.optimizer.zero_grad(set_to_none=True)
     parts = loop.accumulated(0, conflict=conflict)
     told = weighting.finish()

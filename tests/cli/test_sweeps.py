@@ -14,7 +14,7 @@ import pytest
 from iamm.record.checksummed import write_checksummed
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell
-from iamm.sweep.pool import ProcessOutcome, last_words, run_cells
+from iamm.sweep.pool import ProcessOutcome, last_line, run_cells
 
 BAD = """
 import os, signal, sys, time
@@ -222,10 +222,10 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 def test_last_words(tmp_path):
     folder = RunFolder(tmp_path)
     folder.log.write_text("one\niamm-train: the reason\n\n")
-    assert last_words(folder, 2) == "the reason"
-    assert last_words(folder, -signal.SIGSEGV) == "killed by SIGSEGV"
+    assert last_line(folder, 2) == "the reason"
+    assert last_line(folder, -signal.SIGSEGV) == "killed by SIGSEGV"
     folder.log.write_text("")
-    assert last_words(folder, 9) == "left with exit code 9"
+    assert last_line(folder, 9) == "left with exit code 9"
 
 
 def test_cells_are_what_they_were(tmp_path):

@@ -171,9 +171,9 @@ def test_scenes_that_need_files(name):
     import iamm.dataset.ag_news
     import iamm.dataset.idx
     import iamm.dataset.labelled_text
-    import iamm.dataset.multi30k
+    import iamm.dataset.translation
 
-    modules = {"ag_news": iamm.dataset.ag_news, "multi30k": iamm.dataset.multi30k}
+    modules = {"ag_news": iamm.dataset.ag_news, "multi30k": iamm.dataset.translation}
     module = {**modules, **dict.fromkeys(("fdu_mtl", "newsgroups"), iamm.dataset.labelled_text)}.get(
         name, iamm.dataset.idx
     )

@@ -17,13 +17,20 @@ from PIL import Image
 
 from iamm.config.groups import headline
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
-from iamm.dataset.fields import CLASS, PIXELS, TOKENS
+from iamm.dataset.fields import CLASS, ID, ITEMS, PIXELS, TOKENS
 from iamm.dataset.vocabulary import BOS, EOS, PAD
 from iamm.errors import MissingDataError
 
 FOLDER = Path(__file__).parents[2] / "configs" / "dataset"
 VARIANTS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-SMALL = 997  # training examples, where a data set can be shortened
+SMALL, USERS = 997, 23  # training examples, and users that are evaluated, where a data set can be shortened
+FIELDS = {
+    "image": {"image": PIXELS},
+    "text": {"text": TOKENS},
+    "behaviour": {"history": ITEMS, "candidate": ID, "user": ID},
+}
+TARGETS = {"classification": CLASS, "generation": TOKENS, "ranking": CLASS}
+DIMENSIONS = {"image": 4, "text": 2, "history": 2, "ages": 2, "candidate": 1, "user": 1}
 
 
 OWN: dict[str, dict[str, str]] = {}
@@ -41,6 +48,11 @@ def own_files(tmp_path_factory):
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (5, 7), (n, 40 * (n % 2), 255 - n)).save(file)
     OWN["image_folder"] = {"path": str(folder / "pictures")}
+    (folder / "pairs.tsv").write_text("".join(f"this is pair {n}\tpaire {n}\n" for n in range(100)))
+    OWN["parallel_text"] = {"source_path": str(folder / "pairs.tsv")}
+    clicks = "".join(f"u{n % 20},i{n % 7 + n % 3},{n}\n" for n in range(200))
+    (folder / "clicks.csv").write_text(f"user,item,time\n{clicks}")
+    OWN["interaction_file"] = {"path": str(folder / "clicks.csv")}
     OWN["text_file"] = {"path": str(folder / "texts.txt")}
 
 
@@ -55,10 +67,12 @@ def choice(variant: str):
 def built(variant: str, seed: int = 5) -> list[Dataset]:
     """All that a choice makes: one data set, or several."""
     data_dir = os.environ.get("IAMM_DATA_DIR")
-    given = {"seed": seed, "batch_size": 13, "data_dir": data_dir, "share": {"head": "none"}}
+    given = {"seed": seed, "batch_size": 13, "data_dir": data_dir}
     config = OmegaConf.create({**given, "dataset": choice(variant)})
     if "train" in config.dataset[variant]:
         config.dataset[variant].train = SMALL
+    if "evaluated" in config.dataset[variant]:
+        config.dataset[variant].evaluated = USERS
     try:
         made = hydra.utils.instantiate(config.dataset[variant])
     except InstantiationException as error:
@@ -82,7 +96,7 @@ def scenes_and_splits(variant: str) -> list[tuple[Scene, Split]]:
 def rows(tensor: torch.Tensor) -> list[tuple[int, ...]]:
     """Each row without the zeros behind it, in plain Python."""
     result = []
-    for row in tensor.flatten(1).tolist():
+    for row in tensor.reshape(len(tensor), -1).tolist():
         while row and row[-1] == 0:
             row.pop()
         result.append(tuple(row))
@@ -107,7 +121,7 @@ def test_yaml_says_what_it_is_and_offers_every_argument_with_its_default(variant
     parameters.pop("name", None)
     assert arguments.keys() == parameters.keys()
     for name, parameter in parameters.items():
-        referring = name in ("batch_size", "share")
+        referring = name == "batch_size"
         if parameter.default is not inspect.Parameter.empty and not referring and name not in OWN.get(variant, ()):
             default = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
             assert arguments[name] == default, name
@@ -126,13 +140,14 @@ def test_names(variant):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_splits_are_aligned_tensors_of_the_promised_kind(variant):
     for scene, split in scenes_and_splits(variant):
-        assert split.inputs[scene.kind].dtype == {"image": torch.uint8, "text": torch.int64}[scene.kind]
-        assert split.inputs[scene.kind].dim() == {"image": 4, "text": 2}[scene.kind]
+        for name, values in split.inputs.items():
+            assert values.dtype == (torch.uint8 if name == "image" else torch.int64)
+            assert values.dim() == DIMENSIONS[name]
         assert split.targets.dtype == torch.int64
-        assert split.targets.dim() == {"classification": 1, "generation": 2}[scene.task]
+        assert split.targets.dim() == (2 if scene.task == "generation" else 1)
         assert set(scene.fields) == set(split.inputs)
-        assert scene.fields[scene.kind] == {"image": PIXELS, "text": TOKENS}[scene.kind]
-        assert scene.target_field == {"classification": CLASS, "generation": TOKENS}[scene.task]
+        assert FIELDS[scene.kind].items() <= scene.fields.items()
+        assert scene.target_field == TARGETS[scene.task]
         assert split.present.dtype == torch.bool
         assert len(split) == len(split.targets) == len(split.present)
         assert split.present.any()
@@ -143,21 +158,21 @@ def test_splits_are_aligned_tensors_of_the_promised_kind(variant):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_pictures_of_all_splits_have_one_size(variant):
     for scene in scenes(variant):
-        sizes = {scene.splits[split].inputs[scene.kind].shape[1:] for split in SPLITS}
-        assert len(sizes) == 1 or scene.kind == "text"
+        if scene.kind == "image":
+            assert len({scene.splits[split].inputs["image"].shape[1:] for split in SPLITS}) == 1
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_targets_and_ids_are_in_range(variant):
     for scene, split in scenes_and_splits(variant):
-        size = len(scene.classes) if scene.task == "classification" else len(scene.target)
+        size = len(scene.target) if scene.task == "generation" else len(scene.classes)
         assert split.targets.min() >= 0
         assert split.targets.max() < size
-        if scene.kind == "text":
-            assert split.inputs[scene.kind].min() >= 0
-            assert split.inputs[scene.kind].max() < len(scene.source)
+        for name in {"text", "history", "candidate"} & split.inputs.keys():
+            assert split.inputs[name].min() >= 0
+            assert split.inputs[name].max() < len(scene.source)
     for scene in scenes(variant):
-        if scene.task == "classification":
+        if scene.task != "generation":
             assert set(scene.splits["train"].targets.tolist()) == set(range(len(scene.classes)))
             assert len(set(scene.classes)) == len(scene.classes)
 
@@ -184,8 +199,9 @@ def test_splits_share_no_example_or_tell_how_many(variant):
         for name in SPLITS:
             split = scene.splits[name]
             targets = split.targets if scene.task == "generation" else split.targets[:, None]
-            triples = zip(rows(split.inputs[scene.kind]), rows(targets), split.present.tolist(), strict=True)
-            seen[name] = {(source, target) for source, target, present in triples if present}
+            inputs = [rows(split.inputs[key] - (field.padding or 0)) for key, field in scene.fields.items()]
+            contents = zip(*inputs, rows(targets), split.present.tolist(), strict=True)
+            seen[name] = {tuple(content) for *content, present in contents if present}
         for one, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
             if count := len(seen[one] & seen[other]):
                 part = f"{count:,} of {len(seen[one]):,} distinct {one} examples also stand in {other}."

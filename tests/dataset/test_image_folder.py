@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from iamm.dataset.cache import checksum
-from iamm.dataset.files import noted
+from iamm.dataset.files import recorded_files
 from iamm.dataset.image_folder import ImageFolderDataset
 from iamm.errors import BadDataError, MissingDataError
 
@@ -109,7 +109,7 @@ def test_what_is_refused(pets, tmp_path):
 
 
 def test_a_finished_run_knows_its_pictures(pets):
-    with noted() as files:
+    with recorded_files() as files:
         made(pets)
     assert files == {str(pets): checksum(None, str(pets))}
     Image.new("L", (9, 5), 77).save(pets / "dark" / "3.png")

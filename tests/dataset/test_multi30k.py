@@ -9,6 +9,7 @@ import torch
 
 from iamm.dataset.multi30k import FOLDER, Multi30kDataset
 from iamm.dataset.vocabulary import UNKNOWN, SubwordVocabulary, normalised
+from iamm.engine.collate import collate
 from iamm.errors import BadDataError, MissingDataError
 
 GERMAN = ["Ein Hund läuft.", "Zwei Männer  sitzen.", "Eine Frau läuft.", "Ein Mann sitzt.", "Ein Hund sitzt."]
@@ -68,6 +69,16 @@ def test_subwords_are_shared_and_learnt_on_train_alone(folder):
     assert (scene.splits["test"].targets == UNKNOWN).sum(dim=1).tolist() == [0, 1]
     assert texts(dataset, "test")[1] == ("ein mann läuft ⁇.", "a man runs ⁇.")
     assert "multi30k_de_en: 1 of 2 test targets have an unknown word or character." in dataset.notices
+
+
+@pytest.mark.parametrize("subwords", [60, None])
+def test_references_are_the_published_lines(folder, subwords):
+    """With their capitals, blanks and signs, however the targets are cut into ids."""
+    dataset = made(folder, subwords=subwords)
+    published = {"validation": ["Two dogs sit.", "One dog runs."], "test": ["A woman sits.", "A man runs ∞."]}
+    assert dataset.scenes[0].references == published
+    batch = collate(dataset, "test", torch.tensor([1, 0]), torch.device("cpu"))["multi30k_de_en"]
+    assert batch.references == ("A man runs ∞.", "A woman sits.")
 
 
 def test_words_have_a_vocabulary_for_each_language(folder):

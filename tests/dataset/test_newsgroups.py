@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iamm.dataset.base import Dataset
-from iamm.dataset.newsgroups import GROUPS, Kept, NewsgroupsDataset, read_posts, without_signature, words_of
+from iamm.dataset.newsgroups import GROUPS, NewsgroupsDataset, PostParts, read_posts, without_signature, words_of
 from iamm.errors import BadDataError, MissingDataError
 
 POST = """From: ann@a.org
@@ -24,7 +24,7 @@ Yes: all wheels  are.
 --
 Ann, a.org
 """
-NOTHING = Kept(headers=False, quotes=False, footers=False)
+NOTHING = PostParts(headers=False, quotes=False, footers=False)
 
 
 def write(folder: Path, split: str, lines: list[str]) -> None:

@@ -8,7 +8,7 @@ import lzma
 import pytest
 
 from iamm.dataset.cache import checksum
-from iamm.dataset.files import noted
+from iamm.dataset.files import recorded_files
 from iamm.dataset.table_file import LONGEST, read_rows, value_of
 from iamm.errors import BadDataError, MissingDataError
 
@@ -126,7 +126,7 @@ def test_a_column_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(("name", "pack"), [("a.csv", bytes), ("a.csv.gz", gzip.compress)])
 def test_what_is_read_is_noted(tmp_path, name, pack):
     path = written(tmp_path, name, pack(CSV.encode()))
-    with noted() as files:
+    with recorded_files() as files:
         rows(path)
     assert files == {str(path): checksum(None, str(path))}
     before = checksum(None, str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from hydra.utils import instantiate
 from torch import nn, tensor
 
+from iamm.dataset.base import Split
 from iamm.encoder.base import Encoder, Features
 from tests.composing import config_of
 
@@ -44,6 +46,9 @@ def made(case, image_scene, text_scene):
     name, attention = case
     pictures = torch.randint(0, 256, (4, 3, 11, 13), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
     scene = image_scene(pictures) if name in PICTURES else text_scene(7)
+    if name in BEHAVIOURS:
+        train = Split({"candidate": CANDIDATES}, tensor([1, 1, 0, 1]), HERE)
+        scene = replace(scene, splits={"train": train})
     torch.manual_seed(0)
     encoder: Encoder = instantiate(composed(name, attention).encoder.text)(scene, D).double()
     behaviour = {"history": IDS, "candidate": CANDIDATES} if name in BEHAVIOURS else {"text": IDS}
@@ -55,6 +60,8 @@ def gradients(encoder: nn.Module, features: Features, rows: list[int]) -> list[t
     probe = torch.linspace(-1, 1, features.values[0].numel(), dtype=torch.float64).view_as(features.values[0])
     real = features.values[rows].masked_fill(~features.allow[rows].unsqueeze(-1), 0.0)
     leaves = list(encoder.parameters())
+    if not leaves:
+        return []
     return list(torch.autograd.grad((real * probe).sum(), leaves, allow_unused=True, materialize_grads=True))
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from iamm.engine import checkpoint
-from iamm.engine.checkpoint import whole
+from iamm.engine.checkpoint import file_is_intact
 from iamm.errors import BadDataError
 from iamm.record import checksummed as seal
 from iamm.record.run_folder import RunFolder, read_result
@@ -61,7 +61,7 @@ def caught(folder: RunFolder, name: str) -> bool:
         else:
             checkpoint.unpacked(path.read_bytes())
     except (BadDataError, ValueError):
-        return not whole(path)
+        return not file_is_intact(path)
     return False
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.utils import instantiate
-from torch import Tensor, tensor
+from torch import Tensor, nn, tensor
 
 from iamm.encoder.base import Features
 from iamm.fusion.base import Fused, Fusion
+from iamm.fusion.by_scene import BySceneFusion
 from tests.composing import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -20,6 +21,7 @@ ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml")
 TAKES_ATTENTION = {name for name in NAMES if "${attention}" in (CONFIGS / "fusion" / f"{name}.yaml").read_text()}
 CASES = [(name, kind) for name in NAMES for kind in (ATTENTIONS if name in TAKES_ATTENTION else ["multi_head"])]
 SCENES = ("a", "b", "c")
+OPEN = [case for case in CASES if case[0] != "interest_guidance"]  # its own tests define what an unseen scene gets
 GROUPS = ("ab", "c")
 D = 12
 
@@ -30,15 +32,26 @@ def composed(name: str, attention: str):
     return config_of(*overrides)
 
 
+def made(name: str, attention: str, scenes: tuple[str, ...]) -> Fusion:
+    """A fusion in which no scene is hidden by chance, and nothing that begins as zero holds back a gradient."""
+    torch.manual_seed(0)
+    fusion = instantiate(composed(name, attention).fusion)(scenes, D).double()
+    if isinstance(fusion, BySceneFusion):
+        fusion.scene_dropout = 0.0
+    for parameter in fusion.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
+    return fusion
+
+
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
 def fusion(request) -> Fusion:
-    torch.manual_seed(0)
-    return instantiate(composed(*request.param).fusion)(SCENES, D).double()
+    return made(*request.param, SCENES)
 
 
 def gradients(fused: Fused, leaves: list[Tensor], names: str) -> list[Tensor]:
-    """Of what stands in the real places of the named scenes, each number with a weight of its own."""
-    total = torch.zeros((), dtype=torch.float64)
+    """Of the penalties, and of the real places of the named scenes, each number with a weight of its own."""
+    total = sum(fused.penalties.values(), start=torch.zeros((), dtype=torch.float64))
     for name in names:
         values, allow = fused.features[name]
         probe = torch.linspace(-1, 1, values.numel(), dtype=torch.float64).view_as(values)
@@ -80,7 +93,7 @@ def test_scene_weights_sum_to_one_where_there_are_any(fusion, features, group):
 def test_nothing_known_weighs_nothing(features):
     """With two scenes, both views of one instance and both absent (row 3), there is nothing to attend to."""
     for name, attention in CASES:
-        fusion = instantiate(composed(name, attention).fusion)(("a", "b"), D).double()
+        fusion = made(name, attention, ("a", "b"))
         weights = fusion(features("ab", D)).scene_weights or {}
         for shares in weights.values():
             torch.testing.assert_close(shares.sum(dim=1), tensor([1.0, 1.0, 1.0, 0.0], dtype=torch.float64))
@@ -136,10 +149,42 @@ def test_gradients_reach_every_parameter(fusion, features, may_rest):
     leaves = list(fusion.parameters())
     parts = [gradients(fusion(features(group, D)), leaves, group) for group in GROUPS]
     for (name, _), paired, alone in zip(fusion.named_parameters(), *parts, strict=True):
-        assert (paired.abs() + alone.abs()).max() > 0 or may_rest(name), name
+        assert (paired.abs() + alone.abs()).max() > 0 or may_rest(name) or is_for_unknown_scenes(name), name
+
+
+def is_for_unknown_scenes(parameter: str) -> bool:
+    return "unknown" in parameter.split(".")
 
 
 def test_the_order_of_the_group_does_not_matter(fusion, features):
     one, other = fusion(features("ab", D)), fusion(features("ba", D))
     for name in "ab":
         torch.testing.assert_close(other.features[name].values, one.features[name].values)
+
+
+@pytest.mark.parametrize("group", ["b", "ab", "bc"])
+@pytest.mark.parametrize("case", OPEN, ids="-".join)
+def test_a_scene_that_the_run_did_not_name_is_answered(case, group, features):
+    """b is unknown: alone, beside a scene of the run, beside another unknown one. Its places differ, and so do rows."""
+    fusion = made(*case, ("a", "d")).eval()
+    given = features(group, D)
+    fused = fusion(given)
+    values, allow = fused.features["b"]
+    places = values[allow]  # (N, D)
+    assert places.isfinite().all()
+    assert (places.std(dim=0) > 1e-3).all()
+    for name, shares in (fused.scene_weights or {}).items():
+        assert shares.shape == (4, 2), name
+    alone = fusion(rows(given, [2])).features["b"].values[0]
+    torch.testing.assert_close(alone, values[2])
+
+
+@pytest.mark.parametrize("case", OPEN, ids="-".join)
+def test_an_unknown_scene_uses_what_is_kept_for_it(case, features, may_rest):
+    """Its outputs reach all parameters for unknown scenes."""
+    fusion = made(*case, ("a", "d")).eval()
+    leaves = list(fusion.parameters())
+    found = gradients(fusion(features("b", D)), leaves, "b")
+    for (name, _), gradient in zip(fusion.named_parameters(), found, strict=True):
+        assert gradient.any() or may_rest(name) or not is_for_unknown_scenes(name), name
+        assert gradient.isfinite().all()

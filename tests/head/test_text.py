@@ -54,6 +54,12 @@ def test_absent_rows_and_padding_are_never_scored(table_head, batch):
     assert head.observe(nowhere(3), nobody) == {"nll": [], "written": [], "reference": []}
 
 
+def test_published_references_stand_for_the_decoded_targets(table_head, batch):
+    """Also where a row is absent."""
+    seen = batch(ROWS, tensor([True, False, True]))._replace(references=("Ba, do!", "gi", "Ku la-mo"))
+    assert table_head(FLAT).observe(nowhere(3), seen)["reference"] == ["Ba, do!", "Ku la-mo"]
+
+
 def test_evaluation_counts_without_label_smoothing(table_head, batch):
     table = FLAT.clone()
     table[4, 5] = math.log(10)

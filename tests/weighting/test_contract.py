@@ -137,7 +137,7 @@ def take(weighting, batches, observed=(ALL, ALL, ALL, ALL)):
 def head_weights(weighting, weights):
     """What the heads' losses weigh in the next step, where `weights` are what the scenes' losses do."""
     if isinstance(weighting, GradientWeighting):
-        return tensor(list(weighting.own_weights()), dtype=torch.float64)
+        return tensor(list(weighting.private_weights()), dtype=torch.float64)
     return weights.double()
 
 

@@ -33,12 +33,12 @@ def test_rows_of_missing_pieces_and_scenes_are_zero():
         rows.add(0, [tensor([1.0, 2.0]), None])
         rows.add(2, [None, tensor([[5.0]])])
         rows.add(2, [tensor([1.0, 1.0]), tensor([[-1.0]])])
-        assert rows.whole().tolist() == [[1.0, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 1.0, 4.0]]
+        assert rows.mean().tolist() == [[1.0, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 1.0, 4.0]]
         rows.clear()
     rows.begin(like)
-    assert not rows.whole().any()
+    assert not rows.mean().any()
     rows.begin([torch.zeros(1)])
-    assert rows.whole().shape == (3, 1)
+    assert rows.mean().shape == (3, 1)
 
 
 def test_written_gradients_by_hand():
@@ -70,4 +70,4 @@ def test_rows_of_bf16_are_summed_in_float32():
     rows.begin([ones])
     rows.add(0, [ones])
     rows.add(0, [ones])
-    assert gram(rows.whole()).tolist() == [[4.0 * (1 << 16)]]
+    assert gram(rows.mean()).tolist() == [[4.0 * (1 << 16)]]

@@ -25,28 +25,29 @@ def origins(paths: Sequence[str], overrides: Sequence[str], source: str = COMMAN
         overrides: which their configuration was composed of.
         source: of the overrides.
     """
-    files = files_of(overrides)
-    places = {path: source if (line := origin(path, keys(overrides), files)) == "" else line for path in paths}
+    given, files = keys(overrides), files_of(overrides)
+    places = {path: origin(path, given, files, source) for path in paths}
     listed = "; ".join(f"{path}, {place}" for path, place in places.items() if place)
     return f" From: {listed}." if listed else ""
 
 
-def origin(path: str, given: Collection[str], files: Sequence[tuple[Path, str]]) -> str | None:
-    """Give the file and line of a value, or of what it lies in where no file has it by itself.
+def origin(path: str, given: Collection[str], files: Sequence[tuple[Path, str]], source: str) -> str | None:
+    """Give the origin of a value, or of what it lies in where neither overrides nor files have it by itself.
 
     Args:
         path: dotted.
         given: keys and groups that overrides set.
         files: of the configuration, as `files_of` gives them.
+        source: of the overrides.
 
     Returns:
-        an empty text for an override, None for what is nowhere.
+        the source, or a file and its line; None where there is no origin.
     """
     choices = {key for key in given if key.split("@")[0] in groups()}
     places = {key.split("@")[-1] for key in choices}
     while path:
         if path in places or any(f"{path}.".startswith(f"{key}.") for key in {*given} - choices):
-            return ""
+            return source
         for file, place in files:
             key = f".{path}".removeprefix(f".{place}" if place else "")
             if key.startswith(".") and (line := line_of(file, key[1:]) or choice_line(file, key[1:])):

@@ -51,16 +51,18 @@ def check_phase(path: str, values: Mapping[str, Any], scenes: Collection[str] | 
         if key in ("scenes", "freeze") and not (is_names(value) and (value or key == "freeze")):
             raise Mistake(f"`{path}.{key}` must be a list of names. Found {value!r}.", f"{path}.{key}")
     for scene in values.get("scenes", ()):
-        check_name(f"{path}.scenes", scene, scenes, "scenes of the run")
-    if values.get("start") is not None:
-        check_name(f"{path}.start", values["start"], earlier, "an earlier phase")
+        if scenes is not None and scene not in scenes:
+            raise Mistake(
+                f"`{path}.scenes` must name scenes of the run. Found {scene}. {nearest(scene, scenes)}",
+                f"{path}.scenes",
+            )
+    start = values.get("start")
+    if start is not None and start not in earlier:
+        raise Mistake(
+            f"`{path}.start` must name an earlier phase. Found {start!r}. {nearest(str(start), earlier)}",
+            f"{path}.start",
+        )
 
 
 def is_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
-
-
-def check_name(path: str, name: Any, known: Collection[str] | None, what: str) -> None:
-    if known is not None and name not in known:
-        shown = name if what.startswith("scenes") else repr(name)
-        raise Mistake(f"`{path}` must name {what}. Found {shown}. {nearest(str(name), known)}", path)

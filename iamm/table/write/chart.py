@@ -1,4 +1,4 @@
-"""A comparison table as one picture: for each column the rows' means with their intervals, one below the other."""
+"""A comparison table as one picture: for each column, the rows' means with their intervals, one below the other."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 INK, SOFT, DOTS, CLAIM = "#1c1e21", "#6b727a", "#c4500a", "#b0307a"
 HOLLOW: dict[str, Any] = {"marker": "D", "color": CLAIM, "markerfacecolor": "none", "markersize": 5.5}
 VERDICTS = {"better": ("▲ better", "#0b5cad"), "worse": ("▼ worse", "#a83c00"), "tie": ("= tie", SOFT)}
-"""Text and colour of a verdict; all others are written as they are."""
+"""Text and colour of a verdict; any other is written as it is."""
 
 
 def draw_chart(table: Table, path: Path) -> None:
     """Write a PNG: a panel for each column, the rows in the plan's order from top to bottom; the same bytes each time.
 
-    A row has its mean, the 95 % interval and a dot for each seed, where there are any; the document's figure as a
-    hollow diamond; beside it the verdict against the first row, or what is missing or failed.
+    A row has its mean, the 95 % interval and a dot for each seed; the document's figure as a hollow diamond; beside it
+    the verdict against the first row, or the missing and failed seeds.
 
     Args:
         table: to be drawn.
@@ -80,25 +80,18 @@ def draw_panel(panel: Axes, table: Table, column: Column) -> None:
 
 def draw_cells(panel: Axes, cells: Sequence[TableCell]) -> None:
     """Draw all marks of one kind together, which is much faster than cell by cell."""
-    estimates = [(place, cell.estimate) for place, cell in enumerate(cells) if cell.estimate]
-    spans = [
-        (place, each.low, each.high) for place, each in estimates if each.low is not None and each.high is not None
-    ]
+    estimates = {place: cell.estimate for place, cell in enumerate(cells) if cell.estimate}
+    spans = {place: each for place, each in estimates.items() if each.low is not None}
+    means = {place: each.mean for place, each in estimates.items()}
     seeds = [(value, place + 0.24) for place, cell in enumerate(cells) for value in cell.values.values()]
-    claims = [(cell.claim, place) for place, cell in enumerate(cells) if cell.claim is not None]
-    places, lows, highs = columns(spans, 3)
-    panel.hlines(places, lows, highs, color=INK, linewidth=[1.2 if place else 2.4 for place in places])
-    panel.plot(*columns(seeds, 2), ".", color=DOTS, markersize=3.5)
-    panel.plot(*columns([(each.mean, place) for place, each in estimates], 2), "o", color=INK, markersize=4.5)
-    panel.plot(
-        *columns([(each.mean, place) for place, each in estimates if place == 0], 2), "s", color=INK, markersize=6
-    )
-    panel.plot(*columns(claims, 2), **HOLLOW, linestyle="none")
-
-
-def columns(rows: Sequence[Sequence[float]], count: int) -> list[list[float]]:
-    """Transpose rows of `count` values, also where there are none."""
-    return [[row[number] for row in rows] for number in range(count)]
+    claims = {place: cell.claim for place, cell in enumerate(cells) if cell.claim is not None}
+    widths = [1.2 if place else 2.4 for place in spans]
+    lows, highs = ([getattr(each, end) for each in spans.values()] for end in ("low", "high"))
+    panel.hlines([*spans], lows, highs, color=INK, linewidth=widths)
+    panel.plot([value for value, _ in seeds], [place for _, place in seeds], ".", color=DOTS, markersize=3.5)
+    panel.plot([*means.values()], [*means], "o", color=INK, markersize=4.5)
+    panel.plot([means[0]] if 0 in means else [], [0] if 0 in means else [], "s", color=INK, markersize=6)
+    panel.plot([*claims.values()], [*claims], **HOLLOW, linestyle="none")
 
 
 def write_verdict(panel: Axes, place: int, table: Table, row: Row, column: Column) -> None:

@@ -1,0 +1,156 @@
+"""What people like to watch: ratings of films."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+
+from iamm.constrained import Constrained
+from iamm.constraints import Count, ListOf, Number, OneOf, Seed, WholeNumber
+from iamm.dataset.base import Dataset
+from iamm.dataset.behaviour import Log, Sampling, behaviour_datasets, last_clicks_apart, sorted_log
+from iamm.dataset.files import bad_text, read_lines
+from iamm.dataset.number_lines import number_lines, numbers
+from iamm.errors import BadDataError
+
+RATINGS, MOVIES = "ml-latest-small/ratings.csv.gz", "ml-latest-small/movies.csv.gz"
+RATING = re.compile(rb"\d{1,9},\d{1,9},[0-5]\.[05],\d{1,12}")
+SCENES = (
+    "action",
+    "adventure",
+    "animation",
+    "children",
+    "comedy",
+    "crime",
+    "documentary",
+    "drama",
+    "fantasy",
+    "film_noir",
+    "horror",
+    "imax",
+    "musical",
+    "mystery",
+    "romance",
+    "sci_fi",
+    "thriller",
+    "war",
+    "western",
+    "few",
+    "some",
+    "many",
+    "all",
+)
+ACTIVITY = ("few", "some", "many")
+"""Users by how many films they rated, a third of the users each."""
+ALL = "all"
+NO_GENRE = "(no genres listed)"
+MOST_WATCHED = ("drama", "comedy", "action", "thriller", "adventure", "romance")
+Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
+
+
+class MovielensDataset(list[Dataset], Constrained):
+    """100,836 ratings of 9,724 films by 610 users, from `data_dir/ml-latest-small/`.
+
+    Each scene is a data set of its own: a genre, in which a user stands with what was rated of it; a third of the
+    users, by how many films they rated (few, some, many); or all. The scenes share their items. A rating of at least
+    `click` is a click, a lower one was passed.
+
+    The last clicks of a user in all scenes together are held out, whatever scenes a run has: what is tested in one
+    scene is trained on in none, nor is anything later.
+
+    Args:
+        data_dir: the folder of all data sets.
+        seed: draws the negatives.
+        batch_size: candidates a step, of each scene.
+        scenes: genres, groups of users, or all.
+        click: stars of a click, from 0.5 to 5.
+        held_out: a user's last so many clicks are of test, as many before them of validation.
+        max_history: the latest clicks of a user in the scene that are read.
+        negatives: films drawn for each click of train.
+        candidates: of each user and held-out split, filled up with films drawn.
+        evaluated: how many users of each scene are evaluated; None = all.
+        train: how many candidates of each scene to train on; None = all.
+
+    Raises:
+        ValueError: an unknown scene; a number that cannot be.
+        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+
+    Source: Harper, Konstan 2015, in the edition `ml-latest-small` of 2018-09-26.
+    """
+
+    provides = ({"name": "movielens_{scene}", "kind": "behaviour", "task": "ranking"},)
+
+    def __init__(
+        self,
+        *,
+        data_dir: str | None,
+        seed: Seed,
+        batch_size: Count = 64,
+        scenes: Scenes = MOST_WATCHED,
+        click: Annotated[float, Number(0.5, 5)] = 4.0,
+        held_out: Count = 2,
+        max_history: Count = 20,
+        negatives: WholeNumber = 2,
+        candidates: WholeNumber = 100,
+        evaluated: Count | None = None,
+        train: Count | None = None,
+    ) -> None:
+        log, films = read_ratings(data_dir, click)
+        genres = read_genres(data_dir, films)
+        splits = last_clicks_apart(log, held_out)
+        inside = {scene: rows_of(scene, log, genres) for scene in scenes}
+        super().__init__(
+            behaviour_datasets(
+                "movielens",
+                {scene: log.rows(rows) for scene, rows in inside.items()},
+                {scene: splits[rows] for scene, rows in inside.items()},
+                [str(film) for film in films],
+                Sampling(seed, max_history, negatives, candidates, evaluated, train),
+                batch_size=batch_size,
+            )
+        )
+
+
+def read_ratings(data_dir: str | None, click: float) -> tuple[Log, np.ndarray]:
+    """The log of all ratings, and the number of each film in the files."""
+    rule = "have a user, a film, a rating from 0.5 to 5.0 and seconds in each line"
+    lines = number_lines(data_dir, RATINGS, RATING, rule, b"userId,movieId,rating,timestamp")
+    user, film, rating, time = numbers(lines).reshape(-1, 4).T
+    films, item = np.unique(film.astype(np.int64), return_inverse=True)
+    _, person = np.unique(user, return_inverse=True)
+    pairs = item + len(films) * person
+    if len(np.unique(pairs)) < len(pairs):
+        raise BadDataError(f"{RATINGS} must have one rating of a film by a user. Found two: get it again.")
+    return sorted_log(person, item, rating >= click, time.astype(np.int64)), films
+
+
+def read_genres(data_dir: str | None, films: np.ndarray) -> list[set[str]]:
+    """The genres of each film, spelled as scenes."""
+    found: dict[int, set[str]] = {}
+    for number, line in enumerate(read_lines(data_dir, MOVIES)[1:], start=2):
+        try:
+            film, _, genres = next(csv.reader([line], strict=True))
+            found[int(film)] = set(genres.lower().replace("-", "_").split("|"))
+        except (ValueError, csv.Error) as error:
+            raise bad_text(
+                MOVIES, "have a film, a title and genres in each line", repr(line[:20]), number, 1
+            ) from error
+        if wrong := found[int(film)] - {*SCENES, NO_GENRE}:
+            raise bad_text(MOVIES, "have genres of MovieLens in each line", repr(min(wrong)[:20]), number, 1)
+    if lacking := sorted(set(films.tolist()) - found.keys()):
+        raise BadDataError(f"{MOVIES} must have each film that is rated. Found no film {lacking[0]}: get it again.")
+    return [found[film] for film in films.tolist()]
+
+
+def rows_of(scene: str, log: Log, genres: Sequence[set[str]]) -> np.ndarray:
+    """Which rows of the log a scene has.  # (N,) bool"""
+    if scene == ALL:
+        return np.ones(len(log.user), dtype=bool)
+    if scene in ACTIVITY:
+        rank = np.argsort(np.argsort(np.bincount(log.user), kind="stable"))
+        return (rank * len(ACTIVITY) // len(rank))[log.user] == ACTIVITY.index(scene)
+    return np.array([scene in own for own in genres])[log.item]
