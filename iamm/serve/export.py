@@ -94,6 +94,8 @@ def exported(trained: Trained, scene: Scene, form: str) -> tuple[str, bytes]:
         MissingPackageError: no package for the format.
     """
     kind = input_kind(scene)
+    if kind == "record":
+        raise ConfigError(f"A program reads pictures or texts. Found {scene.name}, of records: use iamm-predict.")
     if scene.target is not None:
         raise ConfigError(
             f"A program answers in one pass. Found {scene.name}, which writes word by word: use iamm-predict."
