@@ -23,7 +23,7 @@ NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """Answers of file systems that cannot flush a folder, such as CIFS and FUSE."""
 LONGEST_NAME, LONGEST_PATH = 255, 4095
 """Bytes that the systems in use take."""
-INSIDE = 255
+INSIDE = 270
 """Bytes kept free for the paths of files inside a run folder."""
 ESCAPED = "backslashreplace"
 LEFTOVER = ".tmp"
@@ -96,14 +96,14 @@ def shortened(name: str, most: int = LONGEST_NAME) -> str:
     return f"{content[: most - 9].decode(errors='ignore')}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
-def check_length(folder: Path) -> None:
+def check_length(folder: Path, what: str = "A run folder") -> None:
     """Raises:
-    OutputError: the path of a run folder is too long for the files inside it.
+    OutputError: the path of a folder is too long for the files inside it.
     """
     size, longest = len(os.fsencode(folder)), max((len(os.fsencode(part)) for part in folder.parts), default=0)
     if longest > LONGEST_NAME or size > LONGEST_PATH - INSIDE:
         raise OutputError(
-            f"A run folder's path must have at most {LONGEST_PATH - INSIDE:,} bytes, and each name in it at most "
+            f"{what}'s path must have at most {LONGEST_PATH - INSIDE:,} bytes, and each name in it at most "
             f"{LONGEST_NAME}. Found {str(folder)[:60]}…, of {size:,} bytes, a name of {longest:,} in it. "
             "Set output_dir=… elsewhere."
         )

@@ -113,7 +113,7 @@ def dotted_keys(file: Path) -> set[str]:
 def overrides_of(model: str) -> tuple[tuple[str, str], ...]:
     """Give each group whose choice one of the project's models sets, with that choice."""
     file = configs_folder() / "model" / f"{model}.yaml"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    text = file.read_text(encoding="utf-8") if os.path.isfile(file) else ""
     return tuple(re.findall(r"^  - override /(\S+): (\w+)$", text, flags=re.MULTILINE))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -35,7 +36,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         ConfigError: the first file that is larger, deeper or in another encoding than any configuration needs.
     """
-    for file in sorted(folder.rglob("*.yaml")):
+    for file in sorted(folder.rglob("*.yaml")) if os.path.isdir(folder) else ():
         if not file.is_file():
             raise ConfigError(f"What ends in .yaml must be a file. Found {shown(file)}: rename it.")
         size = file.stat().st_size

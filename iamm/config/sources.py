@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,19 +55,22 @@ class Sources:
     def __init__(self, folder: str | None = None, primary: str = "train") -> None:
         self.folder, self.primary = folder, primary
         self.roots = [configs_folder(), *([Path(folder).absolute()] if folder is not None else [])]
-        if not all(root.is_dir() for root in self.roots):
+        if not all(map(os.path.isdir, self.roots)):
             raise NotPlainError(folder)
         self.sources: dict[str, Source | None] = {}
 
     def is_group(self, name: str) -> bool:
-        return any((root / name).is_dir() for root in self.roots)
+        return any(os.path.isdir(root / name) for root in self.roots)
 
     def choices(self, group: str) -> list[str]:
         return sorted({file.stem for root in self.roots for file in (root / group).glob("*.yaml")})
 
     def file(self, path: str) -> Path | None:
-        """Find a YAML file, named by its path without the suffix: `attention/additive`."""
-        return next((file for root in self.roots if (file := root / f"{path}.yaml").is_file()), None)
+        """Find a YAML file, named by its path without the suffix: `attention/additive`.
+
+        A name that is longer than the file system takes is that of no file (`Path.is_file` would raise).
+        """
+        return next((file for root in self.roots if os.path.isfile(file := root / f"{path}.yaml")), None)
 
     def read(self, path: str) -> Source | None:
         """Read a file; None where there is none.

@@ -53,6 +53,8 @@ class ImageFolderDataset(Dataset):
             more than memory holds.
     """
 
+    joins = True
+    """What scenes share is made one, over all data sets of this class: see `joining.py`."""
     provides = ({"name": "{name}", "kind": "image", "task": "classification"},)
     at_most: ClassVar = {("validation", "test"): 0.9}
 

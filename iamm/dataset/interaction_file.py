@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
@@ -13,14 +14,17 @@ from iamm.constrained import Constrained
 from iamm.constraints import Count, OneOf, Seed, WholeNumber
 from iamm.dataset.base import SPLITS, Dataset, random_generator
 from iamm.dataset.behaviour import TRAIN, Log, Sampling, behaviour_datasets, last_clicks_apart
-from iamm.dataset.own import Part, Words, chosen_scenes, require_room
+from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_examples
 from iamm.dataset.splitting import DRAWN, Unit, divided, split_named
-from iamm.dataset.table_file import Format, Row, bad_row, read_rows, value_of
+from iamm.dataset.table_file import Format, Row, bad_row, value_of
 from iamm.errors import BadDataError
+from iamm.memory import require_memory
 
 HeldOut = Annotated[str, OneOf(("users", "clicks"))]
 ANSWERS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 """What a label may say instead of a number."""
+ROOM, OTHERS = 16, 5
+"""Bytes of a number while tensors are made; numbers of an example beside its history and the ages in it."""
 LARGEST = 2.0**53
 """Up to here, whole numbers are exact."""
 
@@ -110,14 +114,13 @@ class InteractionFileDataset(list[Dataset], Constrained):
             raise ValueError("`held_out=clicks` goes without splits that are given. Found one: leave out either.")
         files = {DRAWN: path, "validation": validation_path, "test": test_path}
         columns = {"user": user, "item": item, "time": time, "label": label, "scene": scene, "split": split}
-        found: list[Interaction] = []
-        for given, file in files.items():
-            if file is not None:
-                require_room(file, remedy="take a part of the file")
-                rows = read_rows(file, format=format, delimiter=delimiter, encoding=encoding)
-                found += interactions(file, given, rows, columns, click)
+        reading = Reading(format, delimiter, encoding, limit=None)
+        make = partial(interaction, columns, click)
+        found = own_examples(name, files, reading, seed, make, remedy="take a part of the file")
         found, notices = complete(name, found, timed=time is not None, scened=scene is not None)
         found = of_some_users(found, limit, random_generator(seed, name, "limit"))
+        size = ROOM * len(found) * (1 + negatives) * (2 * max_history + OTHERS)
+        require_memory(f"{len(found):,} rows of {path}", size, "take fewer users, limit=…, or a shorter max_history=…")
         if held_out == "users":
             generator = random_generator(seed, name)
             units = [Unit(row.split, "", row.user, row[:5]) for row in found]
@@ -144,16 +147,13 @@ class InteractionFileDataset(list[Dataset], Constrained):
         )
 
 
-def interactions(
-    path: str, given: str, rows: Iterator[Row], columns: Mapping[str, str | None], click: float
-) -> Iterator[Interaction]:
-    """The rows of a file; without a column of times, all have the same."""
-    for row in rows:
-        values = {key: value_of(path, row, key, column) for key, column in columns.items() if column is not None}
-        time = seconds(path, values["time"], row.line) if "time" in values else 0.0
-        clicked = "label" not in values or label_of(path, values["label"], row.line) >= click
-        split = split_named(path, values["split"], row.line) if "split" in values and not given else given
-        yield Interaction(values["user"], values["item"], time, clicked, values.get("scene", ""), split)
+def interaction(columns: Mapping[str, str | None], click: float, path: str, given: str, row: Row) -> Interaction:
+    """A row of a file; without a column of times, all have the same."""
+    values = {key: value_of(path, row, key, column) for key, column in columns.items() if column is not None}
+    time = seconds(path, values["time"], row.line) if "time" in values else 0.0
+    clicked = "label" not in values or label_of(path, values["label"], row.line) >= click
+    split = split_named(path, values["split"], row.line) if "split" in values and not given else given
+    return Interaction(values["user"], values["item"], time, clicked, values.get("scene", ""), split)
 
 
 def seconds(path: str, word: str, line: int) -> float:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
 from typing import Annotated, ClassVar, NamedTuple
 
 from iamm.constrained import Constrained
-from iamm.constraints import Count, Number, Seed, Sharing
+from iamm.constraints import Count, Number, Seed
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.labelled_text import Labelled, text_datasets
 from iamm.dataset.overlap import signs_of
-from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_rows
+from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_examples
 from iamm.dataset.splitting import DRAWN, Unit, divided, split_named
 from iamm.dataset.table_file import Format, Row, value_of
 from iamm.dataset.text_format import TextFormat
 from iamm.errors import BadDataError
-from iamm.names import scene_name
+from iamm.names import in_order, scene_name
 
-NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 MOST_LABELS = 10_000
 """Of a scene: more are no classes, but a column of something else."""
 
@@ -37,8 +37,7 @@ class TextFileDataset(list[Dataset], Constrained):
 
     CSV and TSV begin with the names of their columns, each line of JSON is an object; `label<TAB>text` and fastText's
     `__label__x text` have none. A row without a text or a label is left out, with a notice. Labels are kept as names.
-    All scenes share one vocabulary, learnt on their training texts: so they can share an encoder, and a head if they
-    have the same labels.
+    All scenes share one vocabulary, learnt on their training texts.
 
     Args:
         name: of the data set, and of its scene; of several, `<name>_<scene>`.
@@ -57,7 +56,6 @@ class TextFileDataset(list[Dataset], Constrained):
         limit: rows to take of each file, drawn; None = all.
         clean: leave out of train what also stands in validation or test, and out of validation what stands in test:
             letters and digits are compared, in lower case, over all scenes.
-        share: how the run shares heads: with all but `none`, each scene has the labels of all.
         batch_size: texts a step, of each scene.
         lowercase: whether texts are put into lower case.
         subwords: pieces of the vocabulary; None = words, punctuation being a word.
@@ -69,6 +67,8 @@ class TextFileDataset(list[Dataset], Constrained):
         MissingDataError, BadDataError: no such file; a line that is not what it must be; more than memory holds.
     """
 
+    joins = True
+    """What scenes share is made one, over all data sets of this class: see `joining.py`."""
     provides = ({"name": "{name}", "kind": "text", "task": "classification"},)
     at_most: ClassVar = {("validation", "test"): 0.9}
     different = (("path", "validation_path"), ("path", "test_path"), ("validation_path", "test_path"))
@@ -94,7 +94,6 @@ class TextFileDataset(list[Dataset], Constrained):
         test: Part = 0.1,
         limit: Count | None = None,
         clean: bool = False,
-        share: Sharing = "none",
         batch_size: Count = 64,
         lowercase: bool = True,
         subwords: Annotated[int, Number(5, 1_000_000, whole=True)] | None = None,
@@ -103,16 +102,13 @@ class TextFileDataset(list[Dataset], Constrained):
     ) -> None:
         files = {DRAWN: path, "validation": validation_path, "test": test_path}
         columns = {"text": text, "label": label, "scene": scene, "split": split, "group": group}
-        entries: list[Entry] = []
-        for given, file in files.items():
-            if file is not None:
-                rows = own_rows(file, Reading(format, delimiter, encoding, limit), random_generator(seed, name, given))
-                entries += [entry_of(file, given, row, columns) for row in rows]
+        reading = Reading(format, delimiter, encoding, limit)
+        entries = own_examples(name, files, reading, seed, partial(entry_of, columns))
         entries, notices = complete(name, entries, needs_scene=scene is not None)
         units, generator = [entry.unit for entry in entries], random_generator(seed, name)
         found, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
         parts = by_scene(entries, found, chosen_scenes(path, {entry.scene for entry in entries}, scenes))
-        labels = labels_of(name, parts, one_set=share != "none")
+        labels = labels_of(name, parts)
         text_format = TextFormat(lowercase, "apart" if subwords is None else "spaces", max_length)
         texts = {
             each: {of: labelled(rows, labels[each], text_format) for of, rows in parts[each].items()} for each in parts
@@ -131,12 +127,12 @@ class TextFileDataset(list[Dataset], Constrained):
         )
 
 
-def entry_of(path: str, given: str, row: Row, columns: Mapping[str, str | None]) -> Entry:
+def entry_of(columns: Mapping[str, str | None], path: str, given: str, row: Row) -> Entry:
     """A row, in the split that its file or its column gives."""
     values = {key: value_of(path, row, key, column) for key, column in columns.items() if column is not None}
     text, label, scene = values["text"], values["label"], values.get("scene", "")
     split = split_named(path, values["split"], row.line) if "split" in values and not given else given
-    content = signs_of(text) or text
+    content = blake2b((signs_of(text) or text).encode(), digest_size=16).digest()
     return Entry(text, label, scene, Unit(split, (scene, label), values.get("group") or content, content))
 
 
@@ -166,17 +162,13 @@ def by_scene(
     return found
 
 
-def labels_of(
-    name: str, scenes: Mapping[str, Mapping[str, Sequence[Entry]]], *, one_set: bool
-) -> dict[str, tuple[str, ...]]:
-    """The labels of each scene, or of all together: numbers by their size, words by the alphabet.
+def labels_of(name: str, scenes: Mapping[str, Mapping[str, Sequence[Entry]]]) -> dict[str, tuple[str, ...]]:
+    """The labels of each scene.
 
     Raises:
         BadDataError: a scene with fewer than two, or too many to be classes.
     """
     found = {each: {entry.label for rows in parts.values() for entry in rows} for each, parts in scenes.items()}
-    if one_set:
-        found = dict.fromkeys(found, set().union(*found.values()))
     for scene, labels in found.items():
         if not 2 <= len(labels) <= MOST_LABELS:
             raise BadDataError(
@@ -184,11 +176,6 @@ def labels_of(
                 f"{scene_name(name, scene)}, {min(labels)!r} among them: name the column that holds them."
             )
     return {scene: in_order(labels) for scene, labels in found.items()}
-
-
-def in_order(labels: Collection[str]) -> tuple[str, ...]:
-    numbers = all(NUMBER.fullmatch(label) for label in labels)
-    return tuple(sorted(labels, key=lambda label: (float(label) if numbers else 0.0, label)))
 
 
 def labelled(entries: Sequence[Entry], labels: Sequence[str], text_format: TextFormat) -> list[Labelled]:

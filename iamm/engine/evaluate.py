@@ -94,8 +94,7 @@ def evaluate(
     Raises:
         DivergedError: a measure is not finite.
     """
-    for dataset in datasets:
-        dataset.require(split)
+    require_split(datasets, split)
     training = model.training
     model.train(False)
     outputs: dict[str, list[Any]] = defaultdict(list)
@@ -116,3 +115,13 @@ def evaluate(
         for name, parts in attended.items()
     }
     return Evaluation(measures, scene_weights, qualities, outputs)
+
+
+def require_split(datasets: Sequence[Dataset], split: str) -> None:
+    """Every scene needs an example to be evaluated on.
+
+    Raises:
+        BadDataError: as `Dataset.require`.
+    """
+    for dataset in datasets:
+        dataset.require(split)

@@ -14,13 +14,13 @@ from iamm import processes
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpointer import Checkpointer
 from iamm.engine.collate import Augment, collate
-from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate
+from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate, require_split
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
 from iamm.engine.forward import add_penalties, forward, portions
 from iamm.engine.freezing import trained, trained_paths
 from iamm.engine.observer import BatchResult, Observer, StepResult, Totals
 from iamm.engine.plan import Plan, RunState
-from iamm.engine.sampler import Sampler
+from iamm.engine.sampler import Sampler, samplers_of
 from iamm.errors import NonFiniteError
 from iamm.weighting.base import Paths, Weighting, scene_gram
 
@@ -57,12 +57,12 @@ def fit(
         checkpointer: saves the state after a step where it is due; None saves nothing.
 
     Raises:
+        BadDataError: a scene has no example to train on, or none to validate with.
         DivergedError: a loss, gradient or measure became infinite or not a number; such a step was not applied.
     """
     state, checkpointer = state or RunState(), checkpointer or Checkpointer()
-    samplers = [Sampler(dataset, seed) for dataset in datasets]
-    for sampler, saved in zip(samplers, state.samplers, strict=False):
-        sampler.load_state_dict(saved)
+    require_split(datasets, "validation")
+    samplers = samplers_of(datasets, seed, state.samplers)
     parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
     (loop := Loop(*parts, checkpointer)).restore_totals(state)
     while state.phase_epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,10 +68,18 @@ class Sampler:
     def state_dict(self) -> dict[str, float]:
         return {"visited": self.visited, "position": self.position, "growth": self.growth}
 
-    def load_state_dict(self, state: dict[str, float]) -> None:
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
         self.visited, self.position = int(state["visited"]), int(state["position"])
         self.growth = float(state["growth"])
         self._batches = self.batches(self.visited, self.growth) if self.position else []
+
+
+def samplers_of(datasets: Sequence[Dataset], seed: int, saved: Sequence[Mapping[str, Any]]) -> list[Sampler]:
+    """A sampler for each data set, from its saved state where there is one."""
+    samplers = [Sampler(dataset, seed) for dataset in datasets]
+    for sampler, state in zip(samplers, saved, strict=False):
+        sampler.load_state_dict(state)
+    return samplers
 
 
 def cut_by_tokens(lengths: np.ndarray, rows: int, tokens: int) -> list[int]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from iamm.files import flush, write_text
+from iamm.files import LONGEST_NAME, flush, shortened, write_text
 from iamm.record.checksummed import strict
 from iamm.record.run_folder import RunFolder, write_json
 
@@ -124,7 +124,7 @@ class Recorder:
     def picture(self, name: str, figure: Figure, step: int) -> None:
         """Write a figure to TensorBoard, and as a PNG to the run folder."""
         self.folder.pictures.mkdir(exist_ok=True)
-        path = self.folder.pictures / f"{name.replace('/', '-')}.png"
+        path = self.folder.pictures / f"{shortened(name.replace('/', '-'), LONGEST_NAME - len('.png'))}.png"
         figure.savefig(path, dpi=110)
         self.events.picture(name, path.read_bytes(), step)
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError
-from iamm.files import ESCAPED, check_length, sweep_leftovers, writable, write_text
+from iamm.files import ESCAPED, LONGEST_NAME, check_length, shortened, sweep_leftovers, writable, write_text
 from iamm.lock import locked
 from iamm.record.checksummed import checked, strict, with_checksum
 
@@ -68,7 +68,7 @@ class RunFolder:
 
     def best_of(self, phase: str) -> Path:
         """The file of the best model of an earlier phase; an empty name means the last phase."""
-        return self.path / f"best-{phase}.pt" if phase else self.best
+        return self.path / f"{shortened(f'best-{phase}', LONGEST_NAME - len('.pt.tmp'))}.pt" if phase else self.best
 
     def finished(self) -> bool:
         return self.result.exists()
@@ -209,7 +209,7 @@ def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: 
         BadDataError: the result cannot be read, or lacks a key.
     """
     path = folder / "result.json"
-    if not path.exists():
+    if not os.path.exists(path):  # `Path.exists` raises where a name is longer than the file system takes
         raise MissingDataError(
             f"`{name}` must name the folder of a finished run. Found no result.json in {folder}: "
             "look at the end of the training's output for the folder."

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from iamm.config.check.statements import arguments
+from iamm.config.check.statements import arguments, trait
 from iamm.config.instantiate import check_parts, instantiate, instantiate_each, own_mistakes
 from iamm.dataset.base import SPLITS, Dataset, Scene
 from iamm.dataset.files import recorded_files
+from iamm.dataset.joining import joined
 from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, make_deterministic
@@ -44,19 +45,22 @@ def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
         ConfigError: two scenes have one name, or a split is empty.
     """
     check_parts(config)
-    datasets: list[Dataset] = []
+    datasets, joining = list[Dataset](), dict[str, list[Dataset]]()
     for name, part in config["dataset"].items():
         with own_mistakes(), recorded_files() as files:
             made = instantiate(with_name(part, name))
         for dataset in made if isinstance(made, list) else [made]:
             dataset.files = files
             datasets.append(dataset)
+            if trait(part, "joins"):
+                joining.setdefault(part["_target_"], []).append(dataset)
     names = [scene.name for dataset in datasets for scene in dataset.scenes]
     if len(set(names)) < len(names):
         raise ConfigError(f"A scene can stand in a run once. Found {', '.join(names)}: leave one out.")
     for dataset in datasets:
         dataset.require(*SPLITS)
-    return datasets
+    changed = {each.name: each for group in joining.values() for each in joined(group, config["share"])}
+    return [changed.get(dataset.name, dataset) for dataset in datasets]
 
 
 def with_name(part: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ from iamm.run.training import train
 
 KEYS = (
     *("test", "quality", "scene_weights", "validation_quality", "best_epoch", "epochs", "steps", "parameters"),
-    *("data", "notices"),
+    *("details", "data", "notices"),
 )
 """Keys of a result that are compared; the others state time, place and machine."""
 SHOWN = 5
@@ -35,7 +35,7 @@ def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
         DifferentError: the repeated run differs.
     """
     run = Path(values["run"])
-    recorded = read_result(run, ("choices", "config", "device", "versions", "instructions", *KEYS))
+    recorded = read_result(run, ("choices", "config", "device", "versions", "instructions"))
     require_release(recorded["config"], run)
     config = with_data(recorded["config"], values["data_dir"] if moved else None)
     config |= {"device": recorded["device"], "output_dir": str(run / "verify"), "rerun": False}
@@ -71,7 +71,7 @@ def differences(
     one: RunFolder, other: RunFolder, result: Mapping[str, Any], repeated: Mapping[str, Any]
 ) -> Iterator[str]:
     """The names of the values that differ."""
-    yield from (key for key in KEYS if json.dumps(result[key]) != json.dumps(repeated[key]))
+    yield from (key for key in KEYS if json.dumps(result.get(key)) != json.dumps(repeated[key]))
     if values(one) != values(other):
         yield "records"
     saved, again = (load_weights(folder.best) for folder in (one, other))

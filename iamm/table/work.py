@@ -63,11 +63,12 @@ def prepare(arguments: Sequence[str]) -> TableJob | None:
         return None
     options = composed.values
     check_options(options, composed.chosen)
-    from iamm.files import writable
+    from iamm.files import check_length, writable
     from iamm.table.plan import read_plan
     from iamm.table.planning import plan_table
 
     folder = Path(options["output_dir"]) / "tables" / composed.chosen["table"]
+    check_length(folder, "A table's folder")
     sources = Sources(config_dir(arguments))
     digest = fingerprint(options, sources)
     plan_file, runs_file = folder / f"plan-{digest}.json", folder / f"runs-{digest}.jsonl"

@@ -35,6 +35,8 @@ MISTAKES = [  # the words, what the line must hold
     ("dataset=digts", "`dataset` must be one of its choices. Found digts.", 'Did you mean "digits"?'),
     ("dataset=[digts]", "`dataset` must be one of its choices. Found digts.", 'Did you mean "digits"?'),
     ("dataset=[digits,shaps]", "Found shaps.", 'Did you mean "shapes"?'),
+    ("dataset=[" + "x" * 300 + "]", "`dataset` must be one of its choices.", "Found xxx"),
+    ("--config-dir " + "x" * 300, "`--config-dir` must name a folder.", "xxx"),
     ("augment=[imag]", "`augment` must be one of its choices. Found imag.", 'Did you mean "image"?'),
     ("+experiment=multiscen", "Found multiscen.", 'Did you mean "multiscene"?'),
     ("attention=", "`attention` must be one of its choices. Found none.", "additive"),
@@ -209,6 +211,8 @@ TOGETHER = [  # values that are right each by itself
 BUILT = [  # known only where torch or the data are
     ("device=cuda:97", "`device` must be there. Found cuda:97", CONFIG),
     ("mode=eval run=nowhere", "`run` must name the folder of a finished run. Found no result.json in nowhere", MISSING),
+    ("from=" + "x" * 300, "`from` must name the folder of a finished run. Found no result.json in xxx", MISSING),
+    ("output_dir=" + "x" * 300, "A run folder's path must have at most 3,825 bytes, and each name in it", OUTPUT),
     ("dataset=fashion_mnist data_dir=/nowhere", "train-images-idx3-ubyte.gz. Looked in /nowhere", MISSING),
     ("output_dir=file/below", "A run folder must be writable. Found file/below/", OUTPUT),
 ]

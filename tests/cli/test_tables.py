@@ -247,6 +247,7 @@ MISTAKES = [  # the arguments, what is expected, the exit code
     ("", "`iamm-table` builds one table. Found none: add table=…. Choices: attention, image,"),
     ("table=imag", '`table` must be one of its choices. Found imag. Did you mean "image"? Choices: attention, image,'),
     ("table=smal --config-dir=mine", 'Found smal. Did you mean "small"? Choices: attention, image, image_real,'),
+    ("table=" + "x" * 300, "`table` must be one of its choices. Found xxx"),
     ("table=", "`table` must be one of its choices. Found none. Choices: attention,"),
     ("table=null", "A group takes the name of a choice. Found null or a number: see --help for the choices."),
     ("table=image,multiscene", "A key takes one value. Found table=image,multiscene: call iamm-table for each, or"),
@@ -287,6 +288,12 @@ def test_mistakes(arguments, expected, table_command, small_table):
     assert re.fullmatch(r"iamm-table: [^\n]+\n", answer.err), answer.err
     assert expected in answer.err
     assert [path.name for path in Path.cwd().iterdir()] == ["mine"]
+
+
+def test_a_folder_of_a_path_that_is_too_long(table_command, small_table):
+    answer = table_command("table=image", "output_dir=" + "x" * 300)
+    assert (answer.code, answer.out) == (73, "")
+    assert answer.err.startswith("iamm-table: A table's folder's path must have at most 3,825 bytes, and each name")
 
 
 def test_a_folder_that_cannot_be_written(table_command, small_table):

@@ -311,6 +311,17 @@ def test_a_run_that_is_not_what_it_says_is_found_out(command, small, tmp_path):
     )
 
 
+def test_details_are_verified_too(command, small, tmp_path):
+    assert command(*small).code == 0
+    run = only_run(tmp_path / "outputs")
+    changed = checked((run / "result.json").read_bytes())
+    changed["details"]["shapes_image"]["confusion"][0][0] += 1
+    write_checksummed(run / "result.json", changed)
+    answer = command("mode=verify", f"run={run}")
+    assert answer.code == 6
+    assert "Found details to differ." in answer.err
+
+
 def test_steps_that_are_not_finite_are_left_out_on_request(command, small):
     """What the first step left is not finite either: no measures come of that."""
     answer = command(*small, "optimizer=sgd", "optimizer.lr=1e30", "clip=null", "steps=2", "nonfinite=skip")

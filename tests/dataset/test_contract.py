@@ -67,7 +67,7 @@ def choice(variant: str):
 def built(variant: str, seed: int = 5) -> list[Dataset]:
     """All that a choice makes: one data set, or several."""
     data_dir = os.environ.get("IAMM_DATA_DIR")
-    given = {"seed": seed, "batch_size": 13, "data_dir": data_dir, "share": {"head": "none"}}
+    given = {"seed": seed, "batch_size": 13, "data_dir": data_dir}
     config = OmegaConf.create({**given, "dataset": choice(variant)})
     if "train" in config.dataset[variant]:
         config.dataset[variant].train = SMALL
@@ -121,7 +121,7 @@ def test_yaml_says_what_it_is_and_offers_every_argument_with_its_default(variant
     parameters.pop("name", None)
     assert arguments.keys() == parameters.keys()
     for name, parameter in parameters.items():
-        referring = name in ("batch_size", "share")
+        referring = name == "batch_size"
         if parameter.default is not inspect.Parameter.empty and not referring and name not in OWN.get(variant, ()):
             default = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
             assert arguments[name] == default, name

@@ -153,3 +153,6 @@ def test_more_than_memory_holds(path, monkeypatch):
     monkeypatch.setattr("iamm.memory.available_memory", lambda: 10_000)
     with pytest.raises(BadDataError, match=r"clicks\.csv, which takes 0 MiB of 0 MiB: take a part of the file"):
         made(path, limit=3)
+    monkeypatch.setattr("iamm.memory.available_memory", lambda: 1 << 20)
+    with pytest.raises(BadDataError, match=r"Found 120 rows of .*, which takes 4 MiB of 1 MiB: take fewer users"):
+        made(path, max_history=1000)

@@ -7,7 +7,7 @@ import csv
 import pytest
 
 from iamm.dataset.base import Dataset
-from iamm.dataset.text_file import TextFileDataset, in_order
+from iamm.dataset.text_file import TextFileDataset
 from iamm.errors import BadDataError
 
 COUNT = 40
@@ -63,16 +63,6 @@ def test_a_scene_for_each_value_of_a_column(path):
     assert [alone.size(split) for split in alone.splits()] == [books.size(split) for split in books.splits()]
     with pytest.raises(ValueError, match=r"`scenes` must be values .* Found book\. Did you mean \"books\"\?"):
         made(path, scene="product", scenes=["book"])
-
-
-def test_scenes_that_share_a_head_have_the_labels_of_all(tmp_path):
-    rows = [[f"text {n}", f"{('a', 'b')[n % 2]}{'xy'[n // 2 % 2]}", "xy"[n // 2 % 2]] for n in range(80)]
-    path = write(tmp_path / "a.csv", [["body", "stars", "where"], *rows])
-    own = made(path, scene="where")
-    assert [dataset.scenes[0].classes for dataset in own] == [("ax", "bx"), ("ay", "by")]
-    shared = made(path, scene="where", share="kind")
-    assert [dataset.scenes[0].classes for dataset in shared] == [("ax", "ay", "bx", "by")] * 2
-    assert set(shared[1].scenes[0].splits["train"].targets.tolist()) == {1, 3}
 
 
 def test_splits_by_a_column_by_files_and_by_a_group(path, tmp_path):
@@ -137,8 +127,3 @@ def test_more_than_memory_holds_is_refused_before_it_is_read(path, monkeypatch):
     with pytest.raises(BadDataError, match=said):
         made(path)
     assert made(path, limit=20)[0].size("train") == 16
-
-
-def test_the_order_of_labels():
-    assert in_order({"10", "9", "-1", "2.5"}) == ("-1", "2.5", "9", "10")
-    assert in_order({"b", "10", "nan", "9"}) == ("10", "9", "b", "nan")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from iamm.dataset.base import SceneBatch
+from iamm.dataset.base import Dataset, SceneBatch
 from iamm.dataset.fields import TOKENS
 from iamm.engine.checkpoint import load_model
 from iamm.engine.checkpointer import Checkpointer, FileCheckpointer
 from iamm.engine.fit import fit
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed
-from iamm.errors import DivergedError
+from iamm.errors import BadDataError, DivergedError
 from iamm.weighting.base import Weighting
 
 CPU = torch.device("cpu")
@@ -117,6 +118,18 @@ def test_the_golden_losses(golden, begin, datasets, listener):
     torch.testing.assert_close(model.state_dict(), golden[1], rtol=0, atol=0)
     assert (state.step, state.epoch) == (18, 3)
     assert golden[0][0]["pictures"] > 1.2 * golden[0][-1]["pictures"]  # it learns
+
+
+@pytest.mark.parametrize("missing", ["train", "validation"])
+def test_a_split_that_nothing_is_in_is_refused_before_the_first_step(begin, datasets, missing):
+    model, optimizer = begin()
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    (scene,) = datasets[1].scenes
+    none = scene.splits[missing].rows(torch.arange(0))
+    lacking = Dataset(datasets[1].name, (replace(scene, splits={**scene.splits, missing: none}),))
+    with pytest.raises(BadDataError, match=rf"Found none in {scene.name}/{missing}: give it more data"):
+        trained(model, optimizer, [datasets[0], lacking])
+    torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
 
 
 def test_unobserved_the_same(golden, begin, datasets):

@@ -185,7 +185,7 @@ def disturbed(tmp_path):
         for number in signals:
             life = Life(tmp_path / "outputs", *EXPERIMENTS[name])
             inside += life.hit(number, draw)
-            code, said = life.end(timeout=10.0)
+            code, said = life.end(timeout=60.0)
             assert code in (0, -number, SIGNALS[number]), said
             assert code <= 0 or said.startswith("iamm-train: left by SIG"), said
             if code == 0:

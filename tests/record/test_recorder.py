@@ -193,6 +193,14 @@ def test_a_picture_is_in_both_places(folder, read):
     assert [event.step for event in events.Images("val/attention/a")] == [7]
 
 
+def test_a_picture_of_a_long_name_has_a_file(folder):
+    recorder = Recorder(folder)
+    for ending in ("", "a"):
+        recorder.picture("é" * 200 + ending, words_figure(torch.rand(1, 1), ["x"], ["a"]), 1)
+    recorder.close()
+    assert [len(path.name.encode()) for path in folder.pictures.iterdir()] == [255, 255]
+
+
 def test_the_numbers_of_pictures_lie_beside_them(folder):
     recorder = Recorder(folder)
     recorder.attention({"é": [{"head": [[0.25]]}]})

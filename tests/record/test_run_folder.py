@@ -170,6 +170,13 @@ def test_the_address_of_many_data_sets():
     assert found[-9:] == address({"seed": 1}, ("iamm",))[-9:]
 
 
+def test_the_best_model_of_a_phase_of_a_long_name(folder):
+    assert folder.best_of("warm").name == "best-warm.pt"
+    found = folder.best_of("é" * 200).name
+    assert len(found.encode()) + len(".tmp") == 255
+    assert found != folder.best_of("é" * 200 + "a").name
+
+
 def test_several_may_look_at_a_folder_at_once(folder):
     """Neither takes the other for a live run."""
     with folder.held():
