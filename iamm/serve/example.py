@@ -53,10 +53,10 @@ def ids(scene: Scene, value: Any, location: str, tokenised: bool) -> Tensor:
     assert scene.text_format is not None
     if not isinstance(value, str):
         raise BadDataError(f"A text must be a string. Found {type(value).__name__} in {location}: give another.")
-    found = scene.text_format.ids(value if tokenised else scene.text_format.tidied(value), scene.source)
-    if not found:
+    tokens = scene.text_format.ids(value if tokenised else scene.text_format.tidied(value), scene.source)
+    if not tokens:
         raise BadDataError(f"A text must have a word. Found none in {location}: leave it out.")
-    return torch.tensor(found)
+    return torch.tensor(tokens)
 
 
 def pixels(scene: Scene, name: str, value: Any, location: str) -> Tensor:
