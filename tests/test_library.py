@@ -14,6 +14,7 @@ NO_HYDRA = "\nimport sys\nassert not {'hydra', 'omegaconf'} & set(sys.modules)\n
 
 
 LOADING = [script for script in SCRIPTS if "iamm.load(" in script]
+EXPORTED = [script for script in SCRIPTS if "torch.export.load(" in script]
 RUN = (
     *("dataset=[digits]", "model=fam", "encoder.image.channels=[8,8]", "epochs=1", "dim=8"),
     *("log.pictures=0", "threads=1", "device=cpu"),
@@ -26,15 +27,19 @@ def python(folder, *words):
     return answer.stdout
 
 
-@pytest.mark.parametrize("script", [script for script in SCRIPTS if script not in LOADING])
+@pytest.mark.parametrize("script", [script for script in SCRIPTS if script not in LOADING + EXPORTED])
 def test_a_script(script, tmp_path):
     assert python(tmp_path, "-W", "error", "-c", script + NO_HYDRA)
 
 
-def test_a_script_that_loads_a_run(tmp_path):
-    (script,) = LOADING
+def test_scripts_that_load_a_run_and_its_program(tmp_path):
+    (script,), (alone,) = LOADING, EXPORTED
     python(tmp_path, "-m", "iamm.cli.train", *RUN)
     (run,) = (tmp_path / "outputs").glob("fam-*")
-    run.rename(tmp_path / re.search(r'iamm\.load\("(.+)"\)', script)[1])
+    run = run.rename(tmp_path / re.search(r'iamm\.load\("(.+)"\)', script)[1])
     assert len(script.strip().splitlines()) <= 10
     assert len(python(tmp_path, "-W", "error", "-c", script).splitlines()) == 5
+    python(tmp_path, "-m", "iamm.cli.export", f"run={run}", "output=exported")
+    assert len(alone.strip().splitlines()) <= 10
+    without = "\nimport sys\nassert 'iamm' not in sys.modules\n"
+    assert len(python(tmp_path, "-c", alone + without).splitlines()) == 5

@@ -70,9 +70,13 @@ class AmazonCdrDataset(list[Dataset], Constrained):
             self += behaviour_datasets("amazon_cdr", {scene: log}, splits, items, sampling, batch_size=batch_size)
 
 
+def file_of(scene: str) -> str:
+    return f"amazon-cdr/{FOLDERS[scene]}/new_reindex.txt.gz"
+
+
 def read_purchases(data_dir: str | None, scene: str, generator: np.random.Generator) -> tuple[Log, list[str]]:
     """The rows of a file, user, item and 1, those of a user in an order that is drawn; and each item's number there."""
-    name = f"amazon-cdr/{FOLDERS[scene]}/new_reindex.txt.gz"
+    name = file_of(scene)
     lines = number_lines(data_dir, name, LINE, "have a user, an item and a 1 in each line, with tabs between")
     user, number, _ = numbers(lines).astype(np.int64).reshape(-1, 3).T
     if len(np.unique(user << 32 | number)) < len(user):

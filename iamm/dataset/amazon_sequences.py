@@ -67,9 +67,13 @@ class AmazonSequencesDataset(list[Dataset], Constrained):
             self += behaviour_datasets("amazon_sequences", {scene: log}, splits, items, sampling, batch_size=batch_size)
 
 
+def file_of(scene: str) -> str:
+    return f"amazon-sequences/{FILES[scene]}.txt.gz"
+
+
 def read_sequences(data_dir: str | None, scene: str) -> tuple[Log, list[str]]:
     """The rows of a file: a user, then items in the order of time; and each item's number in the file."""
-    name = f"amazon-sequences/{FILES[scene]}.txt.gz"
+    name = file_of(scene)
     lines = number_lines(data_dir, name, LINE, "have a user and items in each line, with blanks between")
     lengths = np.array([line.count(b" ") for line in lines])
     values = numbers(lines).astype(np.int64)

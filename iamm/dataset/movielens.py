@@ -94,7 +94,7 @@ class MovielensDataset(list[Dataset], Constrained):
         click: Annotated[float, Number(0.5, 5)] = 4.0,
         held_out: Count = 2,
         max_history: Count = 20,
-        negatives: WholeNumber = 2,
+        negatives: WholeNumber = 4,
         candidates: WholeNumber = 100,
         evaluated: Count | None = None,
         train: Count | None = None,

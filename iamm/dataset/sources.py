@@ -42,6 +42,23 @@ MULTI30K = {
     "val.en.gz": (63_297, "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227"),
     "val.fr.gz": (73_924, "5304e444d842e962b2dda4d816b70b22a1765b15401642b7ca37a67477e708dc"),
 }
+AMAZON_SEQUENCES = {
+    "Beauty.txt": (1_090_094, "226cce9c3105299ca0db9615d7d3fb32b3175e90da43100ae352599f0f0107b8"),
+    "Sports_and_Outdoors.txt": (1_707_483, "2a095e0648872beb9982408958290f5d655db5be2911c3756b5446de9f0b8de2"),
+    "Toys_and_Games.txt": (922_166, "176c680c688d497598c4a89a03b402c0fe78d795e5db335c2e78dd5f2d778a3f"),
+}
+AMAZON_CDR = {
+    "cloth_sport/new_reindex.txt": (
+        2_551_011,
+        "565fe87b26daad46b6250c42a21e9234d89432a5114820f64673a93f259b3459",
+    ),
+    "game_video/new_reindex.txt": (2_019_780, "903a16e00683483f99c6cb20c78540064229b7e2104fbe8c8c2f72de38930d3c"),
+    "sport_cloth/new_reindex.txt": (
+        2_197_342,
+        "7f90899f81cb738ab55042ec232ab0f0792f5abde066bdaaa25cf0af364f6654",
+    ),
+    "video_game/new_reindex.txt": (2_008_997, "2fcf6d78234a1046c465640270505acdf7f5f9486795625a697430cf51d15b37"),
+}
 
 
 class Published(NamedTuple):
@@ -82,5 +99,17 @@ PUBLISHED = {
         "multi30k/task1/raw",
         f"{GITHUB}/multi30k/dataset/a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/raw/",
         MULTI30K,
+    ),
+    "amazon_sequences": published(
+        "none stated, research",
+        "amazon-sequences",
+        f"{GITHUB}/RUCAIBox/CIKM2020-S3Rec/2a81540ae18615d88ef88227b0c066e5b74781e5/data/",
+        AMAZON_SEQUENCES,
+    ),
+    "amazon_cdr": published(
+        "none stated, research",
+        "amazon-cdr",
+        f"{GITHUB}/cjx96/CDRIB/bd9894565ce06e9ab187f8a52ba03919aaee5e13/dataset/",
+        AMAZON_CDR,
     ),
 }

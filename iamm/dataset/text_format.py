@@ -12,9 +12,15 @@ from iamm.dataset.vocabulary import Vocabulary, normalised, words_apart
 def treebank(text: str) -> str:
     """Words as the Penn Treebank has them, in lower case: `it's "fine"` reads "it 's `` fine ''"."""
     text = re.sub(r'(^|\s)"', r"\1 `` ", text.lower()).replace('"', " '' ")
-    return " ".join(re.findall(r"``|''|\w+(?=n't\b)|n't\b|'\w+|\w+(?:-\w+)*|\.\.\.|[^\w\s]", text))
+    return " ".join(re.findall(PATTERNS["treebank"], text))
 
 
+PATTERNS = {
+    "spaces": r"\S+",
+    "apart": r"\w+|[^\w\s]",
+    "treebank": r"``|''|\w+(?=n't\b)|n't\b|'\w+|\w+(?:-\w+)*|\.\.\.|[^\w\s]",
+}
+"""What a word is; of a treebank, with `` and '' in place of double quotes."""
 WORDS: Mapping[str, Callable[[str], str]] = {"spaces": str, "apart": words_apart, "treebank": treebank}
 """What parts the words of a text: the spaces that are there; each sign by itself, too; or as a treebank has them."""
 

@@ -12,6 +12,9 @@ from iamm.dataset.base import Scene
 from iamm.dataset.vocabulary import PAD
 from iamm.encoder.base import Encoder, Features
 
+START = 0.01
+"""Standard deviation of a new table: an item that is rarely met stays near the middle."""
+
 
 class ItemEmbeddingEncoder(Encoder):
     """x_0 = e(candidate), x_t = e(history_t): one table of items for both (Zhou et al. 2018, §4.1).
@@ -29,6 +32,8 @@ class ItemEmbeddingEncoder(Encoder):
         super().__init__(scene, dim)
         assert scene.source is not None
         self.embedding = nn.Embedding(len(scene.source), dim, padding_idx=PAD)
+        with torch.no_grad():
+            self.embedding.weight *= START
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Features:

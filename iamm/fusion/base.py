@@ -92,6 +92,13 @@ class Fusion(Constrained, nn.Module):
         """
         raise NotImplementedError
 
+    def end_step(self, *, applied: bool = True) -> None:
+        """Called after each optimizer step: the place to write what is kept of the step's examples, in buffers.
+
+        Args:
+            applied: False where the step was left out, and its examples are not to be kept.
+        """
+
     def end_validation(self, qualities: Mapping[str, float]) -> None:
         """Called after each validation with each scene's quality; what it changes belongs into a buffer."""
 

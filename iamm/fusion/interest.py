@@ -102,9 +102,14 @@ class InterestRecogniser(nn.Module):
         known = scene in self.prototypes
         return cast(Prototypes, self.prototypes[scene]).quality if known else self.project.weight.new_ones(())
 
-    def count(self, scene: str, vectors: Tensor) -> None:
-        """Write examples (N, D) of a known scene into its prototypes."""
-        cast(Prototypes, self.prototypes[scene]).count(vectors)
+    def remember(self, scene: str, vectors: Tensor) -> None:
+        """Remember examples (N, D) of a known scene for its prototypes, until `count`."""
+        cast(Prototypes, self.prototypes[scene]).remember(vectors)
+
+    def count(self, applied: bool = True) -> None:
+        """Write what is remembered into the prototypes, or forget it."""
+        for part in self.prototypes.values():
+            cast(Prototypes, part).count(applied)
 
 
 class SceneGates(nn.Module):

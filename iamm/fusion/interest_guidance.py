@@ -117,8 +117,6 @@ class InterestGuidanceFusion(Fusion):
             read = self.guide(places[name], self.standard(found), found).context  # (B, T, D)
             added = self.strength * self.dropout(self.output(read)) * (self.control != "absent")
             fused[name] = Features(scene.values + added if self.residual else added, scene.allow)
-        if self.training:
-            self.learn(features)
         weights = guidance.weights.mean(dim=(1, 3))  # (B, G, S)
         losses = [present_mean(part.loss, features[name].present) for name, part in guidance.recognised.items()]
         penalties = {"recognition": self.recognition * torch.stack(losses).sum()} if self.control != "fresh" else {}
@@ -168,6 +166,8 @@ class InterestGuidanceFusion(Fusion):
     def recognise(self, name: str, scene: Features) -> Recognised:
         """Recognise a scene's examples; in training, some of them with their own scene hidden."""
         vector = self.vector(scene)
+        if self.training and name in self.scenes:
+            self.recogniser.remember(name, vector[scene.present])
         hidden = torch.rand(len(vector), device=vector.device) < self.hide if self.training and self.hide else None
         self.recogniser.exchanged = self.control == "exchanged"
         return self.recogniser(vector, name, hidden)
@@ -175,12 +175,6 @@ class InterestGuidanceFusion(Fusion):
     def vector(self, scene: Features) -> Tensor:
         """x̄ = LN of the mean place, from which no gradient goes back to the encoder.  # (B, D)"""
         return self.standard(masked_mean(scene)).detach()
-
-    def learn(self, features: Mapping[str, Features]) -> None:
-        """Write the examples of each known scene into its prototypes."""
-        for name, scene in features.items():
-            if name in self.scenes:
-                self.recogniser.count(name, self.vector(scene)[scene.present])
 
     def interest(self, name: str, q: Tensor) -> Tensor:
         """LN q of each example of a scene, or what the control puts in its place.  # (B, K, D)"""
@@ -240,6 +234,9 @@ class InterestGuidanceFusion(Fusion):
             return None
         qualities = torch.stack([self.recogniser.quality(name) for name in names])
         return self.performance * qualities.clamp(min=1e-3).log()[None]
+
+    def end_step(self, *, applied: bool = True) -> None:
+        self.recogniser.count(applied)
 
     def end_validation(self, qualities: Mapping[str, float]) -> None:
         best = max(max(qualities.values()), 1e-9)

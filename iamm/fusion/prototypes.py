@@ -10,13 +10,16 @@ from torch.nn import functional
 class Prototypes(nn.Module):
     """M running cluster centres c_m of one scene's vectors: buffers, which no gradient reaches.
 
-    Each vector counts for the centre with the largest cosine; counts n and sums t fade with every batch:
+    Each vector counts for the centre with the largest cosine; counts n and sums t fade with every batch of vectors:
 
         n_m ← γ n_m + (1 − γ) |A_m|,   t_m ← γ t_m + (1 − γ) Σ_{x ∈ A_m} x / |x|,   c_m = t_m / |t_m|
 
     These are the codes of van den Oord et al. (2017, eq. 6 to 8), by cosine. The scene's first M vectors are its first
     centres. A centre whose count falls below a hundredth of the mean count becomes the vector of the batch that fits
     its own centre worst.
+
+    A batch is an optimizer step: its vectors wait until the step has been applied, so that no example of a step reads
+    another of the same step.
 
     Args:
         count: M.
@@ -32,6 +35,7 @@ class Prototypes(nn.Module):
     def __init__(self, count: int, dim: int, decay: float = 0.99) -> None:
         super().__init__()
         self.decay = decay
+        self.waiting: list[Tensor] = []
         self.register_buffer("sums", torch.zeros(count, dim))
         self.register_buffer("counts", torch.zeros(count))
         self.register_buffer("quality", torch.ones(()))
@@ -41,14 +45,19 @@ class Prototypes(nn.Module):
         """(M, D), of unit length; zero where nothing has been counted."""
         return functional.normalize(self.sums, dim=-1)
 
+    def remember(self, vectors: Tensor) -> None:
+        """Remember a batch of the scene's own vectors (N, D) until `count`; those that are not finite are left out."""
+        finite = vectors.detach()[vectors.isfinite().all(dim=-1)]
+        self.waiting.append(functional.normalize(finite.to(self.sums.dtype), dim=-1))
+
     @torch.no_grad()
-    def count(self, vectors: Tensor) -> None:
-        """Count a batch of the scene's own vectors (N, D), in float32; those that are not finite are left out."""
-        vectors = functional.normalize(vectors[vectors.isfinite().all(dim=-1)].to(self.sums.dtype), dim=-1)
-        if len(vectors):
-            with torch.autocast(vectors.device.type, enabled=False):
-                self.fill(vectors)
-                self.add(vectors)
+    def count(self, applied: bool = True) -> None:
+        """Count all vectors since the last call as one batch, or forget them where their step was not applied."""
+        vectors = torch.cat([*self.waiting, self.sums[:0]])
+        self.waiting.clear()
+        if applied and len(vectors):
+            self.fill(vectors)
+            self.add(vectors)
 
     def add(self, vectors: Tensor) -> None:
         """Add vectors (N, D) of unit length to the centres that they fit best."""

@@ -69,6 +69,10 @@ class Head(Constrained, nn.Module):
         """Predictions, targets and likelihoods of this batch, without label smoothing."""
         raise NotImplementedError
 
+    def probabilities(self, features: Features) -> Tensor:
+        """The answer for each example as one tensor (B, …), where the head gives it in one pass."""
+        raise NotImplementedError
+
     def answers(self, features: Features) -> list[dict[str, Any]]:
         """The answer for each example as plain JSON, such as a class and the probabilities of all."""
         raise NotImplementedError

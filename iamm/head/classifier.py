@@ -31,6 +31,7 @@ class ClassifierHead(Head):
         scene: gives the classes.
         dim: D.
         attention: a partial that takes `dim`, pools the places with a learnt query; None means their mean.
+        norm: layer norm of the pooled vector (Ba, Kiros, Hinton 2016); False leaves a linear map of it.
         dropout: share dropped of the pooled vector.
         label_smoothing: ε, the target is 1 − ε on the class and ε/C on all (Szegedy et al. 2016).
         quality: name of the measure that validation selects by.
@@ -52,6 +53,7 @@ class ClassifierHead(Head):
         dim: int,
         *,
         attention: Callable[..., Attention] | None = None,
+        norm: bool = True,
         dropout: ShareBelow1 = 0.1,
         label_smoothing: ShareBelow1 = 0.0,
         quality: Annotated[
@@ -62,7 +64,7 @@ class ClassifierHead(Head):
         self.classes = scene.classes
         self.label_smoothing = label_smoothing
         self.pool = Pool(dim, attention)
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim) if norm else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(dim, len(scene.classes))
 
@@ -86,8 +88,11 @@ class ClassifierHead(Head):
             "log_probabilities": scores.detach().float().cpu(),  # (n, C)
         }
 
+    def probabilities(self, features: Features) -> Tensor:
+        return self.logits(features).double().softmax(1)  # (B, C)
+
     def answers(self, features: Features) -> list[dict[str, Any]]:
-        probabilities = self.logits(features).double().softmax(1)  # (B, C)
+        probabilities = self.probabilities(features)
         return [
             {"class": self.classes[label], "probabilities": dict(zip(self.classes, row, strict=True))}
             for label, row in zip(probabilities.argmax(1).tolist(), probabilities.tolist(), strict=True)

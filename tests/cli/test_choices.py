@@ -132,7 +132,7 @@ def test_a_model_with_a_weighting_trains_a_step(model, weighting):
     """Or is refused before anything is built, by what is known without torch; what is built refuses it as well."""
     words = f"model={model}", f"weighting={weighting}"
     config = composed(*words, checked=False)
-    alone = model in ("cnn", "fam", "seq2seq", "seq2seq_attention")
+    alone = model in ("cnn", "fam", "linear_text", "ranker", "seq2seq", "seq2seq_attention")
     if not ("wrt" in config["weighting"] and alone) and not (weighting == "scene_attention" and model != "iamm"):
         return trained(composed(*words))
     with pytest.raises(ConfigError) as known:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, tensor
 
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
-from iamm.dataset.fields import CLASS, TOKENS, Field
+from iamm.dataset.fields import CLASS, ID, ITEMS, TOKENS, Field
 from iamm.dataset.idx import picture_scene
 from iamm.dataset.vocabulary import WordVocabulary
 from iamm.head.base import AttentionMap
@@ -145,6 +145,20 @@ def test_places_of_other_inputs_are_numbered():
     axis = shelf.figures["val/attention/sold/0"].axes[0]
     assert labels(axis.get_xticklabels()) == ["0", "1", "2"]
     assert axis.get_title() == "good ([1, 0])"
+
+
+def test_a_history_has_its_items_below():
+    """The candidate first; a history of one click has one place more."""
+    inputs = {"history": tensor([[4, 0], [5, 4]]), "candidate": tensor([6, 4]), "user": tensor([0, 1])}
+    part = Split(inputs, tensor([1, 0]), torch.ones(2, dtype=torch.bool))
+    fields = {"history": ITEMS, "candidate": ID, "user": ID}
+    splits = dict.fromkeys(SPLITS, part)
+    scene = Scene("liked", "behaviour", "ranking", splits, fields, CLASS, ("passed", "clicked"), source=WORDS)
+    shelf, notes = drawn(Model("liked"), scene, heads=False)
+    assert notes == []
+    axes = [figure.axes[0] for figure in shelf.figures.values()]
+    assert [labels(axis.get_xticklabels()) for axis in axes] == [["dog", "red"], ["red", "blue", "red"]]
+    assert [axis.get_title() for axis in axes] == ["good (clicked)", "good (passed)"]
 
 
 def test_each_layer_of_an_encoder_has_a_figure():

@@ -5,13 +5,18 @@ from __future__ import annotations
 import gzip
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from iamm.dataset import ag_news
 from iamm.dataset.ag_news import read_stories
+from iamm.dataset.amazon_cdr import read_purchases
+from iamm.dataset.amazon_sequences import read_sequences
+from iamm.dataset.behaviour import Log
 from iamm.dataset.idx import read_idx, read_pair
+from iamm.dataset.movielens import read_genres, read_ratings
 from iamm.dataset.multi30k import read_pairs
 from iamm.errors import BadDataError
 
@@ -21,19 +26,39 @@ LABELS = bytes((0, 0, 8, 1, 0, 0, 0, 23)) + bytes(n % 10 for n in range(23))
 GERMAN = "".join(f"Männer über {n * n} Bäche – größer.\n" for n in range(23)).encode()
 ENGLISH = "".join(f"Men across {n * n} brooks, “larger”.\n" for n in range(23)).encode()
 NEWS = "".join(f'"{n % 4 + 1}","Title ""{n}""","Told, by {n * n} people – they say"\n' for n in range(23)).encode()
+RATINGS = "userId,movieId,rating,timestamp\r\n" + "".join(f"{n % 3},{n},{n % 5}.5,{n * n}\r\n" for n in range(23))
+MOVIES = "movieId,title,genres\r\n" + "".join(f'{n},"Film, the {n}th",Drama|War\r\n' for n in range(23))
+BASKETS = "".join(f"{n} {' '.join(str(n * m) for m in range(1, 5))}\n" for n in range(1, 23))
+PURCHASES = "".join(f"{n % 5}\t{n}\t1\n" for n in range(23))
 FILES = {
     "toy/train-images-idx3-ubyte.gz": PICTURES,
     "toy/train-labels-idx1-ubyte.gz": LABELS,
     "multi30k/task1/raw/train.de.gz": GERMAN,
     "multi30k/task1/raw/train.en.gz": ENGLISH,
     "ag_news_csv/test.csv.gz": NEWS,
+    "ml-latest-small/ratings.csv.gz": RATINGS.encode(),
+    "ml-latest-small/movies.csv.gz": MOVIES.encode(),
+    "amazon-sequences/Beauty.txt.gz": BASKETS.encode(),
+    "amazon-cdr/game_video/new_reindex.txt.gz": PURCHASES.encode(),
 }
 READERS = {
     "toy": lambda folder: [array.tolist() for array in read_pair(folder, "toy/train", 10)],
     "multi30k": lambda folder: read_pairs(folder, "train", "de", "en"),
     "ag_news_csv": read_stories,
+    "ml-latest-small": lambda folder: films(folder),
+    "amazon-sequences": lambda folder: plain(*read_sequences(folder, "beauty")),
+    "amazon-cdr": lambda folder: plain(*read_purchases(folder, "game", np.random.default_rng(0))),
 }
 CASES = 60  # of each file and way
+
+
+def plain(log: Log, items: Sequence[str]) -> list:
+    return [log.user.tolist(), log.item.tolist(), log.clicked.tolist(), list(items)]
+
+
+def films(folder: str) -> list:
+    log, numbers = read_ratings(folder, 4)
+    return [*plain(log, numbers.tolist()), log.time.tolist(), read_genres(folder, numbers)]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from iamm.dataset import ag_news, idx, multi30k
+from iamm.dataset import ag_news, amazon_cdr, amazon_sequences, idx, multi30k
 from iamm.dataset.fetch import state
 from iamm.dataset.files import LARGEST
 from iamm.dataset.sources import PUBLISHED
@@ -20,8 +20,10 @@ def test_every_file_that_a_data_set_reads_is_known():
     needed = {f"{folder}/{stem}" for folder in ("mnist", "fashion-mnist") for stem in stems} | {ag_news.FILE}
     for split in ("train", "val", "test_2016_flickr"):
         needed |= {f"{multi30k.FOLDER}/{split}.{language}.gz" for language in get_args(multi30k.Language)[1].choices}
+    needed |= {amazon_sequences.file_of(scene) for scene in amazon_sequences.SCENES}
+    needed |= {amazon_cdr.file_of(scene) for scene in amazon_cdr.SCENES}
     assert needed <= names
-    assert len(names) == len(FILES) == 4 + 4 + 1 + 18
+    assert len(names) == len(FILES) == 4 + 4 + 1 + 18 + 3 + 4
 
 
 @pytest.mark.parametrize("source", FILES, ids=lambda source: source.name)

@@ -18,16 +18,11 @@ def made_pictures(pictures: Tensor, present: Tensor | None = None) -> Scene:
     return Scene("pictured", "image", "classification", {"train": split}, {"image": PIXELS}, CLASS, classes=("a", "b"))
 
 
-def made_texts(words: int) -> Scene:
-    return Scene(
-        "told",
-        "text",
-        "generation",
-        {},
-        {"text": TOKENS},
-        TOKENS,
-        source=WordVocabulary([f"w{n}" for n in range(words)]),
-    )
+def made_texts(words: int, ids: Tensor | None = None, present: Tensor | None = None) -> Scene:
+    ids = torch.arange(4, 4 + words)[None] if ids is None else ids
+    here = torch.ones(len(ids), dtype=torch.bool) if present is None else present
+    train, vocabulary = Split({"text": ids}, ids, here), WordVocabulary([f"w{n}" for n in range(words)])
+    return Scene("told", "text", "generation", {"train": train}, {"text": TOKENS}, TOKENS, source=vocabulary)
 
 
 @pytest.fixture
@@ -38,5 +33,5 @@ def image_scene():
 
 @pytest.fixture
 def text_scene():
-    """A number of words, whose ids begin at 4 → a scene."""
+    """A number of words, whose ids begin at 4, and the training texts and which are there → a scene."""
     return made_texts

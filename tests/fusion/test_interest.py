@@ -16,8 +16,9 @@ def recogniser() -> InterestRecogniser:
     """Scenes a and b with one prototype each, (1, 0) and (0, 1), one interest vector each, U = I, τ = ½."""
     made = InterestRecogniser(("a", "b"), 2, interests=1, prototypes=1, temperature=0.5).double()
     nn.init.eye_(made.project.weight)
-    made.count("a", tensor([[1.0, 0.0]], dtype=DOUBLE))
-    made.count("b", tensor([[0.0, 2.0]], dtype=DOUBLE))
+    made.remember("a", tensor([[1.0, 0.0]], dtype=DOUBLE))
+    made.remember("b", tensor([[0.0, 2.0]], dtype=DOUBLE))
+    made.count()
     made.interests["a"].data = tensor([[[1.0, 2.0]]], dtype=DOUBLE)
     made.interests["b"].data = tensor([[[-3.0, 4.0]]], dtype=DOUBLE)
     return made
@@ -60,8 +61,9 @@ def test_a_scene_that_is_not_known_gets_the_interest_of_those_that_it_resembles(
 def test_prototypes_share_a_scene(recogniser):
     """Two prototypes of one scene: p_s is the sum of theirs, and each has an interest of its own."""
     wide = InterestRecogniser(("a", "b"), 2, interests=3, prototypes=2, temperature=0.5).double()
-    wide.count("a", tensor([[1.0, 0.0], [0.0, 1.0]], dtype=DOUBLE))
-    wide.count("b", tensor([[-1.0, 0.0], [0.0, -1.0]], dtype=DOUBLE))
+    wide.remember("a", tensor([[1.0, 0.0], [0.0, 1.0]], dtype=DOUBLE))
+    wide.remember("b", tensor([[-1.0, 0.0], [0.0, -1.0]], dtype=DOUBLE))
+    wide.count()
     vector = tensor([[3.0, 4.0]], dtype=DOUBLE)
     scores = [
         nn.functional.cosine_similarity(wide.project(vector), wide.project(centre[None])).item() / 0.5

@@ -43,6 +43,7 @@ def learnt(features):
         fusion = made(**more)
         for group in ("ab", "c", "ab", "c"):
             fusion(features(group, fusion.dim))
+            fusion.end_step()
         return fusion.eval()
 
     return make
@@ -211,8 +212,10 @@ def test_the_penalty_is_the_recognisers_cross_entropy(learnt, features):
 def test_training_writes_prototypes_of_present_examples_and_evaluation_does_not(features):
     fusion, given = made(), features("ab", 6)
     fusion.eval()(given)
+    fusion.end_step()
     assert all((fusion.recogniser.centres(name) == 0).all() for name in SCENES)
     fusion.train()(given)
+    fusion.end_step()
     first = layer_norm(given["b"].values[0, :2].mean(dim=0)).detach()
     torch.testing.assert_close(fusion.recogniser.centres("b")[0], first / first.norm())
     assert (fusion.recogniser.centres("c") == 0).all()

@@ -194,3 +194,8 @@ def test_has_nothing_to_look_at_without_attention(scene):
         ClassifierHead(scene("classification"), 5).attention_map(places(2)._replace(values=torch.randn(2, 1, 5)))
         is None
     )
+
+
+def test_without_a_norm_it_is_linear(head):
+    """Logits ln 2 · 300 · (1, 0, 0) of the vector itself."""
+    torch.testing.assert_close(head(norm=False).logits(places(1)), tensor([[300 * math.log(2), 0.0, 0.0]]))
