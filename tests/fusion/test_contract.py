@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +31,11 @@ D = 12
 def composed(name: str, attention: str):
     overrides = [f"fusion={name}", f"attention={attention}", "dropout=0.0"]
     return config_of(*overrides)
+
+
+def test_the_page_of_fusions_has_a_row_for_each():
+    page = (CONFIGS.parent / "docs" / "fusion.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE)) == NAMES
 
 
 def made(name: str, attention: str, scenes: tuple[str, ...]) -> Fusion:
