@@ -17,9 +17,7 @@ def test_all_by_the_alphabet_or_those_that_are_named():
 
 
 def test_what_is_refused():
-    with pytest.raises(
-        BadDataError, match=r"Scenes must differ in letters or digits\. Found 'a b' and 'a&b' in a\.csv"
-    ):
+    with pytest.raises(BadDataError, match=r"Scenes must differ in .*\. Found 'a b' and 'a&b' in a\.csv"):
         chosen_scenes("a.csv", {"a b", "a&b"}, None)
     many = {str(number) for number in range(MOST_SCENES + 1)}
     with pytest.raises(BadDataError, match=r"at most 200 scenes of one file\. Found 201 in a\.csv"):
