@@ -12,8 +12,9 @@ HELP = """iamm-predict: the answers of a finished run's model to your own pictur
   iamm-predict run=outputs/<run folder> input=reviews.txt output=answers.csv   a text a line
   iamm-predict run=outputs/<run folder> input=reviews.csv column=body scene=fdu_mtl_books attention=true
 
-The training data are not needed. Pictures (PNG, JPEG, WebP) are brought to the size and channels of the
-scene, texts are tidied and cut as in training.
+The training data are not needed. Pictures (PNG, JPEG, WebP) are brought to the size and channels of the scene, texts
+are tidied and cut as in training. A scene of clicks reads lines of JSON with an entry for each of its fields, such as
+{"history": ["a", "b"], "candidate": "c", "user": 0}, and answers with the probability of a click.
 
 Keys:
   run=           folder of a finished run

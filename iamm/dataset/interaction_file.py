@@ -52,7 +52,7 @@ class InteractionFileDataset(list[Dataset], Constrained):
         seed: draws the splits, the negatives, and what `limit` leaves.
         validation_path, test_path: of files of the same kind for these splits; None = drawn from `path`.
         format: csv, tsv or jsonl; None = by the file's name.
-        delimiter: between the fields of a CSV.
+        delimiter: between the fields of a CSV; None = comma, semicolon, tab or bar, whichever its first line has most.
         encoding: of the files.
         user, item: the columns that name them.
         time: the column of seconds or dates (ISO 8601; UTC where they name no zone); None = rows stand in order.
@@ -90,7 +90,7 @@ class InteractionFileDataset(list[Dataset], Constrained):
         validation_path: str | None = None,
         test_path: str | None = None,
         format: Format | None = None,
-        delimiter: str = ",",
+        delimiter: str | None = None,
         encoding: str = "utf-8",
         user: str = "user",
         item: str = "item",

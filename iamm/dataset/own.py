@@ -31,7 +31,7 @@ class Reading(NamedTuple):
     """How files are read, as `read_rows` has it; `limit`: rows of each that are drawn, None for all."""
 
     format: str | None
-    delimiter: str
+    delimiter: str | None
     encoding: str
     limit: int | None
 

@@ -18,6 +18,7 @@ from iamm.errors import BadDataError, MissingDataError, nearest
 
 Format = Annotated[str, OneOf(("csv", "tsv", "jsonl", "labelled", "fasttext"))]
 ENDINGS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+DELIMITERS = ",;\t|"
 MARK = "__label__"
 """What fastText writes before a label."""
 LONGEST = 131_072
@@ -35,25 +36,26 @@ class Row(NamedTuple):
     values: Mapping[str, str]
 
 
-def read_rows(path: str, *, format: str | None, delimiter: str, encoding: str) -> Iterator[Row]:
+def read_rows(path: str, *, format: str | None, delimiter: str | None, encoding: str) -> Iterator[Row]:
     """The rows of a file.
 
     Args:
         path: also of a file packed with gzip or xz.
         format: one of `Format`; None = by the name's ending or, where that says nothing, by the first line. Of
             `labelled` (`label<TAB>text`) and `fasttext` (`__label__x text`) the columns are called label and text.
-        delimiter: of a CSV.
+        delimiter: of a CSV; None = the one of `DELIMITERS` that stands most often in its first line.
         encoding: of the text; UTF-8 may begin with a byte order mark.
 
     Raises:
         MissingDataError, BadDataError: no such file, or a line that is not what it must be.
-        ValueError: an unknown encoding.
+        ValueError: an unknown encoding, or no delimiter.
     """
     lines = text_lines(path, encoding)
     format = format or ENDINGS.get(ending(path))
-    if format is None:
-        first = next(lines, "")
-        lines, format = chain([first], lines), "fasttext" if first.startswith(MARK) else "labelled"
+    first = next(lines, "")
+    lines = chain([first], lines)
+    format = format or ("fasttext" if first.startswith(MARK) else "labelled")
+    delimiter = delimiter or max(DELIMITERS, key=first.count)
     return with_header(path, csv_fields(path, lines, delimiter)) if format == "csv" else READERS[format](path, lines)
 
 
@@ -143,7 +145,9 @@ def wrong_encoding(path: str, encoding: str, found: str, line: int) -> BadDataEr
 
 
 def csv_fields(path: str, lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The fields of each row, and its first line; quoted ones may hold the delimiter, quotes and new lines."""
+    """The fields of each row and its first line; quoted ones may hold the delimiter, quotes and new lines."""
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise ValueError(f"`delimiter` must be one sign, and no quote. Found {delimiter!r}: give another.")
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
@@ -152,7 +156,8 @@ def csv_fields(path: str, lines: Iterable[str], delimiter: str) -> Iterator[tupl
         except StopIteration:
             return
         except csv.Error as error:
-            raise bad_row(path, "be comma-separated, with a quote doubled in quotes", str(error), line) from error
+            rule = f"have {delimiter!r} between fields, and a quote doubled in quotes"
+            raise bad_row(path, rule, str(error), line) from error
         if fields:
             yield line, fields
 

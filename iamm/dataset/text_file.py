@@ -45,7 +45,7 @@ class TextFileDataset(list[Dataset], Constrained):
         seed: draws the splits, and what `limit` leaves.
         validation_path, test_path: of files of the same kind for these splits; None = drawn from `path`.
         format: of the files; None = by their names.
-        delimiter: between the fields of a CSV.
+        delimiter: between the fields of a CSV; None = comma, semicolon, tab or bar, whichever its first line has most.
         encoding: of the files.
         text, label: the columns that hold them.
         scene: the column whose values are scenes; None = one scene.
@@ -82,7 +82,7 @@ class TextFileDataset(list[Dataset], Constrained):
         validation_path: str | None = None,
         test_path: str | None = None,
         format: Format | None = None,
-        delimiter: str = ",",
+        delimiter: str | None = None,
         encoding: str = "utf-8",
         text: str = "text",
         label: str = "label",

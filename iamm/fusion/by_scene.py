@@ -57,13 +57,11 @@ class BySceneFusion(Fusion):
         return UNKNOWN if hidden else name
 
     def forward(self, features: Mapping[str, Features]) -> Fused:
-        return Fused({name: self.transformed(scene, self.identity(name)) for name, scene in features.items()}, None)
-
-    def transformed(self, scene: Features, name: str) -> Features:
-        return Features(self.mapped(scene.values, name), scene.allow)
+        values = {name: self.mapped(scene.values, self.identity(name)) for name, scene in features.items()}
+        return Fused({name: Features(values[name], scene.allow) for name, scene in features.items()}, None)
 
     def mapped(self, values: Tensor, name: str) -> Tensor:
-        """f of the scene `name`, place by place: (B, T, D) → (B, T, D)."""
+        """f of the scene `name`, position by position: (B, T, D) → (B, T, D)."""
         raise NotImplementedError
 
 
@@ -79,7 +77,7 @@ class SceneVector(nn.Module):
         self.value = nn.Parameter(torch.randn(width) / width**0.5)
 
     def forward(self, values: Tensor) -> Tensor:
-        """[x; e_s] at each place: (B, T, D) → (B, T, D + width)."""
+        """[x; e_s] at each position: (B, T, D) → (B, T, D + width)."""
         return torch.cat((values, self.value.expand(*values.shape[:-1], -1)), dim=-1)
 
 
@@ -99,7 +97,7 @@ class ScenePools(ByScene[Pool]):
 
 
 def with_added(features: Mapping[str, Features], vector: Tensor) -> dict[str, Features]:
-    """Every scene's features, with the same vector (B, D) added to each of an instance's places."""
+    """Every scene's features, with the same vector (B, D) added to each of an instance's positions."""
     return {name: Features(scene.values + vector.unsqueeze(1), scene.allow) for name, scene in features.items()}
 
 

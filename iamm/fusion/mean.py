@@ -22,7 +22,7 @@ class MeanFusion(BySceneFusion):
     Args:
         scenes: names of all S scenes.
         dim: D.
-        pool: a partial that takes `dim`: how a view's places become one vector; None means their mean.
+        pool: a partial that takes `dim`: how a view's positions become one vector; None means their mean.
         dropout: share dropped of what is added.
         scene_dropout: probability that a scene is treated as unknown in a training step.
     """

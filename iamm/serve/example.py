@@ -13,28 +13,20 @@ from torch import Tensor
 
 from iamm.dataset.base import Scene
 from iamm.dataset.pictures import picture
-from iamm.errors import BadDataError, ConfigError
+from iamm.errors import BadDataError
 
 Example = Mapping[str, Tensor]
 """The fields of a scene by name, each without a place for the batch."""
 
 
 def input_kind(scene: Scene) -> str:
-    """`pixels` or `tokens`: what the scene's one field holds.
-
-    Raises:
-        ConfigError: a scene of other fields.
-    """
+    """`pixels` or `tokens` where that is all that the scene reads, else `record`: a value for each of its fields."""
     kinds = [field.kind for field in scene.fields.values()]
-    if kinds not in (["pixels"], ["tokens"]):
-        raise ConfigError(
-            f"A prediction needs a scene of pictures or texts. Found {scene.name}, of {', '.join(kinds)}: take another."
-        )
-    return kinds[0]
+    return kinds[0] if kinds in (["pixels"], ["tokens"]) else "record"
 
 
 def example_of(scene: Scene, value: Any, location: str, *, tokenised: bool = False) -> Example:
-    """A text, or a picture: a path, or an array of bytes (channels, height, width) of the scene's own size.
+    """A text; a picture: a path, or an array of bytes (channels, height, width) of the scene's own size; or a record.
 
     Args:
         scene: whose size, channels or vocabulary it is brought to.
@@ -45,9 +37,10 @@ def example_of(scene: Scene, value: Any, location: str, *, tokenised: bool = Fal
     Raises:
         BadDataError: it cannot be read.
         MissingDataError: no such picture.
-        ConfigError: a scene of neither.
     """
     kind = input_kind(scene)
+    if kind == "record":
+        return record(scene, value, location)
     (name,) = scene.fields
     if kind == "pixels":
         return {name: pixels(scene, name, value, location)}
@@ -60,10 +53,10 @@ def ids(scene: Scene, value: Any, location: str, tokenised: bool) -> Tensor:
     assert scene.text_format is not None
     if not isinstance(value, str):
         raise BadDataError(f"A text must be a string. Found {type(value).__name__} in {location}: give another.")
-    found = scene.text_format.ids(value if tokenised else scene.text_format.tidied(value), scene.source)
-    if not found:
+    tokens = scene.text_format.ids(value if tokenised else scene.text_format.tidied(value), scene.source)
+    if not tokens:
         raise BadDataError(f"A text must have a word. Found none in {location}: leave it out.")
-    return torch.tensor(found)
+    return torch.tensor(tokens)
 
 
 def pixels(scene: Scene, name: str, value: Any, location: str) -> Tensor:
@@ -89,3 +82,38 @@ def read(path: Path, shape: Sequence[int]) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         return picture(path, shape[-1], shape[0] == 3)
+
+
+def record(scene: Scene, value: Any, location: str) -> Example:
+    """A mapping: for each field a number, a name of the vocabulary, or a list of them."""
+    lacking = [name for name in scene.fields if not isinstance(value, Mapping) or name not in value]
+    if lacking:
+        raise BadDataError(
+            f"An input of {scene.name} must have {', '.join(scene.fields)}. "
+            f"Found no {lacking[0]} in {location}: add it."
+        )
+    return {name: entries(scene, name, value[name], location) for name in scene.fields}
+
+
+def entries(scene: Scene, name: str, value: Any, location: str) -> Tensor:
+    """One field; of a list that may have any length, the latest entries, as many as in training."""
+    like, field = scene.splits["train"].inputs[name][0], scene.fields[name]
+    try:
+        values = torch.tensor(numbers(scene, value), dtype=like.dtype)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        values = torch.zeros(0, 0, 0, 0)
+    shape = values.shape[1:] if field.padding is not None and values.dim() else values.shape
+    if values.dim() != like.dim() or shape != (like.shape[1:] if field.padding is not None else like.shape):
+        wanted = "a list" if like.dim() else "one entry"
+        raise BadDataError(f"`{name}` must be {wanted} of numbers or names. Found {str(value)[:40]} in {location}.")
+    return values if field.padding is None else values[-len(like) :]
+
+
+def numbers(scene: Scene, value: Any) -> Any:
+    """The same, names as ids of the vocabulary."""
+    if isinstance(value, list):
+        return [numbers(scene, each) for each in value]
+    if isinstance(value, str) and scene.source is not None:
+        (id,) = scene.source.encode("_".join(value.split()))
+        return id
+    return value

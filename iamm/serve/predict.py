@@ -32,17 +32,21 @@ def run_command_line(words: Sequence[str]) -> int:
 
 
 def predictions(values: Mapping[str, str], *, attention: bool, tokenised: bool) -> Iterator[dict[str, Any]]:
-    """An answer for each picture or text, with its name first."""
+    """An answer for each input, with its name first."""
     from iamm.serve.example import example_of, input_kind
-    from iamm.serve.rows import batches, picture_rows, text_rows
+    from iamm.serve.rows import batches, picture_rows, record_rows, require_encoding, text_rows
     from iamm.serve.trained import AT_ONCE, load
 
+    path, encoding = Path(values["input"]), values["encoding"]
+    require_encoding(encoding)
     trained = load(values["run"], values["device"])
     scene = trained.scene(values["scene"] or None)
-    path = Path(values["input"])
-    rows = (
-        picture_rows(path) if input_kind(scene) == "pixels" else text_rows(path, values["column"], values["encoding"])
-    )
+    readers = {
+        "pixels": lambda: picture_rows(path),
+        "tokens": lambda: text_rows(path, values["column"], encoding),
+        "record": lambda: record_rows(path, encoding),
+    }
+    rows = readers[input_kind(scene)]()
     for batch in batches(rows, AT_ONCE):
         examples = [example_of(scene, row.value, row.location, tokenised=tokenised) for row in batch]
         for row, answer in zip(batch, trained.answers(scene, examples, attention=attention), strict=True):

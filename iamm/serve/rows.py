@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from iamm.dataset.cache import is_picture
-from iamm.dataset.table_file import ENDINGS, ending, read_rows, text_lines, value_of
+from iamm.dataset.table_file import ENDINGS, bad_row, ending, read_rows, text_lines, value_of
 from iamm.errors import ConfigError, MissingDataError
 
 
@@ -35,6 +36,16 @@ def picture_rows(path: Path) -> Iterator[Row]:
     yield from (Row(file.relative_to(path).as_posix(), file, str(file)) for file in files)
 
 
+def require_encoding(encoding: str) -> None:
+    """Raises:
+    ConfigError: one that Python does not know.
+    """
+    try:
+        codecs.lookup(encoding)
+    except LookupError as error:
+        raise ConfigError(f"`encoding` must be one that Python knows. Found {encoding}: try cp1252.") from error
+
+
 def text_rows(path: Path, column: str, encoding: str) -> Iterator[Row]:
     """The texts of a file: those in a column of a table or of JSON lines, by the file's ending; else its lines.
 
@@ -45,12 +56,8 @@ def text_rows(path: Path, column: str, encoding: str) -> Iterator[Row]:
 
     Raises:
         MissingDataError, BadDataError: no such file; a line that is not what it must be.
-        ConfigError: a folder; an unknown encoding.
+        ConfigError: a folder.
     """
-    try:
-        codecs.lookup(encoding)
-    except LookupError as error:
-        raise ConfigError(f"`encoding` must be one that Python knows. Found {encoding}: try cp1252.") from error
     if path.is_dir():
         raise ConfigError(f"`input` must be a file where a scene reads texts. Found the folder {path}: name a file.")
     texts = column_texts(str(path), column, encoding) if ending(str(path)) in ENDINGS else lines(str(path), encoding)
@@ -59,12 +66,26 @@ def text_rows(path: Path, column: str, encoding: str) -> Iterator[Row]:
 
 
 def column_texts(path: str, column: str, encoding: str) -> Iterator[tuple[int, str]]:
-    for row in read_rows(path, format=None, delimiter=",", encoding=encoding):
+    for row in read_rows(path, format=None, delimiter=None, encoding=encoding):
         yield row.line, value_of(path, row, "column", column)
 
 
 def lines(path: str, encoding: str) -> Iterator[tuple[int, str]]:
     return enumerate(text_lines(path, encoding), start=1)
+
+
+def record_rows(path: Path, encoding: str) -> Iterator[Row]:
+    """Objects of JSON, one a line.
+
+    Raises:
+        MissingDataError, BadDataError: no such file; a line that is no object.
+    """
+    for line, text in lines(str(path), encoding):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise bad_row(str(path), "have an object of JSON in each line", repr(text[:20]), line) from error
+        yield Row(str(line), value, f"{path}, line {line:,}")
 
 
 def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

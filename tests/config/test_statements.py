@@ -83,7 +83,7 @@ def test_a_positive_score_is_one_of_log_features(target):
 
 @pytest.mark.parametrize("target", of_room("fusion"))
 def test_of_what_fusions_share(target, single_attention):
-    words = {"attention": single_attention} if "attention" in statements(target).arguments else {}
+    words = {name: single_attention for name in ("attention", "local") if name in statements(target).arguments}
     fusion = get_class(target)(("a", "b"), DIM, **words)
     assert bool(list(fusion.parameters())) is traits(target)["has_parameters"]
 

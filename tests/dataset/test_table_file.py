@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
 
 import pytest
 
@@ -13,7 +14,7 @@ from iamm.dataset.table_file import LONGEST, read_rows, value_of
 from iamm.errors import BadDataError, MissingDataError
 
 
-def rows(path, *, format=None, delimiter=",", encoding="utf-8"):
+def rows(path, *, format=None, delimiter=None, encoding="utf-8"):
     found = read_rows(str(path), format=format, delimiter=delimiter, encoding=encoding)
     return [(line, dict(values)) for line, values in found]
 
@@ -55,7 +56,13 @@ def test_formats(tmp_path, name, content, found):
 
 def test_another_delimiter_and_encoding(tmp_path):
     path = written(tmp_path, "a.csv", "id;texte\n1;déçu, très\n".encode("cp1252"))
-    assert rows(path, delimiter=";", encoding="cp1252") == [(2, {"id": "1", "texte": "déçu, très"})]
+    assert rows(path, encoding="cp1252") == [(2, {"id": "1", "texte": "déçu, très"})]  # as the first line has them
+    with pytest.raises(BadDataError, match=r"1 fields in each row.*Found 2 in line 2"):
+        rows(path, delimiter=",", encoding="cp1252")
+    with pytest.raises(ValueError, match="`delimiter` must be one sign"):
+        rows(path, delimiter="||", encoding="cp1252")
+    path = written(tmp_path, "a.csv", "id~texte\n1~a;b\n")
+    assert rows(path, delimiter="~") == [(2, {"id": "1", "texte": "a;b"})]
     path = written(tmp_path, "b.txt", "a\tdéçu\n".encode("utf-16"))
     assert rows(path, encoding="utf-16") == [(1, {"label": "a", "text": "déçu"})]
 
@@ -132,3 +139,18 @@ def test_what_is_read_is_noted(tmp_path, name, pack):
     before = checksum(None, str(path))
     written(tmp_path, name, pack(CSV.encode() + b"3,more\n"))
     assert checksum(None, str(path)) != before
+
+
+PLACES = {
+    "a pipe": os.mkfifo,
+    "a link to endless zeros": lambda path: path.symlink_to("/dev/zero"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "a folder": lambda path: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_what_is_no_file(tmp_path, place):
+    place(tmp_path / "a.csv")
+    with pytest.raises(BadDataError, match=r"a\.csv must be a file\. Found"):
+        rows(tmp_path / "a.csv")

@@ -9,11 +9,14 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import iamm
 from iamm.cli.predict import main
 from iamm.dataset.pictures import picture
+from iamm.engine.evaluate import evaluate
+from iamm.engine.sampler import evaluation_batches
 from iamm.record.run_folder import read_result
 from iamm.run.build import build_datasets
 
@@ -142,6 +145,54 @@ def test_bad_texts_are_one_line_and_nothing_is_written(command, reviews, tmp_pat
     assert line in found[2]
     assert (tmp_path / "answers.csv").read_text() == "as it was"
     assert not list(tmp_path.glob("*.tmp"))
+
+
+@pytest.fixture
+def clicks(trained, tmp_path_factory):
+    """A ranker of one's own log: 20 people and 5 of 11 items each."""
+    path = tmp_path_factory.mktemp("log") / "clicks.csv"
+    rows = [f"u{user},item {(user + n) % 11},{n},{int(n % 3 != 2)}" for user in range(20) for n in range(6)]
+    path.write_text("\n".join(["user,item,time,label", *rows]))
+    own = (f"dataset.interaction_file.path={path}", "dataset.interaction_file.time=time")
+    more = ("dataset.interaction_file.label=label", "dataset.interaction_file.candidates=5")
+    return trained("dataset=[interaction_file]", "model=ranker", *own, *more)
+
+
+def test_clicks_as_in_evaluation(command, clicks, tmp_path):
+    (dataset,) = build_datasets(clicks.values)
+    (scene,) = dataset.scenes
+    split = scene.splits["test"]
+    noted = evaluate(iamm.load(clicks.folder.path, "cpu").network, [dataset], "test", torch.device("cpu"))
+    order = torch.cat(list(evaluation_batches(dataset, "test"))).argsort()
+    expected = torch.cat([part["score"] for part in noted.outputs[scene.name]]).sigmoid()[order]
+    records = []
+    for row in range(len(split)):
+        record = {name: values[row].tolist() for name, values in split.inputs.items()}
+        real = [item for item in record["history"] if item]
+        record["history"] = [scene.source.piece(item).replace("_", " ") for item in real]
+        records.append({**record, **({"ages": record["ages"][: len(real)]} if "ages" in record else {})})
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    code, out, err = command(f"run={clicks.folder.path}", "input=a.jsonl", "device=cpu")
+    assert (code, err) == (0, "")
+    found = [json.loads(line)["probability"] for line in out.splitlines()]
+    assert found == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("[]", "Found no history in a.jsonl, line 1: add it."),
+        ("{", "a.jsonl must have an object of JSON in each line. Found '{'"),
+        ({"candidate": ["a"]}, "`candidate` must be one entry of numbers or names. Found ['a'] in a.jsonl, line 1."),
+        ({"history": "a"}, "`history` must be a list of numbers or names. Found a in a.jsonl, line 1."),
+    ],
+)
+def test_records_that_lack_something(command, clicks, tmp_path, line, rule):
+    whole = {"history": ["item 1"], "candidate": "item 2", "user": 0, "ages": [5]}
+    (tmp_path / "a.jsonl").write_text(line if isinstance(line, str) else json.dumps(whole | line))
+    code, _, err = command(f"run={clicks.folder.path}", "input=a.jsonl")
+    assert code == 65
+    assert rule in err
 
 
 @pytest.mark.parametrize("kind", ["cut", "text", "animated", "large"])
