@@ -66,7 +66,7 @@ def text_rows(path: Path, column: str, encoding: str) -> Iterator[Row]:
 
 
 def column_texts(path: str, column: str, encoding: str) -> Iterator[tuple[int, str]]:
-    for row in read_rows(path, format=None, delimiter=",", encoding=encoding):
+    for row in read_rows(path, format=None, delimiter=None, encoding=encoding):
         yield row.line, value_of(path, row, "column", column)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
 
 import pytest
 
@@ -138,3 +139,18 @@ def test_what_is_read_is_noted(tmp_path, name, pack):
     before = checksum(None, str(path))
     written(tmp_path, name, pack(CSV.encode() + b"3,more\n"))
     assert checksum(None, str(path)) != before
+
+
+PLACES = {
+    "a pipe": os.mkfifo,
+    "a link to endless zeros": lambda path: path.symlink_to("/dev/zero"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "a folder": lambda path: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_what_is_no_file(tmp_path, place):
+    place(tmp_path / "a.csv")
+    with pytest.raises(BadDataError, match=r"a\.csv must be a file\. Found"):
+        rows(tmp_path / "a.csv")

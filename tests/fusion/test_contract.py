@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +31,11 @@ D = 12
 def composed(name: str, attention: str):
     overrides = [f"fusion={name}", f"attention={attention}", "dropout=0.0"]
     return config_of(*overrides)
+
+
+def test_the_page_of_fusions_has_a_row_for_each():
+    page = (CONFIGS.parent / "docs" / "fusion.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE)) == NAMES
 
 
 def made(name: str, attention: str, scenes: tuple[str, ...]) -> Fusion:
@@ -188,3 +194,12 @@ def test_an_unknown_scene_uses_what_is_kept_for_it(case, features, may_rest):
     for (name, _), gradient in zip(fusion.named_parameters(), found, strict=True):
         assert gradient.any() or may_rest(name) or not is_for_unknown_scenes(name), name
         assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scene_is_added_to_a_trained_fusion(name):
+    """All that two scenes have learnt fits into a fusion of three, in any order; only the third's is new."""
+    old, new = made(name, "multi_head", ("a", "b")), made(name, "multi_head", ("d", "b", "a"))
+    missing, unexpected = new.load_state_dict(old.state_dict(), strict=False)
+    assert unexpected == []
+    assert all("d" in entry.split(".") for entry in missing)
