@@ -64,8 +64,9 @@ def fusion_alone(model: SceneNetwork, batches: list[Batch]) -> Callable[[], None
 
     def step() -> None:
         for group in groups:
-            features = model.fusion(group).features
-            torch.stack([scene.values.sum() for scene in features.values()]).sum().backward()
+            fused = model.fusion(group)
+            sums = [scene.values.sum() for scene in fused.features.values()]
+            torch.stack([*sums, *fused.penalties.values()]).sum().backward()
 
     return step
 

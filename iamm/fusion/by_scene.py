@@ -57,10 +57,8 @@ class BySceneFusion(Fusion):
         return UNKNOWN if hidden else name
 
     def forward(self, features: Mapping[str, Features]) -> Fused:
-        return Fused({name: self.transformed(scene, self.identity(name)) for name, scene in features.items()}, None)
-
-    def transformed(self, scene: Features, name: str) -> Features:
-        return Features(self.mapped(scene.values, name), scene.allow)
+        values = {name: self.mapped(scene.values, self.identity(name)) for name, scene in features.items()}
+        return Fused({name: Features(values[name], scene.allow) for name, scene in features.items()}, None)
 
     def mapped(self, values: Tensor, name: str) -> Tensor:
         """f of the scene `name`, position by position: (B, T, D) → (B, T, D)."""

@@ -36,7 +36,7 @@ class DomainAdversarialFusion(SharedFusion):
     not at all. R_λ reverses gradients, λ = 2 / (1 + e^(−10 p)) − 1 with p the progress of training (Ganin and Lempitsky
     2015, §3 and §4): D learns at the full rate, trunk and encoders get −λ times its gradient. Ours: D tells S scenes
     apart (there: two domains) and reads the mean over an example's positions. A scene that the run did not name goes
-    through the trunk and pays no penalty.
+    through the trunk and pays no penalty; with one scene there is nothing to hide, and this is `shared`.
 
     Args:
         scenes: names of all S scenes.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-PACKAGES = ("iamm", "torch", "numpy", "hydra-core", "omegaconf", "sacrebleu", "sentencepiece", "scikit-learn")
+PACKAGES = ("iamm", "torch", "numpy", "hydra-core", "omegaconf", "sacrebleu", "sentencepiece", "scikit-learn", "pillow")
 
 
 def versions() -> dict[str, str]:

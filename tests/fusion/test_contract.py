@@ -198,3 +198,12 @@ def test_an_unknown_scene_uses_what_is_kept_for_it(case, features, may_rest):
     for (name, _), gradient in zip(fusion.named_parameters(), found, strict=True):
         assert gradient.any() or may_rest(name) or not is_for_unknown_scenes(name), name
         assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scene_is_added_to_a_trained_fusion(name):
+    """All that two scenes have learnt fits into a fusion of three, in any order; only the third's is new."""
+    old, new = made(name, "multi_head", ("a", "b")), made(name, "multi_head", ("d", "b", "a"))
+    missing, unexpected = new.load_state_dict(old.state_dict(), strict=False)
+    assert unexpected == []
+    assert all("d" in entry.split(".") for entry in missing)
