@@ -1,7 +1,7 @@
 """Signals that ask a command to leave: Ctrl-C, SIGTERM, and SIGUSR1, by which schedulers warn.
 
-The first is heard at once, or, while a model trains, between two steps, where the run can be kept; after some seconds,
-or at the second, the command leaves wherever it is. Files are then as they were last kept.
+The first signal ends the command at once or, while a model trains, between two steps, where the run is saved. After
+some seconds, or at the second signal, the command ends wherever it is; its files are then as they were last saved.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def install() -> None:
-    """Hear the signals from now on, also where a shell's background jobs would ignore Ctrl-C."""
+    """Handle the signals from now on, also in background jobs of a shell, which ignore Ctrl-C."""
     global _requested, _deferring
     _requested, _deferring = None, False
     for number in SIGNALS:
@@ -49,7 +49,7 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Here the first signal is only noted: look at `asked`."""
+    """A block in which the first signal is only recorded: see `requested`."""
     global _deferring
     _deferring = True
     try:
@@ -65,37 +65,44 @@ def requested() -> bool:
 
 
 def signal_name() -> str:
-    """Of the signal."""
+    """The name of the signal that was received."""
     return signal.Signals(_requested or signal.SIGINT).name
 
 
+def caused(error: BaseException | None) -> bool:
+    """Whether an error is an interruption, or was raised while one was handled: by clean-up code of a library, say."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
 def exit_code() -> int:
-    """As shells count: 130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1."""
+    """The exit code that shells use: 130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1."""
     return 128 + (_requested or signal.SIGINT)
 
 
 def resume_hint(command: str) -> str:
-    """What was heard, and how to go on: the same words, but for those that would start anew."""
+    """A line that names the signal and the command to go on with: the same one without `rerun=`."""
     words = [word for word in sys.argv[1:] if not word.startswith("rerun=")]
     return f"{command}: left by {signal_name()}; go on with: {shlex.join([command, *words])}"
 
 
 def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> int:
-    """The exit code of a run; a mistake, or what was heard, is said in one line. A defect goes through.
+    """The exit code of a run; a mistake or an interruption is one line on stderr. A defect is raised.
 
     Args:
-        run: what is done.
-        name: stands before a mistake.
-        left: what is said where a signal asked to leave.
+        run: runs the command.
+        name: of the command, printed before a mistake.
+        left: makes the line for an interruption, from the name.
     """
     from iamm.errors import UserError, missing_package
 
     try:
         return run()
-    except KeyboardInterrupt:
-        print(left(name), file=sys.stderr)
-        return exit_code()
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
+        if caused(error):
+            print(left(name), file=sys.stderr)
+            return exit_code()
         mistake = error if isinstance(error, UserError) else missing_package(error)
         if mistake is None:
             raise

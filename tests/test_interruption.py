@@ -80,3 +80,25 @@ def test_the_command_to_go_on(monkeypatch):
     assert interruption.resume_hint("iamm-train") == (
         "iamm-train: left by SIGINT; go on with: iamm-train 'dataset=[a,b]' 'output_dir=my runs'"
     )
+
+
+def test_clean_up_that_fails_does_not_hide_an_interruption(capsys):
+    """As a library's context manager does whose `finally` finds its state half set."""
+
+    def leave() -> int:
+        try:
+            send(signal.SIGTERM)
+            time.sleep(30)
+        finally:
+            raise KeyError("half set")
+
+    assert interruption.code_of(leave, "iamm-train", lambda name: f"{name}: left") == 143
+    assert capsys.readouterr().err == "iamm-train: left\n"
+
+
+def test_a_defect_is_raised():
+    def fail() -> int:
+        raise KeyError("defect")
+
+    with pytest.raises(KeyError, match="defect"):
+        interruption.code_of(fail, "iamm-train", str)

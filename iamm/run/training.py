@@ -73,7 +73,7 @@ def conditions_of(config: Mapping[str, Any], folder: RunFolder, datasets: list[D
 
 def failure_status(error: BaseException) -> dict[str, Any]:
     """The status of a run that ended without a result."""
-    if isinstance(error, KeyboardInterrupt):
+    if interruption.caused(error):
         return {"state": "interrupted", "signal": interruption.signal_name()}
     return {"state": "failed", "error": str(error) or type(error).__name__}
 
