@@ -151,16 +151,16 @@ class InterestGuidanceFusion(Fusion):
         """What the interest of each scene of the group finds in all scenes."""
         recognised = {name: self.recognise(name, scene) for name, scene in features.items()}
         interest = torch.stack([self.interest(name, part.interest) for name, part in recognised.items()], dim=1)
-        scenes = {
-            name: Features(self.gated(places[name], recognised[name].scenes), scene.allow)
-            for name, scene in features.items()
-        }
-        scenes |= self.elsewhere(features, len(interest))
         queries = interest.flatten(1, 2)  # (B, GK, D)
-        reads = [self.pool(queries, scene.values, key_allow=scene.allow).context for scene in scenes.values()]
-        x = torch.stack(reads, dim=2).unflatten(1, interest.shape[1:3])  # (B, G, K, I, D)
-        present = torch.stack([scene.present for scene in scenes.values()], dim=-1)  # (B, I)
-        found, weights = self.weigh(interest, x, present, list(scenes))
+        reads = [
+            self.pool(queries, self.gated(places[name], recognised[name].scenes), key_allow=scene.allow).context
+            for name, scene in features.items()
+        ]
+        others = [name for name in self.scenes if name not in features]
+        read, known = self.elsewhere(others, queries)
+        x = torch.cat((torch.stack(reads, dim=2), read), dim=2).unflatten(1, interest.shape[1:3])  # (B, G, K, I, D)
+        present = torch.cat((torch.stack([scene.present for scene in features.values()], dim=1), known), dim=1)
+        found, weights = self.weigh(interest, x, present, [*features, *others])
         return Guidance(found, weights, recognised)
 
     def recognise(self, name: str, scene: Features) -> Recognised:
@@ -188,15 +188,19 @@ class InterestGuidanceFusion(Fusion):
         """z of x̂ (B, T, D) and p (B, S)."""
         return values if self.gates is None else self.gates(values, scenes)
 
-    def elsewhere(self, features: Mapping[str, Features], batch: int) -> dict[str, Features]:
-        """The prototypes of each known scene that is not of the group, for each of B examples."""
-        found = {}
-        for name in self.scenes:
-            if name not in features:
-                centres = self.recogniser.centres(name)  # (M, D)
-                values = self.standard(centres).expand(batch, -1, -1)
-                found[name] = Features(values, (centres != 0).any(dim=-1).expand(batch, -1))
-        return found
+    def elsewhere(self, names: Sequence[str], queries: Tensor) -> tuple[Tensor, Tensor]:
+        """What q (B, GK, D) finds in the prototypes of J other scenes, (B, GK, J, D), and which have any, (B, J)."""
+        batch, count, dim = queries.shape
+        if not names:
+            return queries.new_zeros(batch, count, 0, dim), torch.zeros(
+                batch, 0, dtype=torch.bool, device=queries.device
+            )
+        centres = torch.stack([self.recogniser.centres(name) for name in names])  # (J, M, D)
+        keys = self.standard(centres).expand(batch, -1, -1, -1).flatten(0, 1)  # (BJ, M, D)
+        allow = (centres != 0).any(dim=-1).expand(batch, -1, -1)  # (B, J, M)
+        asked = queries.repeat_interleave(len(names), dim=0)  # (BJ, GK, D)
+        read = self.pool(asked, keys, key_allow=allow.flatten(0, 1)).context
+        return read.unflatten(0, (batch, len(names))).transpose(1, 2), allow.any(dim=-1)
 
     def weigh(self, interest: Tensor, x: Tensor, present: Tensor, names: Sequence[str]) -> tuple[Tensor, Tensor]:
         """h (B, G, K, D) and w (B, H, G, K, S), of q (B, G, K, D), x (B, G, K, I, D) and present (B, I).
