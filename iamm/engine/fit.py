@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from iamm import processes
 from iamm.dataset.base import Dataset
@@ -18,6 +18,7 @@ from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate, require_s
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
 from iamm.engine.forward import add_penalties, forward, portions
 from iamm.engine.freezing import trained, trained_paths
+from iamm.engine.gradients import shaped
 from iamm.engine.observer import BatchResult, Observer, StepResult, Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.engine.sampler import Sampler, samplers_of
@@ -145,6 +146,7 @@ class Loop:
             observer.validated(state, evaluation)
         if better:
             self.checkpointer.save_best(state)
+        self.model.end_validation(evaluation.qualities)
         self.checkpoint_if_due(state)
 
     def checkpoint_if_due(self, state: RunState) -> None:
@@ -179,6 +181,7 @@ class Loop:
             if self.plan.nonfinite != "skip":
                 raise diverged(error, self.order, state.step + 1, self.rows) from error
             state.skipped += 1
+            self.model.end_step(applied=False)
             return None
 
     def step(self, epoch: int, *, conflict: bool = False) -> StepResult:
@@ -187,11 +190,11 @@ class Loop:
         parts = self.accumulated(epoch, conflict=conflict)
         weights = self.weighting.finish()
         penalties = add_penalties(self.model.penalties())
-        weighting_parameters = list(self.weighting.parameters())
-        processes.average_gradients((*self.parameters, *weighting_parameters))
-        norm = self.shape_gradients()
-        finite_norm(weighting_parameters)
+        processes.average_gradients((*self.parameters, *self.weighting.parameters()))
+        norm = shaped(self.parameters, self.plan)
+        finite_norm(list(self.weighting.parameters()))
         self.optimizer.step()
+        self.model.end_step()
         return StepResult.joined(parts, weights, norm, penalties)
 
     def accumulated(self, epoch: int, *, conflict: bool) -> list[BatchResult]:
@@ -226,21 +229,6 @@ class Loop:
         rows = sampler.next(self.plan.growth_at(epoch))
         self.rows.append((dataset.name, rows))
         return collate(dataset, "train", rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited)
-
-    def shape_gradients(self) -> Tensor:
-        """Regularise, then clip, and return the norm of all gradients before clipping.  # ()
-
-        Raises:
-            NonFiniteError: the norm is not finite.
-        """
-        with torch.no_grad():
-            for parameter in self.parameters if self.plan.l1 or self.plan.l2 else ():
-                if parameter.grad is not None:
-                    parameter.grad.add_(parameter, alpha=self.plan.l2).add_(parameter.sign(), alpha=self.plan.l1)
-        norm = finite_norm(self.parameters)
-        if self.plan.clip is not None:
-            nn.utils.clip_grads_with_norm_(self.parameters, self.plan.clip, norm)
-        return norm
 
     def report(self, state: RunState, rate: float) -> None:
         """Pass the interval's means to the observers, and begin the next interval."""

@@ -29,6 +29,20 @@ class Fused(NamedTuple):
     penalties: Penalties = MappingProxyType({})
 
 
+class Interest(NamedTuple):
+    """What guides B examples of one scene, for a report on a trained model.
+
+    Shapes:
+        recognised: (B, S), p: how much the example resembles each known scene
+        weights: (B, S), w: how much each scene counts
+        places: (B, K, T), α: where each of K interest vectors looks in the example's own scene
+    """
+
+    recognised: Tensor
+    weights: Tensor
+    places: Tensor
+
+
 class Fusion(Constrained, nn.Module):
     """Features of one aligned group of scenes in, features for their heads out.
 
@@ -55,6 +69,12 @@ class Fusion(Constrained, nn.Module):
     """True where one call gets the batches of all data sets of a training step, each with a B of its own. In evaluation
     it gets one data set's group at a time, as every fusion does."""
 
+    controls: tuple[str, ...] = ()
+    """What can stand in for interest in a trained model: a report sets `control` to each of them and measures anew."""
+
+    control = "learnt"
+    """What decides in place of interest; `learnt` is interest itself."""
+
     progress = 0.0
     """How much of the training is over, in [0, 1]: the loop sets it before each step, for schedules such as that of a
     gradient reversal. No prediction may depend on it: a model that is read from a file has 0."""
@@ -72,9 +92,28 @@ class Fusion(Constrained, nn.Module):
         """
         raise NotImplementedError
 
+    def end_step(self, *, applied: bool = True) -> None:
+        """Called after each optimizer step: the place to write what is kept of the step's examples, in buffers.
+
+        Args:
+            applied: False where the step was left out, and its examples are not to be kept.
+        """
+
+    def end_validation(self, qualities: Mapping[str, float]) -> None:
+        """Called after each validation with each scene's quality; what it changes belongs into a buffer."""
+
+    def describe(self, features: Mapping[str, Features]) -> Mapping[str, Interest]:
+        """The interest of each scene of the group; empty where a fusion has none."""
+        return {}
+
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         """For pictures: per scene of the group, (B, H, S), the weights whose mean over heads are the scene weights."""
         return {}
+
+
+def present_mean(values: Tensor, present: Tensor) -> Tensor:
+    """Mean over the present rows of (B,); zero where none is.  # ()"""
+    return (values * present).sum() / present.sum().clamp(min=1)
 
 
 class SceneMemory(nn.Module):

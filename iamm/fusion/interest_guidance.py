@@ -1,39 +1,76 @@
-"""IAMM's own fusion: an interest vector weighs the scenes, and their weighted sum guides each of them."""
+"""IAMM's own fusion: interest, learnt on known scenes, decides where a scene looks and what it takes from others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from iamm.attention.base import Attention
-from iamm.constraints import ShareBelow1, Width
-from iamm.encoder.base import Features, Pool
-from iamm.fusion.base import Fused, Fusion, SceneMemory
+from iamm.constraints import Count, Number, OneOf, Share, ShareBelow1
+from iamm.encoder.base import Features, masked_mean
+from iamm.fusion.base import Fused, Fusion, Interest, present_mean
+from iamm.fusion.interest import InterestRecogniser, Recognised, SceneGates
+
+CONTROLS = ("shuffled", "scene", "constant", "uniform", "absent")
+"""What can stand in for interest in training and in a report on a trained model."""
+
+
+class Guidance(NamedTuple):
+    """What interest finds for the G scenes of a group: h (B, G, K, D), w (B, H, G, K, S), and each scene's p."""
+
+    found: Tensor
+    weights: Tensor
+    recognised: Mapping[str, Recognised]
 
 
 class InterestGuidanceFusion(Fusion):
-    """w = softmax_i(qᵀx_i / √D), h = Σ_i w_i x_i, x'_s = x_s + W h (D0 §3.1.2 and §4).
+    """x'_t = x_t + γ W A(x̂_t; h_1 … h_K): places take up what K interest vectors have found in all scenes.
 
-    The √D is ours; `attention@fusion.attention=dot_product` gives the document's form.
+        q_k = LN Σ_s p_s(x) q_sk          an example's interest: that of the scenes that it resembles (D0 §2.3, §3.2)
+        z_t = 2σ(Σ_s p_s W_s x̂_t) ⊙ x̂_t   the scenes' gates (D1 §4: σ(W_s x) ⊙ x)
+        α_kit = softmax_t(score(q_k, z_it)),  x_ki = Σ_t α_kit z_it      where interest looks in scene i (D0 §2.3)
+        w_ki = softmax_i(q_kᵀ(LN x_ki + e_i)/√D),  h_k = Σ_i w_ki x_ki   which scenes count (D0 §3.1.2, §4)
 
-    x_i is scene i's vector. For a scene of the group: its features pooled by attention, plus what its memory holds for
-    this instance; masked where the view is absent. For a scene elsewhere (unpaired): its memory alone, read by this
-    instance. q comes from an interest recogniser, q_s = MLP(mean of the present x_i) + e_s, learnt end to end; e_s is
-    the scene that asks, so that each task has an interest of its own.
+    x̂ = LayerNorm x. For a scene of the group the places are its own; an absent view is masked. For a scene elsewhere
+    they are its prototypes: what it has learnt from its own examples, which no other scene's loss can change. p comes
+    from `InterestRecogniser`, whose cross-entropy is the penalty `recognition`. With probability `hide` an example's
+    own scene is left out of p in training, so that the model learns there what it does for a scene that it has never
+    met: such a scene has places, and the interest and the gates of the known scenes that it resembles.
+
+    From the documents: q, w, h, the gates, and recognition on known scenes. Ours: K vectors in place of one, 1/√D,
+    LN, prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), and A in place of adding one h to all places.
 
     Args:
         scenes: names of all S scenes.
         dim: D.
-        attention: a partial that takes `dim`: how q weighs the scenes (the formula: scaled_dot_product).
-        pool: a partial that takes `dim`: how a scene's places become x_i; None means their mean.
-        slots: M, learnt memory slots a scene.
-        dropout: share dropped of W h.
+        attention: a partial that takes `dim`: w, how q weighs the scenes (the formula: scaled_dot_product).
+        pool: a partial that takes `dim`: α, how q looks at a scene's places.
+        guide: a partial that takes `dim`: A, how a scene's places read h.
+        interests: K.
+        prototypes: M a scene.
+        temperature: τ of the recogniser.
+        recognition: weight of the recogniser's cross-entropy, in nats.
+        hide: probability that an example's own scene is hidden.
+        strength: γ, the strength of guidance (D0 §9.4).
+        gates: False leaves W_s out.
+        normalise: False takes x as it is wherever the formulas have x̂ or LN, as D0 does.
+        residual: False gives A alone in place of x_t + γ W A, as D0 §4 has it.
+        branch: True follows D0 §2.5: a scene's own x_k is fused as it is, and only other scenes are weighed by w.
+        performance: β; β ln(quality) of each scene at the last validation is added to its score in w (D0 §3.3, which
+            gives no formula); qualities are divided by their largest.
+        control: `learnt`; `shuffled`: q of the next example of the batch; `scene`: the scene's own q, without the
+            example; `constant`: as `scene`, and w from q_kᵀe_i alone; `uniform`: q = 0 and w = 1/S; `fresh`: no
+            training of interest; `absent`: no guidance. All have the same parameters.
+        dropout: share dropped of what is added.
     """
 
     gives_scene_weights = True
     mixes_views = True
+    controls = (*CONTROLS, "exchanged")
 
     def __init__(
         self,
@@ -41,61 +78,167 @@ class InterestGuidanceFusion(Fusion):
         dim: int,
         *,
         attention: Callable[..., Attention],
-        pool: Callable[..., Attention] | None = None,
-        slots: Width = 4,
+        pool: Callable[..., Attention],
+        guide: Callable[..., Attention],
+        interests: Count = 8,
+        prototypes: Count = 8,
+        temperature: Annotated[float, Number(0.001, 100)] = 0.1,
+        recognition: Annotated[float, Number(0, 100)] = 0.1,
+        hide: Share = 0.0,
+        strength: Annotated[float, Number(0, 100)] = 1.0,
+        gates: bool = True,
+        normalise: bool = True,
+        residual: bool = True,
+        branch: bool = False,
+        performance: Annotated[float, Number(0, 100)] = 0.0,
+        control: Annotated[str, OneOf(("learnt", "fresh", *CONTROLS))] = "learnt",
         dropout: ShareBelow1 = 0.1,
     ) -> None:
         super().__init__(scenes, dim)
-        self.pools = nn.ModuleDict({name: Pool(dim, pool) for name in self.scenes})
-        self.memory = SceneMemory(self.scenes, slots, dim)
-        self.recognise = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
-        self.asking = nn.ParameterDict({name: torch.zeros(dim) for name in self.scenes})
-        self.attention = attention(dim)
+        self.recognition, self.hide, self.strength, self.control = recognition, hide, strength, control
+        self.residual, self.branch, self.performance = residual, branch, performance
+        self.recogniser = InterestRecogniser(
+            self.scenes, dim, interests=interests, prototypes=prototypes, temperature=temperature
+        )
+        self.gates = SceneGates(self.scenes, dim) if gates else None
+        self.marks = nn.ParameterDict({name: torch.zeros(dim) for name in self.scenes})
+        self.norm = nn.LayerNorm(dim) if normalise else nn.Identity()
+        self.normalise = normalise
+        self.attention, self.pool, self.guide = attention(dim), pool(dim), guide(dim)
         self.output = nn.Linear(dim, dim, bias=False)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Mapping[str, Features]) -> Fused:
-        guide, weights = self.guided(features)
-        added = self.dropout(self.output(guide))  # (B, G, D)
-        fused = {
-            name: Features(scene.values + added[:, place, None], scene.allow)
-            for place, (name, scene) in enumerate(features.items())
-        }
-        mean = weights.mean(dim=1)  # (B, G, S)
-        return Fused(fused, {name: mean[:, place] for place, name in enumerate(features)})
+        places = self.normalised(features)
+        guidance = self.guidance(features, places)
+        fused = {}
+        for row, (name, scene) in enumerate(features.items()):
+            found = guidance.found[:, row]  # (B, K, D)
+            read = self.guide(places[name], self.standard(found), found).context  # (B, T, D)
+            added = self.strength * self.dropout(self.output(read)) * (self.control != "absent")
+            fused[name] = Features(scene.values + added if self.residual else added, scene.allow)
+        weights = guidance.weights.mean(dim=(1, 3))  # (B, G, S)
+        losses = [present_mean(part.loss, features[name].present) for name, part in guidance.recognised.items()]
+        penalties = {"recognition": self.recognition * torch.stack(losses).sum()} if self.control != "fresh" else {}
+        return Fused(fused, {name: weights[:, row] for row, name in enumerate(features)}, penalties)
+
+    def describe(self, features: Mapping[str, Features]) -> dict[str, Interest]:
+        places = self.normalised(features)
+        guidance = self.guidance(features, places)
+        described = {}
+        for row, (name, part) in enumerate(guidance.recognised.items()):
+            values, allow = self.gated(places[name], part.scenes), features[name].allow
+            look = self.pool(self.interest(name, part.interest), values, key_allow=allow, need_weights=True).weights
+            assert look is not None
+            described[name] = Interest(part.scenes, guidance.weights[:, :, row].mean(dim=(1, 2)), look.mean(dim=1))
+        return described
 
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
-        _, weights = self.guided(features)
-        return {name: weights[:, :, place] for place, name in enumerate(features)}  # (B, H, S)
+        weights = self.guidance(features, self.normalised(features)).weights.mean(dim=3)
+        return {name: weights[:, :, row] for row, name in enumerate(features)}  # (B, H, S)
 
-    def guided(self, features: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
-        """h (B, G, D) of the G scenes of the group, and w (B, H, G, S)."""
-        vectors, known = self.scene_vectors(features)
-        query = self.interest(features, vectors, known)  # (B, G, D)
-        guide, weights, _ = self.attention(query, vectors, key_allow=known, need_weights=True)
-        assert weights is not None
-        return guide, weights
+    def standard(self, values: Tensor) -> Tensor:
+        """LN without parameters."""
+        return functional.layer_norm(values, (self.dim,)) if self.normalise else values
 
-    def scene_vectors(self, features: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
-        """x (B, S, D), and which are known (B, S): present views and all scenes outside the group."""
-        pooled = {name: self.pools[name](scene)[0] for name, scene in features.items()}
-        present = {name: scene.present for name, scene in features.items()}
-        read = self.memory.read(group_mean(pooled, present))  # (B, S, D)
-        nothing, everywhere = torch.zeros_like(read[:, 0]), torch.ones_like(next(iter(present.values())))
-        x = read + torch.stack([pooled.get(name, nothing) for name in self.scenes], dim=1)
-        known = torch.stack([present.get(name, everywhere) for name in self.scenes], dim=1)
-        return x, known
+    def normalised(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
+        """x̂ of each scene of the group, zero where nothing is allowed.  # (B, T, D) each"""
+        return {
+            name: self.norm(values).masked_fill(~allow[:, :, None], 0.0) for name, (values, allow) in features.items()
+        }
 
-    def interest(self, features: Mapping[str, Features], vectors: Tensor, known: Tensor) -> Tensor:
-        """q_s for each scene of the group, from the group's own present vectors.  # (B, G, D)"""
-        own = [self.scenes.index(name) for name in features]
-        weight = known[:, own].unsqueeze(-1).to(vectors.dtype)
-        mean = (vectors[:, own] * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1.0)  # (B, D)
-        return self.recognise(mean).unsqueeze(1) + torch.stack([self.asking[name] for name in features])
+    def guidance(self, features: Mapping[str, Features], places: Mapping[str, Tensor]) -> Guidance:
+        """What the interest of each scene of the group finds in all scenes."""
+        recognised = {name: self.recognise(name, scene) for name, scene in features.items()}
+        interest = torch.stack([self.interest(name, part.interest) for name, part in recognised.items()], dim=1)
+        scenes = {
+            name: Features(self.gated(places[name], recognised[name].scenes), scene.allow)
+            for name, scene in features.items()
+        }
+        scenes |= self.elsewhere(features, len(interest))
+        queries = interest.flatten(1, 2)  # (B, GK, D)
+        reads = [self.pool(queries, scene.values, key_allow=scene.allow).context for scene in scenes.values()]
+        x = torch.stack(reads, dim=2).unflatten(1, interest.shape[1:3])  # (B, G, K, I, D)
+        present = torch.stack([scene.present for scene in scenes.values()], dim=-1)  # (B, I)
+        found, weights = self.weigh(interest, x, present, list(scenes))
+        return Guidance(found, weights, recognised)
 
+    def recognise(self, name: str, scene: Features) -> Recognised:
+        """Recognise a scene's examples; in training, some of them with their own scene hidden."""
+        vector = self.vector(scene)
+        if self.training and name in self.scenes:
+            self.recogniser.remember(name, vector[scene.present])
+        hidden = torch.rand(len(vector), device=vector.device) < self.hide if self.training and self.hide else None
+        self.recogniser.exchanged = self.control == "exchanged"
+        return self.recogniser(vector, name, hidden)
 
-def group_mean(pooled: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Tensor:
-    """Mean of the present views' vectors; zero where none is.  # (B, D)"""
-    total = torch.stack([vector * present[name].unsqueeze(-1) for name, vector in pooled.items()]).sum(dim=0)
-    count = torch.stack(list(present.values())).sum(dim=0).clamp(min=1)
-    return total / count.unsqueeze(-1)
+    def vector(self, scene: Features) -> Tensor:
+        """x̄ = LN of the mean place, from which no gradient goes back to the encoder.  # (B, D)"""
+        return self.standard(masked_mean(scene)).detach()
+
+    def interest(self, name: str, q: Tensor) -> Tensor:
+        """LN q of each example of a scene, or what the control puts in its place.  # (B, K, D)"""
+        if self.control in ("scene", "constant"):
+            q = self.recogniser.of_scene(name).expand_as(q)
+        if self.control == "uniform":
+            q = torch.zeros_like(q)
+        return self.standard({"shuffled": q.roll(1, dims=0), "fresh": q.detach()}.get(self.control, q))
+
+    def gated(self, values: Tensor, scenes: Tensor) -> Tensor:
+        """z of x̂ (B, T, D) and p (B, S)."""
+        return values if self.gates is None else self.gates(values, scenes)
+
+    def elsewhere(self, features: Mapping[str, Features], batch: int) -> dict[str, Features]:
+        """The prototypes of each known scene that is not of the group, for each of B examples."""
+        found = {}
+        for name in self.scenes:
+            if name not in features:
+                centres = self.recogniser.centres(name)  # (M, D)
+                values = self.standard(centres).expand(batch, -1, -1)
+                found[name] = Features(values, (centres != 0).any(dim=-1).expand(batch, -1))
+        return found
+
+    def weigh(self, interest: Tensor, x: Tensor, present: Tensor, names: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """h (B, G, K, D) and w (B, H, G, K, S), of q (B, G, K, D), x (B, G, K, I, D) and present (B, I).
+
+        Args:
+            names: of the I scenes: the G of the group first.
+        """
+        batch, group, count, scenes, dim = x.shape
+        own = torch.eye(group, scenes, dtype=torch.bool, device=x.device)
+        allow = present[:, None] & ~own if self.branch else present[:, None].expand(-1, group, -1)  # (B, G, I)
+        output = self.attention(
+            interest.reshape(-1, 1, dim),
+            self.keys(x, names).flatten(0, 2),
+            x.flatten(0, 2),
+            key_allow=allow.repeat_interleave(count, dim=1).flatten(0, 1),
+            bias=self.performance_bias(names),
+            need_weights=True,
+        )
+        assert output.weights is not None
+        found = output.context.view(batch, group, count, dim)
+        if self.branch:
+            found = found + (x * own[:, None, :, None]).sum(dim=3)
+        weights = output.weights.view(batch, group, count, -1, scenes).permute(0, 3, 1, 2, 4)
+        return found, weights[..., [names.index(name) for name in self.scenes]]
+
+    def keys(self, x: Tensor, names: Sequence[str]) -> Tensor:
+        """LN x_ki + e_i, by which q weighs the scenes.  # (B, G, K, I, D)"""
+        nothing = x.new_zeros(self.dim)
+        marks = torch.stack([self.marks.get(name, nothing) for name in names])  # (I, D)
+        return marks.expand_as(x) if self.control == "constant" else self.standard(x) + marks
+
+    def performance_bias(self, names: Sequence[str]) -> Tensor | None:
+        """β ln(quality / best quality) of each scene.  # (1, I)"""
+        if not self.performance:
+            return None
+        qualities = torch.stack([self.recogniser.quality(name) for name in names])
+        return self.performance * qualities.clamp(min=1e-3).log()[None]
+
+    def end_step(self, *, applied: bool = True) -> None:
+        self.recogniser.count(applied)
+
+    def end_validation(self, qualities: Mapping[str, float]) -> None:
+        best = max(max(qualities.values()), 1e-9)
+        for name, quality in qualities.items():
+            self.recogniser.quality(name).fill_(quality / best)

@@ -115,6 +115,14 @@ class SceneNetwork(nn.Module):
         """Set the progress of training, in [0, 1]."""
         self.fusion.progress = progress
 
+    def end_step(self, *, applied: bool = True) -> None:
+        """Write what is kept of the step's examples, or forget them where the step was left out."""
+        self.fusion.end_step(applied=applied)
+
+    def end_validation(self, qualities: Mapping[str, float]) -> None:
+        """Pass on each scene's quality, after the model of this validation has been saved."""
+        self.fusion.end_validation(qualities)
+
     def head(self, name: str) -> Head:
         return cast(Head, self.heads[name])
 

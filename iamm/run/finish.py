@@ -10,6 +10,7 @@ from iamm.dataset.base import Dataset
 from iamm.dataset.outline import outline
 from iamm.engine.checkpoint import load_model
 from iamm.engine.evaluate import Evaluation, evaluate
+from iamm.engine.memory import peak_memory_mib
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
 from iamm.measure import as_json
@@ -18,7 +19,7 @@ from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts
 from iamm.run.conditions import Conditions, instructions
-from iamm.run.memory import peak_memory_mib
+from iamm.run.interest import interest_notices, interest_report, interest_values
 from iamm.run.pictures import draw
 from iamm.run.planned import Cell
 from iamm.run.provenance import commit, versions
@@ -37,11 +38,15 @@ def finish(
     load_chosen(folder, parts, state)
     tested = evaluate(parts.model, datasets, "test", parts.device)
     recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
+    interest: dict[str, Any] = {}
+    failed = attempt("interest", lambda: interest.update(report_interest(cell, datasets, parts, recorder, state)))
     recorder.finish()
     notices = [notice for dataset in datasets for notice in dataset.notices]
-    notices += [*conditions.notices, *skipped(state)]
+    notices += [*conditions.notices, *skipped(state), *failed, *interest_notices(interest)]
     files = {name: content for dataset in datasets for name, content in dataset.files.items()}
     result = {**result_values(cell, parts, state, tested), "notices": notices}
+    if interest:
+        result["interest"] = interest
     result |= {"data": conditions.data, "files": files}
     if conditions.source:
         result["from"] = conditions.source
@@ -53,6 +58,15 @@ def finish(
         result["notices"] = [*notices, *more]
         write_checksummed(folder.result, result)
     return result
+
+
+def report_interest(
+    cell: Cell, datasets: list[Dataset], parts: Parts, recorder: Recorder, state: RunState
+) -> dict[str, Any]:
+    """Measure what interest does on validation and log it."""
+    report = interest_report(parts.model, datasets, parts.device) if cell.values["log"]["interest"] else {}
+    recorder.scalars(interest_values(report), state.step)
+    return report
 
 
 def present(

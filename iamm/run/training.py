@@ -16,6 +16,7 @@ from iamm.engine.checkpoint import load_model
 from iamm.engine.checkpointer import FileCheckpointer
 from iamm.engine.evaluate import evaluate
 from iamm.engine.fit import fit
+from iamm.engine.memory import reset_peak
 from iamm.engine.observer import Observer
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, DivergedError, MissingDataError, UserError
@@ -26,7 +27,6 @@ from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions
 from iamm.run.course import Course, build_phases
 from iamm.run.finish import finish
-from iamm.run.memory import reset_peak
 from iamm.run.planned import Cell
 from iamm.run.progress import ProgressLine
 from iamm.run.provenance import slow_precision

@@ -96,6 +96,12 @@ class Plain(nn.Module):
     def set_progress(self, progress: float) -> None:
         self.progress = [*getattr(self, "progress", []), progress]
 
+    def end_step(self, *, applied: bool = True) -> None:
+        pass
+
+    def end_validation(self, qualities) -> None:
+        pass
+
 
 class TinyNetwork(Plain):
     """Answers what the engine asks, with one layer a scene. A text's class is its first token modulo 3."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from functools import partial
 
 import pytest
@@ -10,31 +11,54 @@ from torch import Tensor, nn, tensor
 from iamm.attention.multi_head import MultiHeadAttention
 from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features
-from iamm.fusion.interest_guidance import InterestGuidanceFusion, group_mean
+from iamm.fusion.interest_guidance import CONTROLS, InterestGuidanceFusion
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.pattern.full import FullPattern
 from iamm.score.dot_product import DotProductScore
 from iamm.score.scaled_dot_product import ScaledDotProductScore
 
-DotProductAttention = partial(SingleAttention, score=DotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
-ScaledDotProductAttention = partial(
-    SingleAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser
-)
+DotProduct = partial(SingleAttention, score=DotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
+Scaled = partial(SingleAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
+SCENES = ("a", "b", "c")
 
 Q = tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
 X = tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], dtype=torch.float64)
 
 
-@pytest.fixture
-def document():
-    """A fusion whose x are the features themselves (no memory, one place each), whose q is Q, and with W = I."""
-    fusion = InterestGuidanceFusion(["one", "two"], 4, attention=DotProductAttention, slots=1, dropout=0.0).double()
-    for slots in fusion.memory.slots.values():
-        nn.init.zeros_(slots)
-    nn.init.zeros_(fusion.recognise[2].weight)
-    fusion.recognise[2].bias.data = Q.clone()
-    nn.init.eye_(fusion.output.weight)
+def made(scenes=SCENES, dim=6, **more) -> InterestGuidanceFusion:
+    torch.manual_seed(0)
+    parts = {"attention": Scaled, "pool": Scaled, "guide": Scaled, "interests": 2, "prototypes": 2, "dropout": 0.0}
+    fusion = InterestGuidanceFusion(scenes, dim, **{**parts, **more}).double()
+    gates = fusion.gates.parameters() if fusion.gates else ()
+    for parameter in (*gates, *fusion.marks.values(), *fusion.recogniser.interests.values()):
+        nn.init.normal_(parameter)
     return fusion
+
+
+@pytest.fixture
+def learnt(features):
+    """A fusion of given keys whose scenes have prototypes of two batches."""
+
+    def make(**more) -> InterestGuidanceFusion:
+        fusion = made(**more)
+        for group in ("ab", "c", "ab", "c"):
+            fusion(features(group, fusion.dim))
+            fusion.end_step()
+        return fusion.eval()
+
+    return make
+
+
+@pytest.fixture
+def document() -> InterestGuidanceFusion:
+    """D0's own form: one place a scene, one interest Q for all, features as they are, no gates, W = I."""
+    parts = {"attention": DotProduct, "gates": False, "normalise": False, "interests": 1, "prototypes": 1}
+    fusion = made(("one", "two"), 4, **parts)
+    for name in ("one", "two"):
+        fusion.recogniser.interests[name].data = Q.view(1, 1, 4).clone()
+        nn.init.zeros_(fusion.marks[name])
+    nn.init.eye_(fusion.output.weight)
+    return fusion.eval()
 
 
 def views(*present: bool) -> dict[str, Features]:
@@ -63,51 +87,47 @@ def test_an_absent_view_leaves_all_to_the_other(document):
     assert (weights["one"] == 0).all()
 
 
-def test_what_is_drawn_are_the_weights_head_by_head(features):
-    """Four heads: each sums to one, they differ, and their mean is what is logged; one head is the document's own."""
-    torch.manual_seed(0)
-    heads = partial(
-        MultiHeadAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser, heads=4
-    )
-    fusion = InterestGuidanceFusion(["a", "b", "c"], 8, attention=heads, slots=2, dropout=0.0).double()
-    given = features("ab", 8)
-    seen, logged = fusion.attention_map(given), fusion(given).scene_weights
-    assert list(seen) == ["a", "b"]
-    for name, weights in seen.items():
-        assert weights.shape == (4, 4, 3)
-        torch.testing.assert_close(weights.sum(dim=-1), torch.ones(4, 4, dtype=torch.float64))
-        torch.testing.assert_close(weights.mean(dim=1), logged[name])
-        assert (weights[0, 0] - weights[0, 1]).abs().max() > 1e-3
-
-
-def test_what_is_drawn_of_the_documents_example(document):
-    seen = document.attention_map(views(True, True))
-    expected = tensor([[[1 / (1 + math.exp(4)), 1 / (1 + math.exp(-4))]]], dtype=torch.float64)
-    torch.testing.assert_close(seen, {"one": expected, "two": expected})
-
-
-def test_the_scale_divides_by_the_root_of_the_width():
-    """3 / 2 and 7 / 2 instead of 3 and 7: w₁ = 1 / (1 + e²) = 0.1192."""
-    fusion = InterestGuidanceFusion(["one", "two"], 4, attention=ScaledDotProductAttention, slots=1).double()
-    for slots in fusion.memory.slots.values():
-        nn.init.zeros_(slots)
-    nn.init.zeros_(fusion.recognise[2].weight)
-    fusion.recognise[2].bias.data = Q.clone()
-    weight = fusion(views(True, True)).scene_weights["one"][0, 0]
-    torch.testing.assert_close(weight, tensor(0.1192029, dtype=torch.float64))
+def test_the_strength_multiplies_what_is_added_and_h_alone_is_d0s_form(document):
+    h = document(views(True, True)).features["one"].values[0, 0] - X[0]
+    document.strength = 0.25
+    torch.testing.assert_close(document(views(True, True)).features["one"].values[0, 0], X[0] + 0.25 * h)
+    document.strength, document.residual = 1.0, False
+    torch.testing.assert_close(document(views(True, True)).features["one"].values[0, 0], h)
 
 
 def test_the_gradient_of_q_by_the_softmaxs_derivative(document):
-    """∂L/∂q = Σ w_i (x_i − h) (∂L/∂h · x_i); q_s = … + e_s, so that it is the gradient of e_s (D0 §4.5, put right)."""
+    """∂L/∂q = Σ w_i (x_i − h) (∂L/∂h · x_i) (D0 §4.5, put right); each scene's q_s gets the share p_s of it."""
     upstream = tensor([0.7, -1.1, 0.4, 2.3], dtype=torch.float64)  # ∂L/∂h
     fused, weights, _ = document(views(True, True))
     (fused["one"].values[0, 0] @ upstream).backward()
     w = weights["one"][0].detach()
     h = w @ X
     expected = sum(w[i] * (X[i] - h) * (upstream @ X[i]) for i in range(2))
-    torch.testing.assert_close(document.asking["one"].grad, expected)
+    gradients = [q.grad.flatten() for q in document.recogniser.interests.values()]
+    torch.testing.assert_close(sum(gradients), expected)
+    torch.testing.assert_close(gradients[0], expected / 2)  # nothing learnt yet: both scenes are as likely
     assert expected.abs().max() > 0.1
-    assert (document.asking["two"].grad == 0).all()
+
+
+def test_branch_fuses_the_own_scene_and_weighs_the_others(document):
+    """D0 §2.5: of two views, h = x_own + 1 · x_other."""
+    document.branch = True
+    fused, weights, _ = document(views(True, True))
+    torch.testing.assert_close(weights["one"], tensor([[0.0, 1.0]], dtype=torch.float64))
+    torch.testing.assert_close(fused["one"].values[0, 0], X[0] + X[0] + X[1])
+    torch.testing.assert_close(document(views(True, False)).features["one"].values[0, 0], X[0] + X[0])
+
+
+def test_a_scenes_performance_counts_in_its_weight(document):
+    """D0 §3.3 with β = 2: scores 3 and 7 + 2 ln(0.1 / 0.8)."""
+    document.performance = 2.0
+    document.end_validation({"one": 0.8, "two": 0.1})
+    w = document(views(True, True)).scene_weights["one"][0, 0]
+    torch.testing.assert_close(w, tensor(1 / (1 + math.exp(4 + 2 * math.log(1 / 8))), dtype=torch.float64))
+
+
+def layer_norm(x: Tensor) -> Tensor:
+    return (x - x.mean()) / ((x - x.mean()).square().mean() + 1e-5).sqrt()
 
 
 def softmax(scores: list[Tensor]) -> list[Tensor]:
@@ -115,60 +135,182 @@ def softmax(scores: list[Tensor]) -> list[Tensor]:
     return [power / sum(powers) for power in powers]
 
 
-def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int, pooled: bool):
-    """The docstring, one instance at a time: added vectors and weights of each scene of the group."""
-    dim, zero = fusion.dim, torch.zeros(fusion.dim, dtype=torch.float64)
+def attend(query: Tensor, keys: list[Tensor], values: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    shares = softmax([query @ key / math.sqrt(len(query)) for key in keys])
+    return sum((w * x for w, x in zip(shares, values, strict=True)), start=torch.zeros_like(query)), shares
+
+
+def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int):
+    """The docstring, one example at a time: the places of each scene of the group and its weights w."""
     own = {}
     for name, (values, allow) in given.items():
-        places = [values[b, t] for t in range(values.shape[1]) if allow[b, t]]
-        if not places:
-            continue
-        query = fusion.pools[name].query[0, 0] if pooled else zero
-        share = softmax([query @ x / math.sqrt(dim) for x in places])
-        own[name] = sum(w * x for w, x in zip(share, places, strict=True))
-    reader = sum(own.values(), start=zero) / max(len(own), 1)
-    x = {}
-    for name in fusion.scenes:
-        if name in given and name not in own:
-            continue
-        slots = fusion.memory.slots[name]
-        share = softmax([reader @ slot / math.sqrt(dim) for slot in slots])
-        x[name] = own.get(name, zero) + sum(w * slot for w, slot in zip(share, slots, strict=True))
-    first, _, second = fusion.recognise
-    seen = [x[name] for name in given if name in x]
-    mean = sum(seen, start=zero) / max(len(seen), 1)
-    interest = second.weight @ (first.weight @ mean + first.bias).clamp(min=0) + second.bias
-    added, weights = [], []
+        real = [values[b, t] for t in range(values.shape[1]) if allow[b, t]]
+        own[name] = [layer_norm(x) * fusion.norm.weight + fusion.norm.bias for x in real]
+    shares = {}
     for name in given:
-        q = interest + fusion.asking[name]
-        share = dict(zip(x, softmax([q @ x[other] / math.sqrt(dim) for other in x]), strict=True))
-        added.append(fusion.output.weight @ sum((share[other] * x[other] for other in x), start=zero))
-        nothing = torch.zeros((), dtype=torch.float64)
-        weights.append(torch.stack([share.get(other, nothing) for other in fusion.scenes]))
-    return added, weights
+        real = [given[name].values[b, t] for t in range(given[name].values.shape[1]) if given[name].allow[b, t]]
+        mean = layer_norm(sum(real) / len(real)) if real else torch.zeros(fusion.dim, dtype=torch.float64)
+        u = fusion.recogniser.project.weight @ mean.detach()
+        scores = []
+        for scene in fusion.scenes:
+            for centre in fusion.recogniser.centres(scene):
+                key = fusion.recogniser.project.weight @ centre
+                length = (u.norm() * key.norm()).clamp(min=1e-12)
+                scores.append(u @ key / length / fusion.recogniser.temperature)
+        shares[name] = softmax(scores)
+    scenes = {}
+    for name in given:
+        p = [sum(shares[name][2 * s : 2 * s + 2]) for s in range(len(fusion.scenes))]
+        gate = sum(p_s * w for p_s, w in zip(p, fusion.gates.parameters(), strict=True))
+        scenes[name] = [2 * torch.sigmoid(x @ gate) * x for x in own[name]]
+    for name in fusion.scenes:
+        if name not in given:
+            scenes[name] = [layer_norm(centre) for centre in fusion.recogniser.centres(name)]
+    result, weights = {}, {}
+    known = [name for name in fusion.scenes if scenes[name]]
+    for name in given:
+        vectors = [q for scene in fusion.scenes for q in fusion.recogniser.interests[scene]]  # (K, D) each
+        found, totals = [], dict.fromkeys(fusion.scenes, torch.zeros((), dtype=torch.float64))
+        for k in range(2):
+            q = layer_norm(sum(share * vector[k] for share, vector in zip(shares[name], vectors, strict=True)))
+            x = {scene: attend(q, scenes[scene], scenes[scene])[0] for scene in known}
+            keys = [layer_norm(x[scene]) + fusion.marks[scene] for scene in known]
+            h, w = attend(q, keys, list(x.values()))
+            found.append(h)
+            for scene, share in zip(known, w, strict=True):
+                totals[scene] = totals[scene] + share / 2
+        read = [attend(x, [layer_norm(h) for h in found], found)[0] for x in own[name]]
+        result[name] = [fusion.output.weight @ r for r in read]
+        weights[name] = torch.stack([totals[scene] for scene in fusion.scenes])
+    return result, weights
 
 
 @pytest.mark.parametrize("group", ["ab", "ba", "c", "abc"])
-@pytest.mark.parametrize("pooled", [True, False], ids=["attention", "mean"])
-def test_equals_the_naive_loop_with_gradients(features, agree, group, pooled):
-    torch.manual_seed(0)
-    pool = ScaledDotProductAttention if pooled else None
-    fusion = InterestGuidanceFusion(
-        ["a", "b", "c"], 5, attention=ScaledDotProductAttention, pool=pool, slots=2, dropout=0.0
-    ).double()
-    for interest in fusion.asking.values():
-        nn.init.normal_(interest)
-    given = features(group, 5)
+def test_equals_the_naive_loop_with_gradients(learnt, features, agree, group):
+    fusion = learnt()
+    given = features(group, fusion.dim)
     fused, weights, _ = fusion(given)
-    expected = [naive(fusion, given, b, pooled) for b in range(4)]
+    expected = [naive(fusion, given, b) for b in range(4)]
     leaves = [scene.values for scene in given.values()] + list(fusion.parameters())
-    for place, (name, scene) in enumerate(given.items()):
-        values = torch.stack([scene.values[b] + added[place] for b, (added, _) in enumerate(expected)])
-        agree(fused[name].values, values, leaves)
-        agree(weights[name], torch.stack([shares[place] for _, shares in expected]), leaves)
+    for name, (values, allow) in given.items():
+        for b, (added, shares) in enumerate(expected):
+            places = allow[b].nonzero().flatten().tolist()
+            if places:
+                real = torch.stack([values[b, t] + a for t, a in zip(places, added[name], strict=True)])
+                agree(fused[name].values[b, places], real, leaves)
+                agree(weights[name][b], shares[name], leaves)
 
 
-def test_mean_of_present_views_by_hand():
-    pooled = {"a": tensor([[2.0], [4.0], [90.0]]), "b": tensor([[6.0], [80.0], [70.0]])}
-    present = {"a": tensor([True, True, False]), "b": tensor([True, False, False])}
-    torch.testing.assert_close(group_mean(pooled, present), tensor([[4.0], [4.0], [0.0]]))
+def test_the_penalty_is_the_recognisers_cross_entropy(learnt, features):
+    """Mean over present examples, summed over the scenes, times its weight."""
+    fusion, given = learnt(recognition=0.5), features("ab", 6)
+    losses = [fusion.recognise(name, scene).loss[scene.present].mean() for name, scene in given.items()]
+    torch.testing.assert_close(fusion(given).penalties["recognition"], 0.5 * sum(losses))
+    assert not made(control="fresh")(given).penalties
+
+
+def test_training_writes_prototypes_of_present_examples_and_evaluation_does_not(features):
+    fusion, given = made(), features("ab", 6)
+    fusion.eval()(given)
+    fusion.end_step()
+    assert all((fusion.recogniser.centres(name) == 0).all() for name in SCENES)
+    fusion.train()(given)
+    fusion.end_step()
+    first = layer_norm(given["b"].values[0, :2].mean(dim=0)).detach()
+    torch.testing.assert_close(fusion.recogniser.centres("b")[0], first / first.norm())
+    assert (fusion.recogniser.centres("c") == 0).all()
+
+
+def test_exchanged_prototypes_change_the_answer(learnt, features):
+    fusion, given = learnt(), features("ab", 6)
+    before = fusion(given).features["a"].values
+    prototypes = fusion.recogniser.prototypes
+    prototypes["a"], prototypes["b"], prototypes["c"] = prototypes["b"], prototypes["c"], prototypes["a"]
+    after = fusion(given).features["a"].values
+    assert (after - before)[0].abs().max() > 1e-3
+    prototypes["b"], prototypes["c"], prototypes["a"] = prototypes["a"], prototypes["b"], prototypes["c"]
+    fusion.control = "exchanged"
+    torch.testing.assert_close(fusion(given).features["a"].values, after)
+
+
+def test_a_scene_that_was_never_trained_has_places_and_interest(learnt, features):
+    """Finite, different from example to example, the weights of known scenes below one: its own place counts too."""
+    fusion, given = learnt(), features("ab", 6)
+    fused, weights, penalties = fusion({"new": given["b"]})
+    added = (fused["new"].values - given["b"].values)[[0, 2], 0]
+    assert added.isfinite().all()
+    assert (added[0] - added[1]).abs().max() > 1e-3
+    assert (weights["new"].sum(dim=1)[[0, 2]] < 1).all()
+    assert penalties["recognition"] == 0
+
+
+def test_hiding_the_own_scene_leaves_interest_to_the_others(learnt, features):
+    fusion, given = learnt(hide=1.0), features("ab", 6)
+    assert fusion.recognise("a", given["a"]).scenes[0, 0] > 0
+    hidden = fusion.train().recognise("a", given["a"]).scenes
+    assert (hidden[:, 0] == 0).all()
+    torch.testing.assert_close(hidden.sum(dim=1), torch.ones(4, dtype=torch.float64))
+
+
+class TestControls:
+    def test_shuffled_is_the_interest_of_the_next_example(self, learnt, features):
+        fusion, given = learnt(control="shuffled"), features("c", 6)
+        q = fusion.recognise("c", given["c"]).interest
+        torch.testing.assert_close(fusion.interest("c", q)[1], fusion.standard(q[0]))
+        torch.testing.assert_close(fusion.interest("c", q)[0], fusion.standard(q[3]))
+
+    def test_scene_and_constant_have_the_scenes_own_interest(self, learnt, features):
+        for control in ("scene", "constant"):
+            fusion, given = learnt(control=control), features("c", 6)
+            q = fusion.interest("c", fusion.recognise("c", given["c"]).interest)
+            torch.testing.assert_close(q[2], fusion.standard(fusion.recogniser.interests["c"].mean(dim=0)))
+
+    def test_constant_weighs_the_scenes_by_their_marks_alone(self, learnt, features):
+        fusion = learnt(control="constant")
+        weights = fusion(features("ab", 6)).scene_weights["a"]
+        q = fusion.standard(fusion.recogniser.of_scene("a"))  # (K, D)
+        scores = torch.stack([q @ fusion.marks[name] / math.sqrt(6) for name in SCENES], dim=1)
+        torch.testing.assert_close(weights[0], scores.softmax(dim=1).mean(dim=0))
+
+    def test_uniform_weighs_all_alike(self, learnt, features):
+        weights = learnt(control="uniform")(features("ab", 6)).scene_weights["a"]
+        torch.testing.assert_close(weights[0], torch.full((3,), 1 / 3, dtype=torch.float64))
+        torch.testing.assert_close(weights[1], tensor([0.5, 0.0, 0.5], dtype=torch.float64))
+
+    def test_fresh_trains_no_interest(self, learnt, features):
+        fusion = learnt(control="fresh")
+        fused = fusion(features("ab", 6))
+        sum(scene.values.sum() for scene in fused.features.values()).backward()
+        assert all(q.grad is None or (q.grad == 0).all() for q in fusion.recogniser.interests.values())
+        assert fusion.output.weight.grad.abs().max() > 0
+
+    def test_absent_leaves_the_features_alone(self, learnt, features):
+        given = features("ab", 6)
+        fused = learnt(control="absent")(given).features
+        torch.testing.assert_close(fused["a"].values, given["a"].values, rtol=0, atol=0)
+
+    def test_all_have_the_same_parameters(self):
+        counts = {
+            sum(p.numel() for p in made(control=control).parameters()) for control in ("learnt", "fresh", *CONTROLS)
+        }
+        assert len(counts) == 1
+
+
+def test_what_is_drawn_are_the_weights_head_by_head(learnt, features):
+    heads = partial(
+        MultiHeadAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser, heads=4
+    )
+    fusion, given = learnt(dim=8, attention=heads), features("ab", 8)
+    drawn, logged = fusion.attention_map(given), fusion(given).scene_weights
+    assert list(drawn) == ["a", "b"]
+    for name, weights in drawn.items():
+        assert weights.shape == (4, 4, 3)
+        torch.testing.assert_close(weights.mean(dim=1), logged[name])
+        assert (weights[0, 0] - weights[0, 1]).abs().max() > 1e-3
+
+
+def test_prototypes_are_saved_with_the_model(learnt, features):
+    fusion, given = learnt(), features("ab", 6)
+    other = made()
+    other.load_state_dict(deepcopy(fusion.state_dict()))
+    torch.testing.assert_close(other.eval()(given).features["a"].values, fusion(given).features["a"].values)

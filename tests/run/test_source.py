@@ -34,7 +34,10 @@ def from_(folder) -> str:
 def test_the_model_and_its_record(planned, source):
     cell = planned(*FIRST, from_(source))
     train_job(cell)
-    torch.testing.assert_close(load_weights(cell.folder.best), load_weights(source.best), rtol=0, atol=0)
+    trained, begun = load_weights(cell.folder.best), load_weights(source.best)
+    for name, values in trained.items():
+        if "prototypes" not in name:  # which no learning rate holds back
+            torch.testing.assert_close(values, begun[name], rtol=0, atol=0)
     result = read_result(cell.folder.path)
     sha256 = hashlib.sha256(source.best.read_bytes()).hexdigest()
     assert (result["from"], result["notices"]) == ({"run": source.path.name, "sha256": sha256}, [])

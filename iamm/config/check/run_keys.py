@@ -54,6 +54,7 @@ HINTS: Mapping[str, Any] = {
     "log.every": Count,
     "log.pictures": Annotated[int, Number(0, 1_000_000, whole=True)],
     "log.attention": bool,
+    "log.interest": bool,
     "log.conflict": bool,
     # The classes of torch.optim state no constraints of their own.
     "optimizer.lr": Positive,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from iamm.run.memory import PROCESS, peak_memory_mib, reset_peak
+from iamm.engine.memory import PROCESS, peak_memory_mib, reset_peak
 
 CPU = torch.device("cpu")
 

@@ -1,0 +1,132 @@
+"""Interest: which known scenes an example resembles, and what these scenes look for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from iamm.fusion.prototypes import Prototypes
+
+
+class Recognised(NamedTuple):
+    """What the recogniser makes of B examples.
+
+    Shapes:
+        interest: q (B, K, D)
+        scenes: p (B, S), sums to 1 over the known scenes
+        loss: (B,), −log p(own scene), before any scene is hidden; 0 for a scene that is not known
+    """
+
+    interest: Tensor
+    scenes: Tensor
+    loss: Tensor
+
+
+class InterestRecogniser(nn.Module):
+    """u = U x̄,  p_sm = softmax_sm(cos(u, U c_sm) / τ),  p_s = Σ_m p_sm,  q_k = Σ_sm p_sm Q_smk.
+
+    The prototypes c_sm (M a scene) are what the scenes have learnt, the interest vectors Q_smk what they look for. U is
+    learnt by the cross-entropy of p with the scenes' names, and by what q is used for. An example of a scene that is
+    not known gets an interest all the same, from the known scenes that it resembles.
+
+    D0 §3.2 step 3 asks for a recogniser trained on known scenes and says no more; prototypes as its keys are ours.
+
+    Args:
+        scenes: names of all S scenes.
+        dim: D.
+        interests: K.
+        prototypes: M.
+        temperature: τ.
+    """
+
+    def __init__(self, scenes: Sequence[str], dim: int, *, interests: int, prototypes: int, temperature: float) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.exchanged = False
+        self.project = nn.Linear(dim, dim, bias=False)
+        self.prototypes = nn.ModuleDict({name: Prototypes(prototypes, dim) for name in scenes})
+        self.interests = nn.ParameterDict(
+            {name: torch.randn(interests, dim).expand(prototypes, -1, -1).clone() for name in scenes}
+        )
+
+    def forward(self, vector: Tensor, scene: str, hidden: Tensor | None = None) -> Recognised:
+        """Recognise examples of one scene.
+
+        Args:
+            vector: x̄ (B, D).
+            scene: their own.
+            hidden: (B,) bool, True where the own scene is left out of p, so that q comes from the others alone.
+        """
+        scores = self.scores(vector)  # (B, S, M)
+        own = list(self.interests).index(scene) if scene in self.interests else None
+        logits = scores.logsumexp(dim=-1)  # (B, S)
+        loss = vector.new_zeros(len(vector)) if own is None else -logits.log_softmax(dim=-1)[:, own]
+        if hidden is not None and own is not None and len(self.interests) > 1:
+            own_scene = torch.arange(logits.shape[1], device=vector.device) == own
+            scores = scores.masked_fill((hidden[:, None] & own_scene)[:, :, None], -torch.inf)
+        shares = scores.flatten(1).softmax(dim=-1).view_as(scores)
+        interest = torch.einsum("bsm,smkd->bkd", shares, torch.stack(list(self.interests.values())))
+        return Recognised(interest, shares.sum(dim=-1), loss)
+
+    def scores(self, vector: Tensor) -> Tensor:
+        """cos(U x̄, U c_sm) / τ.  # (B, S, M)"""
+        centres = torch.stack([self.centres(name) for name in self.prototypes])  # (S, M, D)
+        keys = functional.normalize(self.project(centres), dim=-1)
+        query = functional.normalize(self.project(vector), dim=-1)
+        return torch.einsum("bd,smd->bsm", query, keys) / self.temperature
+
+    def of_scene(self, scene: str) -> Tensor:
+        """The mean of a scene's own interest vectors; of a scene that is not known, the mean of all.  # (K, D)"""
+        known = [self.interests[scene]] if scene in self.interests else list(self.interests.values())
+        return torch.stack(known).mean(dim=(0, 1))
+
+    def centres(self, scene: str) -> Tensor:
+        """What a known scene has learnt; a row of zeros is a prototype without an example.  # (M, D)
+
+        Where `exchanged` is true, they are those of the next scene.
+        """
+        names = list(self.interests)
+        name = names[(names.index(scene) + 1) % len(names)] if self.exchanged else scene
+        return cast(Prototypes, self.prototypes[name]).centres
+
+    def quality(self, scene: str) -> Tensor:
+        """That of a known scene at the last validation, over the best scene's; 1 before, and for one that is not known.
+
+        Shapes:
+            → ()
+        """
+        known = scene in self.prototypes
+        return cast(Prototypes, self.prototypes[scene]).quality if known else self.project.weight.new_ones(())
+
+    def remember(self, scene: str, vectors: Tensor) -> None:
+        """Remember examples (N, D) of a known scene for its prototypes, until `count`."""
+        cast(Prototypes, self.prototypes[scene]).remember(vectors)
+
+    def count(self, applied: bool = True) -> None:
+        """Write what is remembered into the prototypes, or forget it."""
+        for part in self.prototypes.values():
+            cast(Prototypes, part).count(applied)
+
+
+class SceneGates(nn.Module):
+    """2σ(Σ_s p_s W_s x) ⊙ x: the gates of the scenes that an example resembles (D1 §4: σ(W_s x) ⊙ x).
+
+    W_s begins at 0, and the factor 2 makes that a gate of 1.
+
+    Args:
+        scenes: names of all S scenes.
+        dim: D.
+    """
+
+    def __init__(self, scenes: Sequence[str], dim: int) -> None:
+        super().__init__()
+        self.weights = nn.ParameterDict({name: torch.zeros(dim, dim) for name in scenes})
+
+    def forward(self, values: Tensor, scenes: Tensor) -> Tensor:
+        """Gate x (B, T, D) by p (B, S)."""
+        weight = torch.einsum("bs,sde->bde", scenes, torch.stack(list(self.weights.values())))
+        return 2 * torch.sigmoid(values @ weight) * values

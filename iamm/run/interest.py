@@ -1,0 +1,126 @@
+"""A report on a trained model's interest: what it decides, and what changes when something stands in for it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from math import log
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from iamm.dataset.base import Dataset
+from iamm.engine.collate import collate
+from iamm.engine.evaluate import Measures, evaluate
+from iamm.engine.sampler import evaluation_batches
+from iamm.fusion.base import Interest
+from iamm.model.scene_network import SceneNetwork
+
+NOTHING = 1e-4
+"""A change of a measure that is no larger does not count."""
+
+
+@torch.no_grad()
+def interest_report(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device) -> dict[str, Any]:
+    """Measure interest on validation; empty where the fusion has none.
+
+    Returns:
+        `scenes`: per scene the figures of `scene_figures`; `weights`: the shares of the variance of w that lie between
+        the scenes' means and between examples of one scene; `effects`: per control, scene and measure what the control
+        changes, measure under control − measure.
+    """
+    if not model.fusion.controls or model.fusion.control != "learnt":
+        return {}
+    plain = evaluate(model, datasets, "validation", device).measures
+    described = describe(model, datasets, device)
+    figures = {scene: scene_figures(interest, model.names.index(scene)) for scene, interest in described.items()}
+    effects = {}
+    for control in model.fusion.controls:
+        model.fusion.control = control
+        effects[control] = changes(plain, evaluate(model, datasets, "validation", device).measures)
+    model.fusion.control = "learnt"
+    weights = variance_shares([interest.weights for interest in described.values()])
+    return {"scenes": figures, "weights": weights, "effects": effects}
+
+
+def describe(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device) -> dict[str, Interest]:
+    """The interest of all present examples of each scene's validation split."""
+    parts: dict[str, list[Interest]] = defaultdict(list)
+    model.train(False)
+    for dataset in datasets:
+        for rows in evaluation_batches(dataset, "validation"):
+            batch = collate(dataset, "validation", rows, device)
+            for name, interest in model.fusion.describe(model.encoded(batch)).items():
+                parts[name].append(Interest(*(values[batch[name].present].double() for values in interest)))
+    return {name: joined(interests) for name, interests in parts.items()}
+
+
+def joined(parts: Sequence[Interest]) -> Interest:
+    """All examples of several batches; places are filled up with zeros."""
+    longest = max(part.places.shape[2] for part in parts)
+    places = [torch.nn.functional.pad(part.places, (0, longest - part.places.shape[2])) for part in parts]
+    return Interest(
+        torch.cat([part.recognised for part in parts]), torch.cat([part.weights for part in parts]), torch.cat(places)
+    )
+
+
+def scene_figures(interest: Interest, own: int) -> dict[str, float]:
+    """Figures of one scene.
+
+    `recognised`: share of the examples whose largest p is that of their own scene. `entropy`: mean entropy of w over
+    that of equal weights. `places_between_examples`: share of the variance of α over places and examples that is not
+    the same for all examples; 0 says that interest looks at the same places of each.
+    """
+    entropies = -(interest.weights * interest.weights.clamp(min=1e-12).log()).sum(dim=1)
+    scenes = interest.weights.shape[1]
+    total = interest.places.var(dim=(0, 2), correction=0)  # (K,)
+    alike = interest.places.mean(dim=0).var(dim=1, correction=0)
+    return {
+        "recognised": float((interest.recognised.argmax(dim=1) == own).double().mean()),
+        "entropy": float(entropies.mean()) / log(scenes) if scenes > 1 else 0.0,
+        "places_between_examples": float((1 - alike / total.clamp(min=1e-12)).mean()),
+    }
+
+
+def variance_shares(weights: Sequence[Tensor]) -> dict[str, float]:
+    """Shares of Σ_i Var(w_i) over all examples of all scenes: between scenes, and between examples of one scene.
+
+    Args:
+        weights: (B, S) of each scene.
+    """
+    total = float(torch.cat(list(weights)).var(dim=0, correction=0).sum())
+    within = sum(float(part.var(dim=0, correction=0).sum()) * len(part) for part in weights) / sum(map(len, weights))
+    shares = (1 - within / total, within / total) if total > 1e-12 else (0.0, 0.0)
+    return {"variance": total, "between_scenes": shares[0], "between_examples": shares[1]}
+
+
+def changes(plain: Mapping[str, Mapping[str, float]], controlled: Measures | Mapping[str, Any]) -> Measures:
+    return {
+        scene: {name: controlled[scene][name] - value for name, value in measures.items()}
+        for scene, measures in plain.items()
+    }
+
+
+def interest_notices(report: Mapping[str, Any]) -> list[str]:
+    """A notice where nothing that stands in for interest changes a measure."""
+    effects = {
+        control: max(abs(change) for measures in scenes.values() for change in measures.values())
+        for control, scenes in report.get("effects", {}).items()
+    }
+    if not effects or max(effects.values()) > NOTHING:
+        return []
+    return [f"Interest changes nothing: no measure of validation moves by more than {NOTHING} without it."]
+
+
+def interest_values(report: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of a report by TensorBoard tag."""
+    if not report:
+        return {}
+    values = {f"val/interest/weights/{name}": value for name, value in report["weights"].items()}
+    for scene, figures in report["scenes"].items():
+        values |= {f"val/interest/{name}/{scene}": value for name, value in figures.items()}
+    for control, scenes in report["effects"].items():
+        for scene, measures in scenes.items():
+            values |= {f"val/interest/{control}/{name}/{scene}": change for name, change in measures.items()}
+    return values

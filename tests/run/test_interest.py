@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+from rich.console import Console
+from torch import tensor
+
+from iamm.fusion.base import Interest
+from iamm.run.interest import changes, interest_notices, interest_values, joined, scene_figures, variance_shares
+from iamm.run.training import train
+
+
+def interest(recognised, weights, places) -> Interest:
+    return Interest(*(tensor(values, dtype=torch.float64) for values in (recognised, weights, places)))
+
+
+def test_figures_of_a_scene_by_hand():
+    """Recognised once of twice; w of (½, ½) and (1, 0): mean entropy ½ ln 2 of ln 2; α moves with the example."""
+    figures = scene_figures(
+        interest([[0.9, 0.1], [0.4, 0.6]], [[0.5, 0.5], [1.0, 0.0]], [[[1.0, 0.0]], [[0.0, 1.0]]]), own=0
+    )
+    assert figures == pytest.approx({"recognised": 0.5, "entropy": 0.5, "places_between_examples": 1.0})
+
+
+def test_the_same_places_for_all_examples_have_no_variance_between_them():
+    figures = scene_figures(interest([[1.0]] * 2, [[1.0]] * 2, [[[0.9, 0.1]]] * 2), own=0)
+    assert figures == pytest.approx({"recognised": 1.0, "entropy": 0.0, "places_between_examples": 0.0})
+
+
+def test_half_of_the_variance_of_places():
+    """α (1, 0), (½, ½): Var = (0.25·2 … ) over four numbers = 0.125, of the mean map (¾, ¼) = 0.0625."""
+    figures = scene_figures(interest([[1.0]] * 2, [[1.0]] * 2, [[[1.0, 0.0]], [[0.5, 0.5]]]), own=0)
+    assert figures["places_between_examples"] == pytest.approx(0.5)
+
+
+def test_shares_of_the_variance_of_w():
+    """Scene a: (1, 0), (0, 1); scene b: (½, ½) twice. All of it lies between examples of a."""
+    parts = [tensor([[1.0, 0.0], [0.0, 1.0]]), tensor([[0.5, 0.5], [0.5, 0.5]])]
+    assert variance_shares(parts) == pytest.approx({"variance": 0.25, "between_scenes": 0.0, "between_examples": 1.0})
+    parts = [tensor([[1.0, 0.0]]), tensor([[0.0, 1.0]])]
+    assert variance_shares(parts) == pytest.approx({"variance": 0.5, "between_scenes": 1.0, "between_examples": 0.0})
+    assert variance_shares([tensor([[0.5, 0.5]])]) == {"variance": 0.0, "between_scenes": 0.0, "between_examples": 0.0}
+
+
+def test_batches_of_unlike_length_are_joined():
+    parts = [interest([[1.0]], [[1.0]], [[[0.5, 0.5]]]), interest([[1.0]], [[1.0]], [[[0.2, 0.3, 0.5]]])]
+    torch.testing.assert_close(
+        joined(parts).places, tensor([[[0.5, 0.5, 0.0]], [[0.2, 0.3, 0.5]]], dtype=torch.float64)
+    )
+
+
+def test_the_notice_says_where_nothing_changes():
+    plain = {"a": {"accuracy": 0.5, "loss": 1.0}}
+    still = {control: changes(plain, plain) for control in ("shuffled", "absent")}
+    assert "Interest changes nothing" in interest_notices({"effects": still})[0]
+    moved = {**still, "absent": changes(plain, {"a": {"accuracy": 0.4, "loss": 1.0}})}
+    assert moved["absent"]["a"]["accuracy"] == pytest.approx(-0.1)
+    assert not interest_notices({"effects": moved})
+    assert not interest_notices({})
+
+
+def test_tags_of_all_figures():
+    report = {
+        "scenes": {"a": {"recognised": 1.0}},
+        "weights": {"variance": 0.5},
+        "effects": {"absent": {"a": {"accuracy": -0.1}}},
+    }
+    assert interest_values(report) == {
+        "val/interest/weights/variance": 0.5,
+        "val/interest/recognised/a": 1.0,
+        "val/interest/absent/accuracy/a": -0.1,
+    }
+
+
+def test_a_run_writes_its_report(planned):
+    """Each control is measured; without guidance the loss is another; unlike scenes are recognised at once."""
+    cell = planned("dataset=[shapes]", "dataset.shapes.train=64", "epochs=2")
+    report = train(cell, Console(quiet=True))["interest"]
+    assert set(report["effects"]) == {"shuffled", "scene", "constant", "uniform", "absent", "exchanged"}
+    assert abs(report["effects"]["absent"]["shapes_image"]["loss"]) > 1e-6
+    assert all(math.isfinite(value) for figures in report["scenes"].values() for value in figures.values())
+    assert json.loads(cell.folder.result.read_text())["interest"] == report
+
+
+def test_a_fusion_without_interest_has_no_report(planned):
+    assert "interest" not in train(planned("fusion=shared"), Console(quiet=True))
+    assert "interest" not in train(planned("log.interest=false"), Console(quiet=True))
