@@ -46,8 +46,8 @@ def test_every_key_of_a_run_has_a_constraint():
 
 
 def test_an_argument_that_takes_a_part_says_of_which_room():
-    rules = arguments({"_target_": "iamm.fusion.interest_guidance.InterestGuidanceFusion"})
-    assert rules["attention"] == PartOf("attention")
+    rules = arguments({"_target_": "iamm.fusion.global_local.GlobalLocalFusion"})
+    assert rules["local"] == PartOf("attention")
     assert rules["pool"] == OrNull(PartOf("attention"))
     composed = arguments({"_target_": "iamm.attention.multi_head.MultiHeadAttention"})
     assert [composed[room] for room in ("score", "pattern", "normaliser")] == [

@@ -83,8 +83,8 @@ def test_a_positive_score_is_one_of_log_features(target):
 
 @pytest.mark.parametrize("target", of_room("fusion"))
 def test_of_what_fusions_share(target, single_attention):
-    words = {name: single_attention for name in ("attention", "local") if name in statements(target).arguments}
-    fusion = get_class(target)(("a", "b"), DIM, **words)
+    places = {"attention", "guide", "local", "pool"} & set(statements(target).arguments)
+    fusion = get_class(target)(("a", "b"), DIM, **dict.fromkeys(places, single_attention))
     assert bool(list(fusion.parameters())) is traits(target)["has_parameters"]
 
 
