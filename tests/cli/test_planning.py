@@ -189,7 +189,9 @@ def test_a_row_for_each_choice_of_a_group(planned):
 def test_a_row_for_each_choice_of_a_part(planned):
     text = TABLE.replace("rows:", "dropped:").replace("budget: {", "budget: {steps: null, ")
     text = "\n".join(line for line in text.splitlines() if not line.startswith(("dropped", "  ours", "  rival")))
-    result = planned(text + "\neach: {group: encoder@encoder.text, leave_out: [convolutional, item_embedding]}\n")
+    result = planned(
+        text + "\neach: {group: encoder@encoder.text, leave_out: [convolutional, item_embedding, ngrams, popularity]}\n"
+    )
     assert result.plan.rows == ("recurrent", "transformer")
     assert [part["_target_"].split(".")[2] for part in result.values("encoder.text").values()] == list(result.plan.rows)
     assert set(result.values("steps").values()) == {None}

@@ -65,6 +65,7 @@ def test_a_run_from_start_to_end(process, command, small, tmp_path):
         "records.jsonl",
         "previous.pt",
         "result.json",
+        "scenes.json",
         "status.json",
         "last.pt",
         "best.pt",
@@ -107,8 +108,9 @@ def test_what_the_result_holds(command, small, tmp_path):
     assert right / sum(map(sum, confusion)) == pytest.approx(found["test"]["shapes_image"]["accuracy"])
     for row in found["scene_weights"].values():
         assert sum(row.values()) == pytest.approx(1)
-    statistics = 2 * 3  # the mean and deviation of the pictures' channels are no parameters
-    assert found["parameters"] == sum(value.numel() for value in tensors(run).values()) - statistics
+    buffers = (".mean", ".deviation", ".prototypes.")  # of pictures, and of what scenes have learnt: no parameters
+    saved = {name: value.numel() for name, value in tensors(run).items()}
+    assert found["parameters"] == sum(n for name, n in saved.items() if not any(part in name for part in buffers))
     assert (found["seed"], found["threads"], found["device"], found["steps"], found["epochs"]) == (5, 1, "cpu", 1, 1)
     assert found["choices"]["weighting"] == "uncertainty"
     assert (found["choices"]["dataset"], found["choices"]["augment"]) == ("shapes", "none")
