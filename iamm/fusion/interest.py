@@ -49,8 +49,8 @@ class InterestRecogniser(nn.Module):
         self.exchanged = False
         self.project = nn.Linear(dim, dim, bias=False)
         self.prototypes = nn.ModuleDict({name: Prototypes(prototypes, dim) for name in scenes})
-        self.interests = nn.ParameterDict(
-            {name: torch.randn(interests, dim).expand(prototypes, -1, -1).clone() for name in scenes}
+        self.interests = nn.ParameterDict(  # of pairs: the names of a mapping would be sorted
+            (name, torch.randn(interests, dim).expand(prototypes, -1, -1).clone()) for name in scenes
         )
 
     def forward(self, vector: Tensor, scene: str, hidden: Tensor | None = None) -> Recognised:
@@ -124,7 +124,7 @@ class SceneGates(nn.Module):
 
     def __init__(self, scenes: Sequence[str], dim: int) -> None:
         super().__init__()
-        self.weights = nn.ParameterDict({name: torch.zeros(dim, dim) for name in scenes})
+        self.weights = nn.ParameterDict((name, torch.zeros(dim, dim)) for name in scenes)  # in this order
 
     def forward(self, values: Tensor, scenes: Tensor) -> Tensor:
         """Gate x (B, T, D) by p (B, S)."""

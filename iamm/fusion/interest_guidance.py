@@ -101,7 +101,7 @@ class InterestGuidanceFusion(Fusion):
             self.scenes, dim, interests=interests, prototypes=prototypes, temperature=temperature
         )
         self.gates = SceneGates(self.scenes, dim) if gates else None
-        self.marks = nn.ParameterDict({name: torch.zeros(dim) for name in self.scenes})
+        self.marks = nn.ParameterDict((name, torch.zeros(dim)) for name in self.scenes)
         self.norm = nn.LayerNorm(dim) if normalise else nn.Identity()
         self.normalise = normalise
         self.attention, self.pool, self.guide = attention(dim), pool(dim), guide(dim)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn, tensor
 
-from iamm.fusion.interest import InterestRecogniser
+from iamm.fusion.interest import InterestRecogniser, SceneGates
 
 DOUBLE = torch.float64
 
@@ -84,3 +84,27 @@ def test_exchanged_prototypes_exchange_the_interest(recogniser):
     recogniser.prototypes["a"], recogniser.prototypes["b"] = recogniser.prototypes["b"], recogniser.prototypes["a"]
     after = recogniser(vector, "a").interest
     assert (before - after).abs().max() > 1
+
+
+def test_scenes_stand_in_the_order_of_the_run_whatever_the_alphabet_says():
+    """Of scenes b, a: column 0 of p is that of b, and so are its loss, its interest and its gate."""
+    made = InterestRecogniser(("b", "a"), 2, interests=1, prototypes=1, temperature=0.5).double()
+    nn.init.eye_(made.project.weight)
+    made.remember("b", tensor([[1.0, 0.0]], dtype=DOUBLE))
+    made.remember("a", tensor([[0.0, 1.0]], dtype=DOUBLE))
+    made.count()
+    vector = tensor([[5.0, 0.0]], dtype=DOUBLE)  # cos 1 with b, 0 with a
+    p = 1 / (1 + math.exp(-2))
+    recognised = made(vector, "b")
+    torch.testing.assert_close(recognised.scenes, tensor([[p, 1 - p]], dtype=DOUBLE))
+    torch.testing.assert_close(recognised.loss, tensor([-math.log(p)], dtype=DOUBLE))
+    expected = p * made.interests["b"] + (1 - p) * made.interests["a"]
+    torch.testing.assert_close(recognised.interest, expected)
+    hidden = made(vector, "b", tensor([True]))
+    torch.testing.assert_close(hidden.scenes, tensor([[0.0, 1.0]], dtype=DOUBLE))
+    torch.testing.assert_close(hidden.interest, made.interests["a"].detach(), check_stride=False)
+    gates = SceneGates(("b", "a"), 2).double()
+    gates.weights["b"].data.fill_(100.0)
+    one = tensor([[[1.0, 2.0]]], dtype=DOUBLE)
+    torch.testing.assert_close(gates(one, tensor([[1.0, 0.0]], dtype=DOUBLE)), 2 * one)
+    torch.testing.assert_close(gates(one, tensor([[0.0, 1.0]], dtype=DOUBLE)), one)
