@@ -69,7 +69,7 @@ class Trained:
 
         Args:
             inputs: texts; pictures: paths, or arrays of bytes (channels, height, width) of the scene's own size; or,
-                for a scene with other fields, mappings with a number, a name or a list of them for each.
+                for a scene with other fields, mappings with a name, a number or a list of them for each.
             scene: whose encoder and head answer; None: the only one.
             attention: adds the attention of the head, averaged over heads: `queries`, `keys`, `weights` (Q, K).
             tokenised: the words of the texts stand apart already, as in the files that were learnt from.
