@@ -19,16 +19,16 @@ def conflicts(stated: Mapping[str, Any], values: Mapping[str, Any], path: str = 
     Args:
         stated: class attribute → its value, as in `Constrained`.
         values: argument → value; null counts as 0.
-        path: stands before the names.
+        path: prefix of the names.
     """
     for names, most in stated.get("at_most", {}).items():
         total = round(sum(values.get(name) or 0 for name in names), 9)
         if total > most:
             yield f"{listed(names, path, ' + ')} must be at most {most:,}. Found {total:,.6g}: lower one.", [*names]
     for names in stated.get("different", ()):
-        given = [values.get(name) for name in names]
-        if None not in given and len(set(given)) < len(given):
-            yield f"{listed(names, path)} must differ. Found {given[0]} for both: change one.", [*names]
+        pair = [values.get(name) for name in names]
+        if None not in pair and len(set(pair)) < len(pair):
+            yield f"{listed(names, path)} must differ. Found {pair[0]} for both: change one.", [*names]
     for rule, choices in stated.get("impossible", {}).items():
         for choice in choices:
             if all(values.get(name) in refused for name, refused in choice.items()):
@@ -42,7 +42,7 @@ def conflicts(stated: Mapping[str, Any], values: Mapping[str, Any], path: str = 
 
 
 def list_conflicts(stated: Mapping[str, Any], values: Mapping[str, Any], path: str) -> Iterator[tuple[str, list[str]]]:
-    """As `conflicts`, for lists with a number for each scene; `scenes` is how many there are, where that is known."""
+    """Yield the conflicts of lists with a number for each scene; `scenes` is their count, where it is known."""
     for name in stated.get("one_per_scene", ()):
         numbers, scenes = values.get(name), values.get("scenes")
         if numbers is not None and scenes is not None and len(numbers) != scenes:
@@ -65,10 +65,10 @@ class Constrained:
     """
 
     at_most: ClassVar[Mapping[tuple[str, ...], float]] = {}
-    """Arguments that share a whole → the most that they may come to together."""
+    """Arguments → the largest sum that they may have."""
 
     different: ClassVar[Sequence[tuple[str, ...]]] = ()
-    """Arguments none of which may have the value of another."""
+    """Arguments that must have different values."""
 
     impossible: ClassVar[Mapping[str, Sequence[Mapping[str, Sequence[Any]]]]] = {}
     """A rule → the values of several arguments that it forbids together."""
@@ -109,14 +109,14 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
 
 
 def restated(cls: type, constructor: Callable[..., None]) -> set[str]:
-    """Give the arguments of a constructor for which a derived class states constraints of its own."""
+    """Give the arguments of a constructor for which a derived class states new constraints."""
     names: set[str] = set()
     for derived in cls.__mro__:
         if "__init__" in vars(derived):
-            own = inspect.unwrap(vars(derived)["__init__"])
-            if own is constructor:
+            initializer = inspect.unwrap(vars(derived)["__init__"])
+            if initializer is constructor:
                 break
-            names |= stated(own).keys()
+            names |= stated(initializer).keys()
     return names
 
 

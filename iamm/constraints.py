@@ -1,7 +1,8 @@
-"""Constraints of arguments stand once, in a constructor's signature, for the class and for the checks without torch.
+"""Constraints on arguments, stated once in a constructor's signature for the class and for the checks without torch.
 
-`heads: Count`, `rate: Share | None` or `at: Annotated[str, OneOf(("a", "b"))]`. A class that is `Constrained`
-refuses what breaks its signature; `iamm.config.check.statements` reads the same signature from the source text.
+Examples: `heads: Count`, `rate: Share | None`, `at: Annotated[str, OneOf(("a", "b"))]`. A class that derives from
+`Constrained` refuses arguments that break its signature;
+`iamm.config.check.statements` reads the same signature from the source text.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Switch:
-    """true or false."""
+    """A value that is true or false."""
 
     def holds(self, value: Any) -> bool:
         return isinstance(value, bool)
@@ -99,7 +100,7 @@ class Text:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list of `length` values (None: one at least), each as its own constraint says; `different`: none twice."""
+    """A list of `length` values (None: at least one), each of which satisfies `each`; `different`: without repeats."""
 
     each: Constraint
     length: int | None = None
@@ -120,7 +121,7 @@ class ListOf:
 
 @dataclass(frozen=True)
 class OrNull:
-    """Null, or what another constraint allows."""
+    """Null, or a value that another constraint allows."""
 
     other: Constraint
 
@@ -133,7 +134,7 @@ class OrNull:
 
 @dataclass(frozen=True)
 class Either:
-    """What one of two constraints allows."""
+    """A value that one of two constraints allows."""
 
     one: Constraint
     other: Constraint
@@ -191,7 +192,7 @@ def choices_of(constraint: Any) -> tuple[str, ...]:
 
 
 def broken(path: str, constraint: Constraint, value: Any) -> str:
-    """Give the message on a value that does not hold, with `Did you mean …?` for a word that is nearly right."""
+    """Give the message on a value that breaks its constraint, with `Did you mean …?` for a similar word."""
     return f"`{path}` must be {constraint.description()}. Found {value!r}.{meant(constraint, value)}"
 
 

@@ -1,4 +1,4 @@
-"""Mistakes that are a user's to mend: one line, a fixed exit code (those of BSD's sysexits.h), no traceback."""
+"""Errors that a user can correct: each is one line with a fixed exit code (as in BSD's sysexits.h), no traceback."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class DivergedError(UserError):
 
 
 class NonFiniteError(ArithmeticError):
-    """A step that must not be applied; the loop skips it or tells of it.
+    """A step that must not be applied; the loop skips it or reports it.
 
     Args:
         what: loss or gradient.
-        scenes: the numbers of those concerned, where they are known.
+        scenes: the numbers of the affected scenes, where they are known.
     """
 
     def __init__(self, what: str, scenes: Sequence[int] = ()) -> None:
@@ -80,7 +80,7 @@ class MissingDataError(UserError):
 
 
 class UnreachableError(UserError):
-    """A server that does not answer, or not with what it was asked for."""
+    """A server that does not answer, or does not send what was requested."""
 
     exit_code = 68
 
@@ -104,7 +104,7 @@ class FullDiskError(UserError):
 
 
 class BusyError(UserError):
-    """A run folder that another live process is writing."""
+    """A run folder to which another running process writes."""
 
     exit_code = 75
 
@@ -139,12 +139,14 @@ DEPENDENCIES = {
 
 
 def missing_package(error: BaseException | None) -> MissingPackageError | None:
-    """What to install where an import of a dependency failed; None for any other error."""
+    """The error that names the package to install where an import failed; None for any other error."""
     while error is not None and not isinstance(error, ImportError):
         error = error.__cause__ or error.__context__
     package = DEPENDENCIES.get(str(getattr(error, "name", "")).split(".")[0])
     if package is None:
         return None
-    again = "" if isinstance(error, ModuleNotFoundError) else "--force-reinstall "
-    found = " ".join(str(error).split()).rstrip(".")
-    return MissingPackageError(f"`iamm` needs {package}. Found: {found}. Install it with: pip install {again}{package}")
+    option = "" if isinstance(error, ModuleNotFoundError) else "--force-reinstall "
+    reason = " ".join(str(error).split()).rstrip(".")
+    return MissingPackageError(
+        f"`iamm` needs {package}. Found: {reason}. Install it with: pip install {option}{package}"
+    )

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes: a file is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ FORBIDDEN = (
     *(errno.ENAMETOOLONG, errno.ELOOP),
 )
 FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY, errno.ENXIO, errno.ENODEV, errno.EREMOTEIO)
-"""Answers of a device, or of a server of files, that does not do its work."""
+"""Errors of a device, or of a file server, that fails."""
 NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
-"""Answers of file systems that cannot flush a folder, such as CIFS and FUSE."""
+"""Errors of file systems that cannot flush a folder, such as CIFS and FUSE."""
 LONGEST_NAME, LONGEST_PATH = 255, 4095
-"""Bytes that the systems in use take."""
+"""Limits in bytes of the common file systems."""
 INSIDE = 270
-"""Bytes kept free for the paths of files inside a run folder."""
+"""Bytes reserved for the paths of files inside a run folder."""
 ESCAPED = "backslashreplace"
 LEFTOVER = ".tmp"
-"""How a temporary file's name ends."""
+"""The suffix of a temporary file."""
 
 
 def write_bytes(path: Path, content: bytes | memoryview, *, previous: Path | None = None) -> None:
-    """A temporary file in the same folder, flushed to disk, then renamed; the folder flushed too.
+    """Write a temporary file in the same folder, flush it to disk, rename it, and flush the folder.
 
     Args:
         path: replaced in one step.
         content: of the whole file.
-        previous: where the file that is replaced is kept.
+        previous: the path to which the replaced file moves; None: it is overwritten.
 
     Raises:
-        FullDiskError: there is no room; what was there still is.
+        FullDiskError: there is no room; the previous content remains.
         OutputError: the folder cannot be written.
     """
     temporary = path.with_name(path.name + LEFTOVER)
@@ -60,18 +60,18 @@ def write_bytes(path: Path, content: bytes | memoryview, *, previous: Path | Non
 
 
 def write_text(path: Path, text: str) -> None:
-    """As `write_bytes`, encoded."""
+    """Write a text as `write_bytes` does, encoded."""
     write_bytes(path, encoded(text))
 
 
 def encoded(text: str) -> bytes:
-    """UTF-8. A byte of a path that is none, which Python holds as a lone surrogate, becomes the escape that JSON and
-    YAML have for it inside quotes."""
+    """Encode as UTF-8. A byte of a path that is no UTF-8, which Python holds as a lone surrogate, becomes the escape
+    that JSON and YAML have for it inside quotes."""
     return text.encode(errors=ESCAPED)
 
 
 def flush(path: Path) -> None:
-    """What was written to a file, or renamed in a folder, reaches the disk."""
+    """Flush to disk what was written to a file, or renamed in a folder."""
     handle = os.open(path, os.O_RDONLY)
     try:
         sync(handle)
@@ -80,7 +80,7 @@ def flush(path: Path) -> None:
 
 
 def sync(handle: int) -> None:
-    """`os.fsync`, as far as the file system can."""
+    """Call `os.fsync`; do nothing where the file system does not support it."""
     try:
         os.fsync(handle)
     except OSError as error:
@@ -110,23 +110,23 @@ def check_length(folder: Path, what: str = "A run folder") -> None:
 
 
 def sweep_leftovers(folder: Path) -> None:
-    """Remove what a process that was killed had begun to write."""
+    """Remove the temporary files of processes that were killed."""
     for file in folder.rglob(f"*{LEFTOVER}"):
         file.unlink(missing_ok=True)
 
 
 @contextmanager
 def writable(path: Path, needed: int | None = None, what: str = "A run folder") -> Iterator[None]:
-    """What the system says of a disk that takes no more, or of a folder that takes nothing, in a line.
+    """Turn the system's errors on a full or failing disk, or a forbidden folder, into one line.
 
     Args:
-        path: of the file that is written, or its folder.
-        needed: bytes of the file, where they are known.
-        what: is written.
+        path: the file that is written, or its folder.
+        needed: size of the file in bytes, where it is known.
+        what: the name of what is written, for the message.
 
     Raises:
         FullDiskError: there is no room, or the disk fails.
-        OutputError: it must not be written.
+        OutputError: writing is not permitted.
     """
     try:
         yield
@@ -150,9 +150,9 @@ def writable(path: Path, needed: int | None = None, what: str = "A run folder") 
 
 
 def room(path: Path, needed: int | None) -> str:
-    """`; needed 5.2 MB, 1.1 MB are free`, as far as that is known."""
-    said = [] if needed is None else [f"needed {needed / 1e6:.3f} MB"]
+    """Give `; needed 5.2 MB, 1.1 MB are free`, as far as these are known."""
+    parts = [] if needed is None else [f"needed {needed / 1e6:.3f} MB"]
     with suppress(OSError):
         folder = path if path.is_dir() else path.parent
-        said.append(f"{shutil.disk_usage(folder).free / 1e6:.3f} MB are free")
-    return "".join(f"; {part}" if number == 0 else f", {part}" for number, part in enumerate(said))
+        parts.append(f"{shutil.disk_usage(folder).free / 1e6:.3f} MB are free")
+    return "".join(f"; {part}" if number == 0 else f", {part}" for number, part in enumerate(parts))

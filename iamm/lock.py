@@ -1,4 +1,4 @@
-"""One process a folder or file, as long as it lives."""
+"""Locks that let one process at a time use a folder or file."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import time
 from typing import IO, Any
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
-"""Answers of file systems that have no locks, such as some mounts of Lustre and NFS."""
+"""Errors of file systems that have no locks, such as some mounts of Lustre and NFS."""
 
 
 def locked(lock: IO[Any], kind: int = fcntl.LOCK_EX, patience: float = 2.0) -> bool:
-    """Take the lock of an open file; False if another process still holds it after so many seconds.
+    """Take the lock of an open file; return False if another process still holds it after `patience` seconds.
 
-    A look at the lock by a third process, or the end of a process that was killed, lasts a moment. Where the file
-    system has no locks, nobody holds one.
+    The wait covers a process that tests the lock, or one that was killed and is about to end. Where the file system
+    has no locks, the call succeeds.
     """
     deadline = time.monotonic() + patience
     while True:

@@ -1,4 +1,4 @@
-"""A number that a head reports: its name, how it is shown, and in which direction it is better."""
+"""The declaration of a measure that a head reports: its name, its scale and whether lower is better."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Measure:
     """The declaration of one measure.
 
     Args:
-        name: as in `quality=`, in tags and in the columns of a table.
-        scale: `percent` of a share from 0 to 1, which is shown in percent points; `raw` of what is shown as it is.
+        name: the name in `quality=`, in tags and in the columns of a table.
+        scale: `percent` for a share from 0 to 1, shown in percent points; `raw` for a value shown unchanged.
         lower_is_better: whether the lower of two values is the better one.
 
     Raises:
@@ -32,23 +32,23 @@ class Measure:
 
     @property
     def factor(self) -> float:
-        """From a value to what is shown."""
+        """The factor between a value and its display."""
         return 100.0 if self.scale == "percent" else 1.0
 
     @property
     def decimals(self) -> int:
-        """How many digits stand behind the point."""
+        """The number of decimal places shown."""
         return 2 if self.scale == "percent" else 4
 
     def shown(self, value: float) -> str:
-        """The value as a person reads it: 0.8725 as 87.25 percent points, a loss of 0.07 as 0.0700."""
+        """Format a value for display: 0.8725 as 87.25 percent points, a loss of 0.07 as 0.0700."""
         return f"{self.factor * value:.{self.decimals}f}"
 
     def quality(self, value: float) -> float:
-        """The value as what validation selects by and weightings read, where higher is better.
+        """Convert a value to a quality, where higher is better; validation and weightings use it.
 
-        v where higher is better; 1 − v of a share where lower is better, and 1 / (1 + v) of a raw value: 1 at 0, and
-        above 0 whatever the value. (A raw value below 0 continues as 1 − v.)
+        It is v where higher is better; 1 − v of a share where lower is better, and 1 / (1 + v) of a raw value: 1 at 0,
+        and always above 0. (A raw value below 0 continues as 1 − v.)
         """
         if not self.lower_is_better:
             return value
@@ -60,12 +60,12 @@ PERPLEXITY = Measure("perplexity", "raw", lower_is_better=True)
 
 
 def undeclared(name: str) -> Measure:
-    """A measure that no result declares: of a run of release 0.1, or of no run yet."""
+    """Give the measure of a name that no result declares, as in a run of release 0.1."""
     return next((measure for measure in (LOSS, PERPLEXITY) if measure.name == name), Measure(name))
 
 
 def as_json(measures: Mapping[str, Mapping[str, Measure]]) -> dict[str, dict[str, Any]]:
-    """Scene → name → measure, as a result holds them."""
+    """Give scene → name → measure in the form of a result."""
     return {
         scene: {
             name: {"scale": measure.scale, "lower_is_better": measure.lower_is_better}
@@ -76,9 +76,9 @@ def as_json(measures: Mapping[str, Mapping[str, Measure]]) -> dict[str, dict[str
 
 
 def measures_of(result: Mapping[str, Any]) -> dict[str, dict[str, Measure]]:
-    """Scene → name → measure, as a run's result declares them; a result of release 0.1 has only their names."""
+    """Give scene → name → measure of a run's result; a result of release 0.1 has only the names."""
     declared = result.get("measures", {})
     return {
-        scene: {name: Measure(name, **declared[scene][name]) if declared else undeclared(name) for name in found}
-        for scene, found in result["test"].items()
+        scene: {name: Measure(name, **declared[scene][name]) if declared else undeclared(name) for name in values}
+        for scene, values in result["test"].items()
     }

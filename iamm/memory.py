@@ -1,4 +1,4 @@
-"""How much memory this process may still take: what the system has left, and a limit of its control group."""
+"""The memory that is available to this process, by the system and by its control group's limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from iamm.errors import BadDataError
-from iamm.processors import GROUPS, OWN, control_groups
+from iamm.processors import GROUPS, MEMBERSHIP, control_groups
 
 SYSTEM = Path("/proc/meminfo")
 LIMITS = ("memory.max", "memory.limit_in_bytes")
@@ -15,24 +15,24 @@ LIMITS = ("memory.max", "memory.limit_in_bytes")
 
 
 def available_memory() -> int | None:
-    """Bytes; None where the system does not tell."""
-    found: list[int] = []
+    """Give the available bytes; None where the system does not report them."""
+    limits: list[int] = []
     with suppress(OSError):
-        found += [int(kib) << 10 for kib in re.findall(r"^MemAvailable:\s+(\d+) kB", SYSTEM.read_text(), re.MULTILINE)]
-    for folder in control_groups(GROUPS, OWN, "memory"):
+        limits += [int(kib) << 10 for kib in re.findall(r"^MemAvailable:\s+(\d+) kB", SYSTEM.read_text(), re.MULTILINE)]
+    for folder in control_groups(GROUPS, MEMBERSHIP, "memory"):
         for name in LIMITS:
             with suppress(OSError, ValueError):  # not there, or without a limit
-                found.append(int((folder / name).read_text()))
-    return min(found, default=None)
+                limits.append(int((folder / name).read_text()))
+    return min(limits, default=None)
 
 
 def require_memory(what: str, size: int, remedy: str) -> None:
     """Raises:
-    BadDataError: `what` takes `size` bytes, more than there are.
+    BadDataError: `what` takes `size` bytes, more than are available.
     """
-    there = available_memory()
-    if there is not None and size > there:
+    available = available_memory()
+    if available is not None and size > available:
         raise BadDataError(
             f"What is trained on must fit into memory. Found {what}, which takes {size / 2**20:,.0f} MiB of "
-            f"{there / 2**20:,.0f} MiB: {remedy}."
+            f"{available / 2**20:,.0f} MiB: {remedy}."
         )

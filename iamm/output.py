@@ -1,4 +1,4 @@
-"""What the commands print, whatever the encoding of their output."""
+"""Output of the commands in any encoding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def print_anything() -> None:
-    """What an output's encoding lacks, such as a dash in ASCII or a label in Latin-1, is written as `\\u2014`."""
+    """Make the output write a character that its encoding lacks, such as a dash in ASCII, as `\\u2014`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

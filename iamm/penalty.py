@@ -1,4 +1,4 @@
-"""What is minimised beside the scenes' losses, by name."""
+"""Named penalties, which are minimised together with the scenes' losses."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor
 
 Penalties = Mapping[str, Tensor]
-"""Name → scalar, weighted by its own key. What several places call by one name is summed."""
+"""Name → scalar, weighted by a key of the module. Penalties of one name are summed."""
 
 
 class Penalised:
-    """A module with a price on its parameters: a part of an attention, an encoder, a fusion or a head.
+    """A module with a penalty on its parameters: a part of an attention, an encoder, a fusion or a head.
 
-    It is paid once for each optimizer step, whatever is accumulated, outside the rule that weighs the scenes' losses.
-    What depends on a batch's examples is a penalty of `iamm.fusion.base.Fused`.
+    The penalty is added once per optimizer step, also with accumulated batches, outside the rule that weighs the
+    scenes' losses. A penalty that depends on a batch's examples belongs to `iamm.fusion.base.Fused`.
     """
 
     def penalties(self) -> Penalties:
-        """Functions of parameters alone."""
+        """Give the penalties, which depend on parameters alone."""
         raise NotImplementedError
 
 
 def summed(parts: Iterable[Penalties]) -> dict[str, Tensor]:
-    """The sum of what has one name."""
+    """Give the sum of the penalties of each name."""
     total: dict[str, Tensor] = {}
     for part in parts:
         for name, value in part.items():

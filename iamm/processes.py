@@ -1,4 +1,4 @@
-"""What one process of several must know of the others; alone, everything stays as it is."""
+"""Averages over the processes of a distributed run; in a single process, they change nothing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor, distributed, nn
 
 
 def count() -> int:
-    there = distributed.is_available() and distributed.is_initialized()
-    return distributed.get_world_size() if there else 1
+    distributed_run = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_world_size() if distributed_run else 1
 
 
 def several() -> bool:
@@ -18,7 +18,7 @@ def several() -> bool:
 
 
 def mean(values: Tensor) -> Tensor:
-    """The mean over all processes, the same in each."""
+    """Give the mean over all processes, the same in each."""
     if not several():
         return values
     values = values.clone()
@@ -27,10 +27,10 @@ def mean(values: Tensor) -> Tensor:
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Every gradient becomes its mean over the processes; one that a process lacks counts as zero there."""
+    """Replace every gradient by its mean over the processes; a missing gradient counts as zero."""
     if not several():
         return
-    held = [parameter for parameter in parameters if parameter.requires_grad]
-    flat = mean(torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in held]))
-    for parameter, part in zip(held, flat.split([p.numel() for p in held]), strict=True):
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    flat = mean(torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in trained]))
+    for parameter, part in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
         parameter.grad = part.view_as(parameter)

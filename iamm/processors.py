@@ -1,4 +1,4 @@
-"""How many processors this process may use: its affinity (`taskset`, SLURM) and a quota of its control group."""
+"""The processors that this process may use, by its affinity (`taskset`, SLURM) and its control group's quota."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+GROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def processors() -> int:
-    """Whole processors, 1 at least."""
+    """Give the number of whole processors, at least 1."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([allowed, *map(int, quotas(GROUPS, OWN))]))
+    return max(1, min([allowed, *map(int, quotas(GROUPS, MEMBERSHIP))]))
 
 
-def quotas(groups: Path, own: Path) -> Iterator[float]:
-    """The processors that each control group around this process may use; none where none is set."""
-    for folder in control_groups(groups, own, "cpu"):
+def quotas(groups: Path, membership: Path) -> Iterator[float]:
+    """Yield the processors that each control group around this process may use, where it has a quota."""
+    for folder in control_groups(groups, membership, "cpu"):
         yield from quota(folder)
 
 
-def control_groups(groups: Path, own: Path, controller: str) -> Iterator[Path]:
-    """The folder of each control group around this process, of both versions.
+def control_groups(groups: Path, membership: Path, controller: str) -> Iterator[Path]:
+    """Yield the folder of each control group around this process, of both versions.
 
     Args:
         groups: where the control groups are mounted.
-        own: the file that names those of this process, a line `number:controllers:path` each.
-        controller: of the first version: `cpu`, `memory`.
+        membership: the file that lists the groups of this process, a line `number:controllers:path` each.
+        controller: of version 1: `cpu` or `memory`.
     """
     with suppress(OSError):
-        for line in own.read_text().splitlines():
+        for line in membership.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if not controllers or controller in controllers.split(","):
                 inside = Path(path.lstrip("/"))
@@ -40,7 +40,7 @@ def control_groups(groups: Path, own: Path, controller: str) -> Iterator[Path]:
 
 
 def quota(folder: Path) -> Iterator[float]:
-    """That of one control group."""
+    """Yield the quota of one control group, in processors."""
     with suppress(OSError, ValueError):  # not there, or without a limit
         if (folder / "cpu.max").exists():
             most, period = (folder / "cpu.max").read_text().split()

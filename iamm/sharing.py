@@ -1,25 +1,25 @@
-"""Which scenes have a part of a network in common."""
+"""Groups of scenes that share a part of a network."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
 Share = str | Sequence[Sequence[str]]
-"""`none`: each scene has its own; `kind`: all that are alike have one; or groups by name, the other scenes alone."""
+"""`none`: no scene shares; `kind`: all scenes that are alike share; or groups by name, the other scenes alone."""
 
 RULES: Mapping[str, str] = {
     "encoder": "the same kind of inputs, and the same vocabulary or pixel format",
     "head": "the same task, and the same classes or vocabulary",
 }
-"""By part of a network, what the scenes that share it must have."""
+"""Part of a network → what the scenes that share it must have in common."""
 
 
 def groups(share: Share, alike: Mapping[str, Hashable], part: str) -> list[list[str]]:
-    """The names of each group's scenes, in the order of the scenes.
+    """Give the names of each group's scenes, in the order of the scenes.
 
     Args:
         share: how scenes are grouped.
-        alike: by the name of each scene, what it must have in common with the others of its group.
+        alike: scene → a key that must be equal for all scenes of a group.
         part: `encoder` or `head`.
 
     Raises:
@@ -28,10 +28,10 @@ def groups(share: Share, alike: Mapping[str, Hashable], part: str) -> list[list[
     named = [] if isinstance(share, str) else share
     check(named, alike, part)
     number = {name: place for place, group in enumerate(named) for name in group}
-    found: dict[Hashable, list[str]] = {}
+    members: dict[Hashable, list[str]] = {}
     for name, kind in alike.items():
-        found.setdefault(kind if share == "kind" else number.get(name, name), []).append(name)
-    return list(found.values())
+        members.setdefault(kind if share == "kind" else number.get(name, name), []).append(name)
+    return list(members.values())
 
 
 def check(named: Sequence[Sequence[str]], alike: Mapping[str, Hashable], part: str) -> None:

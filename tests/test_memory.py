@@ -11,9 +11,9 @@ from iamm.memory import available_memory, require_memory
 def system(tmp_path, monkeypatch):
     """A system with 8 MiB left and a process in the control group /a/b."""
     (tmp_path / "meminfo").write_text("MemTotal:  99999 kB\nMemAvailable:    8192 kB\n")
-    (tmp_path / "own").write_text("0::/a/b\n")
+    (tmp_path / "membership").write_text("0::/a/b\n")
     (tmp_path / "a" / "b").mkdir(parents=True)
-    for name, path in (("SYSTEM", "meminfo"), ("OWN", "own"), ("GROUPS", "")):
+    for name, path in (("SYSTEM", "meminfo"), ("MEMBERSHIP", "membership"), ("GROUPS", "")):
         monkeypatch.setattr(memory, name, tmp_path / path)
     return tmp_path
 
@@ -23,7 +23,7 @@ def test_the_least_of_what_is_left_and_what_is_allowed(system):
     (system / "a" / "b" / "memory.max").write_text("max\n")
     (system / "a" / "memory.max").write_text(f"{5 << 20}\n")
     assert available_memory() == 5 << 20
-    (system / "own").write_text("3:cpu,memory:/x\n")
+    (system / "membership").write_text("3:cpu,memory:/x\n")
     (system / "memory" / "x").mkdir(parents=True)
     (system / "memory" / "x" / "memory.limit_in_bytes").write_text("1024")
     assert available_memory() == 1024

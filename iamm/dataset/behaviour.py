@@ -20,7 +20,7 @@ TRAIN, VALIDATION, TEST = range(3)
 
 @dataclass(frozen=True, eq=False)
 class Log:
-    """What users did in one scene, a row each, sorted by user and, of each user, by time.
+    """A log of user actions in one scene, one row each, sorted by user and then by time.
 
     Shapes:
         user: (N,) int64, from 0 on, the same number in every scene of a data set
@@ -35,48 +35,48 @@ class Log:
     time: np.ndarray | None = None
 
     def rows(self, rows: np.ndarray) -> Log:
-        """Some of the rows, by a mask."""
+        """Select rows by a mask."""
         return Log(self.user[rows], self.item[rows], self.clicked[rows], None if self.time is None else self.time[rows])
 
     def before(self) -> np.ndarray:
-        """How many clicks, of all users, stand above each row.  # (N,)"""
+        """Count the clicks, of all users, in the rows above each row.  # (N,)"""
         return np.cumsum(self.clicked) - self.clicked
 
     def earlier(self) -> np.ndarray:
-        """How many clicks each row's user made before it.  # (N,)"""
+        """Count the clicks that each row's user made before it.  # (N,)"""
         before, first = self.before(), np.searchsorted(self.user, self.user)
         return before - before[first]
 
 
 def sorted_log(user: np.ndarray, item: np.ndarray, clicked: np.ndarray, time: np.ndarray) -> Log:
-    """A log of rows in any order; those of one user and second keep theirs."""
+    """Sort rows into a log; rows of one user and second stay in their order."""
     order = np.lexsort((time, user))
     return Log(user[order], item[order], clicked[order], time[order])
 
 
 def last_clicks_apart(log: Log, count: int = 1) -> np.ndarray:
-    """The split of each row: a user's last `count` clicks are of test, as many before them of validation, all earlier
-    ones of train.
+    """Split by time: a user's last `count` clicks are for test, as many before them for validation, the earlier ones
+    for train.
 
-    What a user passed is of the same split as the user's next click, and of test behind the last one. Users with no
-    click for train are of train alone.  # (N,)
+    An item that a user passed belongs to the split of the user's next click, or to test after the last one. All rows
+    of users without a click for train belong to train.  # (N,)
     """
     clicks = np.bincount(log.user, log.clicked).astype(np.int64)[log.user]
-    left = clicks - log.earlier()  # from this row on
-    return np.select([clicks <= 2 * count, left > 2 * count, left > count], [TRAIN, TRAIN, VALIDATION], TEST)
+    remaining = clicks - log.earlier()  # from this row on
+    return np.select([clicks <= 2 * count, remaining > 2 * count, remaining > count], [TRAIN, TRAIN, VALIDATION], TEST)
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which examples are made of a log.
+    """How examples are drawn from a log.
 
     Args:
-        seed: draws negatives, users and training examples.
-        max_history: T, how many of a user's latest clicks stand in a history.
+        seed: seed of the negatives, users and training examples that are drawn.
+        max_history: T, the largest number of a user's latest clicks in a history.
         negatives: items drawn for each click of train.
-        candidates: length of the list in which a user's held-out clicks are ranked, filled up with items drawn.
-        evaluated: how many users are evaluated in each scene, drawn; None for all.
-        train: how many examples of each scene to train on, drawn; None for all.
+        candidates: length of the list in which a user's held-out clicks are ranked, filled up with negatives.
+        evaluated: number of users, drawn, that are evaluated in each scene; None for all.
+        train: number of training examples, drawn, of each scene; None for all.
     """
 
     seed: int
@@ -112,36 +112,43 @@ def behaviour_datasets(
     batch_size: int,
     notices: tuple[str, ...] = (),
 ) -> list[Dataset]:
-    """A data set for each scene, over one vocabulary of items; the first one carries the notices of all.
+    """Make a data set for each scene, with one vocabulary of items; the first one has the notices of all.
 
-    An example needs an earlier click of its user in the scene. Items that are drawn are those of the scene with which
-    the user has no row in any split, each as likely as another; in a list no item stands twice. Items without a row in
-    a training split are UNKNOWN.
+    An example needs an earlier click of its user in the scene. Negatives are drawn uniformly from the items of the
+    scene with which the user has no row in any split; a list has no item twice. Items without a row in a training
+    split are UNKNOWN.
 
     Args:
-        name: of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
-        logs: of each scene.
-        splits: of each scene, (N,), the split of each row of its log, as `last_clicks_apart` gives it.
+        name: the name of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
+        logs: the log of each scene.
+        splits: (N,) for each scene, the split of each row of its log, as `last_clicks_apart` gives it.
         items: a word without blanks for each item, by its number.
-        sampling: which examples are made.
-        batch_size: of each data set.
-        notices: on the logs.
+        sampling: how examples are drawn.
+        batch_size: the batch size of each data set.
+        notices: notices on the logs.
     """
     trained = np.zeros(len(items), dtype=bool)
     for scene, log in logs.items():
         trained[log.item[splits[scene] == TRAIN]] = True
-    vocabulary = WordVocabulary([item for item, there in zip(items, trained, strict=True) if there])
+    vocabulary = WordVocabulary([item for item, known in zip(items, trained, strict=True) if known])
     ids = np.full(len(items), UNKNOWN, dtype=np.int64)
     ids[trained] = np.arange(len(SPECIAL), len(vocabulary))
     datasets = list[Dataset]()
     for scene, log in logs.items():
-        own = scene_name(name, scene)
+        full_name = scene_name(name, scene)
         made = {
-            split: behaviour_split(log, examples(log, splits[scene] == number, split, own, sampling), ids, sampling)
+            split: behaviour_split(
+                log, examples(log, splits[scene] == number, split, full_name, sampling), ids, sampling
+            )
             for number, split in enumerate(SPLITS)
         }
         datasets.append(
-            Dataset(own, (behaviour_scene(own, made, vocabulary),), batch_size, notices=() if datasets else notices)
+            Dataset(
+                full_name,
+                (behaviour_scene(full_name, made, vocabulary),),
+                batch_size,
+                notices=() if datasets else notices,
+            )
         )
     return datasets
 
@@ -153,11 +160,11 @@ def behaviour_scene(name: str, splits: Mapping[str, Split], vocabulary: Vocabula
 
 
 def examples(log: Log, inside: np.ndarray, split: str, scene: str, sampling: Sampling) -> Examples:
-    """The log's own rows of a split that have a history, and items drawn beside them.
+    """Select the rows of a split that have a history, and draw negatives for them.
 
     Args:
-        inside: (N,) bool, which rows of the log are of the split.
-        split, scene: names, for the draws.
+        inside: (N,) bool, the rows of the log that belong to the split.
+        split, scene: names, which seed the draws.
     """
     generator = random_generator(sampling.seed, scene, split)
     rows = (inside & (log.earlier() > 0)).nonzero()[0]
@@ -177,36 +184,42 @@ def examples(log: Log, inside: np.ndarray, split: str, scene: str, sampling: Sam
 def negatives(
     log: Log, rows: np.ndarray, candidates: int | None, sampling: Sampling, generator: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Of each user with a click among the rows, those clicks in turn, and an item drawn beside each.
+    """Yield, for each user with a click among the rows, a row of a click and a drawn item for each negative.
 
     Args:
-        candidates: the length of a user's list with what is drawn; None: so many for each click.
+        candidates: the length of a user's list with its negatives; None: `sampling.negatives` for each click.
     """
     universe = np.unique(log.item)
     place = np.searchsorted(universe, log.item)
     users, first = np.unique(log.user[rows], return_index=True)
     above, below = np.searchsorted(log.user, users), np.searchsorted(log.user, users, side="right")
-    for own, start, end in zip(np.split(rows, first)[1:], above, below, strict=True):
-        clicks = own[log.clicked[own]]
-        wanted = sampling.negatives * len(clicks) if candidates is None else candidates - len(own)
-        if len(clicks) and wanted > 0:
-            drawn = unseen(wanted, len(universe), np.unique(place[start:end]), generator, repeats=candidates is None)
+    for user_rows, start, end in zip(np.split(rows, first)[1:], above, below, strict=True):
+        clicks = user_rows[log.clicked[user_rows]]
+        count = sampling.negatives * len(clicks) if candidates is None else candidates - len(user_rows)
+        if len(clicks) and count > 0:
+            drawn = draw_excluding(
+                count, len(universe), np.unique(place[start:end]), generator, repeats=candidates is None
+            )
             yield np.resize(clicks, len(drawn)), universe[drawn]
 
 
-def unseen(
-    count: int, items: int, seen: np.ndarray, generator: np.random.Generator, *, repeats: bool = False
+def draw_excluding(
+    count: int, items: int, excluded: np.ndarray, generator: np.random.Generator, *, repeats: bool = False
 ) -> np.ndarray:
-    """Numbers below `items` that are not among the sorted `seen`: different ones, and fewer than `count` where fewer
-    are left, or with repeats."""
-    left = items - len(seen)
-    size = count * (left > 0) if repeats else min(count, left)
-    drawn = generator.choice(left, size, replace=repeats) if size else np.zeros(0, dtype=np.int64)  # of those left
-    return drawn + np.searchsorted(seen - np.arange(len(seen)), drawn, side="right")
+    """Draw `count` numbers below `items` that are not in `excluded`, which is sorted.
+
+    Without `repeats` they differ, and are fewer than `count` where fewer remain.
+    """
+    remaining = items - len(excluded)
+    size = count * (remaining > 0) if repeats else min(count, remaining)
+    drawn = (
+        generator.choice(remaining, size, replace=repeats) if size else np.zeros(0, dtype=np.int64)
+    )  # of the remaining ones
+    return drawn + np.searchsorted(excluded - np.arange(len(excluded)), drawn, side="right")
 
 
 def behaviour_split(log: Log, examples: Examples, ids: np.ndarray, sampling: Sampling) -> Split:
-    """The tensors of a split; a history begins with its oldest click.
+    """Make the tensors of a split; a history begins with its oldest click.
 
     Args:
         ids: (items,), the id of each item.

@@ -20,9 +20,9 @@ SCENES = ("mnist", "usps", "mnist_m", "optdigits")
 Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 CLASSES = tuple("0123456789")
 MNIST_M_TEST = 2_000
-"""Pictures of mnist_m's one file that are its test split."""
+"""Size of the test split that is drawn from mnist_m's only file."""
 AT_ONCE = 4_096
-"""Pictures that are resized together."""
+"""Number of pictures that are resized together."""
 RED_GREEN_BLUE = np.array((0.299, 0.587, 0.114), np.float32)
 """Shares of the colours in grey: ITU-R BT.601."""
 
@@ -38,7 +38,7 @@ class Pictures(NamedTuple):
 
 
 class DigitDomainsDataset(list[Dataset], Constrained):
-    """Digits of four sources, 10 classes, in pictures of one size; each scene is a data set of its own.
+    """Digits of four sources, 10 classes, in pictures of one size; each scene is a separate data set.
 
     `mnist`: 60,000 + 10,000, 28×28 grey. `usps`: 7,291 + 2,007, 16×16 grey. `optdigits`: 3,823 + 1,797, 8×8 grey, of
     other writers in test. `mnist_m`: 9,001 in colour over patches of photos, the published test split alone: 2,000 of
@@ -49,13 +49,13 @@ class DigitDomainsDataset(list[Dataset], Constrained):
 
     Args:
         data_dir: the folder of all data sets.
-        seed: draws the validation pictures, and mnist_m's test pictures.
-        batch_size: pictures a step, of each scene.
-        scenes: some of the four, in the order in which a run has them.
+        seed: seed of the draws of validation pictures, and of mnist_m's test pictures.
+        batch_size: pictures per step, of each scene.
+        scenes: any of the four, in the order of the run.
         side: height and width of all pictures, which are resized with bilinear interpolation and antialiasing.
         colour: three channels, grey pictures with the same value in each; False: one channel.
-        validation: how many of each scene's training pictures are held out.
-        train: how many of the others of each scene to train on; None for all.
+        validation: number of training pictures held out in each scene.
+        train: number of the others to train on in each scene; None for all.
 
     Raises:
         ValueError: an unknown scene; a number out of its range.
@@ -82,21 +82,23 @@ class DigitDomainsDataset(list[Dataset], Constrained):
         train: Count | None = None,
     ) -> None:
         drawn = random_generator(seed, "digit_domains", "mnist_m", "test")
-        found = {scene: READERS[scene](data_dir) for scene in scenes if scene != "mnist_m"}
+        pictures = {scene: READERS[scene](data_dir) for scene in scenes if scene != "mnist_m"}
         notices: tuple[str, ...] = ()
         if "mnist_m" in scenes:
-            own = read_mnist_m(data_dir)
-            order = drawn.permutation(len(own.labels))
+            mnist_m = read_mnist_m(data_dir)
+            order = drawn.permutation(len(mnist_m.labels))
             test, rest = order[:MNIST_M_TEST], order[MNIST_M_TEST:]
-            found["mnist_m"] = own.rows(rest), own.rows(test)
+            pictures["mnist_m"] = mnist_m.rows(rest), mnist_m.rows(test)
             if "mnist" in scenes:
-                found["mnist"], notices = without_digits(*found["mnist"], rest)
+                pictures["mnist"], notices = without_digits(*pictures["mnist"], rest)
         made = []
         for scene in scenes:
-            known, unseen = (Pictures(resized(pixels, side, colour), labels) for pixels, labels in found[scene])
+            training, test_pictures = (
+                Pictures(resized(pixels, side, colour), labels) for pixels, labels in pictures[scene]
+            )
             generator = random_generator(seed, "digit_domains", scene, "validation")
-            held_out, rest = hold_out(len(known.labels), generator, validation, train)
-            splits = {"train": known.rows(rest), "validation": known.rows(held_out), "test": unseen}
+            held_out, rest = hold_out(len(training.labels), generator, validation, train)
+            splits = {"train": training.rows(rest), "validation": training.rows(held_out), "test": test_pictures}
             name = f"digit_domains_{scene}"
             views = picture_scene(name, {split: picture_split(*rows) for split, rows in splits.items()}, CLASSES)
             made.append(Dataset(name, (views,), batch_size, notices=notices if scene == "mnist" else ()))
@@ -104,15 +106,16 @@ class DigitDomainsDataset(list[Dataset], Constrained):
 
 
 def without_digits(
-    known: Pictures, tests: Pictures, used: np.ndarray
+    training: Pictures, tests: Pictures, used: np.ndarray
 ) -> tuple[tuple[Pictures, Pictures], tuple[str, ...]]:
-    """MNIST without the test digits `used` that another scene learns from, and a line that says so."""
-    left = np.setdiff1d(np.arange(len(tests.labels)), used)
+    """Remove from MNIST the test digits `used`, from which another scene learns; return it with a notice."""
+    remaining = np.setdiff1d(np.arange(len(tests.labels)), used)
+    removed = len(tests.labels) - len(remaining)
     notice = (
-        f"digit_domains_mnist: {len(tests.labels) - len(left):,} of {len(tests.labels):,} test digits are left out: "
+        f"digit_domains_mnist: {removed:,} of {len(tests.labels):,} test digits are left out: "
         "mnist_m is made of them, and learns from them here."
     )
-    return (known, tests.rows(left)), (notice,)
+    return (training, tests.rows(remaining)), (notice,)
 
 
 def read_mnist(data_dir: str | None) -> tuple[Pictures, Pictures]:
@@ -120,7 +123,7 @@ def read_mnist(data_dir: str | None) -> tuple[Pictures, Pictures]:
 
 
 def read_usps(data_dir: str | None) -> tuple[Pictures, Pictures]:
-    """Two pairs of files, with values from 0 to 2,000."""
+    """Read two pairs of files with values from 0 to 2,000."""
     train, test = (read_usps_pair(data_dir, f"usps/usps-{split}") for split in ("train", "test"))
     return train, test
 
@@ -129,13 +132,13 @@ def read_usps_pair(data_dir: str | None, stem: str) -> Pictures:
     names = f"{stem}-images-idx3-short.gz", f"{stem}-labels-idx1-ubyte.gz"
     pixels, labels = read_files(data_dir, *names, 10, type_code=11)
     if pixels.min() < 0 or pixels.max() > 2_000:
-        found = f"{pixels.min():,} to {pixels.max():,}"
-        raise BadDataError(f"{names[0]} must have values from 0 to 2,000. Found {found}: get it again.")
+        value_range = f"{pixels.min():,} to {pixels.max():,}"
+        raise BadDataError(f"{names[0]} must have values from 0 to 2,000. Found {value_range}: get it again.")
     return Pictures(scaled(pixels, 2_000), labels)
 
 
 def read_mnist_m(data_dir: str | None) -> Pictures:
-    """One pair of files, colours last."""
+    """Read one pair of files, whose last axis is the colour."""
     stem = "mnist-m/mnist-m-test"
     names = f"{stem}-images-idx4-ubyte.xz", f"{stem}-labels-idx1-ubyte.gz"
     pixels, labels = read_files(data_dir, *names, 10, dimensions=4)
@@ -173,16 +176,16 @@ READERS: Mapping[str, Callable[[str | None], tuple[Pictures, Pictures]]] = {
     "usps": read_usps,
     "optdigits": read_optdigits,
 }
-"""What scenes with a published test split are read with: training and test pictures."""
+"""Functions that read the training and test pictures of scenes with a published test split."""
 
 
 def scaled(values: np.ndarray, most: int) -> np.ndarray:
-    """Values from 0 to `most` as bytes."""
+    """Scale values from 0 to `most` to bytes."""
     return np.rint(values.astype(np.float32) * (255 / most)).astype(np.uint8)
 
 
 def resized(pixels: np.ndarray, side: int, colour: bool) -> np.ndarray:
-    """All pictures in one size.  # (N, 1 or 3, side, side) uint8"""
+    """Resize all pictures to one size.  # (N, 1 or 3, side, side) uint8"""
     channels = pixels if pixels.ndim == 4 else pixels[:, None]
     parts = [converted(part, side, colour) for part in np.array_split(channels, -(-len(channels) // AT_ONCE))]
     return np.concatenate(parts)

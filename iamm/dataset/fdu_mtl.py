@@ -38,15 +38,15 @@ CLASSES = ("negative", "positive")
 LONGEST_REVIEW = 50_000
 """Characters: the longest published one has 31,865."""
 NO_REVIEW = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
-"""Signs that no review has; a few published ones hold a byte order mark, or what stands for lost bytes."""
+"""Characters that no review has; a few published ones hold a byte order mark, or replacement characters."""
 UNKNOWN_CLASS = 0
-"""What stands for the class of an unlabelled review, which nothing may read."""
+"""The placeholder for the class of an unlabelled review, which must not be read."""
 Reviews = dict[str, list[Labelled]]
-"""By split."""
+"""Split → reviews."""
 
 
 class FduMtlDataset(list[Dataset], Constrained):
-    """16 × (1,400 + 200 + 400) reviews, two classes, from `data_dir/fdu-mtl/`; each scene is a data set of its own.
+    """16 × (1,400 + 200 + 400) reviews, two classes, from `data_dir/fdu-mtl/`; each scene is a separate data set.
 
     The test split is the published one, and the validation reviews are held out of the published training reviews. The
     scenes are unpaired, and share one vocabulary, learnt on all their training reviews: so they can share an encoder.
@@ -59,21 +59,21 @@ class FduMtlDataset(list[Dataset], Constrained):
     Args:
         data_dir: the folder of all data sets.
         seed: draws the validation reviews.
-        batch_size: reviews a step, of each scene.
-        scenes: some of the 16, in the order in which a run has them.
+        batch_size: reviews per step, of each scene.
+        scenes: any of the 16, in the order of the run.
         clean: leave out of train and unlabelled what stands verbatim in test, and out of train what stands in
             validation: letters and digits are compared, in lower case. False: the published split, for comparison with
             published numbers.
         unlabelled: whether the reviews without a class are read too, as a split `unlabelled`. Those of shops are not
             balanced as the others are.
         validation: how many training reviews of each scene are held out.
-        min_count: how often a word must occur in train to have an id of its own.
-        max_length: of a review, in words; a longer one is cut behind them, in every split.
-        train: how many reviews of each scene to train on; None = all the others.
+        min_count: occurrences in train from which a word has an id.
+        max_length: length of a review in words, at which longer ones are cut, in every split.
+        train: number of training reviews of each scene; None = all the others.
 
     Raises:
-        ValueError: an unknown scene; a number that cannot be.
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+        ValueError: an unknown scene; a number out of its range.
+        MissingDataError, BadDataError: a file is missing or malformed.
 
     Source: Liu, Qiu, Huang 2017, in the edition of Chen and Cardie 2018; the reviews are of Blitzer, Dredze, Pereira
     2007, Maas et al. 2011 (imdb) and Pang, Lee 2005 (mr).
@@ -99,18 +99,18 @@ class FduMtlDataset(list[Dataset], Constrained):
         reviews = {scene: {split: read_reviews(data_dir, scene, split) for split in files} for scene in scenes}
         notices = without_empty(reviews)
         if clean:
-            tests = {scene: found["test"] for scene, found in reviews.items()}
+            tests = {scene: splits["test"] for scene, splits in reviews.items()}
             others = {scene: read_reviews(data_dir, scene, "test") for scene in SCENES if scene not in scenes}
             notices += without_test(reviews, {**tests, **others})
-        for scene, found in reviews.items():
+        for scene, splits in reviews.items():
             generator = random_generator(seed, "fdu_mtl", scene, "validation")
-            held_out, rest = hold_out(len(found["train"]), generator, validation, None)
-            own = found["train"]
-            found |= {"train": [own[row] for row in rest], "validation": [own[row] for row in held_out]}
+            held_out, rest = hold_out(len(splits["train"]), generator, validation, None)
+            rows = splits["train"]
+            splits |= {"train": [rows[row] for row in rest], "validation": [rows[row] for row in held_out]}
         if clean:
             notices += without_validation(reviews)
-        for found in reviews.values():
-            found["train"] = first(found["train"], train)
+        for splits in reviews.values():
+            splits["train"] = first(splits["train"], train)
         classes, text_format = dict.fromkeys(scenes, CLASSES), TextFormat(True, "treebank", max_length)
         sizes = {"min_count": min_count, "batch_size": batch_size}
         super().__init__(text_datasets("fdu_mtl", reviews, classes, notices, text_format, **sizes))
@@ -121,7 +121,7 @@ def file_of(scene: str, split: str) -> str:
 
 
 def read_reviews(data_dir: str | None, scene: str, split: str) -> list[Labelled]:
-    """The rows of a file: class, tab and words with blanks between, or text alone."""
+    """Read the rows of a file: class, tab and words separated by blanks, or only text."""
     name = file_of(scene, split)
     lines = read_lines(data_dir, name, longest=LONGEST_REVIEW, refused=NO_REVIEW)
     if split == "unlabelled":
@@ -139,23 +139,23 @@ def review_of(name: str, line: str, number: int) -> Labelled:
 
 def without_empty(reviews: Mapping[str, Reviews]) -> list[str]:
     """Remove reviews without a word; return a notice."""
-    before = sum(len(rows) for found in reviews.values() for rows in found.values())
-    for found in reviews.values():
-        found |= {split: [row for row in rows if row.text.strip()] for split, rows in found.items()}
-    count = before - sum(len(rows) for found in reviews.values() for rows in found.values())
+    before = sum(len(rows) for splits in reviews.values() for rows in splits.values())
+    for splits in reviews.values():
+        splits |= {split: [row for row in rows if row.text.strip()] for split, rows in splits.items()}
+    count = before - sum(len(rows) for splits in reviews.values() for rows in splits.values())
     return [f"fdu_mtl: {count:,} of {before:,} reviews have no text and are left out."] if count else []
 
 
 def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[Labelled]]) -> list[str]:
     """Remove the test reviews of all scenes from the other splits; return notices."""
-    held = {signs_of(row.text) for rows in tests.values() for row in rows}
+    excluded = {signs_of(row.text) for rows in tests.values() for row in rows}
     notices = []
     for split in ("train", "unlabelled"):
-        before = sum(len(found.get(split, ())) for found in reviews.values())
-        gone = sum(leave_out(found, split, held) for found in reviews.values() if split in found)
-        if gone:
+        before = sum(len(splits.get(split, ())) for splits in reviews.values())
+        removed = sum(leave_out(splits, split, excluded) for splits in reviews.values() if split in splits)
+        if removed:
             notices.append(
-                f"fdu_mtl: {gone:,} of {before:,} {split} reviews stand verbatim in a test split and are left out; "
+                f"fdu_mtl: {removed:,} of {before:,} {split} reviews stand verbatim in a test split and are left out; "
                 "clean=false keeps them, as they were published."
             )
     return notices
@@ -163,16 +163,16 @@ def without_test(reviews: Mapping[str, Reviews], tests: Mapping[str, Sequence[La
 
 def without_validation(reviews: Mapping[str, Reviews]) -> list[str]:
     """Remove each scene's validation reviews from its training split; return a notice."""
-    gone = sum(
-        leave_out(found, "train", {signs_of(row.text) for row in found["validation"]}) for found in reviews.values()
+    removed = sum(
+        leave_out(splits, "train", {signs_of(row.text) for row in splits["validation"]}) for splits in reviews.values()
     )
-    if not gone:
+    if not removed:
         return []
-    return [f"fdu_mtl: {gone:,} train reviews stand verbatim in their scene's validation split and are left out."]
+    return [f"fdu_mtl: {removed:,} train reviews stand verbatim in their scene's validation split and are left out."]
 
 
 def first(rows: list[Labelled], train: int | None) -> list[Labelled]:
-    """The first `train` rows; None means all.
+    """Give the first `train` rows; None means all.
 
     Raises:
         ValueError: there are fewer.

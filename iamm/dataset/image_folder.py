@@ -1,4 +1,4 @@
-"""One's own pictures, a folder for each class."""
+"""The user's pictures, in a folder for each class."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ class Pictures(NamedTuple):
 
 
 class ImageFolderDataset(Dataset):
-    """Pictures from a folder of one's own, which has a folder for each class, or `train`, `validation` and `test` with
-    these folders in them.
+    """Pictures from a user's folder, which has a folder for each class, or `train`, `validation` and `test` with such
+    folders in them.
 
     PNG, JPEG and WebP, grey or in colour, of any sizes: turned as EXIF data say, their middle square resized. Names of
-    classes are those of the folders. Other files are left alone, with a notice; a damaged or animated picture is
-    refused by its name. Decoded pictures are kept below `IAMM_CACHE_DIR`.
+    classes are those of the folders. Other files are ignored, with a notice; a damaged or animated picture is
+    refused by its name. Decoded pictures are cached below `IAMM_CACHE_DIR`.
 
     Args:
-        name: of the data set, and of its scene.
-        path: of the folder, as seen from the current one.
-        seed: draws the splits, and what `limit` leaves.
+        name: the name of the data set, and of its scene.
+        path: path of the folder, relative to the current one.
+        seed: seed of the splits, and of the pictures that `limit` selects.
         side: height and width of all pictures, in pixels.
         colour: three channels; False: one.
         validation, test: shares of the pictures to draw for these splits, of each class alike, where the folder has
             none for them; what is the same twice stands in one.
-        limit: pictures to take, drawn; None = all.
+        limit: number of pictures to draw; None = all.
         clean: leave out of train what also stands in validation or test, and out of validation what stands in test.
-        batch_size: pictures a step.
+        batch_size: pictures per step.
 
     Raises:
-        ValueError: a number that cannot be.
+        ValueError: a number out of its range.
         MissingDataError, BadDataError: no such folder; no pictures of two classes; a file that is no whole picture;
             more than memory holds.
     """
 
     joins = True
-    """What scenes share is made one, over all data sets of this class: see `joining.py`."""
+    """Whether scenes that share get one list of labels over all data sets of this class: see `joining.py`."""
     provides = ({"name": "{name}", "kind": "image", "task": "classification"},)
     at_most: ClassVar = {("validation", "test"): 0.9}
 
@@ -72,9 +72,9 @@ class ImageFolderDataset(Dataset):
         clean: bool = False,
         batch_size: Count = 64,
     ) -> None:
-        found, notices = pictures_of(name, path)
-        found = sampled(found, limit, random_generator(seed, name, "limit"))
-        classes = sorted({each.label for each in found})
+        pictures, notices = pictures_of(name, path)
+        pictures = sampled(pictures, limit, random_generator(seed, name, "limit"))
+        classes = sorted({each.label for each in pictures})
         if len(classes) < 2:
             raise BadDataError(
                 f"{path} must have a folder of pictures for each of two classes at least. Found {classes}: name the "
@@ -82,19 +82,19 @@ class ImageFolderDataset(Dataset):
             )
         content = folder_checksum(path)
         record_file(path, content)
-        pixels = read_pictures([each.path for each in found], content, side, colour)  # (N, channels, side, side)
+        pixels = read_pictures([each.path for each in pictures], content, side, colour)  # (N, channels, side, side)
         same = [hashlib.sha256(row).digest() for row in pixels]
-        units = [Unit(each.split, each.label, own, own) for each, own in zip(found, same, strict=True)]
+        units = [Unit(each.split, each.label, digest, digest) for each, digest in zip(pictures, same, strict=True)]
         generator = random_generator(seed, name)
-        rows, again = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
-        labels = np.array([classes.index(each.label) for each in found])
+        rows, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
+        labels = np.array([classes.index(each.label) for each in pictures])
         splits = {split: picture_split(pixels[part], labels[part]) for split, part in rows.items()}
         scene = picture_scene(name, splits, tuple(classes))
-        super().__init__(name, (scene,), batch_size, notices=(*notices, *again))
+        super().__init__(name, (scene,), batch_size, notices=(*notices, *repeats))
 
 
 def pictures_of(name: str, path: str) -> tuple[list[Pictures], list[str]]:
-    """The pictures of a folder in the order of their names, and how many files are none.
+    """List the pictures of a folder in the order of their names, with a notice on the other files.
 
     Raises:
         MissingDataError: there is no such folder.
@@ -105,8 +105,8 @@ def pictures_of(name: str, path: str) -> tuple[list[Pictures], list[str]]:
             f"`path` must name a folder. Found no {path} in {Path().absolute()}: write it as seen from here."
         )
     inside = folders(folder)
-    given = bool(inside) and all(each.name.lower() in WORDS for each in inside)
-    splits = {each: WORDS[each.name.lower()] for each in inside} if given else {folder: DRAWN}
+    has_splits = bool(inside) and all(each.name.lower() in WORDS for each in inside)
+    splits = {each: WORDS[each.name.lower()] for each in inside} if has_splits else {folder: DRAWN}
     files = [
         Pictures(file, label.name, split)
         for above, split in splits.items()
@@ -114,10 +114,10 @@ def pictures_of(name: str, path: str) -> tuple[list[Pictures], list[str]]:
         for file in sorted(label.rglob("*"))
         if file.is_file() and not file.name.startswith(".")
     ]
-    found = [each for each in files if is_picture(each.path)]
-    others = len(files) - len(found)
-    said = f"{name}: {others:,} of {len(files):,} files are no pictures by their names, and left alone."
-    return found, [said] if others else []
+    pictures = [each for each in files if is_picture(each.path)]
+    others = len(files) - len(pictures)
+    notice = f"{name}: {others:,} of {len(files):,} files are no pictures by their names, and left alone."
+    return pictures, [notice] if others else []
 
 
 def folders(above: Path) -> list[Path]:

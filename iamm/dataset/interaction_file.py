@@ -1,4 +1,4 @@
-"""One's own log of what users did with items, in a file."""
+"""A user's file with a log of interactions of users with items."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from iamm.memory import require_memory
 
 HeldOut = Annotated[str, OneOf(("users", "clicks"))]
 ANSWERS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
-"""What a label may say instead of a number."""
+"""Words that a label may have instead of a number."""
 ROOM, OTHERS = 16, 5
 """Bytes of a number while tensors are made; numbers of an example beside its history and the ages in it."""
 LARGEST = 2.0**53
@@ -30,7 +30,7 @@ LARGEST = 2.0**53
 
 
 class Interaction(NamedTuple):
-    """A row of the file, in the split that its file or its column gives."""
+    """A row of the file, with the split that its file or its column gives."""
 
     user: str
     item: str
@@ -41,40 +41,40 @@ class Interaction(NamedTuple):
 
 
 class InteractionFileDataset(list[Dataset], Constrained):
-    """Clicks of users on items, and what they passed, from a file of one's own; each scene is a data set of its own.
+    """Clicks of users on items, and items that they passed, from a user's file; each scene is a separate data set.
 
-    A row is a click where there is no `label`, or where it is at least `click`. An example is an item of a row, or one
-    drawn, with the latest earlier clicks of its user in the scene. What is drawn has no user in two splits.
+    A row is a click where there is no `label`, or where it is at least `click`. An example is an item of a row, or a
+    drawn one, with the latest earlier clicks of its user in the scene. No user is in two splits that are drawn.
 
     Args:
-        name: of the data set, and of its scene; of several, `<name>_<scene>`.
-        path: of the file, as seen from the current folder; `.gz` and `.xz` are unpacked.
-        seed: draws the splits, the negatives, and what `limit` leaves.
-        validation_path, test_path: of files of the same kind for these splits; None = drawn from `path`.
+        name: the name of the data set, and of its scene; several scenes are called `<name>_<scene>`.
+        path: path of the file, relative to the current folder; `.gz` and `.xz` are unpacked.
+        seed: seed of the splits, the negatives, and the users that `limit` selects.
+        validation_path, test_path: files of the same format for these splits; None = drawn from `path`.
         format: csv, tsv or jsonl; None = by the file's name.
         delimiter: between the fields of a CSV; None = comma, semicolon, tab or bar, whichever its first line has most.
-        encoding: of the files.
+        encoding: the encoding of the files.
         user, item: the columns that name them.
         time: the column of seconds or dates (ISO 8601; UTC where they name no zone); None = rows stand in order.
         label: the column of a number, true or false; None = each row is a click.
         click: the least label of a click.
         scene: the column whose values are scenes; None = one scene.
-        scenes: some of these values, in the order in which a run has them; None = all, in alphabetical order.
+        scenes: some of these values, in the order of the run; None = all, in alphabetical order.
         split: the column that names a row's split; None = held out as below.
         held_out: `users`, of whom each stands in one split, in all scenes; or the last `clicks` of each user over all
             scenes, one for test and the one before it for validation.
         validation, test: shares of the rows to draw for these splits, by users.
-        limit: users to take, drawn; None = all.
+        limit: number of users to draw; None = all.
         clean: leave out of train rows that also stand in validation or test, and out of validation those of test.
-        batch_size: candidates a step, of each scene.
-        max_history: the latest clicks of a user in the scene that are read.
+        batch_size: candidates per step, of each scene.
+        max_history: the largest number of a user's latest clicks in the scene that are read.
         negatives: items drawn for each click of train.
-        candidates: of each user in validation and test, filled up with items drawn.
+        candidates: length of each user's list in validation and test, filled up with negatives.
 
     Raises:
-        ValueError: a number, a format or an encoding that cannot be; a scene that the file has not; `clicks` held out
-            beside splits that are given.
-        MissingDataError, BadDataError: no such file; a line that is not what it must be; more than memory holds.
+        ValueError: an invalid number, format or encoding; a scene that the file lacks; `clicks` held out
+            although splits are given.
+        MissingDataError, BadDataError: no such file; a malformed line; more data than memory holds.
     """
 
     provides = ({"name": "{name}", "kind": "behaviour", "task": "ranking"},)
@@ -116,29 +116,29 @@ class InteractionFileDataset(list[Dataset], Constrained):
         columns = {"user": user, "item": item, "time": time, "label": label, "scene": scene, "split": split}
         reading = Reading(format, delimiter, encoding, limit=None)
         make = partial(interaction, columns, click)
-        found = own_examples(name, files, reading, seed, make, remedy="take a part of the file")
-        found, notices = complete(name, found, timed=time is not None, scened=scene is not None)
-        found = of_some_users(found, limit, random_generator(seed, name, "limit"))
-        size = ROOM * len(found) * (1 + negatives) * (2 * max_history + OTHERS)
-        require_memory(f"{len(found):,} rows of {path}", size, "take fewer users, limit=…, or a shorter max_history=…")
+        rows = own_examples(name, files, reading, seed, make, remedy="take a part of the file")
+        rows, notices = complete(name, rows, timed=time is not None, scened=scene is not None)
+        rows = of_some_users(rows, limit, random_generator(seed, name, "limit"))
+        size = ROOM * len(rows) * (1 + negatives) * (2 * max_history + OTHERS)
+        require_memory(f"{len(rows):,} rows of {path}", size, "take fewer users, limit=…, or a shorter max_history=…")
         if held_out == "users":
             generator = random_generator(seed, name)
-            units = [Unit(row.split, "", row.user, row[:5]) for row in found]
-            parts, again = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
+            units = [Unit(row.split, "", row.user, row[:5]) for row in rows]
+            parts, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
             numbers = sorted((row, number) for number, part in enumerate(SPLITS) for row in parts[part])
-            found, splits = [found[row] for row, _ in numbers], np.array([number for _, number in numbers])
-            notices += again
+            rows, splits = [rows[row] for row, _ in numbers], np.array([number for _, number in numbers])
+            notices += repeats
         else:
-            splits = np.full(len(found), TRAIN)
-        log, items, order = log_of(found, timed=time is not None)
+            splits = np.full(len(rows), TRAIN)
+        log, items, order = log_of(rows, timed=time is not None)
         splits = last_clicks_apart(log) if held_out == "clicks" else splits[order]
-        there, place = numbered([row.scene for row in found])
-        inside = {each: place[order] == there.index(each) for each in chosen_scenes(path, there, scenes)}
+        names, place = numbered([row.scene for row in rows])
+        inside = {each: place[order] == names.index(each) for each in chosen_scenes(path, names, scenes)}
         super().__init__(
             behaviour_datasets(
                 name,
-                {each: log.rows(rows) for each, rows in inside.items()},
-                {each: splits[rows] for each, rows in inside.items()},
+                {each: log.rows(mask) for each, mask in inside.items()},
+                {each: splits[mask] for each, mask in inside.items()},
                 items,
                 Sampling(seed, max_history, negatives, candidates),
                 batch_size=batch_size,
@@ -147,17 +147,17 @@ class InteractionFileDataset(list[Dataset], Constrained):
         )
 
 
-def interaction(columns: Mapping[str, str | None], click: float, path: str, given: str, row: Row) -> Interaction:
-    """A row of a file; without a column of times, all have the same."""
+def interaction(columns: Mapping[str, str | None], click: float, path: str, file_split: str, row: Row) -> Interaction:
+    """Make an interaction of a row; without a column of times, all have the same time."""
     values = {key: value_of(path, row, key, column) for key, column in columns.items() if column is not None}
     time = seconds(path, values["time"], row.line) if "time" in values else 0.0
     clicked = "label" not in values or label_of(path, values["label"], row.line) >= click
-    split = split_named(path, values["split"], row.line) if "split" in values and not given else given
+    split = split_named(path, values["split"], row.line) if "split" in values and not file_split else file_split
     return Interaction(values["user"], values["item"], time, clicked, values.get("scene", ""), split)
 
 
 def seconds(path: str, word: str, line: int) -> float:
-    """A number as it is, or a date as seconds since 1970."""
+    """Read seconds from a number, or from a date as the time since 1970."""
     try:
         time = float(word)
     except ValueError:
@@ -185,43 +185,43 @@ def label_of(path: str, word: str, line: int) -> float:
 
 
 def complete(
-    name: str, found: Sequence[Interaction], *, timed: bool, scened: bool
+    name: str, rows: Sequence[Interaction], *, timed: bool, scened: bool
 ) -> tuple[list[Interaction], list[str]]:
-    """The rows with a user and an item, each once where they have times, and how many are left out.
+    """Select the rows with a user and an item, each once where they have times; return them with notices.
 
     Raises:
-        BadDataError: none is left.
+        BadDataError: there is none.
     """
-    whole = [row for row in found if row.user and row.item and (row.scene or not scened)]
-    once = list(dict.fromkeys(whole)) if timed else whole
-    if not once:
+    filled = [row for row in rows if row.user and row.item and (row.scene or not scened)]
+    different = list(dict.fromkeys(filled)) if timed else filled
+    if not different:
         raise BadDataError(f"{name} must have rows with a user and an item. Found none: give it some.")
     counts = {
-        "lack a user, an item or a scene": len(found) - len(whole),
-        "stand there a second time": len(whole) - len(once),
+        "lack a user, an item or a scene": len(rows) - len(filled),
+        "stand there a second time": len(filled) - len(different),
     }
-    said = f"of {len(found):,} rows"
-    return once, [f"{name}: {count:,} {said} {what} and are left out." for what, count in counts.items() if count]
+    total = f"of {len(rows):,} rows"
+    return different, [f"{name}: {count:,} {total} {what} and are left out." for what, count in counts.items() if count]
 
 
-def of_some_users(found: Sequence[Interaction], limit: int | None, generator: np.random.Generator) -> list[Interaction]:
-    users = sorted({row.user for row in found})
+def of_some_users(rows: Sequence[Interaction], limit: int | None, generator: np.random.Generator) -> list[Interaction]:
+    users = sorted({row.user for row in rows})
     chosen = {users[place] for place in generator.permutation(len(users))[:limit]}
-    return [row for row in found if row.user in chosen]
+    return [row for row in rows if row.user in chosen]
 
 
-def log_of(found: Sequence[Interaction], *, timed: bool) -> tuple[Log, list[str], np.ndarray]:
-    """The log, a word for each item, and the order of its rows among those found.  # …, (N,)"""
-    _, user = numbered([row.user for row in found])
-    items, item = numbered([row.item for row in found])
-    time, clicked = np.array([row.time for row in found]), np.array([row.clicked for row in found])
+def log_of(rows: Sequence[Interaction], *, timed: bool) -> tuple[Log, list[str], np.ndarray]:
+    """Make a log; return it with a word for each item and the order of its rows.  # …, (N,)"""
+    _, user = numbered([row.user for row in rows])
+    items, item = numbered([row.item for row in rows])
+    time, clicked = np.array([row.time for row in rows]), np.array([row.clicked for row in rows])
     order = np.lexsort((time, user))
     seconds = time[order].astype(np.int64) if timed else None
     return Log(user[order], item[order], clicked[order], seconds), ["_".join(name.split()) for name in items], order
 
 
 def numbered(words: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """The different words by the alphabet, and the place of each in them.  # …, (N,)"""
+    """Sort the different words; return them with the place of each word in them.  # …, (N,)"""
     names = sorted(set(words))
     place = {name: number for number, name in enumerate(names)}
     return names, np.array([place[word] for word in words])

@@ -16,12 +16,12 @@ from iamm.sharing import Share
 
 
 def joined(datasets: Sequence[Dataset], share: Mapping[str, Share]) -> list[Dataset]:
-    """The data sets, whose scenes have the vocabulary and the labels of all with which they share.
+    """Give scenes that share one vocabulary, or one list of labels.
 
-    Texts of pieces stay as they are.
+    Vocabularies of subwords stay unchanged.
 
     Args:
-        datasets: of one class, whose scenes are classifications of one kind.
+        datasets: data sets of one class, whose scenes are classifications of one kind of input.
         share: how scenes are grouped, for `encoder` and `head`.
     """
     scenes = {scene.name: scene for dataset in datasets for scene in dataset.scenes}
@@ -34,7 +34,7 @@ def joined(datasets: Sequence[Dataset], share: Mapping[str, Share]) -> list[Data
 
 
 def groups(share: Share, scenes: Mapping[str, Scene]) -> list[list[Scene]]:
-    """The scenes of each group; a group by name may have scenes of other classes, too."""
+    """Give the scenes of each group; a group by name may also name scenes of other data sets."""
     if isinstance(share, str):
         return [list(scenes.values())] if share == "kind" and scenes else []
     named = ([scenes[name] for name in group if name in scenes] for group in share)
@@ -42,15 +42,15 @@ def groups(share: Share, scenes: Mapping[str, Scene]) -> list[list[Scene]]:
 
 
 def one_vocabulary(scenes: Sequence[Scene]) -> dict[str, Scene]:
-    """Words in the order of the scenes; one that a scene's own vocabulary lacks stays unknown there."""
+    """Merge the vocabularies in the order of the scenes; a word that a scene's old one lacks stays unknown there."""
     pieces = dict.fromkeys(piece for scene in scenes for piece in words_of(scene))
     vocabulary = WordVocabulary(list(pieces))
-    found = {}
+    changed = {}
     for scene in scenes:
         ids = torch.tensor([*range(len(SPECIAL)), *(vocabulary.index[word] for word in words_of(scene))])
         splits = {name: with_ids(split, ids) for name, split in scene.splits.items()}
-        found[scene.name] = replace(scene, source=vocabulary, splits=splits)
-    return found
+        changed[scene.name] = replace(scene, source=vocabulary, splits=splits)
+    return changed
 
 
 def words_of(scene: Scene) -> Sequence[str]:
@@ -65,16 +65,16 @@ def with_ids(split: Split, ids: Tensor) -> Split:
 def one_list_of_labels(scenes: Sequence[Scene]) -> dict[str, Scene]:
     labels = in_order({label for scene in scenes for label in scene.classes})
     place = {label: number for number, label in enumerate(labels)}
-    found = {}
+    changed = {}
     for scene in scenes:
         ids = torch.tensor([place[label] for label in scene.classes])
         splits = {name: Split(part.inputs, ids[part.targets], part.present) for name, part in scene.splits.items()}
-        found[scene.name] = replace(scene, classes=labels, splits=splits)
-    return found
+        changed[scene.name] = replace(scene, classes=labels, splits=splits)
+    return changed
 
 
 def with_scenes(dataset: Dataset, scenes: Mapping[str, Scene]) -> Dataset:
-    """The same data set, its scenes replaced by those of their names."""
+    """Copy a data set with its scenes replaced by those of the same names."""
     part = copy(dataset)
     part.scenes = tuple(scenes[scene.name] for scene in dataset.scenes)
     return part

@@ -1,4 +1,4 @@
-"""What people like to watch: ratings of films."""
+"""MovieLens: ratings of films."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SCENES = (
     "all",
 )
 ACTIVITY = ("few", "some", "many")
-"""Users by how many films they rated, a third of the users each."""
+"""Thirds of the users by the number of films that they rated."""
 ALL = "all"
 NO_GENRE = "(no genres listed)"
 MOST_WATCHED = ("drama", "comedy", "action", "thriller", "adventure", "romance")
@@ -55,29 +55,29 @@ Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 class MovielensDataset(list[Dataset], Constrained):
     """100,836 ratings of 9,724 films by 610 users, from `data_dir/ml-latest-small/`.
 
-    Each scene is a data set of its own: a genre, in which a user stands with what was rated of it; a third of the
-    users, by how many films they rated (few, some, many); or all. The scenes share their items. A rating of at least
+    Each scene is a separate data set: the ratings of a genre; a third of the users, by the number of films that they
+    rated (few, some, many); or all. The scenes share their items. A rating of at least
     `click` is a click, a lower one was passed.
 
-    The last clicks of a user in all scenes together are held out, whatever scenes a run has: what is tested in one
-    scene is trained on in none, nor is anything later.
+    The last clicks of a user over all scenes are held out, whatever scenes a run has: no scene trains on a click that
+    another one tests, or on a later one.
 
     Args:
         data_dir: the folder of all data sets.
-        seed: draws the negatives.
-        batch_size: candidates a step, of each scene.
+        seed: seed of the negatives.
+        batch_size: candidates per step, of each scene.
         scenes: genres, groups of users, or all.
-        click: stars of a click, from 0.5 to 5.
-        held_out: a user's last so many clicks are of test, as many before them of validation.
-        max_history: the latest clicks of a user in the scene that are read.
+        click: the lowest rating that is a click, from 0.5 to 5.
+        held_out: number of a user's last clicks for test, and of those before them for validation.
+        max_history: the largest number of a user's latest clicks in the scene that are read.
         negatives: films drawn for each click of train.
-        candidates: of each user and held-out split, filled up with films drawn.
-        evaluated: how many users of each scene are evaluated; None = all.
-        train: how many candidates of each scene to train on; None = all.
+        candidates: length of each user's list in a held-out split, filled up with negatives.
+        evaluated: number of users of each scene that are evaluated; None = all.
+        train: number of candidates of each scene to train on; None = all.
 
     Raises:
-        ValueError: an unknown scene; a number that cannot be.
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+        ValueError: an unknown scene; a number out of its range.
+        MissingDataError, BadDataError: a file is missing or malformed.
 
     Source: Harper, Konstan 2015, in the edition `ml-latest-small` of 2018-09-26.
     """
@@ -116,7 +116,7 @@ class MovielensDataset(list[Dataset], Constrained):
 
 
 def read_ratings(data_dir: str | None, click: float) -> tuple[Log, np.ndarray]:
-    """The log of all ratings, and the number of each film in the files."""
+    """Read the log of all ratings, and the number of each film in the files."""
     rule = "have a user, a film, a rating from 0.5 to 5.0 and seconds in each line"
     lines = number_lines(data_dir, RATINGS, RATING, rule, b"userId,movieId,rating,timestamp")
     user, film, rating, time = numbers(lines).reshape(-1, 4).T
@@ -129,28 +129,28 @@ def read_ratings(data_dir: str | None, click: float) -> tuple[Log, np.ndarray]:
 
 
 def read_genres(data_dir: str | None, films: np.ndarray) -> list[set[str]]:
-    """The genres of each film, spelled as scenes."""
-    found: dict[int, set[str]] = {}
+    """Read the genres of each film, spelled as scenes."""
+    genres_of: dict[int, set[str]] = {}
     for number, line in enumerate(read_lines(data_dir, MOVIES)[1:], start=2):
         try:
             film, _, genres = next(csv.reader([line], strict=True))
-            found[int(film)] = set(genres.lower().replace("-", "_").split("|"))
+            genres_of[int(film)] = set(genres.lower().replace("-", "_").split("|"))
         except (ValueError, csv.Error) as error:
             raise bad_text(
                 MOVIES, "have a film, a title and genres in each line", repr(line[:20]), number, 1
             ) from error
-        if wrong := found[int(film)] - {*SCENES, NO_GENRE}:
+        if wrong := genres_of[int(film)] - {*SCENES, NO_GENRE}:
             raise bad_text(MOVIES, "have genres of MovieLens in each line", repr(min(wrong)[:20]), number, 1)
-    if lacking := sorted(set(films.tolist()) - found.keys()):
-        raise BadDataError(f"{MOVIES} must have each film that is rated. Found no film {lacking[0]}: get it again.")
-    return [found[film] for film in films.tolist()]
+    if missing := sorted(set(films.tolist()) - genres_of.keys()):
+        raise BadDataError(f"{MOVIES} must have each film that is rated. Found no film {missing[0]}: get it again.")
+    return [genres_of[film] for film in films.tolist()]
 
 
 def rows_of(scene: str, log: Log, genres: Sequence[set[str]]) -> np.ndarray:
-    """Which rows of the log a scene has.  # (N,) bool"""
+    """Mark the rows of the log that belong to a scene.  # (N,) bool"""
     if scene == ALL:
         return np.ones(len(log.user), dtype=bool)
     if scene in ACTIVITY:
         rank = np.argsort(np.argsort(np.bincount(log.user), kind="stable"))
         return (rank * len(ACTIVITY) // len(rank))[log.user] == ACTIVITY.index(scene)
-    return np.array([scene in own for own in genres])[log.item]
+    return np.array([scene in film_genres for film_genres in genres])[log.item]

@@ -1,4 +1,4 @@
-"""What data sets of one's own have in common: rows within memory, and scenes that a column names."""
+"""Functions that data sets of a user's files share: reading within memory, and scenes that a column names."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from iamm.names import plain_name
 
 T = TypeVar("T")
 Part = Annotated[float, Number(0, 1, above=True, below=True)]
-"""A share that leaves something on both sides."""
+"""A share above 0 and below 1."""
 Words = Annotated[Sequence[str], ListOf(Text(), different=True)]
 FACTOR = 35
 """Bytes of memory that a byte of a file takes, until its rows are tensors: measured on rows of 33 bytes, 12 on rows of
 360."""
 SOME_ROWS = "take some rows with limit=…, or a part of the file"
 MOST_SCENES = 200
-"""Each has a head and an encoder: more are no scenes, but a column of something else."""
+"""The largest number of scenes of a file; with more, the column is not one of scenes."""
 
 
 class Reading(NamedTuple):
-    """How files are read, as `read_rows` has it; `limit`: rows of each that are drawn, None for all."""
+    """Arguments of `read_rows`, and `limit`, the number of rows to draw from each file (None: all)."""
 
     format: str | None
     delimiter: str | None
@@ -44,53 +44,53 @@ def own_examples(
     make: Callable[[str, str, Row], T],
     remedy: str = SOME_ROWS,
 ) -> list[T]:
-    """An example of each row of some files, or of those that a limit leaves.
+    """Make an example of each row of some files, or of the rows that a limit selects.
 
     Args:
-        name: of the data set.
-        files: by the split that a file gives; None where there is none.
-        reading: of each.
-        seed: draws what a limit leaves.
-        make: from a path, its split and a row.
-        remedy: where memory cannot hold them.
+        name: the name of the data set.
+        files: split → path of its file, or None.
+        reading: how each file is read.
+        seed: seed of the rows that a limit selects.
+        make: makes an example from a path, its split and a row.
+        remedy: the advice if memory cannot hold them.
 
     Raises:
-        MissingDataError, BadDataError: as `read_rows`; more than memory holds.
+        MissingDataError, BadDataError: as `read_rows`; more data than memory holds.
         ValueError: an unknown encoding.
     """
-    found: list[T] = []
+    examples: list[T] = []
     for split, path in files.items():
         if path is not None:
             if reading.limit is None:
                 require_room(path, remedy=remedy)
             rows = read_rows(path, format=reading.format, delimiter=reading.delimiter, encoding=reading.encoding)
             made = (make(path, split, row) for row in rows)
-            found += sampled(made, reading.limit, random_generator(seed, name, split, "limit"))
-    return found
+            examples += sampled(made, reading.limit, random_generator(seed, name, split, "limit"))
+    return examples
 
 
 def require_room(*paths: str, remedy: str = SOME_ROWS) -> None:
     """Raises:
-    BadDataError: files that memory cannot hold, once their rows are tensors.
+    BadDataError: memory cannot hold the files as tensors.
     """
-    with suppress(OSError):  # which reading says better
+    with suppress(OSError):  # reading gives the better message
         size = sum(os.stat(path).st_size for path in paths)
         require_memory(" and ".join(paths), FACTOR * size, remedy)
 
 
-def chosen_scenes(path: str, there: Collection[str], scenes: Sequence[str] | None) -> list[str]:
-    """The scenes of a run, of those that a column has: all by the alphabet, or those that are named.
+def chosen_scenes(path: str, available: Collection[str], scenes: Sequence[str] | None) -> list[str]:
+    """Choose the scenes of a run from the values of a column: all in alphabetical order, or those that are named.
 
     Raises:
-        ValueError: one that the column has not.
-        BadDataError: too many, or two that differ by signs alone.
+        ValueError: a scene that the column lacks.
+        BadDataError: too many, or two that differ only in characters that names leave out.
     """
     for scene in scenes or ():
-        if scene not in there:
+        if scene not in available:
             raise ValueError(
-                f"`scenes` must be values of their column in {path}. Found {scene}. {nearest(scene, there)}"
+                f"`scenes` must be values of their column in {path}. Found {scene}. {nearest(scene, available)}"
             )
-    chosen = sorted(there) if scenes is None else list(scenes)
+    chosen = sorted(available) if scenes is None else list(scenes)
     if len(chosen) > MOST_SCENES:
         raise BadDataError(
             f"A run has at most {MOST_SCENES} scenes of one file. Found {len(chosen):,} in {path}: name some in "

@@ -1,4 +1,4 @@
-"""One's own texts and their translations, in files of aligned lines."""
+"""A user's texts and their translations, in files of aligned lines."""
 
 from __future__ import annotations
 
@@ -25,34 +25,33 @@ class Pair(NamedTuple):
 
 
 class ParallelTextDataset(Dataset):
-    """Texts to translate, from files of one's own: two whose lines belong together, or one with a tab between both.
+    """Texts to translate, from a user's files: two with aligned lines, or one with a tab between text and translation.
 
-    A line without a partner is refused; a pair with an empty side, or that stands in a split again, is left out with a
-    notice. What is drawn has no source sentence in two splits: letters and digits are compared, in lower case.
+    A line without a partner is refused; a pair with an empty side, or one that a split already has, is left out with a
+    notice. No source sentence is in two splits that are drawn: letters and digits are compared, in lower case.
 
     Args:
-        name: of the data set, and of its scene.
-        source_path: of the file of the texts, as seen from the current folder; `.gz` and `.xz` are unpacked.
-        target_path: of the file of their translations; None = behind a tab in the same lines, where what stands behind
-            another tab is left alone.
-        seed: draws the splits, and what `limit` leaves.
+        name: the name of the data set, and of its scene.
+        source_path: the file of the texts, relative to the current folder; `.gz` and `.xz` are unpacked.
+        target_path: the file of their translations; None = after a tab in the same lines, up to the next tab.
+        seed: seed of the splits, and of the pairs that `limit` selects.
         validation_source_path, validation_target_path, test_source_path, test_target_path: the same for these splits;
             None = drawn.
-        encoding: of the files.
+        encoding: the encoding of the files.
         validation, test: shares of the pairs to draw for these splits.
-        limit: pairs to take of each file, drawn; None = all.
+        limit: number of pairs to draw from each file; None = all.
         clean: leave out of train the source sentences that also stand in validation or test, and out of validation
             those of test.
-        batch_size: pairs a step, at most.
-        batch_tokens: target tokens a step, padding included; None = `batch_size` alone counts.
+        batch_size: pairs per step, at most.
+        batch_tokens: target tokens per step, padding included; None = `batch_size` alone counts.
         lowercase: whether both sides are put into lower case.
         subwords: pieces of a vocabulary that both sides share; None = one vocabulary of words for each side.
-        min_count: how often a word must occur in train to have an id of its own; with subwords of no effect.
-        max_length: of a training pair's sides, in tokens; a pair with a longer one is left out. Never of a test pair.
+        min_count: occurrences in train from which a word has an id; unused with subwords.
+        max_length: of both sides of a training pair, in tokens; longer pairs are left out, but never from test.
 
     Raises:
-        ValueError: a number or an encoding that cannot be.
-        MissingDataError, BadDataError: no such file; lines that do not belong together; more than memory holds.
+        ValueError: an invalid number or encoding.
+        MissingDataError, BadDataError: no such file; lines without a partner; more data than memory holds.
     """
 
     provides = ({"name": "{name}", "kind": "text", "task": "generation"},)
@@ -92,24 +91,28 @@ class ParallelTextDataset(Dataset):
             if source is not None:
                 if limit is None:
                     require_room(*(file for file in (source, target) if file is not None))
-                found = read_pairs(split, source, target, encoding)
-                pairs += sampled(found, limit, random_generator(seed, name, split, "limit"))
+                split_pairs = read_pairs(split, source, target, encoding)
+                pairs += sampled(split_pairs, limit, random_generator(seed, name, split, "limit"))
         pairs, notices = tidied(name, pairs)
-        units = [Unit(pair.split, "", own, own) for pair in pairs for own in [signs_of(pair.source) or pair.source]]
+        units = [
+            Unit(pair.split, "", content, content)
+            for pair in pairs
+            for content in [signs_of(pair.source) or pair.source]
+        ]
         generator = random_generator(seed, name)
-        rows, again = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
+        rows, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
         texts = {
             split: Pairs([pairs[row].source for row in part], [pairs[row].target for row in part])
             for split, part in rows.items()
         }
-        scene, more = translation_scene(
+        scene, scene_notices = translation_scene(
             name, texts, lowercase=lowercase, subwords=subwords, min_count=min_count, max_length=max_length
         )
-        super().__init__(name, (scene,), batch_size, batch_tokens, (*notices, *again, *more))
+        super().__init__(name, (scene,), batch_size, batch_tokens, (*notices, *repeats, *scene_notices))
 
 
 def read_pairs(split: str, source: str, target: str | None, encoding: str) -> Iterator[Pair]:
-    """The pairs of two files, or of one with tabs.
+    """Read the pairs of two files, or of one with tabs.
 
     Raises:
         MissingDataError, BadDataError: no such file, or a line without a partner.
@@ -135,20 +138,20 @@ def read_pairs(split: str, source: str, target: str | None, encoding: str) -> It
 
 
 def tidied(name: str, pairs: list[Pair]) -> tuple[list[Pair], list[str]]:
-    """The pairs with two sides, each once in a split, and how many are left out.
+    """Select the pairs with two sides, each once per split; return them with notices.
 
     Raises:
-        BadDataError: none is left.
+        BadDataError: there is none.
     """
-    whole = [pair for pair in pairs if pair.source and pair.target]
-    once = list(dict.fromkeys(whole))
-    if not once:
+    filled = [pair for pair in pairs if pair.source and pair.target]
+    different = list(dict.fromkeys(filled))
+    if not different:
         raise BadDataError(f"{name} must have pairs of texts. Found none: give it some.")
     counts = {
-        "have an empty side": len(pairs) - len(whole),
-        "stand there a second time": len(whole) - len(once),
+        "have an empty side": len(pairs) - len(filled),
+        "stand there a second time": len(filled) - len(different),
     }
-    said = [
+    notices = [
         f"{name}: {count:,} of {len(pairs):,} pairs {what} and are left out." for what, count in counts.items() if count
     ]
-    return once, said
+    return different, notices

@@ -1,4 +1,4 @@
-"""Examples of one's own, divided into train, validation and test."""
+"""The division of a user's examples into train, validation and test."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from iamm.dataset.table_file import bad_row
 
 T = TypeVar("T")
 DRAWN = ""
-"""The split of an example for which none is given."""
+"""The placeholder for the split of an example that is to be drawn."""
 WORDS: Mapping[str, str] = {
     **{"": DRAWN, "train": "train", "training": "train", "test": "test", "testing": "test"},
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
 }
-"""What a column, or a folder, may call each split."""
+"""Names of a split in a column, or of its folder → the split."""
 
 
 class Unit(NamedTuple):
-    """What splitting must know of an example.
+    """The properties of an example that decide its split.
 
     Args:
-        split: that a file or a column gives.
-        stratum: its class, say, of which each split gets its share.
-        group: all examples of one stand in one split, if they are drawn.
-        content: what makes two examples the same.
+        split: the split that a file or a column gives, or `DRAWN`.
+        stratum: for example its class, of which each split gets its share.
+        group: examples of one group that are drawn get the same split.
+        content: a key that is equal for equal examples.
     """
 
     split: str
@@ -49,38 +49,42 @@ def split_named(path: str, word: str, line: int) -> str:
 def divided(
     name: str, units: Sequence[Unit], *, validation: float, test: float, clean: bool, generator: np.random.Generator
 ) -> tuple[dict[str, list[int]], list[str]]:
-    """The rows of each split, in their order, and what a user should know of them.
+    """Divide examples into splits; return the rows of each split, in their order, and notices.
 
-    Whole groups are drawn, stratum by stratum in a random order: each goes where most is lacking of its share of all
-    that were drawn so far, and the first of a stratum to train. Where validation or test examples are given, none are
-    drawn for that split.
+    Whole groups are drawn, stratum by stratum in a random order: each goes to the split that is furthest below its
+    share of all examples drawn so far, and the first group of a stratum to train. Where validation or test examples
+    are given, none are drawn for that split.
 
     Args:
-        name: of the data set.
+        name: the name of the data set.
         units: the examples.
         validation, test: shares of the examples that are drawn.
         clean: leave out of train what also stands in validation or test, and out of validation what stands in test.
-        generator: of the order.
+        generator: draws the order.
     """
-    given = {unit.split for unit in units}
-    shares = {split: share for split, share in (("validation", validation), ("test", test)) if split not in given}
+    given_splits = {unit.split for unit in units}
+    shares = {
+        split: share for split, share in (("validation", validation), ("test", test)) if split not in given_splits
+    }
     splits = [unit.split for unit in units]
-    for row, split in drawn(units, {"train": 1 - sum(shares.values()), **shares}, generator):
+    for row, split in drawn_splits(units, {"train": 1 - sum(shares.values()), **shares}, generator):
         splits[row] = split
-    again = repeated(splits, [unit.content for unit in units])
+    repeats = repeated(splits, [unit.content for unit in units])
     rows: dict[str, list[int]] = {split: [] for split in SPLITS}
     for row, split in enumerate(splits):
-        if not (clean and row in again):
+        if not (clean and row in repeats):
             rows[split].append(row)
     what = "are left out" if clean else "stay; clean=true leaves them out"
-    said = f"{name}: {len(again):,} of {len(units):,} examples also stand in a later split (of train, validation, test)"
-    return rows, [f"{said} and {what}."] if again else []
+    count = (
+        f"{name}: {len(repeats):,} of {len(units):,} examples also stand in a later split (of train, validation, test)"
+    )
+    return rows, [f"{count} and {what}."] if repeats else []
 
 
-def drawn(
+def drawn_splits(
     units: Sequence[Unit], shares: Mapping[str, float], generator: np.random.Generator
 ) -> Iterator[tuple[int, str]]:
-    """Each example without a given split, or given to train, and its split."""
+    """Yield each example that has no given split, or is given to train, with its split."""
     groups = defaultdict[Hashable, list[int]](list)
     for row, unit in enumerate(units):
         if unit.split in (DRAWN, "train"):
@@ -93,14 +97,14 @@ def drawn(
         for number, place in enumerate(generator.permutation(len(stratum))):
             rows = stratum[place]
             total += len(rows)
-            lacking = {split: share * total - count[split] for split, share in shares.items()}
-            split = max(lacking, key=lacking.__getitem__) if number else "train"
+            missing = {split: share * total - count[split] for split, share in shares.items()}
+            split = max(missing, key=missing.__getitem__) if number else "train"
             count[split] += len(rows)
             yield from ((row, split) for row in rows)
 
 
 def repeated(splits: Sequence[str], contents: Sequence[Hashable]) -> set[int]:
-    """Rows whose content also stands in a later split."""
+    """Give the rows whose content is also in a later split."""
     held: dict[str, set[Hashable]] = {split: set() for split in SPLITS}
     for split, content in zip(splits, contents, strict=True):
         held[split].add(content)
@@ -109,7 +113,7 @@ def repeated(splits: Sequence[str], contents: Sequence[Hashable]) -> set[int]:
 
 
 def sampled(examples: Iterable[T], limit: int | None, generator: np.random.Generator) -> list[T]:
-    """At most `limit` of them, in their order, each as likely as another; no more are held at a time.
+    """Draw at most `limit` examples uniformly, in their order, without holding more in memory.
 
     Source: Vitter 1985, algorithm R.
     """

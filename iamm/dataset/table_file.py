@@ -1,4 +1,4 @@
-"""Rows of a user's own file, with the lines on which they stand: CSV, TSV, JSON lines and labelled lines."""
+"""Rows of a user's file, with their line numbers: CSV, TSV, JSON lines and labelled lines."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Format = Annotated[str, OneOf(("csv", "tsv", "jsonl", "labelled", "fasttext"))]
 ENDINGS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 DELIMITERS = ",;\t|"
 MARK = "__label__"
-"""What fastText writes before a label."""
+"""The prefix of a label in fastText's format."""
 LONGEST = 131_072
-"""Characters of a line and of a field, which is also the csv module's own limit."""
+"""The limit of a line and of a field in characters, which is that of the csv module."""
 NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-"""Signs that no text has: control characters."""
+"""Control characters, which no text has."""
 LOST = re.compile("[\udc80-\udcff]")
-"""What stands for a byte that is not of the encoding."""
+"""The placeholder for a byte that the encoding cannot decode."""
 
 
 class Row(NamedTuple):
@@ -37,17 +37,17 @@ class Row(NamedTuple):
 
 
 def read_rows(path: str, *, format: str | None, delimiter: str | None, encoding: str) -> Iterator[Row]:
-    """The rows of a file.
+    """Read the rows of a file.
 
     Args:
-        path: also of a file packed with gzip or xz.
-        format: one of `Format`; None = by the name's ending or, where that says nothing, by the first line. Of
-            `labelled` (`label<TAB>text`) and `fasttext` (`__label__x text`) the columns are called label and text.
-        delimiter: of a CSV; None = the one of `DELIMITERS` that stands most often in its first line.
-        encoding: of the text; UTF-8 may begin with a byte order mark.
+        path: path of the file, which may be packed with gzip or xz.
+        format: one of `Format`; None = by the name's ending or, where it is unknown, by the first line. The columns
+            of `labelled` (`label<TAB>text`) and `fasttext` (`__label__x text`) are called label and text.
+        delimiter: the delimiter of a CSV; None = the most frequent of `DELIMITERS` in its first line.
+        encoding: the encoding of the text; UTF-8 may begin with a byte order mark.
 
     Raises:
-        MissingDataError, BadDataError: no such file, or a line that is not what it must be.
+        MissingDataError, BadDataError: no such file, or a malformed line.
         ValueError: an unknown encoding, or no delimiter.
     """
     lines = text_lines(path, encoding)
@@ -60,7 +60,7 @@ def read_rows(path: str, *, format: str | None, delimiter: str | None, encoding:
 
 
 def value_of(path: str, row: Row, key: str, column: str) -> str:
-    """What stands in a column, without blanks around it.
+    """Give the value of a column, without surrounding blanks.
 
     Raises:
         BadDataError: the row has no such column.
@@ -74,22 +74,22 @@ def value_of(path: str, row: Row, key: str, column: str) -> str:
 
 
 def bad_row(path: str, rule: str, found: str, line: int) -> BadDataError:
-    """Where a file of one's own is not what it must be."""
+    """Make the error on a malformed line of a user's file."""
     return BadDataError(f"{path} must {rule}. Found {found} in line {line:,}: mend it there.")
 
 
 def ending(path: str) -> str:
-    """Of the file's name, without that of its packing, in lower case."""
+    """Give the file name's ending in lower case, without that of its packing."""
     name = Path(path)
     return (name.with_suffix("") if name.suffix in PACKED else name).suffix.lower()
 
 
 def own_file(path: str) -> BinaryIO:
-    """A file of one's own, open; its SHA-256 is recorded.
+    """Open a user's file, and record its SHA-256.
 
     Raises:
-        MissingDataError: there is none.
-        BadDataError: it is none, or cannot be unpacked.
+        MissingDataError: it does not exist.
+        BadDataError: it is not a file, or cannot be unpacked.
     """
     try:
         file = opened(None, path)
@@ -107,10 +107,7 @@ def own_file(path: str) -> BinaryIO:
 
 
 def text_lines(path: str, encoding: str, newline: str = "") -> Iterator[str]:
-    r"""The lines of a text, with their ends (`\n`, `\r\n` or `\r`; or `newline` alone).
-
-    Each is held against what a text can be.
-    """
+    r"""Yield the lines of a text, with their ends (`\n`, `\r\n` or `\r`; or `newline` alone), after checking each."""
     name = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     with own_file(path) as file:
         try:
@@ -145,7 +142,7 @@ def wrong_encoding(path: str, encoding: str, found: str, line: int) -> BadDataEr
 
 
 def csv_fields(path: str, lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The fields of each row and its first line; quoted ones may hold the delimiter, quotes and new lines."""
+    """Yield each row's first line and fields; quoted fields may hold the delimiter, quotes and new lines."""
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise ValueError(f"`delimiter` must be one sign, and no quote. Found {delimiter!r}: give another.")
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -163,14 +160,14 @@ def csv_fields(path: str, lines: Iterable[str], delimiter: str) -> Iterator[tupl
 
 
 def tsv_fields(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """The same of fields with tabs between them, none of which holds a tab or a new line."""
+    """Yield each row's line and fields, which are separated by tabs and hold no tab or new line."""
     for number, line in enumerate(lines, start=1):
         if text := line.rstrip("\r\n"):
             yield number, text.split("\t")
 
 
 def with_header(path: str, rows: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
-    """Rows by the columns that the first one names."""
+    """Yield rows by the columns that the first row names."""
     _, header = next(rows, (1, []))
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
@@ -183,13 +180,13 @@ def with_header(path: str, rows: Iterator[tuple[int, list[str]]]) -> Iterator[Ro
 
 
 def json_rows(path: str, lines: Iterable[str]) -> Iterator[Row]:
-    """Objects of plain values, one a line."""
+    """Yield rows from objects of plain values, one per line."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
-            values = {key: plain(value) for key, value in found.items()}
+            record = json.loads(line)
+            values = {key: plain(value) for key, value in record.items()}
             "".join(values.values()).encode()
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             rule = "have an object of JSON with plain values in each line"
@@ -198,17 +195,17 @@ def json_rows(path: str, lines: Iterable[str]) -> Iterator[Row]:
 
 
 def plain(value: Any) -> str:
-    """A text, or the word for a number, true or false; nothing for null."""
+    """Give a text; a number, true or false as text; null as an empty text."""
     if isinstance(value, (dict, list)):
         raise TypeError(value)
     return value if isinstance(value, str) else "" if value is None else json.dumps(value)
 
 
 def labelled_rows(path: str, lines: Iterable[str], separator: str = "\t", mark: str = "") -> Iterator[Row]:
-    """Lines of a label and a text."""
+    """Yield rows from lines of a label and a text."""
     for number, line in enumerate(lines, start=1):
-        label, found, text = line.rstrip("\r\n").partition(separator)
-        if line.strip() and not (found and label.startswith(mark)):
+        label, gap, text = line.rstrip("\r\n").partition(separator)
+        if line.strip() and not (gap and label.startswith(mark)):
             rule = f"have a label and a {'tab' if separator == chr(9) else 'blank'} before each text"
             raise bad_row(path, rule, repr(line[:20]), number)
         if line.strip():

@@ -1,4 +1,4 @@
-"""One's own texts with labels, in a file."""
+"""A user's file of texts with labels."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from iamm.errors import BadDataError
 from iamm.names import in_order, scene_name
 
 MOST_LABELS = 10_000
-"""Of a scene: more are no classes, but a column of something else."""
+"""The largest number of labels in a scene; with more, the column is not one of classes."""
 
 
 class Entry(NamedTuple):
-    """A row of the file: what is read of it, and the words of its text."""
+    """The contents of a row of the file."""
 
     text: str
     label: str
@@ -33,42 +33,42 @@ class Entry(NamedTuple):
 
 
 class TextFileDataset(list[Dataset], Constrained):
-    """Texts with a label each, from a file of one's own; each scene is a data set of its own.
+    """Texts with a label each, from a user's file; each scene is a separate data set.
 
     CSV and TSV begin with the names of their columns, each line of JSON is an object; `label<TAB>text` and fastText's
-    `__label__x text` have none. A row without a text or a label is left out, with a notice. Labels are kept as names.
+    `__label__x text` have none. A row without a text or a label is left out, with a notice. Labels stay names.
     All scenes share one vocabulary, learnt on their training texts.
 
     Args:
-        name: of the data set, and of its scene; of several, `<name>_<scene>`.
-        path: of the file, as seen from the current folder; `.gz` and `.xz` are unpacked.
-        seed: draws the splits, and what `limit` leaves.
-        validation_path, test_path: of files of the same kind for these splits; None = drawn from `path`.
-        format: of the files; None = by their names.
+        name: the name of the data set, and of its scene; several scenes are called `<name>_<scene>`.
+        path: path of the file, relative to the current folder; `.gz` and `.xz` are unpacked.
+        seed: seed of the splits, and of the rows that `limit` selects.
+        validation_path, test_path: files of the same format for these splits; None = drawn from `path`.
+        format: the format of the files; None = by their names.
         delimiter: between the fields of a CSV; None = comma, semicolon, tab or bar, whichever its first line has most.
-        encoding: of the files.
+        encoding: the encoding of the files.
         text, label: the columns that hold them.
         scene: the column whose values are scenes; None = one scene.
-        scenes: some of these values, in the order in which a run has them; None = all, in alphabetical order.
+        scenes: some of these values, in the order of the run; None = all, in alphabetical order.
         split: the column that names a row's split; None = drawn.
-        group: the column of which no value stands in two splits that are drawn; None = no text does.
+        group: a column; no value of it is in two splits that are drawn. None = no text is.
         validation, test: shares of the rows to draw for these splits, of each label alike.
-        limit: rows to take of each file, drawn; None = all.
+        limit: number of rows to draw from each file; None = all.
         clean: leave out of train what also stands in validation or test, and out of validation what stands in test:
             letters and digits are compared, in lower case, over all scenes.
-        batch_size: texts a step, of each scene.
+        batch_size: texts per step, of each scene.
         lowercase: whether texts are put into lower case.
         subwords: pieces of the vocabulary; None = words, punctuation being a word.
-        min_count: how often a word must occur in train to have an id of its own; with subwords of no effect.
-        max_length: of a text, in words or pieces; a longer one is cut behind them, in every split.
+        min_count: occurrences in train from which a word has an id; unused with subwords.
+        max_length: length in words or pieces at which longer texts are cut, in every split.
 
     Raises:
-        ValueError: a number, a format or an encoding that cannot be; a scene that the file has not.
-        MissingDataError, BadDataError: no such file; a line that is not what it must be; more than memory holds.
+        ValueError: an invalid number, format or encoding; a scene that the file lacks.
+        MissingDataError, BadDataError: no such file; a malformed line; more data than memory holds.
     """
 
     joins = True
-    """What scenes share is made one, over all data sets of this class: see `joining.py`."""
+    """Whether scenes that share get one vocabulary, and one list of labels, over all data sets of this class."""
     provides = ({"name": "{name}", "kind": "text", "task": "classification"},)
     at_most: ClassVar = {("validation", "test"): 0.9}
     different = (("path", "validation_path"), ("path", "test_path"), ("validation_path", "test_path"))
@@ -106,12 +106,16 @@ class TextFileDataset(list[Dataset], Constrained):
         entries = own_examples(name, files, reading, seed, partial(entry_of, columns))
         entries, notices = complete(name, entries, needs_scene=scene is not None)
         units, generator = [entry.unit for entry in entries], random_generator(seed, name)
-        found, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
-        parts = by_scene(entries, found, chosen_scenes(path, {entry.scene for entry in entries}, scenes))
+        rows, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
+        parts = by_scene(entries, rows, chosen_scenes(path, {entry.scene for entry in entries}, scenes))
         labels = labels_of(name, parts)
         text_format = TextFormat(lowercase, "apart" if subwords is None else "spaces", max_length)
         texts = {
-            each: {of: labelled(rows, labels[each], text_format) for of, rows in parts[each].items()} for each in parts
+            each: {
+                of: labelled(entries_of_split, labels[each], text_format)
+                for of, entries_of_split in parts[each].items()
+            }
+            for each in parts
         }
         super().__init__(
             text_datasets(
@@ -127,55 +131,57 @@ class TextFileDataset(list[Dataset], Constrained):
         )
 
 
-def entry_of(columns: Mapping[str, str | None], path: str, given: str, row: Row) -> Entry:
-    """A row, in the split that its file or its column gives."""
+def entry_of(columns: Mapping[str, str | None], path: str, file_split: str, row: Row) -> Entry:
+    """Make an entry of a row, with the split that its file or its column gives."""
     values = {key: value_of(path, row, key, column) for key, column in columns.items() if column is not None}
     text, label, scene = values["text"], values["label"], values.get("scene", "")
-    split = split_named(path, values["split"], row.line) if "split" in values and not given else given
+    split = split_named(path, values["split"], row.line) if "split" in values and not file_split else file_split
     content = blake2b((signs_of(text) or text).encode(), digest_size=16).digest()
     return Entry(text, label, scene, Unit(split, (scene, label), values.get("group") or content, content))
 
 
 def complete(name: str, entries: Sequence[Entry], *, needs_scene: bool) -> tuple[list[Entry], list[str]]:
-    """The entries that have all that they need, and how many have not.
+    """Select the entries without an empty field; return them with notices.
 
     Raises:
-        BadDataError: none has.
+        BadDataError: there is none.
     """
-    whole = [entry for entry in entries if entry.text and entry.label and (entry.scene or not needs_scene)]
-    if not whole:
+    filled = [entry for entry in entries if entry.text and entry.label and (entry.scene or not needs_scene)]
+    if not filled:
         raise BadDataError(f"{name} must have rows with a text and a label. Found none: give it some.")
-    gone = len(entries) - len(whole)
-    said = f"{name}: {gone:,} of {len(entries):,} rows lack a text, a label or a scene and are left out."
-    return whole, [said] if gone else []
+    removed = len(entries) - len(filled)
+    notice = f"{name}: {removed:,} of {len(entries):,} rows lack a text, a label or a scene and are left out."
+    return filled, [notice] if removed else []
 
 
 def by_scene(
     entries: Sequence[Entry], rows: Mapping[str, Sequence[int]], scenes: Sequence[str]
 ) -> dict[str, dict[str, list[Entry]]]:
-    """Scene → split → entries."""
-    found: dict[str, dict[str, list[Entry]]] = {scene: {split: [] for split in rows} for scene in scenes}
+    """Group entries as scene → split → entries."""
+    grouped: dict[str, dict[str, list[Entry]]] = {scene: {split: [] for split in rows} for scene in scenes}
     for split, part in rows.items():
         for entry in (entries[row] for row in part):
-            if entry.scene in found:
-                found[entry.scene][split].append(entry)
-    return found
+            if entry.scene in grouped:
+                grouped[entry.scene][split].append(entry)
+    return grouped
 
 
 def labels_of(name: str, scenes: Mapping[str, Mapping[str, Sequence[Entry]]]) -> dict[str, tuple[str, ...]]:
-    """The labels of each scene.
+    """Give the labels of each scene.
 
     Raises:
-        BadDataError: a scene with fewer than two, or too many to be classes.
+        BadDataError: a scene with fewer than two labels, or too many.
     """
-    found = {each: {entry.label for rows in parts.values() for entry in rows} for each, parts in scenes.items()}
-    for scene, labels in found.items():
+    labels_by_scene = {
+        each: {entry.label for rows in parts.values() for entry in rows} for each, parts in scenes.items()
+    }
+    for scene, labels in labels_by_scene.items():
         if not 2 <= len(labels) <= MOST_LABELS:
             raise BadDataError(
                 f"A classification has 2 to {MOST_LABELS:,} labels. Found {len(labels):,} in "
                 f"{scene_name(name, scene)}, {min(labels)!r} among them: name the column that holds them."
             )
-    return {scene: in_order(labels) for scene, labels in found.items()}
+    return {scene: in_order(labels) for scene, labels in labels_by_scene.items()}
 
 
 def labelled(entries: Sequence[Entry], labels: Sequence[str], text_format: TextFormat) -> list[Labelled]:

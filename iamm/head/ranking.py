@@ -1,4 +1,4 @@
-"""How well scores rank what was clicked above what was not: over all examples, and within each user's own."""
+"""Ranking measures: how well scores rank clicked candidates above others, over all examples and for each user."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 FIRST = 10
-"""Places of a list that NDCG and hit rate look at."""
+"""Number of ranks that NDCG and hit rate consider."""
 
 
 class Ranked(NamedTuple):
-    """One user's candidates, by tied scores, the highest first.
+    """One user's candidates in groups of equal scores, the highest score first.
 
     Shapes:
-        clicks: (G,) how many clicks each group of equal scores has
-        sizes: (G,) how many candidates
+        clicks: (G,) number of clicks in each group
+        sizes: (G,) number of candidates in each group
     """
 
     clicks: np.ndarray
@@ -30,46 +30,46 @@ class Ranked(NamedTuple):
 
     @property
     def both(self) -> bool:
-        """Whether something was clicked, and something was not."""
+        """Whether some candidates were clicked, and some were not."""
         return bool(0 < self.clicks.sum() < self.impressions)
 
 
 def ranked(scores: np.ndarray, clicked: np.ndarray) -> Ranked:
-    """Scores (N,) and clicks (N,) bool, in any order."""
+    """Group scores (N,) and clicks (N,) bool, in any order."""
     _, group = np.unique(-scores, return_inverse=True)
     return Ranked(np.bincount(group, clicked), np.bincount(group))
 
 
 def by_user(scores: np.ndarray, clicked: np.ndarray, user: np.ndarray) -> Iterator[Ranked]:
-    """Each user's candidates."""
+    """Yield each user's candidates."""
     order = np.argsort(user, kind="stable")
     _, first = np.unique(user[order], return_index=True)
     for rows in np.split(order, first[1:]):
         yield ranked(scores[rows], clicked[rows])
 
 
-def auc(found: Ranked) -> float:
+def auc(user: Ranked) -> float:
     """Share of the pairs of a click and none in which the click has the higher score; a tie counts half."""
-    passed = found.sizes - found.clicks
+    passed = user.sizes - user.clicks
     below = passed.sum() - np.cumsum(passed)
-    return float((found.clicks * (below + passed / 2)).sum() / (found.clicks.sum() * passed.sum()))
+    return float((user.clicks * (below + passed / 2)).sum() / (user.clicks.sum() * passed.sum()))
 
 
-def ndcg(found: Ranked) -> float:
+def ndcg(user: Ranked) -> float:
     """Σ_r click_r / log2(1 + r) over the first ten ranks, as a share of the best order's; mean over orders of ties."""
     discounts = 1 / np.log2(1 + np.arange(1, FIRST + 1))
-    best = discounts[: int(found.clicks.sum())].sum()
-    share = np.repeat(found.clicks / found.sizes, found.sizes)[:FIRST]  # of each rank's being a click
+    best = discounts[: int(user.clicks.sum())].sum()
+    share = np.repeat(user.clicks / user.sizes, user.sizes)[:FIRST]  # of each rank's being a click
     return float((share * discounts[: len(share)]).sum() / best)
 
 
-def hit_rate(found: Ranked) -> float:
+def hit_rate(user: Ranked) -> float:
     """Whether a click is among the first ten ranks: 0 or 1, or its probability over the orders of ties."""
-    end = np.cumsum(found.sizes)
+    end = np.cumsum(user.sizes)
     last = int(np.searchsorted(end, FIRST)) if end[-1] > FIRST else len(end) - 1  # the group in which the tenth lies
-    if found.clicks[:last].any():
+    if user.clicks[:last].any():
         return 1.0
-    size, clicks = int(found.sizes[last]), int(found.clicks[last])
+    size, clicks = int(user.sizes[last]), int(user.clicks[last])
     places = min(FIRST - (int(end[last]) - size), size)
     return 1 - math.comb(size - clicks, places) / math.comb(size, places)
 
@@ -80,9 +80,9 @@ def grouped_auc(users: list[Ranked]) -> float:
 
 
 def rankings(scores: np.ndarray, clicked: np.ndarray, user: np.ndarray) -> dict[str, float]:
-    """All measures; those of users over the users who clicked something and passed something.
+    """Compute all measures; those by user consider the users who clicked some candidates and passed some.
 
-    What nobody can tell is no better than chance, 0.5 of the AUC, and 0 of the lists.
+    An undefined AUC is 0.5, as by chance; an undefined measure of lists is 0.
     """
     whole, users = ranked(scores, clicked), [each for each in by_user(scores, clicked, user) if each.both]
     return {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from iamm.dataset.base import Dataset
-from iamm.dataset.behaviour import Log, Sampling, behaviour_datasets, last_clicks_apart, sorted_log, unseen
+from iamm.dataset.behaviour import Log, Sampling, behaviour_datasets, draw_excluding, last_clicks_apart, sorted_log
 from iamm.dataset.vocabulary import UNKNOWN
 
 WORDS = [f"i{number}" for number in range(40)]
@@ -117,16 +117,16 @@ def test_what_is_drawn_is_nothing_that_the_user_has_a_row_of():
         assert sorted(set(passed)) == sorted({(row[0], tuple(row[1])) for row in clicked})
 
 
-def test_unseen_numbers_are_drawn_evenly():
-    dice, seen = np.random.default_rng(0), np.array([0, 2, 3, 7])
-    assert sorted(unseen(99, 9, seen, dice).tolist()) == [1, 4, 5, 6, 8]
-    counts = np.bincount(np.concatenate([unseen(2, 9, seen, dice) for _ in range(2000)]), minlength=9)
-    assert (counts[seen] == 0).all()
+def test_numbers_that_are_not_excluded_are_drawn_evenly():
+    dice, excluded = np.random.default_rng(0), np.array([0, 2, 3, 7])
+    assert sorted(draw_excluding(99, 9, excluded, dice).tolist()) == [1, 4, 5, 6, 8]
+    counts = np.bincount(np.concatenate([draw_excluding(2, 9, excluded, dice) for _ in range(2000)]), minlength=9)
+    assert (counts[excluded] == 0).all()
     assert counts[[1, 4, 5, 6, 8]] == pytest.approx([800] * 5, abs=80)
-    assert set(unseen(99, 9, seen, dice, repeats=True).tolist()) == {1, 4, 5, 6, 8}
-    assert len(unseen(99, 9, seen, dice, repeats=True)) == 99
+    assert set(draw_excluding(99, 9, excluded, dice, repeats=True).tolist()) == {1, 4, 5, 6, 8}
+    assert len(draw_excluding(99, 9, excluded, dice, repeats=True)) == 99
     for repeats in (True, False):
-        assert unseen(3, 4, np.arange(4), dice, repeats=repeats).tolist() == []
+        assert draw_excluding(3, 4, np.arange(4), dice, repeats=repeats).tolist() == []
 
 
 def test_limits_are_drawn_by_the_seed():
