@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from iamm.dataset.base import Scene
+from iamm.dataset.fields import Field
 from iamm.dataset.pictures import picture
 from iamm.errors import BadDataError
 
@@ -86,7 +87,7 @@ def read(path: Path, shape: Sequence[int]) -> np.ndarray:
 
 
 def record(scene: Scene, value: Any, location: str) -> Example:
-    """Convert a mapping with a number, a name of the vocabulary, or a list of them for each field."""
+    """Convert a mapping with a name, a number (where the field holds no ids), or a list of them for each field."""
     missing = [name for name in scene.fields if not isinstance(value, Mapping) or name not in value]
     if missing:
         raise BadDataError(
@@ -100,7 +101,7 @@ def entries(scene: Scene, name: str, value: Any, location: str) -> Tensor:
     """Convert one field; of a list of any length, the latest entries, at most as many as in training."""
     like, field = scene.splits["train"].inputs[name][0], scene.fields[name]
     try:
-        values = torch.tensor(numbers(scene, value), dtype=like.dtype)
+        values = torch.tensor(numbers(scene, field, value), dtype=like.dtype)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         values = torch.zeros(0, 0, 0, 0)
     shape = values.shape[1:] if field.padding is not None and values.dim() else values.shape
@@ -110,11 +111,17 @@ def entries(scene: Scene, name: str, value: Any, location: str) -> Tensor:
     return values if field.padding is None else values[-len(like) :]
 
 
-def numbers(scene: Scene, value: Any) -> Any:
-    """Replace names by their ids in the vocabulary."""
+def numbers(scene: Scene, field: Field, value: Any) -> Any:
+    """Replace names by their ids in the vocabulary; where a field holds ids, a whole number is a name, too.
+
+    Raises:
+        ValueError, TypeError: a value that is neither.
+    """
     if isinstance(value, list):
-        return [numbers(scene, each) for each in value]
-    if isinstance(value, str) and scene.source is not None:
-        (id,) = scene.source.encode("_".join(value.split()))
-        return id
-    return value
+        return [numbers(scene, field, each) for each in value]
+    if field.kind == "numbers" or scene.source is None:
+        return value
+    if type(value) is not int and not isinstance(value, str):
+        raise TypeError(value)
+    (id,) = scene.source.encode("_".join(str(value).split()))
+    return id

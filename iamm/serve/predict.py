@@ -21,7 +21,7 @@ def run_command_line(words: Sequence[str]) -> int:
     """Write all answers; return the exit code."""
     values = options(words, KEYS)
     attention, tokenised = switch(values, "attention"), switch(values, "tokenised")
-    require_place(values["output"])
+    require_place(values["output"], values["input"])
     try:
         with answers_to(values["output"]) as write:
             for answer in predictions(values, attention=attention, tokenised=tokenised):

@@ -69,7 +69,7 @@ class Trained:
 
         Args:
             inputs: texts; pictures: paths, or arrays of bytes (channels, height, width) of the scene's size; or,
-                for a scene with other fields, mappings with a number, a name or a list of them for each.
+                for a scene with other fields, mappings with a name, a number or a list of them for each.
             scene: the scene whose encoder and head are used; None: the only one.
             attention: adds the attention of the head, averaged over heads: `queries`, `keys`, `weights` (Q, K).
             tokenised: whether the words of the texts are already separated, as in the training files.

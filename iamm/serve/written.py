@@ -20,9 +20,9 @@ Writer = Callable[[Mapping[str, Any]], None]
 """A function that writes one answer."""
 
 
-def require_place(output: str) -> None:
+def require_place(output: str, input: str) -> None:
     """Raises:
-    ConfigError: the output is neither `-` nor a name with a known ending.
+    ConfigError: the output is neither `-` nor a name with a known ending, or is the input.
     OutputError: its folder does not exist.
     """
     if output == STANDARD:
@@ -31,6 +31,8 @@ def require_place(output: str) -> None:
         raise ConfigError(f"`output` must end with {' or '.join(FORMS)}, or be -. Found {output}: name another.")
     if not Path(output).parent.is_dir():
         raise OutputError(f"`output` must lie in a folder that is there. Found no {Path(output).parent}: make it.")
+    if Path(output).resolve() == Path(input).resolve():
+        raise ConfigError(f"`output` must be another file than `input`. Found {output} twice: name another.")
 
 
 @contextmanager
