@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator
-from iamm.dataset.fields import AGES, CLASS, ID, ITEMS
+from iamm.dataset.fields import AGES, CLASS, ID, ITEMS, NUMBER
 from iamm.dataset.vocabulary import PAD, SPECIAL, UNKNOWN, Vocabulary, WordVocabulary
 from iamm.names import scene_name
 
@@ -154,7 +154,7 @@ def behaviour_datasets(
 
 
 def behaviour_scene(name: str, splits: Mapping[str, Split], vocabulary: Vocabulary) -> Scene:
-    fields = {"history": ITEMS, "candidate": ID, "user": ID, "ages": AGES}
+    fields = {"history": ITEMS, "candidate": ID, "user": NUMBER, "ages": AGES}
     fields = {field: fields[field] for field in splits["train"].inputs}
     return Scene(name, "behaviour", "ranking", splits, fields, CLASS, CLASSES, source=vocabulary)
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from iamm.config.check.statements import arguments, trait
+from iamm.config.check.values import check_device
 from iamm.config.instantiate import check_parts, instantiate, instantiate_each, own_mistakes
 from iamm.dataset.base import SPLITS, Dataset, Scene
 from iamm.dataset.files import recorded_files
@@ -167,15 +168,17 @@ def chosen_device(name: str) -> torch.device:
     """The torch device of that name; `auto` is a GPU if there is one.
 
     Raises:
-        ConfigError: this machine lacks the device.
+        ConfigError: no name of a device, or one that this machine lacks.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    check_device(name)
+    device, count = torch.device(name), torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigError(
-            f"`device` must be there. Found {name}, but torch sees no GPU: use device=cpu or device=auto."
+            f"`device` must be there. Found {name}, but torch sees {count or 'no'} GPU: use device=cpu or device=auto."
         )
-    return torch.device(name)
+    return device
 
 
 def plan(config: Mapping[str, Any], phase: Phase = WHOLE) -> Plan:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from iamm.config.groups import headline
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split
-from iamm.dataset.fields import CLASS, ID, ITEMS, PIXELS, TOKENS
+from iamm.dataset.fields import CLASS, ID, ITEMS, NUMBER, PIXELS, TOKENS
 from iamm.dataset.vocabulary import BOS, EOS, PAD
 from iamm.errors import MissingDataError
 
@@ -27,7 +27,7 @@ SMALL, USERS = 997, 23  # training examples, and users that are evaluated, where
 FIELDS = {
     "image": {"image": PIXELS},
     "text": {"text": TOKENS},
-    "behaviour": {"history": ITEMS, "candidate": ID, "user": ID},
+    "behaviour": {"history": ITEMS, "candidate": ID, "user": NUMBER},
 }
 TARGETS = {"classification": CLASS, "generation": TOKENS, "ranking": CLASS}
 DIMENSIONS = {"image": 4, "text": 2, "history": 2, "ages": 2, "candidate": 1, "user": 1}

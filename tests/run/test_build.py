@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
 from iamm.config.instantiate import check_parts, own_mistakes
 from iamm.engine.observer import Totals
 from iamm.errors import ConfigError
-from iamm.run.build import build_datasets
+from iamm.run.build import build_datasets, chosen_device
 from iamm.weighting.fixed import FixedWeighting
 from tests.composing import values_of
 
@@ -75,3 +77,15 @@ def test_keys_of_a_class_of_ones_own(monkeypatch):
     config["weighting"] = {"_target_": "fractions.math.floor"}
     with pytest.raises(ConfigError, match=r"of an allowed package\. Found fractions\.math\.floor, of math\."):
         check_parts(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("gpu", "`device` must be auto, cpu, cuda or cuda:<number>. Found 'gpu'."),
+        ("cuda:99", "`device` must be there. Found cuda:99, but torch sees"),
+    ],
+)
+def test_a_device_that_is_not_there(name, rule):
+    with pytest.raises(ConfigError, match=re.escape(rule)):
+        chosen_device(name)

@@ -158,6 +158,16 @@ def clicks(trained, tmp_path_factory):
     return trained("dataset=[interaction_file]", "model=ranker", *own, *more)
 
 
+@pytest.fixture
+def numbered_clicks(trained, tmp_path_factory):
+    """A ranker of items that are called 0 to 10, in rows without times."""
+    path = tmp_path_factory.mktemp("log") / "numbered.csv"
+    rows = [f"u{user},{(user + n) % 11}" for user in range(20) for n in range(6)]
+    path.write_text("\n".join(["user,item", *rows]))
+    own = (f"dataset.interaction_file.path={path}", "dataset.interaction_file.candidates=5")
+    return trained("dataset=[interaction_file]", "model=ranker", *own)
+
+
 def test_clicks_as_in_evaluation(command, clicks, tmp_path):
     (dataset,) = build_datasets(clicks.values)
     (scene,) = dataset.scenes
@@ -170,6 +180,7 @@ def test_clicks_as_in_evaluation(command, clicks, tmp_path):
         record = {name: values[row].tolist() for name, values in split.inputs.items()}
         real = [item for item in record["history"] if item]
         record["history"] = [scene.source.piece(item).replace("_", " ") for item in real]
+        record["candidate"] = scene.source.piece(record["candidate"]).replace("_", " ")
         records.append({**record, **({"ages": record["ages"][: len(real)]} if "ages" in record else {})})
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     code, out, err = command(f"run={clicks.folder.path}", "input=a.jsonl", "device=cpu")
@@ -184,6 +195,8 @@ def test_clicks_as_in_evaluation(command, clicks, tmp_path):
         ("[]", "Found no history in a.jsonl, line 1: add it."),
         ("{", "a.jsonl must have an object of JSON in each line. Found '{'"),
         ({"candidate": ["a"]}, "`candidate` must be one entry of numbers or names. Found ['a'] in a.jsonl, line 1."),
+        ({"candidate": 1.5}, "`candidate` must be one entry of numbers or names. Found 1.5 in a.jsonl, line 1."),
+        ({"candidate": None}, "`candidate` must be one entry of numbers or names. Found None in a.jsonl, line 1."),
         ({"history": "a"}, "`history` must be a list of numbers or names. Found a in a.jsonl, line 1."),
     ],
 )
@@ -193,6 +206,19 @@ def test_records_that_lack_something(command, clicks, tmp_path, line, rule):
     code, _, err = command(f"run={clicks.folder.path}", "input=a.jsonl")
     assert code == 65
     assert rule in err
+
+
+def test_a_number_names_an_item_and_is_no_place_in_the_vocabulary(command, numbered_clicks, tmp_path):
+    whole = {"history": ["1", "2"], "candidate": "3", "user": 7}
+    same = [whole, whole | {"history": [1, 2], "candidate": 3}]
+    strange = [whole | {"candidate": "<unk>"}, whole | {"candidate": 9_999_999}, whole | {"candidate": -1}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in (*same, *strange)))
+    code, out, err = command(f"run={numbered_clicks.folder.path}", "input=a.jsonl", "device=cpu")
+    assert (code, err) == (0, "")
+    found = [json.loads(line)["probability"] for line in out.splitlines()]
+    assert found[:2] == pytest.approx([found[0]] * 2, abs=1e-6)
+    assert found[2:] == pytest.approx([found[2]] * 3, abs=1e-6)
+    assert abs(found[0] - found[2]) > 1e-4
 
 
 @pytest.mark.parametrize("kind", ["cut", "text", "animated", "large"])
@@ -224,6 +250,7 @@ def test_bad_pictures_are_one_line(command, digits, photos, kind):
         (("run=a", "input=a", "attention=maybe"), 2, "`attention` must be true or false. Found maybe."),
         (("run=a", "input=a", "output=a.xls"), 2, "`output` must end with .csv or .jsonl, or be -. Found a.xls"),
         (("run=a", "input=a", "output=no/a.csv"), 73, "`output` must lie in a folder that is there. Found no no"),
+        (("run=a", "input=a.csv", "output=./a.csv"), 2, "`output` must be another file than `input`. Found ./a.csv"),
         (("run=a", "input=a"), 66, "`run` must name the folder of a finished run. Found no result.json in a"),
     ],
 )
