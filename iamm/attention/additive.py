@@ -1,4 +1,4 @@
-"""Bahdanau's attention: a small network compares query and key."""
+"""Additive attention (Bahdanau): a small network compares query and key."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class AdditiveAttention(SingleAttention):
     Args:
         dim: D, the width of query, key, value and context.
         score: a partial of a Score; W, U and v are its parameters.
-        pattern: a partial of a Pattern, which pairs meet.
-        normaliser: a partial of a Normaliser, how scores become weights.
+        pattern: a partial of a Pattern, which selects the pairs.
+        normaliser: a partial of a Normaliser, which turns scores into weights.
         dropout: share of the weights that is dropped in training.
 
     Shapes:

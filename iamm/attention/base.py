@@ -35,7 +35,7 @@ class Call(NamedTuple):
 
     @property
     def to_memory(self) -> bool:
-        """Whether a fixed memory with its own keys and values is read."""
+        """Whether the query reads a fixed memory, which has keys and values."""
         return self.state is not None and self.state.fixed
 
     @property
@@ -96,7 +96,7 @@ class Attention(Constrained, nn.Module):
         raise NotImplementedError
 
     def hold(self, key: Tensor, value: Tensor, key_allow: Tensor | None, *, fixed: bool) -> AttentionState:
-        """The state of keys and values (B, K, D) whose padding is zero."""
+        """Make the state of keys and values (B, K, D) whose padding is zero."""
         raise NotImplementedError
 
     def remember(self, key: Tensor, value: Tensor | None = None, *, key_allow: Tensor | None = None) -> AttentionState:
@@ -104,12 +104,12 @@ class Attention(Constrained, nn.Module):
         return self.hold(*clear_padding(key, value, key_allow), key_allow, fixed=True)
 
     def empty_state(self, query: Tensor) -> AttentionState:
-        """A past of length zero, for the start of incremental decoding. query: (B, any, D)."""
+        """Make a past of length zero, for the start of incremental decoding. query: (B, any, D)."""
         none = query[:, :0]
         return self.hold(none, none, None, fixed=False)
 
     def memory_of(self, call: Call) -> tuple[Tensor, AttentionState]:
-        """The query, with padding cleared in self-attention, and the state that it attends to."""
+        """Give the query, with padding cleared in self-attention, and the state that it attends to."""
         if call.state is not None and call.state.fixed:
             return call.query, call.state
         if call.key is not None:
@@ -138,10 +138,10 @@ class Attention(Constrained, nn.Module):
             key: (B, K, D); None means the keys of the state where that is fixed, else the query (self-attention).
             value: (B, K, D); None means the key.
             allow: bool, (Q, K) or broadcastable to (B, H, Q, K); True = may attend.
-            key_allow: bool (B, K); True = a real token. With a growing state: that of the new keys.
+            key_allow: bool (B, K); True = a real token. With a growing state: the mask of the new keys.
             bias: float, (Q, K) or broadcastable to (B, H, Q, K), finite, added to the scores.
-            causal: a query sees keys up to its own position only; positions go on from those in `state`.
-            state: a memory from `remember`, or the past: `empty_state`, then what the last call returned.
+            causal: a query attends only to keys up to its position; positions continue those in `state`.
+            state: a memory from `remember`, or the past: at first `empty_state`, then the state of the last call.
             need_weights: also return the weights, for which `merge(weights @ project_value(value))` is the context.
 
         Raises:
@@ -204,8 +204,8 @@ def require_fitting(
     """Refuse arguments that would be ignored: a state has its own keys, and only self-attention can be causal."""
     fixed = state is not None and state.fixed
     if causal and (fixed or key is not None):
-        found = "a fixed memory" if fixed else "a separate `key`"
-        raise ValueError(f"`causal` needs keys at the query's own positions. Found {found}: drop one of the two.")
+        memory = "a fixed memory" if fixed else "a separate `key`"
+        raise ValueError(f"`causal` needs keys at the query's own positions. Found {memory}: drop one of the two.")
     if state is not None and key is not None:
         raise ValueError("A state brings its own keys. Found `key` beside it: drop one of the two.")
     if fixed and (value is not None or key_allow is not None):

@@ -32,11 +32,11 @@ class ValueGateAttention(Attention):
         self.mixes_memory = self.inner.mixes_memory
 
     def gate(self, value: Tensor) -> Tensor:
-        """a(v), the share of each feature that passes the gate: (B, K, D) → (B, K, D)"""
+        """Compute a(v), the share of each feature that passes the gate: (B, K, D) → (B, K, D)"""
         raise NotImplementedError
 
     def gated(self, value: Tensor) -> Tensor:
-        """a(v) ⊙ v: (B, K, D) → (B, K, D)"""
+        """Gate the values, a(v) ⊙ v: (B, K, D) → (B, K, D)"""
         return self.gate(value) * value
 
     def project_value(self, value: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Words are read into sentences, sentences into the document."""
+"""Hierarchical attention: words are pooled into sentences, sentences into the document."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class HierarchicalAttention(Attention):
     """context_q = Σ_i β_qi s_qi, s_qi = Σ_{k in i} α_qk v_k: the memory is cut into segments i ("sentences") of
     `length` places ("words"), `word` weighs the places of each segment (α) and `sentence` the segments (β).
 
-    The weight of a place is β_q,i(k) · α_qk. A segment of which q may see nothing is hidden from `sentence`. A `bias`
-    is added to the scores of the places, and its largest value among a segment's visible places to the segment's score:
-    a softmax over the places alone would not feel what is common to all of them.
+    The weight of a place is β_q,i(k) · α_qk. A segment without an allowed place is hidden from `sentence`. A
+    `bias` is added to the scores of the places, and its largest value among a segment's visible places to the segment's
+    score, because a softmax over the places alone cancels what all of them share.
 
-    The states keep keys and values as they are (one head, E = D) and are read anew at each step: the segments' vectors
-    depend on the query. So a decoder's step costs as much as pooling its past, its projections included.
-    Both inner attentions read a memory apart from the query: a score of relative positions sees no distances.
-    The weights tell all only if `sentence` carries values linearly: a gate belongs around `word` or around the whole.
-    Dropout inside `word` changes what `sentence` compares: in training β, and so the weights handed out, move with it.
+    The states hold unprojected keys and values (one head, E = D), which are read anew at each step, because the
+    segments' vectors depend on the query. So a decoder's step costs as much as pooling its past, with projections.
+    Both inner attentions read a separate memory: a score of relative positions gets no distances.
+    The weights explain the context only if `sentence` is linear in its values: a gate belongs around `word` or around
+    the whole. Dropout inside `word` changes the keys of `sentence`, and so β and the returned weights in training.
 
     Args:
         dim: D, the width of query, key, value and context.
@@ -44,7 +44,7 @@ class HierarchicalAttention(Attention):
         query (B, Q, D), key and value (B, K, D) → context (B, Q, D), weights (B, 1, Q, K)
 
     Raises:
-        ValueError: inner attentions with several heads; `length` below 1; `causal` with a `word` that cannot be.
+        ValueError: inner attentions of several heads; `length` below 1; `causal` with a `word` that cannot be causal.
 
     Cost: with N = K/L, O(K·D² + Q·N·D² + Q·K·D) time and O(K·D + Q·N·D) memory, times the hidden width where the score
     has one (additive: O(Q·K·F)). Pooling T places with one query costs O(T·D²); self-attention over T places T².
@@ -101,7 +101,7 @@ class HierarchicalAttention(Attention):
     def _read(
         self, query: Tensor, memory: AttentionState, allow: Tensor | None, bias: Tensor | None, need_weights: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """Each segment as an example of its own for `word`, each query as one of its own for `sentence`."""
+        """Read with `word`, where each segment is an example, then with `sentence`, where each query is one."""
         batch, queries = query.shape[:2]
         count = -(-memory.length // self.length)  # N
         key, value = (self._cut(places.squeeze(1), count) for places in (memory.key, memory.value))  # (B·N, L, D)
@@ -125,7 +125,7 @@ class HierarchicalAttention(Attention):
             query.flatten(0, 1).unsqueeze(1),  # (B·Q, 1, D)
             by_query(words.context, batch, count),  # (B·Q, N, D)
             key_allow=by_query(visible.any(-1).squeeze(1), batch, count),  # (B·Q, N)
-            bias=None if bias is None else by_query(loudest(bias, visible).squeeze(1), batch, count)[:, None, None],
+            bias=None if bias is None else by_query(largest(bias, visible).squeeze(1), batch, count)[:, None, None],
             need_weights=need_weights,
         )
         context = sentences.context.squeeze(1).unflatten(0, (batch, queries))  # (B, Q, D)
@@ -136,21 +136,21 @@ class HierarchicalAttention(Attention):
         return context, (among.unsqueeze(-1) * inside).flatten(3)[..., : memory.length]  # (B, 1, Q, K)
 
     def _cut(self, places: Tensor, count: int) -> Tensor:
-        """(B, K, …) → (B·N, L, …), the last segment filled up with zeros."""
+        """Cut into segments, the last one padded with zeros: (B, K, …) → (B·N, L, …)"""
         short = count * self.length - places.shape[1]
         filled = functional.pad(places, (0, 0) * (places.dim() - 2) + (0, short))  # (B, N·L, …)
         return filled.unflatten(1, (count, self.length)).flatten(0, 1)
 
     def _cut_pairs(self, pairs: Tensor, count: int) -> Tensor:
-        """(B, 1, Q, K) → (B·N, 1, Q, L)"""
+        """Cut the keys of pairs into segments: (B, 1, Q, K) → (B·N, 1, Q, L)"""
         return self._cut(pairs.movedim(-1, 1), count).movedim(1, -1)
 
 
 def by_query(each: Tensor, batch: int, count: int) -> Tensor:
-    """(B·N, Q, …) → (B·Q, N, …)"""
+    """Make each query an example: (B·N, Q, …) → (B·Q, N, …)"""
     return each.unflatten(0, (batch, count)).transpose(1, 2).flatten(0, 1)
 
 
-def loudest(bias: Tensor, visible: Tensor) -> Tensor:
-    """The largest bias among the places visible, the lowest number where there is none: (B·N, 1, Q, L) → (B·N, 1, Q)"""
+def largest(bias: Tensor, visible: Tensor) -> Tensor:
+    """Give the largest bias of the visible places, or the lowest number: (B·N, 1, Q, L) → (B·N, 1, Q)"""
     return bias.masked_fill(~visible, torch.finfo(bias.dtype).min).amax(-1)

@@ -1,4 +1,4 @@
-"""Self- and cross-attention combined: the memory first mixes itself with what it gathers, then it is read."""
+"""Mixed attention: the memory is mixed with its self-attention, then the query reads it by cross-attention."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from iamm.attention.state import AttentionState
 
 
 class MixedAttention(Attention):
-    """context = cross(q, m'), m' = (1 − g) m + g · self(m, m), g = σ(γ), for a memory m; context = self(q, q) without.
+    """context = cross(q, m'), m' = (1 − g) m + g · self(m, m), g = σ(γ), for a memory m; else self(q, q).
 
-    g is learnt, one number, and starts at one half (γ = 0): at 0 the memory is read as it is, which is cross-attention,
-    at 1 as it sees itself. A value v apart from the key is gathered by the same weights:
-    v' = (1 − g) v + g · self(m, m, v). `remember` does this first part, once for a memory.
-    Without a key there is no second sequence to combine with: `self_attention` alone serves, and `cross_attention` and
-    γ have no part in the result.
+    g is one learnt number that starts at one half (γ = 0): g = 0 is plain cross-attention, g = 1 reads the memory's
+    self-attention. A value v that differs from the key is gathered by the same weights:
+    v' = (1 − g) v + g · self(m, m, v). `remember` does this first part once for a memory.
+    Without a key there is no second sequence: the result is that of `self_attention`, and does not depend on
+    `cross_attention` and γ.
 
-    The weights with a memory are those of `cross_attention`, over the memory's positions. `allow` and `bias` hold for
-    that reading alone: what a position has gathered from its neighbours comes with it.
+    The weights with a memory are those of `cross_attention`, over the memory's positions. `allow` and `bias` apply
+    only to that step: a position also carries what it gathered from its neighbours.
     `project_value` and `merge` are those of `self_attention`, which is where weights @ project_value(value) is the
     context; with a memory it is `cross_attention.merge(weights @ state.value)`. The two merges are one where neither
     learns an output projection.
 
     Args:
         dim: D, the width of query, key, value and context.
-        self_attention: a partial of an Attention that takes `dim`: how a sequence sees itself.
+        self_attention: a partial of an Attention that takes `dim`: how a sequence attends to itself.
         cross_attention: a partial of an Attention that takes `dim`: how the query reads the memory.
 
     Shapes:
@@ -71,7 +71,7 @@ class MixedAttention(Attention):
         return self.self_attention.merge(context)  # (B, Q, D)
 
     def mixed(self, key: Tensor, value: Tensor | None, key_allow: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """m' and, for a value apart, v'.  # (B, K, D)"""
+        """Compute m' and, for a separate value, v'.  # (B, K, D)"""
         memory, carried = clear_padding(key, value, key_allow)
         gathered = self.self_attention(memory, key_allow=key_allow).context  # (B, K, D)
         share = torch.sigmoid(self.gamma)

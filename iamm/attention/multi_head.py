@@ -1,4 +1,4 @@
-"""Several heads, each with a pattern of its own."""
+"""Multi-head attention: several heads with separate projections."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from iamm.pattern.base import Pattern
 from iamm.score.base import Score
 
 FEW = 4
-"""A memory is read without projecting it where H·Q is so many times smaller than D."""
+"""A memory is read without projecting it where H·Q is at least this many times smaller than D."""
 
 
 class MultiHeadAttention(ComposedAttention):
     """context = W_o [head_1; …; head_H], head_h = A(W_q,h q, W_k,h k, W_v,h v), with any score, pattern and normaliser
     in A.
 
-    The parts work on width E = D/H. What they learn is shared by the heads, which differ by their own W_q,h, W_k,h and
-    W_v,h, unless a part says that it learns for each head.
+    The parts work on width E = D/H. The heads share the parameters of the parts, unless a part has parameters for each
+    head, and differ in W_q,h, W_k,h and W_v,h.
 
-    A memory that few queries read once (pooling) is not projected: q̃_h = W_k,hᵀ W_q,h q compares with the keys as they
-    are, and W_v,h is applied to what was read, in O(H·Q·K·D) instead of O(K·D²). The same numbers up to rounding.
+    A memory that few queries read once (pooling) is not projected: q̃_h = W_k,hᵀ W_q,h q is compared with the
+    unprojected keys, and W_v,h is applied to the result, in O(H·Q·K·D) instead of O(K·D²). The numbers are the same up
+    to rounding.
 
     Args:
         dim: D, the width of query, key, value and context.
@@ -43,7 +44,7 @@ class MultiHeadAttention(ComposedAttention):
     Raises:
         ValueError: heads that do not divide the width; parts that do not go together.
 
-    Source: Vaswani et al. 2017, §3.2.2. No biases: a query that may see nothing yields exactly zero.
+    Source: Vaswani et al. 2017, §3.2.2. No biases: a query without an allowed key yields exactly zero.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class MultiHeadAttention(ComposedAttention):
         return self.in_heads(self.w_v(value))  # (B, H, K, E)
 
     def reads_unprojected(self, query: Tensor) -> bool:
-        """Where few queries ask, and s_qk = query(W_q q)ᵀ W_k k for every key of a memory apart."""
+        """Whether queries are few, and s_qk = query(W_q q)ᵀ W_k k for every key of a separate memory."""
         few = FEW * self.heads * query.shape[1] <= self.dim
         return few and self.score.inner_product and self.score.keys_as_they_are and self.pattern.full_apart
 
@@ -86,8 +87,8 @@ class MultiHeadAttention(ComposedAttention):
         folded = torch.einsum("bhqe,hed->bhqd", prepared, w_k)
         scores = (folded.flatten(1, 2) @ key.transpose(1, 2)).unflatten(1, (self.heads, -1))  # (B, H, Q, K)
         weights = self.normaliser(scores, None if key_allow is None else key_allow[:, None, None])
-        kept = functional.dropout(weights, self.dropout, self.training).to(value.dtype)
-        read = (kept.flatten(1, 2) @ value).unflatten(1, (self.heads, -1))  # (B, H, Q, D)
+        after_dropout = functional.dropout(weights, self.dropout, self.training).to(value.dtype)
+        read = (after_dropout.flatten(1, 2) @ value).unflatten(1, (self.heads, -1))  # (B, H, Q, D)
         context = torch.einsum("bhqd,hed->bhqe", read, w_v)
         return AttentionOutput(self.merge(context), weights if need_weights else None, None)
 

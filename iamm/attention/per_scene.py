@@ -1,4 +1,4 @@
-"""Each place recognises its scene and is gated as that scene's attention says, before an inner attention mixes."""
+"""Per-scene attention: each place recognises its scene, whose gate it passes before an inner attention."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ class PerSceneAttention(ValueGateAttention):
     """context_q = Σ_k w_qk P(a(v_k) ⊙ v_k), a(v) = Σ_s p_s(v) σ(W_s v + b_s), p(v) = softmax(R v); w and the projection
     P are the inner attention's.
 
-    p is the recognised scene: one of S that are learnt, not one of the run's data sets. It is soft, learnt end to end
-    with the rest, and found for each place from that place alone: no other place and no other example has a part in it,
-    so that a causal attention stays causal. R starts random, else the scenes could not come apart; their gates start
-    open and even: W_s = 0, b_s = `gate_bias` in each feature, σ(4) = 98.2 %.
+    p is a soft choice among S learnt scenes, which are not the run's data sets. It is learnt end to end with the rest,
+    and depends only on the place itself, so that a causal attention stays causal. R starts random, so that the scenes
+    can differ; their gates start open and equal: W_s = 0, b_s = `gate_bias` in each feature, σ(4) = 98.2 %.
 
     Args:
         dim: D, the width of query, key, value and context.
@@ -35,9 +34,9 @@ class PerSceneAttention(ValueGateAttention):
 
     Cost: O(S·K·D²) time and O(S·K·D) memory beside the inner attention's.
 
-    Source: D1 §2.3 and §4.2: recognise the scene s, then a(x, s) = σ(W_s x), z = a(x, s) ⊙ x. D1 takes s as given, one
-    for an example; that it is the expectation over scenes recognised place by place, b_s, and that the gated places are
-    then weighed by an attention, are ours.
+    Source: D1 §2.3 and §4.2: recognise the scene s, then a(x, s) = σ(W_s x), z = a(x, s) ⊙ x. D1 assumes that
+    s is known, one for an example; ours are the expectation over scenes recognised place by place, b_s, and the
+    attention over the gated places.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class PerSceneAttention(ValueGateAttention):
         nn.init.constant_(self.w.bias, gate_bias)
 
     def recognise(self, value: Tensor) -> Tensor:
-        """p, how much of each scene each place shows: (B, K, D) → (B, K, S)"""
+        """Compute p, the share of each scene at each place: (B, K, D) → (B, K, S)"""
         return torch.softmax(self.r(value), dim=-1)
 
     def gate(self, value: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A sequence that attends to itself, before anyone else reads it."""
+"""Self-attention: a sequence attends to itself before a query reads it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class SelfAttention(CrossAttention):
     """context = A(q, q), or A(q, A(m, m)) for a separate memory m; A is one head with learnt projections W_q, W_k, W_v.
 
     Without a key it is plain self-attention. A separate memory first attends to itself, among its real tokens, and the
-    query reads the result with the same three projections; `remember` does the first part, once for a memory. A value v
-    apart from the key is carried by the same weights: A(q, A(m, m), A(m, m, v)).
-    The weights are those of the query's reading, over the memory's positions. `allow` holds for that reading alone:
-    what a position has gathered from its neighbours comes with it.
+    query reads the result with the same three projections; `remember` does the first part once for a memory. A value
+    v that differs from the key is gathered by the same weights: A(q, A(m, m), A(m, m, v)).
+    The weights are those of the query over the memory's positions. `allow` applies only to that step: a position also
+    carries what it gathered from its neighbours.
 
     Args:
         dim: D, the width of query, key, value and context.

@@ -1,4 +1,4 @@
-"""One head over the features as they are."""
+"""Single-head attention without projections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iamm.score.base import Score
 
 
 class SingleAttention(ComposedAttention):
-    """context_q = Σ_k w_qk v_k over the values themselves: one head, nothing learnt but what the parts learn.
+    """context_q = Σ_k w_qk v_k over the values themselves: one head, whose only parameters are those of its parts.
 
     Args:
         dim: D, the width of query, key, value and context.

@@ -24,15 +24,15 @@ class AttentionState:
 
     @property
     def length(self) -> int:
-        """K."""
+        """K, the number of keys."""
         return self.key.shape[2]
 
     def select_remaining(self, rows: Tensor) -> AttentionState:
-        """As `select`, for distinct rows in ascending order; nothing is copied if all rows remain."""
+        """Do as `select`, for distinct rows in ascending order; nothing is copied if all rows remain."""
         return self if len(rows) == self.key.shape[0] else self.select(rows)
 
     def select(self, rows: Tensor) -> AttentionState:
-        """The state of some rows (N,) int64, in their order: beams are reordered, finished rows dropped."""
+        """Select rows (N,) int64 in their order, to reorder beams or drop finished rows."""
         allow = None if self.key_allow is None else self.key_allow.index_select(0, rows)
         return AttentionState(self.key.index_select(0, rows), self.value.index_select(0, rows), allow, self.fixed)
 
@@ -46,7 +46,7 @@ class AttentionState:
         return AttentionState(key, value, key_allow, fixed=False)
 
     def explicit_allow(self) -> Tensor:
-        """`key_allow`, or all True if it is None.  # (B, K)"""
+        """Give `key_allow`, or all True if it is None.  # (B, K)"""
         if self.key_allow is not None:
             return self.key_allow
         return self.key.new_ones(self.key.shape[0], self.length, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Captions in four languages, to be translated."""
+"""Multi30k: captions in four languages for translation."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Multi30kDataset(Dataset):
     Args:
         source, target: two of en, de, fr, cs.
         data_dir: the folder of all data sets.
-        batch_size: pairs a step, at most.
-        batch_tokens: target tokens a step, padding included; None = `batch_size` alone counts.
+        batch_size: pairs per step, at most.
+        batch_tokens: target tokens per step, padding included; None = `batch_size` alone counts.
         lowercase: whether both sides are put into lower case.
         subwords: pieces of a vocabulary that both languages share; None = one vocabulary of words for each language,
             punctuation being a word.
-        min_count: occurrences in train from which a word has its own id; unused with subwords.
-        max_length: of a training pair's sides, in tokens; a pair with a longer one is left out. Never of a test pair.
-        train: how many pairs, from the first one on; None = all.
+        min_count: occurrences in train from which a word has an id; unused with subwords.
+        max_length: of both sides of a training pair, in tokens; longer pairs are left out, but never from test.
+        train: number of training pairs, from the first one on; None = all.
         test: the test file, such as test_2017_mscoco.
 
     Raises:
@@ -73,7 +73,7 @@ class Multi30kDataset(Dataset):
 
 
 def read_pairs(data_dir: str | None, stem: str, source: str, target: str) -> Pairs:
-    """The aligned lines of two files."""
+    """Read the aligned lines of two files."""
     names = [f"{FOLDER}/{stem}.{language}.gz" for language in (source, target)]
     pairs = Pairs(*(read_lines(data_dir, name) for name in names))
     counts = [len(side) for side in pairs]

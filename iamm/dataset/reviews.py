@@ -36,14 +36,14 @@ class ReviewsDataset(Dataset):
     belongs to one split: no text of one split occurs in another. Both classes are equally frequent.
 
     Args:
-        seed: of all that is random; each purpose has its own generator, so that an option changes no other draws.
-        batch_size: reviews a step.
+        seed: seed of all random numbers; each purpose has a separate generator, so that an option changes no other
+            draws.
+        batch_size: reviews per step.
         train, validation, test: numbers of reviews.
-        products: the first so many of phone, book, kettle and hotel; with the phone alone no word changes its sense.
+        products: number of products, from phone, book, kettle and hotel; with one, no word changes its sense.
         ambiguity: probability that a judging word is one of six that are good for two of the four and bad for two.
         negation: probability that it is the opposite word, with `not` before it.
-        noise: probability that a training label is wrong. Those of validation and test are always right: they measure
-            what was learnt, not how the labels came about.
+        noise: probability that a training label is wrong. Labels of validation and test are always right.
 
     Raises:
         ValueError: a number outside of its range.

@@ -1,4 +1,4 @@
-"""Synthetic paired scenes, in which one view can show what the other has lost."""
+"""Synthetic paired scenes, in which each view can supply information that the other one lacks."""
 
 from __future__ import annotations
 
@@ -31,17 +31,18 @@ class ShapesDataset(Dataset):
     and with gender. No world of one split occurs in another.
 
     Args:
-        seed: of all that is random; each purpose draws from a generator of its own, so that a knob moves its own thing.
-        batch_size: instances a step.
+        seed: seed of all random numbers; each purpose has a separate generator, so that an option changes no other
+            draws.
+        batch_size: instances per step.
         train, validation, test: numbers of instances.
-        relatedness: probability that both views show one world; else the text tells another one of the same split.
+        relatedness: probability that both views show one world; else the text describes another one of the same split.
         pixel_noise: standard deviation of gaussian noise, in units of the full range of a pixel.
         occlusion: probability that a grey square hides part of the picture.
         occlusion_size: the square's side, in pixels.
         word_drop: probability that a size, colour, shape or place is left out of the source sentence.
         word_ambiguity: probability that it becomes `sized`, `coloured`, `thing` or `somewhere`.
-        missing: share of the instances that lack one of their views, either with the same chance.
-        views: which of `image` and `text` are there; what is in one does not depend on the other being there.
+        missing: share of the instances that lack one of their views, each with equal probability.
+        views: the views that are made; the content of one does not depend on the other.
 
     Raises:
         ValueError: a number outside of its range; no view, or an unknown one.
@@ -85,7 +86,7 @@ class ShapesDataset(Dataset):
 
 
 def present_views(seed: int, split: str, count: int, missing: float) -> np.ndarray:
-    """False where a view is missing: one of round(missing · count) instances, never both.  # (2, N) bool"""
+    """Mark the views that are present; round(missing · count) instances lack one of two.  # (2, N) bool"""
     generator = random_generator(seed, "shapes", split, "missing")
     rows = generator.permutation(count)[: round(missing * count)]
     present = np.ones((2, count), dtype=bool)
@@ -94,7 +95,7 @@ def present_views(seed: int, split: str, count: int, missing: float) -> np.ndarr
 
 
 def image_split(pictured: Worlds, pixels: np.ndarray, present: np.ndarray) -> Split:
-    """Pixels (N, 3, 32, 32), black where `present` (N,) is False, and the large object's class."""
+    """Make the split of pixels (N, 3, 32, 32), black where `present` (N,) is False; the class is the large object's."""
     classes = pictured.shape[:, LARGE] * len(COLOURS) + pictured.colour[:, LARGE]
     pixels *= present[:, None, None, None]
     return Split({"image": torch.from_numpy(pixels)}, torch.from_numpy(classes), torch.from_numpy(present))
@@ -121,7 +122,7 @@ def text_pairs(
 
 
 def text_scene(pairs: Mapping[str, TextPairs]) -> Scene:
-    """Sentences as ids, with vocabularies of the present training pairs."""
+    """Encode the sentences, with vocabularies of the present training pairs."""
     train = pairs["train"]
     source = WordVocabulary.learn(train.source)
     target = WordVocabulary.learn(compress(train.target, train.present))

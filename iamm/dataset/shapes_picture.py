@@ -80,6 +80,6 @@ def coloured(canvas: np.ndarray, noise: float, generator: np.random.Generator) -
 def pictures(
     worlds: Worlds, seed: int, split: str, pixel_noise: float, occlusion: float, occlusion_size: int
 ) -> np.ndarray:
-    """What a camera sees of the worlds.  # (N, 3, 32, 32) uint8"""
+    """Draw the pictures of the worlds.  # (N, 3, 32, 32) uint8"""
     shape, square, noise = (random_generator(seed, "shapes", split, what) for what in ("jitter", "occlusion", "noise"))
     return coloured(occluded(rendered(worlds, shape), occlusion, occlusion_size, square), pixel_noise, noise)

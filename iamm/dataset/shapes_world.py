@@ -1,4 +1,4 @@
-"""The worlds of `shapes`: a large and a small object, each with a shape, a colour and a place of its own."""
+"""The worlds of `shapes`: a large and a small object, each with a shape, a colour and a place."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Worlds(NamedTuple):
 
 
 def worlds(numbers: np.ndarray) -> Worlds:
-    """The worlds with these numbers, 0 ≤ number < WORLDS; the small object takes one of the 8 places left."""
-    shape, colour, place, small_shape, small_colour, left = np.unravel_index(numbers, AXES)
-    small_place = left + (left >= place)
+    """Give the worlds with these numbers, 0 ≤ number < WORLDS; the small object takes one of the 8 free places."""
+    shape, colour, place, small_shape, small_colour, free_place = np.unravel_index(numbers, AXES)
+    small_place = free_place + (free_place >= place)
     pairs = ((shape, small_shape), (colour, small_colour), (place, small_place))
     return Worlds(*(np.stack(pair, axis=1) for pair in pairs))  # each (N, 2)
 

@@ -1,4 +1,4 @@
-"""Translations: pairs of texts to vocabularies, ids and a scene."""
+"""Scenes of translation, from pairs of texts."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def translation_scene(
     min_count: int,
     max_length: int,
 ) -> tuple[Scene, list[str]]:
-    """The scene of pairs by their split, and what a user should know of them.
+    """Make the scene of the pairs of each split; return it with notices.
 
     Args:
-        name: of the scene.
+        name: the name of the scene.
         texts: split → pairs.
         lowercase: whether both sides are put into lower case.
         subwords: pieces of a vocabulary that both sides share; None = one vocabulary of words for each side,
             punctuation being a word.
-        min_count: how often a word must occur in train to have an id of its own; with subwords of no effect.
-        max_length: of a training pair's sides, in tokens; a pair with a longer one is left out.
+        min_count: occurrences in train from which a word has an id; unused with subwords.
+        max_length: of both sides of a training pair, in tokens; longer pairs are left out.
 
     Raises:
         ValueError: no training pair is short enough, or `subwords` too few for the characters.
@@ -66,12 +66,12 @@ def translation_scene(
 
 
 def tidied(pairs: Pairs, text_format: TextFormat) -> Pairs:
-    """Both sides in one form."""
+    """Give both sides the form of the scene's texts."""
     return Pairs(*([text_format.tidied(text) for text in side] for side in pairs))
 
 
 def learnt(train: Pairs, subwords: int | None, min_count: int) -> tuple[Vocabulary, Vocabulary]:
-    """The vocabularies of source and target: one subword vocabulary for both, or one of words for each."""
+    """Learn the vocabularies of source and target: one subword vocabulary for both, or one of words for each."""
     if subwords is None:
         source, target = (WordVocabulary.learn(side, min_count=min_count) for side in train)
         return source, target
@@ -85,7 +85,7 @@ def encoded(pairs: Pairs, vocabularies: tuple[Vocabulary, Vocabulary]) -> list[R
 
 
 def without_long(rows: list[Row], max_length: int, name: str) -> tuple[list[Row], tuple[str, ...]]:
-    """The pairs of at most `max_length` tokens on both sides, and a notice of the others."""
+    """Select the pairs of at most `max_length` tokens on both sides; return them with a notice on the others."""
     short = [row for row in rows if max(map(len, row)) <= max_length]
     if not short:
         least = min(max(map(len, row)) for row in rows)
@@ -101,7 +101,7 @@ def pair_split(rows: list[Row]) -> Split:
 
 
 def sentence_notices(name: str, texts: Mapping[str, Pairs]) -> list[str]:
-    """What one side alone shares between splits: captions are short, and some were written twice."""
+    """Give notices on texts of one side that several splits share; short captions may occur twice."""
     return [
         notice
         for side in Pairs._fields
@@ -112,7 +112,7 @@ def sentence_notices(name: str, texts: Mapping[str, Pairs]) -> list[str]:
 
 
 def unknown_notices(name: str, splits: Mapping[str, Split]) -> Sequence[str]:
-    """How many test references hold what the vocabulary cannot say."""
+    """Give a notice on the number of test targets with an unknown word or character."""
     targets = splits["test"].targets
     count = int((targets == UNKNOWN).any(dim=1).sum())
     return [f"{name}: {count:,} of {len(targets):,} test targets have an unknown word or character."] if count else []

@@ -1,4 +1,4 @@
-"""Interest: which known scenes an example resembles, and what these scenes look for."""
+"""Interest: the known scenes that an example resembles, and the interest vectors of these scenes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from iamm.fusion.prototypes import Prototypes
 
 
 class Recognised(NamedTuple):
-    """What the recogniser makes of B examples.
+    """The output of the recogniser for B examples.
 
     Shapes:
         interest: q (B, K, D)
@@ -29,7 +29,7 @@ class Recognised(NamedTuple):
 class InterestRecogniser(nn.Module):
     """u = U x̄,  p_sm = softmax_sm(cos(u, U c_sm) / τ),  p_s = Σ_m p_sm,  q_k = Σ_sm p_sm Q_smk.
 
-    The prototypes c_sm (M a scene) are what the scenes have learnt, the interest vectors Q_smk what they look for. U is
+    The prototypes c_sm (M a scene) represent the scenes' examples, the interest vectors Q_smk what they look for. U is
     learnt by the cross-entropy of p with the scenes' names, and by what q is used for. An example of a scene that is
     not known gets an interest all the same, from the known scenes that it resembles.
 
@@ -58,8 +58,8 @@ class InterestRecogniser(nn.Module):
 
         Args:
             vector: x̄ (B, D).
-            scene: their own.
-            hidden: (B,) bool, True where the own scene is left out of p, so that q comes from the others alone.
+            scene: the name of their scene.
+            hidden: (B,) bool, True where that scene is left out of p, so that q comes only from the others.
         """
         scores = self.scores(vector)  # (B, S, M)
         own = list(self.interests).index(scene) if scene in self.interests else None
@@ -80,12 +80,12 @@ class InterestRecogniser(nn.Module):
         return torch.einsum("bd,smd->bsm", query, keys) / self.temperature
 
     def of_scene(self, scene: str) -> Tensor:
-        """The mean of a scene's own interest vectors; of a scene that is not known, the mean of all.  # (K, D)"""
+        """Give the mean of a scene's interest vectors; for an unknown scene, the mean of all.  # (K, D)"""
         known = [self.interests[scene]] if scene in self.interests else list(self.interests.values())
         return torch.stack(known).mean(dim=(0, 1))
 
     def centres(self, scene: str) -> Tensor:
-        """What a known scene has learnt; a row of zeros is a prototype without an example.  # (M, D)
+        """Give the prototypes of a known scene; a row of zeros is one without an example.  # (M, D)
 
         Where `exchanged` is true, they are those of the next scene.
         """
@@ -94,7 +94,7 @@ class InterestRecogniser(nn.Module):
         return cast(Prototypes, self.prototypes[name]).centres
 
     def quality(self, scene: str) -> Tensor:
-        """That of a known scene at the last validation, over the best scene's; 1 before, and for one that is not known.
+        """Give a known scene's quality at the last validation, over the best scene's; 1 before, and for unknown scenes.
 
         Shapes:
             → ()
@@ -107,7 +107,7 @@ class InterestRecogniser(nn.Module):
         cast(Prototypes, self.prototypes[scene]).remember(vectors)
 
     def count(self, applied: bool = True) -> None:
-        """Write what is remembered into the prototypes, or forget it."""
+        """Write the remembered examples into the prototypes, or drop them."""
         for part in self.prototypes.values():
             cast(Prototypes, part).count(applied)
 

@@ -1,4 +1,4 @@
-"""IAMM's own fusion: interest, learnt on known scenes, decides where a scene looks and what it takes from others."""
+"""The fusion of IAMM: interest, learnt on known scenes, guides where a scene looks and what it takes from others."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from iamm.fusion.base import Fused, Fusion, Interest, present_mean
 from iamm.fusion.interest import InterestRecogniser, Recognised, SceneGates
 
 CONTROLS = ("shuffled", "scene", "constant", "uniform", "absent")
-"""What can stand in for interest in training and in a report on a trained model."""
+"""Replacements of interest in training, and in a report on a trained model."""
 
 
 class Guidance(NamedTuple):
-    """What interest finds for the G scenes of a group: h (B, G, K, D), w (B, H, G, K, S), and each scene's p."""
+    """The result of interest for the G scenes of a group: h (B, G, K, D), w (B, H, G, K, S), and each scene's p."""
 
-    found: Tensor
+    context: Tensor
     weights: Tensor
     recognised: Mapping[str, Recognised]
 
 
 class InterestGuidanceFusion(Fusion):
-    """x'_t = x_t + γ W A(x̂_t; h_1 … h_K): places take up what K interest vectors have found in all scenes.
+    """x'_t = x_t + γ W A(x̂_t; h_1 … h_K): places read what K interest vectors gather from all scenes.
 
         q_k = LN Σ_s p_s(x) q_sk          an example's interest: that of the scenes that it resembles (D0 §2.3, §3.2)
         z_t = 2σ(Σ_s p_s W_s x̂_t) ⊙ x̂_t   the scenes' gates (D1 §4: σ(W_s x) ⊙ x)
@@ -36,7 +36,7 @@ class InterestGuidanceFusion(Fusion):
         w_ki = softmax_i(q_kᵀ(LN x_ki + e_i)/√D),  h_k = Σ_i w_ki x_ki   which scenes count (D0 §3.1.2, §4)
 
     x̂ = LayerNorm x. For a scene of the group the places are its own; an absent view is masked. For a scene elsewhere
-    they are its prototypes: what it has learnt from its own examples, which no other scene's loss can change. p comes
+    they are its prototypes, learnt from its own examples, which no other scene's loss can change. p comes
     from `InterestRecogniser`, whose cross-entropy is the penalty `recognition`. With probability `hide` an example's
     own scene is left out of p in training, so that the model learns there what it does for a scene that it has never
     met: such a scene has places, and the interest and the gates of the known scenes that it resembles.
@@ -113,8 +113,8 @@ class InterestGuidanceFusion(Fusion):
         guidance = self.guidance(features, places)
         fused = {}
         for row, (name, scene) in enumerate(features.items()):
-            found = guidance.found[:, row]  # (B, K, D)
-            read = self.guide(places[name], self.standard(found), found).context  # (B, T, D)
+            context = guidance.context[:, row]  # (B, K, D)
+            read = self.guide(places[name], self.standard(context), context).context  # (B, T, D)
             added = self.strength * self.dropout(self.output(read)) * (self.control != "absent")
             fused[name] = Features(scene.values + added if self.residual else added, scene.allow)
         weights = guidance.weights.mean(dim=(1, 3))  # (B, G, S)
@@ -148,7 +148,7 @@ class InterestGuidanceFusion(Fusion):
         }
 
     def guidance(self, features: Mapping[str, Features], places: Mapping[str, Tensor]) -> Guidance:
-        """What the interest of each scene of the group finds in all scenes."""
+        """Gather from all scenes with the interest of each scene of the group."""
         recognised = {name: self.recognise(name, scene) for name, scene in features.items()}
         interest = torch.stack([self.interest(name, part.interest) for name, part in recognised.items()], dim=1)
         queries = interest.flatten(1, 2)  # (B, GK, D)
@@ -157,11 +157,11 @@ class InterestGuidanceFusion(Fusion):
             for name, scene in features.items()
         ]
         others = [name for name in self.scenes if name not in features]
-        read, known = self.elsewhere(others, queries)
+        read, available = self.elsewhere(others, queries)
         x = torch.cat((torch.stack(reads, dim=2), read), dim=2).unflatten(1, interest.shape[1:3])  # (B, G, K, I, D)
-        present = torch.cat((torch.stack([scene.present for scene in features.values()], dim=1), known), dim=1)
-        found, weights = self.weigh(interest, x, present, [*features, *others])
-        return Guidance(found, weights, recognised)
+        present = torch.cat((torch.stack([scene.present for scene in features.values()], dim=1), available), dim=1)
+        context, weights = self.weigh(interest, x, present, [*features, *others])
+        return Guidance(context, weights, recognised)
 
     def recognise(self, name: str, scene: Features) -> Recognised:
         """Recognise a scene's examples; in training, some of them with their own scene hidden."""
@@ -177,7 +177,7 @@ class InterestGuidanceFusion(Fusion):
         return self.standard(masked_mean(scene)).detach()
 
     def interest(self, name: str, q: Tensor) -> Tensor:
-        """LN q of each example of a scene, or what the control puts in its place.  # (B, K, D)"""
+        """Give LN q of each example of a scene, or its replacement by the control.  # (B, K, D)"""
         if self.control in ("scene", "constant"):
             q = self.recogniser.of_scene(name).expand_as(q)
         if self.control == "uniform":
@@ -189,7 +189,7 @@ class InterestGuidanceFusion(Fusion):
         return values if self.gates is None else self.gates(values, scenes)
 
     def elsewhere(self, names: Sequence[str], queries: Tensor) -> tuple[Tensor, Tensor]:
-        """What q (B, GK, D) finds in the prototypes of J other scenes, (B, GK, J, D), and which have any, (B, J)."""
+        """Read the prototypes of J other scenes by q (B, GK, D): (B, GK, J, D), and which scenes have any, (B, J)."""
         batch, count, dim = queries.shape
         if not names:
             return queries.new_zeros(batch, count, 0, dim), torch.zeros(
@@ -198,19 +198,19 @@ class InterestGuidanceFusion(Fusion):
         centres = torch.stack([self.recogniser.centres(name) for name in names])  # (J, M, D)
         keys = self.standard(centres).expand(batch, -1, -1, -1).flatten(0, 1)  # (BJ, M, D)
         allow = (centres != 0).any(dim=-1).expand(batch, -1, -1)  # (B, J, M)
-        asked = queries.repeat_interleave(len(names), dim=0)  # (BJ, GK, D)
-        read = self.pool(asked, keys, key_allow=allow.flatten(0, 1)).context
+        repeated = queries.repeat_interleave(len(names), dim=0)  # (BJ, GK, D)
+        read = self.pool(repeated, keys, key_allow=allow.flatten(0, 1)).context
         return read.unflatten(0, (batch, len(names))).transpose(1, 2), allow.any(dim=-1)
 
     def weigh(self, interest: Tensor, x: Tensor, present: Tensor, names: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """h (B, G, K, D) and w (B, H, G, K, S), of q (B, G, K, D), x (B, G, K, I, D) and present (B, I).
+        """Compute h (B, G, K, D) and w (B, H, G, K, S) from q (B, G, K, D), x (B, G, K, I, D) and present (B, I).
 
         Args:
-            names: of the I scenes: the G of the group first.
+            names: the names of the I scenes, the G of the group first.
         """
         batch, group, count, scenes, dim = x.shape
-        own = torch.eye(group, scenes, dtype=torch.bool, device=x.device)
-        allow = present[:, None] & ~own if self.branch else present[:, None].expand(-1, group, -1)  # (B, G, I)
+        own_scene = torch.eye(group, scenes, dtype=torch.bool, device=x.device)
+        allow = present[:, None] & ~own_scene if self.branch else present[:, None].expand(-1, group, -1)  # (B, G, I)
         output = self.attention(
             interest.reshape(-1, 1, dim),
             self.keys(x, names).flatten(0, 2),
@@ -220,11 +220,11 @@ class InterestGuidanceFusion(Fusion):
             need_weights=True,
         )
         assert output.weights is not None
-        found = output.context.view(batch, group, count, dim)
+        context = output.context.view(batch, group, count, dim)
         if self.branch:
-            found = found + (x * own[:, None, :, None]).sum(dim=3)
+            context = context + (x * own_scene[:, None, :, None]).sum(dim=3)
         weights = output.weights.view(batch, group, count, -1, scenes).permute(0, 3, 1, 2, 4)
-        return found, weights[..., [names.index(name) for name in self.scenes]]
+        return context, weights[..., [names.index(name) for name in self.scenes]]
 
     def keys(self, x: Tensor, names: Sequence[str]) -> Tensor:
         """LN x_ki + e_i, by which q weighs the scenes.  # (B, G, K, I, D)"""

@@ -32,12 +32,12 @@ class Level(nn.Module):
         self.shared = experts(shared)
         self.gates = ByScene(scenes, lambda: nn.Linear(dim, own + shared, bias=False))
 
-    def stream(self, name: str, own: Tensor, shared: Tensor) -> Tensor:
-        """h'_s of one scene, from h_s and h_0."""
-        return self.gated(name, own, self.own[name](own), self.shared(shared))
+    def output(self, name: str, stream: Tensor, shared: Tensor) -> Tensor:
+        """Compute h'_s of one scene from h_s and h_0."""
+        return self.gated(name, stream, self.own[name](stream), self.shared(shared))
 
-    def gated(self, name: str, own: Tensor, outputs: Tensor, shared_outputs: Tensor) -> Tensor:
-        return mixture(self.gates[name](own), torch.cat((outputs, shared_outputs), dim=-2))
+    def gated(self, name: str, stream: Tensor, outputs: Tensor, shared_outputs: Tensor) -> Tensor:
+        return mixture(self.gates[name](stream), torch.cat((outputs, shared_outputs), dim=-2))
 
 
 class InnerLevel(Level):
@@ -54,12 +54,12 @@ class InnerLevel(Level):
         self.shared_rows = nn.Linear(dim, shared, bias=False)
 
     def forward(self, streams: Mapping[str, Tensor], shared: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """h'_s of each scene and h'_0, from h_s and h_0."""
+        """Compute h'_s of each scene and h'_0 from h_s and h_0."""
         outputs = {name: self.own[name](stream) for name, stream in streams.items()}
         shared_outputs = self.shared(shared)
         scores = torch.cat([*(row(shared) for row in self.rows.values()), self.shared_rows(shared)], dim=-1)
         everything = torch.cat([*(outputs[name] for name in self.rows), shared_outputs], dim=-2)
-        gated = {name: self.gated(name, own, outputs[name], shared_outputs) for name, own in streams.items()}
+        gated = {name: self.gated(name, each, outputs[name], shared_outputs) for name, each in streams.items()}
         return gated, mixture(scores, everything)
 
 
@@ -105,4 +105,4 @@ class ProgressiveExtractionFusion(BySceneFusion):
         streams = dict.fromkeys((*self.scenes, name), shared)
         for level in self.inner:
             streams, shared = level(streams, shared)
-        return values + self.last.stream(name, streams[name], shared)
+        return values + self.last.output(name, streams[name], shared)

@@ -40,8 +40,8 @@ class StarLinear(nn.Module):
         self.factors = ByScene(scenes, lambda: Factor(outputs, inputs))
 
     def forward(self, values: Tensor, name: str) -> Tensor:
-        own = self.factors[name]
-        return functional.linear(values, self.shared.weight * own.weight, self.shared.bias + own.bias)
+        factor = self.factors[name]
+        return functional.linear(values, self.shared.weight * factor.weight, self.shared.bias + factor.bias)
 
 
 class StarNorm(nn.Module):
@@ -58,8 +58,8 @@ class StarNorm(nn.Module):
         self.factors = ByScene(scenes, lambda: Factor(dim))
 
     def forward(self, values: Tensor, name: str) -> Tensor:
-        own = self.factors[name]
-        weight, bias = self.shared.weight * own.weight, self.shared.bias + own.bias
+        factor = self.factors[name]
+        weight, bias = self.shared.weight * factor.weight, self.shared.bias + factor.bias
         return functional.layer_norm(values, self.shared.normalized_shape, weight, bias, self.shared.eps)
 
 

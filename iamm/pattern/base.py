@@ -22,12 +22,12 @@ class Sight:
 
     Args:
         start: position of the first query, where keys are places 0, 1, … of the same sequence; None where the keys are
-            a memory apart (pooling, a source text), whose positions say nothing about the queries'.
+            a separate memory (pooling, a source text), whose positions are unrelated to the queries'.
         allow: bool, (Q, K) or broadcastable to (B, H, Q, K), or None.
         key_allow: bool (B, K), or None.
         bias: float, as `allow`, added to the scores, or None.
-        causal: a query sees keys up to its own position only.
-        positional: whether the score wants distances.
+        causal: a query attends only to keys up to its position.
+        positional: whether the score needs distances.
     """
 
     start: int | None = None
@@ -78,8 +78,8 @@ class Sight:
 
 def merged(join: Callable[[Tensor, Tensor], Tensor], *masks: Tensor | None) -> Tensor | None:
     """Join the masks that are not None; None if there is none."""
-    given = [mask for mask in masks if mask is not None]
-    return reduce(join, given) if given else None
+    parts = [mask for mask in masks if mask is not None]
+    return reduce(join, parts) if parts else None
 
 
 def cut(mask: Tensor | None, place: int) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""A long sequence as blocks of queries, each beside the keys near to it."""
+"""Blocks of a long sequence: queries with the keys near them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from torch.nn import functional
 from iamm.pattern.base import Sight
 
 SMALLEST = 32
-"""Queries of a block; smaller ones cost more by their number than they save in pairs."""
+"""Smallest number of queries in a block; with smaller blocks, their number costs more than fewer pairs save."""
 
 GAIN = 2.5
-"""How many times fewer the pairs must be for blocks to be faster than all pairs at once with a mask."""
+"""Factor by which blocks must reduce the pairs to be faster than all pairs at once with a mask."""
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Q queries in n blocks of `size`, each beside the keys of its own places, `before` ahead and `after` behind them.
+    """Q queries in n blocks of `size`, each with the keys at its places, `before` ahead of them and `after` behind.
 
-    The n blocks of an example become n examples, (B·n, H, size, F): scores and normalisers see nothing unusual. What is
-    missing at either end, and in the last block, is filled with zeros, and hidden.
+    The n blocks of an example become n examples, (B·n, H, size, F): scores and normalisers need no change. Both ends
+    and the last block are padded with zeros, which are hidden.
 
     Args:
         length: Q.
-        past: how many keys stand before the first query, at most `before`; the keys are these and the queries' own.
+        past: number of keys before the first query, at most `before`; the others are at the queries' places.
         size: queries of a block.
         before: 0 … size.
         after: 0 … size.
@@ -40,7 +40,7 @@ class Blocks:
 
     @property
     def count(self) -> int:
-        """n."""
+        """n, the number of blocks."""
         return -(-self.length // self.size)
 
     @property
@@ -51,7 +51,7 @@ class Blocks:
     def cheaper(self, also: int = 0, gain: float = GAIN) -> bool:
         """Whether the blocks, each with `also` more keys, are faster than all pairs at once with a mask.
 
-        A program that is exported, whose lengths may be unknown, is never cut into blocks.
+        An exported program, whose lengths may be unknown, never uses blocks.
         """
         if torch.compiler.is_exporting():
             return False
@@ -62,7 +62,7 @@ class Blocks:
         return padded.unflatten(2, (-1, self.size)).transpose(1, 2).flatten(0, 1)  # (B·n, H, size, F)
 
     def keys(self, key: Tensor) -> Tensor:
-        """Also for values: (B, H, past + Q, F) → (B·n, H, W, F)."""
+        """Cut keys, or values, into blocks: (B, H, past + Q, F) → (B·n, H, W, F)."""
         ahead, behind, size = bool(self.before), bool(self.after), self.size
         ends = (ahead * size - self.past, (self.count + behind) * size - self.length)
         padded = functional.pad(key, (0, 0, *ends))  # (B, H, (n + ahead + behind)·size, F)
@@ -75,16 +75,16 @@ class Blocks:
         return torch.cat(parts, dim=3).flatten(0, 1)  # (B·n, H, W, F)
 
     def sight(self, key: Tensor, sight: Sight) -> Sight:
-        """What was in sight, for `keys(key)`: the same distances in each block, what was filled in is hidden."""
+        """Convert the masks to those of `keys(key)`: distances are the same in each block, and padding is hidden."""
         key_allow = self.keys(real(key, sight))[:, 0, :, 0]  # (B·n, W)
         return Sight(self.before, key_allow=key_allow, causal=sight.causal, positional=sight.positional)
 
     def context(self, context: Tensor) -> Tensor:
-        """(B·n, H, size, E) → (B, H, Q, E)"""
+        """Join the context of the blocks: (B·n, H, size, E) → (B, H, Q, E)"""
         return self._in_order(context).flatten(2, 3)[:, :, : self.length]
 
     def weights(self, weights: Tensor) -> Tensor:
-        """(B·n, H, size, W) → (B, H, Q, past + Q), zero between the blocks: each starts `size` places further right."""
+        """Join the weights of the blocks, zero outside of them: (B·n, H, size, W) → (B, H, Q, past + Q)"""
         whole = self.width + (self.count - 1) * self.size
         rows = self._in_order(weights).transpose(2, 3)  # (B, H, size, n, W)
         skewed = functional.pad(rows, (0, whole + self.size - self.width)).flatten(3)[..., : self.count * whole]
@@ -97,12 +97,12 @@ class Blocks:
 
 
 def around(queries: int, past: int, radius: int, causal: bool) -> Blocks:
-    """Blocks for keys at most `radius` places away, at least as large as the radius so that neighbours suffice."""
+    """Make blocks for keys at most `radius` places away, no smaller than the radius, so that neighbours suffice."""
     return Blocks(queries, past, max(radius, SMALLEST), radius, 0 if causal else radius)
 
 
 def real(key: Tensor, sight: Sight) -> Tensor:
-    """`key_allow` laid out as the keys are, all True where there is none.  # (B, 1, K, 1)"""
+    """Give `key_allow` in the layout of the keys, all True if it is None.  # (B, 1, K, 1)"""
     if sight.key_allow is None:
         return key.new_ones(key.shape[0], 1, key.shape[2], 1, dtype=torch.bool)
     return sight.key_allow[:, None, :, None]

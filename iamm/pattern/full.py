@@ -1,4 +1,4 @@
-"""Every query meets every key."""
+"""The full pattern: each query attends to all keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from iamm.pattern.base import Attend, Pattern, Sight
 class FullPattern(Pattern):
     """All Q·K pairs in one block.
 
-    Cost: O(Q·K·D) time, O(Q·K) memory (O(Q + K) where a fused kernel serves): T² for self-attention over T places.
+    Cost: O(Q·K·D) time, O(Q·K) memory (O(Q + K) with a fused kernel): T² for self-attention over T places.
     """
 
     full_apart = True

@@ -1,4 +1,4 @@
-"""Every query meets the keys near to it and the first places of all, which meet every key."""
+"""The global-window pattern: each query attends to nearby keys and to the first places, which attend to all keys."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from iamm.pattern.blocks import around, real
 from iamm.pattern.full import FullPattern
 
 GAIN = 3.5
-"""As that of `blocks`; more, for the global keys are copied to each block."""
+"""As in `blocks`; larger, because the global keys are copied to each block."""
 
 
 class GlobalWindowPattern(FullPattern):
     """Query i meets the keys j with |i − j| ≤ radius or j < tokens; a query i < tokens meets all keys. Where causal,
     only those with j ≤ i.
 
-    Two places far from each other are joined by way of the global ones, in two layers. The keys of a memory apart
-    (pooling, a source text) have no place among the queries: all of them are met.
+    Two distant places exchange information through the global ones, in two layers. Queries attend to all keys of a
+    separate memory (pooling, a source text), since its places are unrelated to theirs.
 
     Cost: O(T·(radius + tokens)·D) time, O(T·(radius + tokens)) memory, in blocks as for `window`, each with the global
-    keys beside it; global queries apart. With `allow`, `bias` or a positional score, and where T is short, O(T²·D) with
-    a mask over all pairs; weights on request take O(T²) memory. A step of incremental decoding costs
+    keys; global queries are computed separately. With `allow`, `bias` or a positional score, and where T is short,
+    O(T²·D) with a mask over all pairs; weights on request take O(T²) memory. A step of incremental decoding costs
     O((radius + tokens)·D) for its pairs; the state's growth copies O(T·D). Faster than `full` from about T = 220 on
     with radius 8 and one token, 400 with 64 and eight (D = 256, one CPU thread).
 
     Args:
         dim: F, the width of what the score compares.
         heads: H.
-        radius: places seen on either side (paper: 256).
+        radius: visible places on either side (paper: 256).
         tokens: global places, the first of the sequence (paper: the first, for classification).
 
     Raises:
@@ -64,7 +64,7 @@ class GlobalWindowPattern(FullPattern):
     def in_one(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """With a mask, over all keys but those between the global ones and what is in the reach of any query."""
+        """Attend with a mask to all keys but those between the global ones and the reach of all queries."""
         start, tokens = sight.start, min(self.tokens, key.shape[2])
         assert start is not None
         begin = tokens if sight.pairwise or sight.positional else max(start - self.radius, tokens)
@@ -82,14 +82,14 @@ class GlobalWindowPattern(FullPattern):
     def in_blocks(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """Global queries by themselves, then the others in blocks; where causal, what a global one sees is near it."""
+        """Attend with the global queries, then with the others in blocks; causal global queries need only near keys."""
         assert sight.start is not None
         count = 0 if sight.causal else min(max(self.tokens - sight.start, 0), query.shape[2])
-        own, others = query[:, :, :count], query[:, :, count:]
+        global_queries, others = query[:, :, :count], query[:, :, count:]
         context, weights = self.beside(attend, others, key, value, sight, sight.start + count, need_weights)
         if count == 0:
             return context, weights
-        first, first_weights = super().forward(attend, own, key, value, sight, need_weights=need_weights)
+        first, first_weights = super().forward(attend, global_queries, key, value, sight, need_weights=need_weights)
         both = (
             None if first_weights is None or weights is None else torch.cat((first_weights, weights), dim=2)
         )  # (B, H, Q, K)
@@ -98,7 +98,7 @@ class GlobalWindowPattern(FullPattern):
     def beside(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, start: int, need_weights: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """Each block beside the global keys and those around it, among which a global one is hidden."""
+        """Attend in blocks to the global keys and the near ones, among which global ones are hidden."""
         tokens, begin = min(self.tokens, key.shape[2]), max(start - self.radius, 0)
         blocks = around(query.shape[2], start - begin, self.radius, sight.causal)
 
@@ -119,14 +119,14 @@ class GlobalWindowPattern(FullPattern):
         every = functional.pad(blocks.context(every), (0, key.shape[2] - tokens))  # (B, H, Q, K)
         return blocks.context(context), every + functional.pad(blocks.weights(near), (begin, 0))
 
-    def visible(self, own: Tensor, place: Tensor, causal: bool) -> Tensor:
-        """Which places a query at `own` meets; both may have any shapes that broadcast."""
-        near = ((place - own).abs() <= self.radius) | (place < self.tokens)
-        return near & (place <= own) if causal else near | (own < self.tokens)
+    def visible(self, query_place: Tensor, place: Tensor, causal: bool) -> Tensor:
+        """Mark the places that a query at `query_place` attends to; both broadcast."""
+        near = ((place - query_place).abs() <= self.radius) | (place < self.tokens)
+        return near & (place <= query_place) if causal else near | (query_place < self.tokens)
 
 
 def without(x: Tensor, begin: int, end: int, dim: int) -> Tensor:
-    """`x` without the places from `begin` to `end`."""
+    """Remove the places from `begin` to `end`."""
     if begin == end:
         return x
     return torch.cat((x.narrow(dim, 0, begin), x.narrow(dim, end, x.shape[dim] - end)), dim)

@@ -12,7 +12,7 @@ from iamm.pattern.full import FullPattern
 from iamm.score.base import Score
 
 CHUNK = 64
-"""Places between two sums of a causal pass: within a chunk all pairs are met, before it the sum of the past is."""
+"""Places between two sums of a causal pass: all pairs within a chunk, and the sum over the past before it."""
 
 NOTHING = -1e30
 """Stands for the logarithm of 0; far below that of any feature, and finite, so that differences are too."""
@@ -21,17 +21,17 @@ NOTHING = -1e30
 class LinearPattern(FullPattern):
     """context_q = φ(q)ᵀ (Σ_k φ(k) v_kᵀ) / φ(q)ᵀ Σ_k φ(k): the weights of `full`, never formed.
 
-    The score must be an inner product φ(q)ᵀφ(k) of positive features, given by their logarithms, and the normaliser the
-    plain sum: only these let the sums over keys be taken first. Sums are kept in at least float32.
+    The score must be an inner product φ(q)ᵀφ(k) of positive features, as their logarithms, and the normaliser the
+    plain sum, so that the sums over keys can be computed first. Sums have at least float32.
 
     Features of any size hold: what all keys have in common is moved to the query, what a query's features have in
     common is left out (`balanced`). Causal, a row whose keys are all e^{−87} times smaller than a later one is zero.
 
-    Cost: O(T·D·E) time, E = D/H, and O(T·D) memory; causal in chunks, with one sum for each kept. Where pairs are
-    cheaper (Q·K ≤ (Q + K)·E: short sequences, a single query) and for weights on request, `allow` or `bias`, the way of
-    `full` is gone, with the same numbers in O(Q·K·D) time. So a step of incremental decoding costs O(T·D): the past is
-    kept place by place. Faster than a softmax over all pairs from about T = 200 on, causal 350 (D = 256, four heads,
-    one CPU thread).
+    Cost: O(T·D·E) time, E = D/H, and O(T·D) memory; causal in chunks, with one stored sum for each. Where pairs are
+    cheaper (Q·K ≤ (Q + K)·E: short sequences, a single query) and for weights on request, `allow` or `bias`, the
+    computation is that of `full`, with the same numbers in O(Q·K·D) time. So a step of incremental decoding costs
+    O(T·D): the state holds all places. Faster than a softmax over all pairs from about T = 200 on, causal 350 (D = 256,
+    four heads, one CPU thread).
 
     Raises:
         ValueError: another score or normaliser.
@@ -46,16 +46,16 @@ class LinearPattern(FullPattern):
 
     def check(self, score: Score, normaliser: Normaliser) -> None:
         if not (score.log_features and normaliser.needs_positive):
-            found = f"{type(score).__name__} and {type(normaliser).__name__}"
+            parts = f"{type(score).__name__} and {type(normaliser).__name__}"
             raise ValueError(
-                f"A linear `pattern` needs a positive inner product and its plain sum. Found {found}: choose "
+                f"A linear `pattern` needs a positive inner product and its plain sum. Found {parts}: choose "
                 "score=kernel and normaliser=sum, or another pattern."
             )
 
     def forward(
         self, attend: Attend, query: Tensor, key: Tensor, value: Tensor, sight: Sight, *, need_weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        if sight.bias is None:  # which is added to the scores as they are
+        if sight.bias is None:  # which is added to the unchanged scores
             query, key = balanced(query, key, sight.key_allow)
         if need_weights or sight.pairwise or pairs_are_cheaper(query, key, sight.causal):
             return super().forward(attend, query, key, value, sight, need_weights=need_weights)
@@ -65,7 +65,7 @@ class LinearPattern(FullPattern):
 
 
 def pairs_are_cheaper(query: Tensor, key: Tensor, causal: bool) -> bool:
-    """By their number. Of a program that is exported the lengths may be unknown: there only where chunks are needed."""
+    """Whether `full` is faster, by the number of pairs; in an exported program of unknown lengths, whether causal."""
     if torch.compiler.is_exporting():
         return causal
     queries, keys = query.shape[2], key.shape[2]
@@ -86,7 +86,7 @@ def balanced(query: Tensor, key: Tensor, key_allow: Tensor | None) -> tuple[Tens
 
 
 def linear(query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
-    """Numerator and denominator in one go: the values have a column of ones behind them."""
+    """Compute numerator and denominator together, by a column of ones after the values."""
     value = torch.cat((value, value.new_ones(*value.shape[:-1], 1)), dim=-1)  # (B, H, K, E + 1)
     both = causal_sums(query, key, value) if causal else query @ (key.transpose(-2, -1) @ value)
     above, below = both[..., :-1], both[..., -1:]  # (B, H, Q, E), (B, H, Q, 1)

@@ -12,8 +12,8 @@ from iamm.pattern.local import LocalPattern
 class WindowPattern(LocalPattern):
     """Query i meets the keys j with |i − j| ≤ radius; with j ≤ i too where causal.
 
-    Places are counted along the sequence. The keys of a memory apart (pooling, a source text) have no place among the
-    queries: all of them are met.
+    Places are counted along the sequence. Queries attend to all keys of a separate memory (pooling, a source text),
+    since its places are unrelated to theirs.
 
     Cost: O(T·radius·D) time, O(T·radius) memory, in blocks of queries with the keys around them. With `allow` or
     `bias`, and where T is short, O(T²·D) with a mask over all pairs; weights on request take O(T²) memory.
@@ -23,7 +23,7 @@ class WindowPattern(LocalPattern):
     Args:
         dim: F, the width of what the score compares.
         heads: H.
-        radius: places seen on either side (paper: 256).
+        radius: visible places on either side (paper: 256).
 
     Raises:
         ValueError: `radius` below 1.

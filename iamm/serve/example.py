@@ -1,4 +1,4 @@
-"""A text or a picture → the tensors that a scene's encoder reads."""
+"""The conversion of a text, a picture or a record to the tensors that a scene's encoder reads."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from iamm.dataset.pictures import picture
 from iamm.errors import BadDataError
 
 Example = Mapping[str, Tensor]
-"""The fields of a scene by name, each without a place for the batch."""
+"""Name of a field → its tensor, without a batch axis."""
 
 
 def input_kind(scene: Scene) -> str:
-    """`pixels` or `tokens` where that is all that the scene reads, else `record`: a value for each of its fields."""
+    """Give `pixels` or `tokens` if that is the scene's only field, else `record`: a value for each of its fields."""
     kinds = [field.kind for field in scene.fields.values()]
     return kinds[0] if kinds in (["pixels"], ["tokens"]) else "record"
 
 
 def example_of(scene: Scene, value: Any, location: str, *, tokenised: bool = False) -> Example:
-    """A text; a picture: a path, or an array of bytes (channels, height, width) of the scene's own size; or a record.
+    """Convert an input of a scene.
 
     Args:
-        scene: whose size, channels or vocabulary it is brought to.
-        value: the input.
-        location: of the input, for error messages.
-        tokenised: the words of a text stand apart already.
+        scene: the scene, which determines size and channels, or the vocabulary.
+        value: a text; a picture, as a path or an array of bytes (channels, height, width) of the scene's size; or a
+            record.
+        location: the location of the input, for error messages.
+        tokenised: whether the words of a text are already separated.
 
     Raises:
-        BadDataError: it cannot be read.
+        BadDataError: the input cannot be read.
         MissingDataError: no such picture.
     """
     kind = input_kind(scene)
@@ -49,7 +50,7 @@ def example_of(scene: Scene, value: Any, location: str, *, tokenised: bool = Fal
 
 
 def ids(scene: Scene, value: Any, location: str, tokenised: bool) -> Tensor:
-    """Ids, cut as in training.  # (T,)"""
+    """Encode a text as ids, cut as in training.  # (T,)"""
     assert scene.source is not None
     assert scene.text_format is not None
     if not isinstance(value, str):
@@ -61,7 +62,7 @@ def ids(scene: Scene, value: Any, location: str, tokenised: bool) -> Tensor:
 
 
 def pixels(scene: Scene, name: str, value: Any, location: str) -> Tensor:
-    """A file, brought to the size and channels of the scene, or an array that has them.
+    """Read a file in the size and channels of the scene, or take an array that has them.
 
     Returns:
         (channels, height, width) uint8
@@ -77,7 +78,7 @@ def pixels(scene: Scene, name: str, value: Any, location: str) -> Tensor:
 
 
 def read(path: Path, shape: Sequence[int]) -> np.ndarray:
-    """A file, as `image_folder` reads it."""
+    """Read a file as `image_folder` does."""
     from PIL import Image
 
     with warnings.catch_warnings():
@@ -86,18 +87,18 @@ def read(path: Path, shape: Sequence[int]) -> np.ndarray:
 
 
 def record(scene: Scene, value: Any, location: str) -> Example:
-    """A mapping: for each field a name of the vocabulary, a number where the field holds no ids, or a list of them."""
-    lacking = [name for name in scene.fields if not isinstance(value, Mapping) or name not in value]
-    if lacking:
+    """Convert a mapping with a name, a number (where the field holds no ids), or a list of them for each field."""
+    missing = [name for name in scene.fields if not isinstance(value, Mapping) or name not in value]
+    if missing:
         raise BadDataError(
             f"An input of {scene.name} must have {', '.join(scene.fields)}. "
-            f"Found no {lacking[0]} in {location}: add it."
+            f"Found no {missing[0]} in {location}: add it."
         )
     return {name: entries(scene, name, value[name], location) for name in scene.fields}
 
 
 def entries(scene: Scene, name: str, value: Any, location: str) -> Tensor:
-    """One field; of a list that may have any length, the latest entries, as many as in training."""
+    """Convert one field; of a list of any length, the latest entries, at most as many as in training."""
     like, field = scene.splits["train"].inputs[name][0], scene.fields[name]
     try:
         values = torch.tensor(numbers(scene, field, value), dtype=like.dtype)
@@ -105,16 +106,16 @@ def entries(scene: Scene, name: str, value: Any, location: str) -> Tensor:
         values = torch.zeros(0, 0, 0, 0)
     shape = values.shape[1:] if field.padding is not None and values.dim() else values.shape
     if values.dim() != like.dim() or shape != (like.shape[1:] if field.padding is not None else like.shape):
-        wanted = "a list" if like.dim() else "one entry"
-        raise BadDataError(f"`{name}` must be {wanted} of numbers or names. Found {str(value)[:40]} in {location}.")
+        expected = "a list" if like.dim() else "one entry"
+        raise BadDataError(f"`{name}` must be {expected} of numbers or names. Found {str(value)[:40]} in {location}.")
     return values if field.padding is None else values[-len(like) :]
 
 
 def numbers(scene: Scene, field: Field, value: Any) -> Any:
-    """The same, names as ids of the vocabulary; where a field holds ids, a whole number is a name, too.
+    """Replace names by their ids in the vocabulary; where a field holds ids, a whole number is a name, too.
 
     Raises:
-        ValueError, TypeError: what is neither.
+        ValueError, TypeError: a value that is neither.
     """
     if isinstance(value, list):
         return [numbers(scene, field, each) for each in value]

@@ -1,4 +1,4 @@
-"""`iamm-export`: a scene's part of a trained network as a program that runs without this project."""
+"""`iamm-export` writes a scene's part of a trained network as a program that runs without this project."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from iamm.serve.trained import Trained, absent_batch, load, targets
 
 KEYS = {"run": None, "output": None, "scene": "", "format": "torch"}
 CLOSE = 1e-5
-"""Largest difference of a probability."""
+"""The largest permitted difference of a probability."""
 
 
 class Program(nn.Module):
@@ -34,7 +34,7 @@ class Program(nn.Module):
 
     Args:
         trained: the network with its scenes.
-        scene: whose encoder and head answer.
+        scene: the scene whose encoder and head are used.
     """
 
     def __init__(self, trained: Trained, scene: Scene) -> None:
@@ -49,20 +49,20 @@ class Program(nn.Module):
         count = inputs.shape[0]
         values = inputs.to(torch.float32) / 255.0 if self.scene.fields[self.field].kind == "pixels" else inputs
         present = torch.ones(count, dtype=torch.bool)
-        own = SceneBatch({self.field: values}, targets(self.scene, count), present)
-        parts = {name: expanded(part, count) for name, part in self.absent.items()} | {self.scene.name: own}
+        batch = SceneBatch({self.field: values}, targets(self.scene, count), present)
+        parts = {name: expanded(part, count) for name, part in self.absent.items()} | {self.scene.name: batch}
         features, _ = self.network.features({name: parts[name] for name in self.order})
         return self.network.head(self.scene.name).probabilities(features[self.scene.name]).to(torch.float32)
 
 
 def expanded(part: SceneBatch, count: int) -> SceneBatch:
-    """One row, `count` times."""
+    """Repeat one row `count` times."""
     inputs = {name: values.expand(count, *values.shape[1:]) for name, values in part.inputs.items()}
     return SceneBatch(inputs, part.targets.expand(count, *part.targets.shape[1:]), part.present.expand(count))
 
 
 def run_command_line(words: Sequence[str]) -> int:
-    """Export, check, write; the exit code."""
+    """Export, check and write a program; return the exit code."""
     values = options(words, KEYS)
     if values["format"] not in FORMATS:
         raise ConfigError(f"`format` must be one of {', '.join(FORMATS)}. Found {values['format']}.")
@@ -86,7 +86,7 @@ def run_command_line(words: Sequence[str]) -> int:
 
 
 def exported(trained: Trained, scene: Scene, form: str) -> tuple[str, bytes]:
-    """A file's name and its content, which gives the network's own probabilities.
+    """Give the name and content of a program's file, checked against the network's probabilities.
 
     Raises:
         ConfigError: a head that writes text, or a part that cannot be exported.
@@ -103,7 +103,7 @@ def exported(trained: Trained, scene: Scene, form: str) -> tuple[str, bytes]:
     program, (first, second) = Program(trained, scene).eval(), [example(scene, kind, rows) for rows in (3, 5)]
     try:
         with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch's own exporter
+            warnings.simplefilter("ignore")  # of torch's exporter
             name, content, run = FORMATS[form](program, first, kind)
             difference = max(float((run(batch) - program(batch)).abs().max()) for batch in (first, second, second[:1]))
     except MissingPackageError:
@@ -117,7 +117,7 @@ def exported(trained: Trained, scene: Scene, form: str) -> tuple[str, bytes]:
 
 
 def example(scene: Scene, kind: str, rows: int) -> Tensor:
-    """Inputs of different lengths that no one has chosen."""
+    """Draw random inputs of different lengths."""
     generator = torch.Generator().manual_seed(rows)
     values = next(iter(scene.splits["train"].inputs.values()))
     if kind == "pixels":
@@ -128,7 +128,7 @@ def example(scene: Scene, kind: str, rows: int) -> Tensor:
 
 
 def dynamic(kind: str) -> dict[str, dict[int, Any]]:
-    """The number of rows, and of the ids of a text."""
+    """Give the dynamic sizes: the number of rows and, of texts, the number of ids."""
     sizes = {0: torch.export.Dim.DYNAMIC} | ({1: torch.export.Dim.DYNAMIC} if kind == "tokens" else {})
     return {"inputs": sizes}
 
@@ -137,24 +137,24 @@ Result = tuple[str, bytes, Callable[[Tensor], Tensor]]
 
 
 def as_torch(program: Program, inputs: Tensor, kind: str) -> Result:
-    """A program of `torch.export`."""
+    """Export a program of `torch.export`."""
     made = torch.export.export(program, (inputs,), dynamic_shapes=dynamic(kind))
     buffer = io.BytesIO()
     torch.export.save(made, buffer)
-    again = torch.export.load(io.BytesIO(buffer.getvalue())).module()
-    return "model.pt2", buffer.getvalue(), again
+    loaded = torch.export.load(io.BytesIO(buffer.getvalue())).module()
+    return "model.pt2", buffer.getvalue(), loaded
 
 
 def as_onnx(program: Program, inputs: Tensor, kind: str) -> Result:
-    """A graph of ONNX, run by onnxruntime.
+    """Export a graph of ONNX, which onnxruntime runs.
 
     Raises:
         MissingPackageError: one of the packages is not installed.
     """
     packages = ("onnx", "onnxscript", "onnxruntime")
-    lacking = [name for name in packages if importlib.util.find_spec(name) is None]
-    if lacking:
-        raise MissingPackageError(f"`format=onnx` needs {', '.join(lacking)}. Install: pip install {' '.join(lacking)}")
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingPackageError(f"`format=onnx` needs {', '.join(missing)}. Install: pip install {' '.join(missing)}")
     import onnxruntime
 
     made = torch.onnx.export(program, (inputs,), dynamic_shapes=dynamic(kind), dynamo=True, verbose=False)
@@ -172,7 +172,7 @@ FORMATS: Mapping[str, Callable[[Program, Tensor, str], Result]] = {"torch": as_t
 
 
 def description(scene: Scene) -> dict[str, Any]:
-    """All that is needed beside the program: what its inputs are, and the classes of its probabilities."""
+    """Describe the program's inputs, and the classes of its probabilities."""
     values = next(iter(scene.splits["train"].inputs.values()))
     content: dict[str, Any] = {"scene": scene.name, "classes": list(scene.classes)}
     if scene.source is None or scene.text_format is None:

@@ -1,4 +1,4 @@
-"""Words of a command line, each `key=value`."""
+"""Command lines of `key=value` words."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ SWITCHES = {"true": True, "false": False}
 
 
 def options(words: Sequence[str], defaults: Mapping[str, str | None]) -> dict[str, str]:
-    """The value of each key.
+    """Give the value of each key.
 
     Args:
         words: `key=value`; `--key` stands for `key=true`.
-        defaults: of all keys that there are; None must be given.
+        defaults: key → its default; None means that the command line must set it.
 
     Raises:
-        ConfigError: another key, one without a value, or one that must be given and is not.
+        ConfigError: an unknown key, a key without a value, or a required key that is missing.
     """
     values = {key: value for key, value in defaults.items() if value is not None}
     for word in words:

@@ -1,4 +1,4 @@
-"""`iamm-predict`: the answers of a finished run's model to the user's own pictures or texts."""
+"""`iamm-predict` writes the answers of a finished run's model to a user's pictures, texts or records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = {
 
 
 def run_command_line(words: Sequence[str]) -> int:
-    """All answers, written; the exit code."""
+    """Write all answers; return the exit code."""
     values = options(words, KEYS)
     attention, tokenised = switch(values, "attention"), switch(values, "tokenised")
     require_place(values["output"], values["input"])
@@ -26,13 +26,13 @@ def run_command_line(words: Sequence[str]) -> int:
         with answers_to(values["output"]) as write:
             for answer in predictions(values, attention=attention, tokenised=tokenised):
                 write(answer)
-    except BrokenPipeError:  # read no further, as by `| head`
+    except BrokenPipeError:  # the reader has left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def predictions(values: Mapping[str, str], *, attention: bool, tokenised: bool) -> Iterator[dict[str, Any]]:
-    """An answer for each input, with its name first."""
+    """Yield an answer for each input, with its name first."""
     from iamm.serve.example import example_of, input_kind
     from iamm.serve.rows import batches, picture_rows, record_rows, require_encoding, text_rows
     from iamm.serve.trained import AT_ONCE, load

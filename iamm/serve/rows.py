@@ -1,4 +1,4 @@
-"""Input files → their pictures or texts, one after the other."""
+"""Iteration over the pictures, texts or records in input files."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Row(NamedTuple):
 
 
 def picture_rows(path: Path) -> Iterator[Row]:
-    """One picture, or all below a folder, in the order of their names.
+    """Yield one picture, or all below a folder, in the order of their names.
 
     Raises:
-        MissingDataError: nothing there, or no picture in the folder.
+        MissingDataError: the folder has no picture.
     """
     if not path.is_dir():
         yield Row(path.name, path, str(path))
@@ -38,7 +38,7 @@ def picture_rows(path: Path) -> Iterator[Row]:
 
 def require_encoding(encoding: str) -> None:
     """Raises:
-    ConfigError: one that Python does not know.
+    ConfigError: Python does not know the encoding.
     """
     try:
         codecs.lookup(encoding)
@@ -47,16 +47,16 @@ def require_encoding(encoding: str) -> None:
 
 
 def text_rows(path: Path, column: str, encoding: str) -> Iterator[Row]:
-    """The texts of a file: those in a column of a table or of JSON lines, by the file's ending; else its lines.
+    """Yield the texts of a file: a column of a table or of JSON lines, by the file's ending; else its lines.
 
     Args:
-        path: of the file.
-        column: that holds the text.
-        encoding: of the file.
+        path: path of the file.
+        column: the column that holds the text.
+        encoding: encoding of the file.
 
     Raises:
-        MissingDataError, BadDataError: no such file; a line that is not what it must be.
-        ConfigError: a folder.
+        MissingDataError, BadDataError: no such file; a malformed line.
+        ConfigError: the path is a folder.
     """
     if path.is_dir():
         raise ConfigError(f"`input` must be a file where a scene reads texts. Found the folder {path}: name a file.")
@@ -75,7 +75,7 @@ def lines(path: str, encoding: str) -> Iterator[tuple[int, str]]:
 
 
 def record_rows(path: Path, encoding: str) -> Iterator[Row]:
-    """Objects of JSON, one a line.
+    """Yield objects of JSON, one per line.
 
     Raises:
         MissingDataError, BadDataError: no such file; a line that is no object.
@@ -89,7 +89,7 @@ def record_rows(path: Path, encoding: str) -> Iterator[Row]:
 
 
 def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """`size` rows at a time."""
+    """Yield the rows in lists of `size`."""
     batch: list[Row] = []
     for row in rows:
         batch.append(row)

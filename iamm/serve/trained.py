@@ -22,13 +22,13 @@ from iamm.run.job import require_release
 from iamm.serve.example import Example, example_of
 
 AT_ONCE = 250
-"""Examples of a batch, as in evaluation."""
+"""Size of a batch, as in evaluation."""
 
 
 class Trained:
     """A trained network with its scenes: the form of their inputs, their classes and vocabularies.
 
-    Of a data set with several views, only one is given: the others count as absent.
+    The other views of a scene's data set count as absent.
 
     Args:
         network: in evaluation mode, on its device.
@@ -45,10 +45,10 @@ class Trained:
         return next(self.network.parameters()).device
 
     def scene(self, name: str | None = None) -> Scene:
-        """The scene of this name; None: the only one.
+        """Give the scene of a name; None: the only one.
 
         Raises:
-            ConfigError: another name, or none where there are several.
+            ConfigError: an unknown name, or None where there are several.
         """
         if name is None and len(self.scenes) == 1:
             name = next(iter(self.scenes))
@@ -65,28 +65,28 @@ class Trained:
         tokenised: bool = False,
         at_once: int = AT_ONCE,
     ) -> Iterator[dict[str, Any]]:
-        """An answer for each input, in order; never more than one batch is held.
+        """Yield an answer for each input, in order, holding at most one batch.
 
         Args:
-            inputs: texts; pictures: paths, or arrays of bytes (channels, height, width) of the scene's own size; or,
+            inputs: texts; pictures: paths, or arrays of bytes (channels, height, width) of the scene's size; or,
                 for a scene with other fields, mappings with a name, a number or a list of them for each.
-            scene: whose encoder and head answer; None: the only one.
+            scene: the scene whose encoder and head are used; None: the only one.
             attention: adds the attention of the head, averaged over heads: `queries`, `keys`, `weights` (Q, K).
-            tokenised: the words of the texts stand apart already, as in the files that were learnt from.
-            at_once: examples of a batch.
+            tokenised: whether the words of the texts are already separated, as in the training files.
+            at_once: size of a batch.
 
         Raises:
             ConfigError: a scene that the run lacks, or one whose answers cannot be given.
             BadDataError: an input that cannot be read.
         """
-        known = self.scene(scene)
+        chosen = self.scene(scene)
         read = enumerate(inputs, start=1)
         while batch := list(islice(read, at_once)):
-            examples = [example_of(known, each, f"input {number:,}", tokenised=tokenised) for number, each in batch]
-            yield from self.answers(known, examples, attention=attention)
+            examples = [example_of(chosen, each, f"input {number:,}", tokenised=tokenised) for number, each in batch]
+            yield from self.answers(chosen, examples, attention=attention)
 
     def answers(self, scene: Scene, examples: Sequence[Example], *, attention: bool = False) -> list[dict[str, Any]]:
-        """Those of one batch."""
+        """Give the answers to one batch."""
         batch = self.batch(scene, examples)
         try:
             answers = self.network.answers(batch, scene.name)
@@ -100,7 +100,7 @@ class Trained:
         return answers
 
     def attention(self, scene: Scene, batch: dict[str, SceneBatch]) -> list[dict[str, Any]]:
-        """The attention of the head in each example."""
+        """Give the attention of the head in each example."""
         from iamm.run.attention_maps import example_attention, rounded
 
         try:
@@ -113,7 +113,7 @@ class Trained:
         return [{"queries": row.queries, "keys": row.keys, "weights": rounded(row.weights.mean(dim=0))} for row in rows]
 
     def batch(self, scene: Scene, examples: Sequence[Example]) -> dict[str, SceneBatch]:
-        """The group of a scene, its other views absent."""
+        """Make the batch of a scene's group, with the other views absent."""
         group = next(group for group in self.groups if scene.name in [other.name for other in group])
         parts = {other.name: absent_batch(other, len(examples)) for other in group if other is not scene}
         parts[scene.name] = present_batch(scene, examples)
@@ -129,14 +129,14 @@ def present_batch(scene: Scene, examples: Sequence[Example]) -> SceneBatch:
 
 
 def joined(padding: int | None, rows: Sequence[Tensor]) -> Tensor:
-    """Rows of one example each, filled up to the longest.  # (B, …)"""
+    """Join examples to a batch, padded to the longest.  # (B, …)"""
     if padding is None:
         return torch.stack(list(rows))
     return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=padding)
 
 
 def absent_batch(scene: Scene, count: int) -> SceneBatch:
-    """Examples whose view is absent."""
+    """Make examples whose view is absent."""
     inputs = {}
     for name, field in scene.fields.items():
         values = scene.splits["train"].inputs[name]
@@ -146,23 +146,23 @@ def absent_batch(scene: Scene, count: int) -> SceneBatch:
 
 
 def targets(scene: Scene, count: int) -> Tensor:
-    """Targets that nothing reads."""
+    """Make placeholder targets."""
     one = scene.splits["train"].targets
     return one.expand(count, *one.shape[1:])
 
 
 def load(run: str | Path, device: str = "auto") -> Trained:
-    """The model that a finished run chose, ready to answer.
+    """Load the model that a finished run chose.
 
-    Threads and kernels of torch are set as the run had them, so that the numbers are the same.
+    Threads and kernels of torch are set as in the run, so that the numbers are the same.
 
     Args:
-        run: its folder.
+        run: folder of the run.
         device: auto, cpu, cuda or cuda:<number>.
 
     Raises:
-        MissingDataError: no finished run lies there, or not all that its model needs.
-        BadDataError: its files are not as they were written, or an earlier release wrote them.
+        MissingDataError: the folder has no finished run, or lacks a file of its model.
+        BadDataError: its files are damaged, or an earlier release wrote them.
         ConfigError: a device that this machine lacks.
     """
     folder = RunFolder(Path(run))

@@ -1,4 +1,4 @@
-"""Answers, written as they come: to a file that appears when it is whole, or to the terminal."""
+"""Writers of answers: to a file that appears when it is complete, or to the terminal."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ STANDARD = "-"
 
 
 Writer = Callable[[Mapping[str, Any]], None]
-"""Takes one answer."""
+"""A function that writes one answer."""
 
 
 def require_place(output: str, input: str) -> None:
     """Raises:
-    ConfigError: neither `-` nor a name that ends with a known form; the file of the inputs.
-    OutputError: in no folder.
+    ConfigError: the output is neither `-` nor a name with a known ending, or is the input.
+    OutputError: its folder does not exist.
     """
     if output == STANDARD:
         return
@@ -37,10 +37,10 @@ def require_place(output: str, input: str) -> None:
 
 @contextmanager
 def answers_to(output: str) -> Iterator[Writer]:
-    """Where answers go, one at a time. A file is there only when all have been written: else what was there before.
+    """Open a writer of answers. A file is replaced only when all answers have been written.
 
     Args:
-        output: a path that ends with .csv or .jsonl; `-` for lines of JSON on the terminal.
+        output: path with the ending .csv or .jsonl; `-` for lines of JSON on the terminal.
     """
     if output == STANDARD:
         yield JsonLines(sys.stdout)
@@ -63,7 +63,7 @@ def answers_to(output: str) -> Iterator[Writer]:
 
 
 class JsonLines:
-    """One object a line."""
+    """A writer of JSON lines."""
 
     def __init__(self, file: IO[str]) -> None:
         self.file = file
@@ -73,7 +73,7 @@ class JsonLines:
 
 
 class Table:
-    """CSV: a column for each entry, `probabilities.cat` for one inside another; lists as JSON."""
+    """A writer of CSV: a column for each entry, `probabilities.cat` for one inside another; lists as JSON."""
 
     def __init__(self, file: IO[str]) -> None:
         self.writer = csv.writer(file, lineterminator="\n")
