@@ -16,7 +16,7 @@ class Stitch(nn.Module):
     """Σ_k α_k ⊙ y_k over the networks k, one α_k for each channel.
 
     Args:
-        start: the name of network k → what α_k begins with.
+        start: name of network k → initial value of α_k.
         dim: D.
     """
 
@@ -36,7 +36,7 @@ class Column(nn.Module):
         dim: D.
         hidden: hidden width of a network.
         dropout: share dropped of the hidden units.
-        own_share: what α_ss begins with; the rest is shared out among the others.
+        own_share: initial value of α_ss; the rest is divided among the others.
     """
 
     def __init__(self, scenes: Sequence[str], dim: int, hidden: int, dropout: float, own_share: float) -> None:

@@ -116,7 +116,7 @@ class SceneNetwork(nn.Module):
         self.fusion.progress = progress
 
     def end_step(self, *, applied: bool = True) -> None:
-        """Write what is kept of the step's examples, or forget them where the step was left out."""
+        """Update buffers from the step's examples, or drop these if the step was skipped."""
         self.fusion.end_step(applied=applied)
 
     def end_validation(self, qualities: Mapping[str, float]) -> None:
