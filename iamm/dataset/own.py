@@ -82,9 +82,11 @@ def chosen_scenes(path: str, available: Collection[str], scenes: Sequence[str] |
     """Choose the scenes of a run from the values of a column: all in alphabetical order, or those that are named.
 
     Raises:
-        ValueError: a scene that the column lacks.
+        ValueError: a scene that the column lacks, or no column.
         BadDataError: too many, or two that differ only in characters that names leave out.
     """
+    if scenes and set(available) == {""}:
+        raise ValueError("`scenes` needs the column that `scene` names. Found none: add scene=….")
     for scene in scenes or ():
         if scene not in available:
             raise ValueError(

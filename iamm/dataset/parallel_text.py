@@ -10,7 +10,7 @@ from iamm.constraints import Count, Number, Seed
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.overlap import signs_of
 from iamm.dataset.own import Part, require_room
-from iamm.dataset.splitting import DRAWN, Unit, divided, sampled
+from iamm.dataset.splitting import DRAWN, Unit, divided, require_each, sampled
 from iamm.dataset.table_file import bad_row, text_lines
 from iamm.dataset.translation import Pairs, translation_scene
 from iamm.errors import BadDataError
@@ -86,6 +86,11 @@ class ParallelTextDataset(Dataset):
             "validation": (validation_source_path, validation_target_path),
             "test": (test_source_path, test_target_path),
         }
+        for split, (source, target) in files.items():
+            if target is not None and source is None:
+                raise ValueError(
+                    f"`{split}_target_path` goes with `{split}_source_path`. Found {target} alone: give both."
+                )
         pairs: list[Pair] = []
         for split, (source, target) in files.items():
             if source is not None:
@@ -101,6 +106,7 @@ class ParallelTextDataset(Dataset):
         ]
         generator = random_generator(seed, name)
         rows, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
+        require_each(name, rows)
         texts = {
             split: Pairs([pairs[row].source for row in part], [pairs[row].target for row in part])
             for split, part in rows.items()

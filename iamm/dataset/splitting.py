@@ -10,6 +10,7 @@ import numpy as np
 
 from iamm.dataset.base import SPLITS
 from iamm.dataset.table_file import bad_row
+from iamm.errors import BadDataError
 
 T = TypeVar("T")
 DRAWN = ""
@@ -79,6 +80,15 @@ def divided(
         f"{name}: {len(repeats):,} of {len(units):,} examples also stand in a later split (of train, validation, test)"
     )
     return rows, [f"{count} and {what}."] if repeats else []
+
+
+def require_each(name: str, rows: Mapping[str, Sequence[int]]) -> None:
+    """Raises:
+    BadDataError: a split without an example.
+    """
+    for split, part in rows.items():
+        if not part:
+            raise BadDataError(f"Each split needs an example. Found none in {name}/{split}: give it more data.")
 
 
 def drawn_splits(

@@ -13,7 +13,7 @@ from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.labelled_text import Labelled, text_datasets
 from iamm.dataset.overlap import signs_of
 from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_examples
-from iamm.dataset.splitting import DRAWN, Unit, divided, split_named
+from iamm.dataset.splitting import DRAWN, Unit, divided, require_each, split_named
 from iamm.dataset.table_file import Format, Row, value_of
 from iamm.dataset.text_format import TextFormat
 from iamm.errors import BadDataError
@@ -109,6 +109,7 @@ class TextFileDataset(list[Dataset], Constrained):
         rows, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
         parts = by_scene(entries, rows, chosen_scenes(path, {entry.scene for entry in entries}, scenes))
         labels = labels_of(name, parts)
+        require_each(name, rows)
         text_format = TextFormat(lowercase, "apart" if subwords is None else "spaces", max_length)
         texts = {
             each: {
@@ -177,9 +178,10 @@ def labels_of(name: str, scenes: Mapping[str, Mapping[str, Sequence[Entry]]]) ->
     }
     for scene, labels in labels_by_scene.items():
         if not 2 <= len(labels) <= MOST_LABELS:
+            one = f", {min(labels)!r} among them" if labels else ""
             raise BadDataError(
                 f"A classification has 2 to {MOST_LABELS:,} labels. Found {len(labels):,} in "
-                f"{scene_name(name, scene)}, {min(labels)!r} among them: name the column that holds them."
+                f"{scene_name(name, scene)}{one}: name the column that holds them."
             )
     return {scene: in_order(labels) for scene, labels in labels_by_scene.items()}
 

@@ -17,6 +17,8 @@ def test_all_by_the_alphabet_or_those_that_are_named():
 
 
 def test_what_is_refused():
+    with pytest.raises(ValueError, match=r"`scenes` needs the column that `scene` names\. Found none: add scene="):
+        chosen_scenes("a.csv", {""}, ["books"])
     with pytest.raises(BadDataError, match=r"Scenes must differ in .*\. Found 'a b' and 'a&b' in a\.csv"):
         chosen_scenes("a.csv", {"a b", "a&b"}, None)
     many = {str(number) for number in range(MOST_SCENES + 1)}

@@ -109,3 +109,13 @@ def test_more_than_memory_holds(files, monkeypatch):
     monkeypatch.setattr("iamm.memory.available_memory", lambda: 10_000)
     with pytest.raises(BadDataError, match=r"Found .*a\.en and .*a\.fr, which takes 0 MiB of 0 MiB: take some rows"):
         made(files)
+
+
+def test_too_few_pairs_and_translations_alone(files, tmp_path):
+    few = write(tmp_path / "few.tsv", ["one\tun", "two\tdeux"])
+    with pytest.raises(
+        BadDataError, match=r"Each split needs an example\. Found none in mine/validation: give it more data"
+    ):
+        made({"source_path": few})
+    with pytest.raises(ValueError, match=r"`test_target_path` goes with `test_source_path`\. Found .*few\.tsv alone"):
+        made(files, test_target_path=few)

@@ -127,3 +127,20 @@ def test_more_than_memory_holds_is_refused_before_it_is_read(path, monkeypatch):
     with pytest.raises(BadDataError, match=said):
         made(path)
     assert made(path, limit=20)[0].size("train") == 16
+
+
+def test_a_scene_that_clean_leaves_empty(tmp_path):
+    """Both texts of b also stand in test, among those of a."""
+    parts = ("train", "train", "validation", "validation", "test", "test")
+    rows = [[f"text {n}", str(n % 2), "a", part] for n, part in enumerate(parts)]
+    rows += [[f"text {n}", str(n % 2), "b", "train"] for n in (4, 5)]
+    path = write(tmp_path / "a.csv", [["body", "stars", "shop", "part"], *rows])
+    with pytest.raises(BadDataError, match=r"has 2 to 10,000 labels\. Found 0 in mine_b: name the column"):
+        made(path, scene="shop", split="part", clean=True)
+
+
+def test_no_text_to_train_on(tmp_path):
+    rows = [[f"text {n}", str(n % 2), "test"] for n in range(6)]
+    path = write(tmp_path / "a.csv", [["body", "stars", "part"], *rows])
+    with pytest.raises(BadDataError, match=r"Each split needs an example\. Found none in mine/train"):
+        made(path, split="part", subwords=20)
