@@ -67,7 +67,7 @@ def exponent(lengths: list[int], seconds: list[float]) -> float:
 
 
 def growth(names: list[str]) -> None:
-    print("| attention | promised | time | memory |", " | ".join(f"T = {length}" for length in LENGTHS), "|")
+    print("| attention | expected | time | memory |", " | ".join(f"T = {length}" for length in LENGTHS), "|")
     print("| --- |" + " --- |" * (3 + len(LENGTHS)))
     for name in names:
         attention, cells, seconds, peaks = made(name, WIDTH), [], [], []

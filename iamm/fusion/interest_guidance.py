@@ -170,7 +170,8 @@ class InterestGuidanceFusion(Fusion):
             self.recogniser.remember(name, vector[scene.present])
         hidden = torch.rand(len(vector), device=vector.device) < self.hide if self.training and self.hide else None
         self.recogniser.exchanged = self.control == "exchanged"
-        return self.recogniser(vector, name, hidden)
+        recognised = self.recogniser(vector, name, hidden)
+        return Recognised(*(part.detach() for part in recognised)) if self.control == "fresh" else recognised
 
     def vector(self, scene: Features) -> Tensor:
         """x̄ = LN of the mean place, from which no gradient goes back to the encoder.  # (B, D)"""
@@ -182,7 +183,7 @@ class InterestGuidanceFusion(Fusion):
             q = self.recogniser.of_scene(name).expand_as(q)
         if self.control == "uniform":
             q = torch.zeros_like(q)
-        return self.standard({"shuffled": q.roll(1, dims=0), "fresh": q.detach()}.get(self.control, q))
+        return self.standard(q.roll(1, dims=0) if self.control == "shuffled" else q)
 
     def gated(self, values: Tensor, scenes: Tensor) -> Tensor:
         """z of x̂ (B, T, D) and p (B, S)."""

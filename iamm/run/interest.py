@@ -36,10 +36,12 @@ def interest_report(model: SceneNetwork, datasets: Sequence[Dataset], device: to
     described = describe(model, datasets, device)
     figures = {scene: scene_figures(interest, model.names.index(scene)) for scene, interest in described.items()}
     effects = {}
-    for control in model.fusion.controls:
-        model.fusion.control = control
-        effects[control] = changes(plain, evaluate(model, datasets, "validation", device).measures)
-    model.fusion.control = "learnt"
+    try:
+        for control in model.fusion.controls:
+            model.fusion.control = control
+            effects[control] = changes(plain, evaluate(model, datasets, "validation", device).measures)
+    finally:
+        model.fusion.control = "learnt"
     weights = variance_shares([interest.weights for interest in described.values()])
     return {"scenes": figures, "weights": weights, "effects": effects}
 

@@ -281,7 +281,8 @@ class TestControls:
         fusion = learnt(control="fresh")
         fused = fusion(features("ab", 6))
         sum(scene.values.sum() for scene in fused.features.values()).backward()
-        assert all(q.grad is None or (q.grad == 0).all() for q in fusion.recogniser.interests.values())
+        assert all(part.grad is None or (part.grad == 0).all() for part in fusion.recogniser.parameters())
+        assert all(gate.grad.abs().max() > 0 for gate in fusion.gates.parameters())
         assert fusion.output.weight.grad.abs().max() > 0
 
     def test_absent_leaves_the_features_alone(self, learnt, features):

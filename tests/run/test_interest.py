@@ -8,8 +8,19 @@ import torch
 from rich.console import Console
 from torch import tensor
 
+from iamm.engine.evaluate import evaluate
+from iamm.errors import DivergedError
 from iamm.fusion.base import Interest
-from iamm.run.interest import changes, interest_notices, interest_values, joined, scene_figures, variance_shares
+from iamm.run.build import build_datasets, build_model
+from iamm.run.interest import (
+    changes,
+    interest_notices,
+    interest_report,
+    interest_values,
+    joined,
+    scene_figures,
+    variance_shares,
+)
 from iamm.run.training import train
 
 
@@ -88,3 +99,20 @@ def test_a_run_writes_its_report(planned):
 def test_a_fusion_without_interest_has_no_report(planned):
     assert "interest" not in train(planned("fusion=shared"), Console(quiet=True))
     assert "interest" not in train(planned("log.interest=false"), Console(quiet=True))
+
+
+def test_a_report_that_fails_leaves_interest_as_it_was(planned, monkeypatch):
+    """Figures are drawn behind it, with the model's own interest."""
+    values = planned().values
+    datasets = build_datasets(values)
+    model = build_model(values, [scene for dataset in datasets for scene in dataset.scenes])
+
+    def failing(model, *arguments):
+        if model.fusion.control == "uniform":
+            raise DivergedError("Measures must stay finite.")
+        return evaluate(model, *arguments)
+
+    monkeypatch.setattr("iamm.run.interest.evaluate", failing)
+    with pytest.raises(DivergedError):
+        interest_report(model, datasets, torch.device("cpu"))
+    assert model.fusion.control == "learnt"
