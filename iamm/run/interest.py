@@ -53,7 +53,7 @@ def describe(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.dev
     for dataset in datasets:
         for rows in evaluation_batches(dataset, "validation"):
             batch = collate(dataset, "validation", rows, device)
-            for name, interest in model.fusion.describe(model.encoded(batch)).items():
+            for name, interest in model.interest(batch).items():
                 parts[name].append(Interest(*(values[batch[name].present].double() for values in interest)))
     return {name: joined(interests) for name, interests in parts.items()}
 

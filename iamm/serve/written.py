@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from iamm.errors import ConfigError, OutputError
-from iamm.files import LEFTOVER, flush, sync, writable
+from iamm.files import ESCAPED, LEFTOVER, flush, sync, writable
 
 STANDARD = "-"
 
@@ -50,7 +50,7 @@ def answers_to(output: str) -> Iterator[Writer]:
     temporary = path.with_name(path.name + LEFTOVER)
     with writable(path, what="A file of answers"):
         try:
-            with temporary.open("w", encoding="utf-8", newline="") as file:
+            with temporary.open("w", encoding="utf-8", errors=ESCAPED, newline="") as file:
                 yield FORMS[path.suffix](file)
                 file.flush()
                 sync(file.fileno())

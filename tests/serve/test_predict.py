@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -79,6 +80,14 @@ def test_a_folder_of_pictures_of_any_size_and_colour(command, digits, photos):
     for each in found[1:]:
         assert each["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-6)
     assert found[0]["class"] == expected["class"]
+
+
+def test_a_picture_whose_name_is_not_of_utf_8(command, digits, photos, tmp_path):
+    folder, _ = photos
+    os.rename(folder / "b.png", os.fsencode(folder) + b"/\xff.png")
+    assert command(f"run={digits.folder.path}", f"input={folder}", "output=a.jsonl") == (0, "", "")
+    found = [json.loads(line)["input"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert found == ["A.webp", "more/a.png", "\udcff.png"]
 
 
 TEXTS = ("the phone is great .", "I did not like the book !")
