@@ -64,7 +64,7 @@ class CrossStitchFusion(BySceneFusion):
     As in the paper, every network reads the same input, here x_s: an example goes through the networks of all scenes,
     position by position, and x'_s is what its own network gives at the end. No other example is read. Each channel has
     its own α, as there. Ours: residual blocks with normalisation instead of convolutions. An unknown scene has no
-    network; its output is a stitch of its own over those of the run, which begins as their mean.
+    network; its output is a separate stitch over those of the run, which begins as their mean.
 
     Args:
         scenes: names of all S scenes.
