@@ -61,7 +61,7 @@ def test_both_kinds_are_there() -> None:
     assert {"image", "text"} <= set(CHOICES)
 
 
-def test_file_says_what_the_class_says(choice: str) -> None:
+def test_defaults_of_file_and_class_agree(choice: str) -> None:
     """One key, the file's name; the class is for that kind; the defaults are those of the class."""
     loaded = OmegaConf.load(CONFIGS / "augment" / f"{choice}.yaml")
     assert list(loaded) == [choice]

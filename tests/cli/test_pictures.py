@@ -239,7 +239,7 @@ def test_the_numbers_behind_the_pictures():
         ("encoder", "said: its encoder's self-attention is not drawn: its attention gives no weights."),
     ],
 )
-def test_what_cannot_be_drawn_is_said(refuses, note):
+def test_what_cannot_be_drawn_is_reported(refuses, note):
     shelf, notes = drawn(Model("said", refuses=refuses), text_scene("said", classes=("bad", "good")), count=1)
     assert notes == [note]
     assert len(shelf.figures) == {"head": 2, "all": 2, "encoder": 1}[refuses]

@@ -177,7 +177,7 @@ def test_killed_and_started_again(started, command, small, tmp_path):
     assert_same(run, only_run(tmp_path / "whole"))
 
 
-def test_a_damaged_checkpoint_is_said(command, small, tmp_path):
+def test_a_damaged_checkpoint_is_reported(command, small, tmp_path):
     assert command(*small).code == 0
     run = only_run(tmp_path / "outputs")
     (run / "result.json").unlink()
