@@ -195,21 +195,21 @@ class Slopes(Plain):
 
 
 class Listener:
-    """Keeps all that it is told."""
+    """Collects all reports of the loop."""
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.intervals: list[Any] = []
         self.validations: list[Any] = []
 
-    def trained(self, told: Any) -> None:
-        self.told.append(told)
+    def trained(self, interval: Any) -> None:
+        self.intervals.append(interval)
 
     def validated(self, state: Any, evaluation: Any) -> None:
         self.validations.append((state.epoch, evaluation))
 
     @property
     def losses(self) -> list[dict[str, float]]:
-        return [dict(told.losses) for told in self.told]
+        return [dict(interval.losses) for interval in self.intervals]
 
 
 @pytest.fixture(scope="session")

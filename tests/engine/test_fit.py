@@ -26,7 +26,7 @@ NAMES = ("pictures", "texts")
 
 
 class Given(Weighting):
-    """Weights from a list; remembers what it was told."""
+    """Weights from a list; remembers the losses that it gets."""
 
     def __init__(self, *values: float) -> None:
         super().__init__(len(values))
@@ -172,8 +172,8 @@ def test_left_and_resumed_the_same(where, golden, begin, datasets, listener, tmp
     trained(model, optimizer, datasets, plan=plan, **options)
     torch.testing.assert_close(model.state_dict(), golden[1], rtol=0, atol=0)
     means = [np.mean([loss["texts"] for loss in golden[0][a:b]]) for a, b in ((0, 4), (4, 6), (6, 8), (8, 12))]
-    assert [record.step for record in listener.told] == [4, 6, 8, 12, 16, 18]
-    np.testing.assert_allclose([record.losses["texts"] for record in listener.told[:4]], means, rtol=1e-6)
+    assert [record.step for record in listener.intervals] == [4, 6, 8, 12, 16, 18]
+    np.testing.assert_allclose([record.losses["texts"] for record in listener.intervals[:4]], means, rtol=1e-6)
     whole = [[np.mean([loss[name] for loss in golden[0][6 * e : 6 * e + 6]]) for name in NAMES] for e in range(3)]
     np.testing.assert_allclose(first.epochs + second.epochs, whole, rtol=1e-6)
 
@@ -183,13 +183,13 @@ def test_reported_events(golden, begin, datasets, listener):
     model, optimizer = begin()
     weighting = Given(0.7, 0.2)
     trained(model, optimizer, datasets, weighting=weighting, plan=Plan(EPOCHS, log_every=4), observers=[listener])
-    assert [told.step for told in listener.told] == [4, 6, 8, 12, 16, 18]
-    assert [told.epoch for told in listener.told] == [1, 1, 2, 2, 3, 3]
-    assert {told.total for told in listener.told} == {18}
+    assert [interval.step for interval in listener.intervals] == [4, 6, 8, 12, 16, 18]
+    assert [interval.epoch for interval in listener.intervals] == [1, 1, 2, 2, 3, 3]
+    assert {interval.total for interval in listener.intervals} == {18}
     means = [np.mean([loss["texts"] for loss in golden[0][a:b]]) for a, b in ((0, 4), (4, 6), (6, 8), (8, 12))]
-    np.testing.assert_allclose([told.losses["texts"] for told in listener.told[:4]], means, rtol=1e-6)
-    assert listener.told[0].weights == pytest.approx({"pictures": 0.7, "texts": 0.2})
-    assert listener.told[0].scene_weights == {}
+    np.testing.assert_allclose([interval.losses["texts"] for interval in listener.intervals[:4]], means, rtol=1e-6)
+    assert listener.intervals[0].weights == pytest.approx({"pictures": 0.7, "texts": 0.2})
+    assert listener.intervals[0].scene_weights == {}
     whole = [[np.mean([loss[name] for loss in golden[0][6 * e : 6 * e + 6]]) for name in NAMES] for e in range(3)]
     np.testing.assert_allclose(weighting.epochs, whole, rtol=1e-6)
     assert [epoch for epoch, _ in listener.validations] == [1, 2, 3]
@@ -254,13 +254,13 @@ def test_l1_and_l2_by_hand(one_step):
 def test_clip_by_hand(one_step, listener):
     """(3, 4) has norm 5: at most 1 leaves (0.6, 0.8); at most 6 leaves it alone."""
     torch.testing.assert_close(one_step((0.0, 0.0), clip=1.0), torch.tensor([-0.06, -0.08]))
-    assert listener.told[0].gradient_norm == pytest.approx(5.0)
+    assert listener.intervals[0].gradient_norm == pytest.approx(5.0)
     torch.testing.assert_close(one_step((0.0, 0.0), clip=6.0), torch.tensor([-0.3, -0.4]))
 
 
 def test_clip_sees_the_regularised_gradient(one_step, listener):
     one_step((-30.0, -40.0), l2=0.1, clip=1.0)  # 3 − 3 and 4 − 4
-    assert listener.told[0].gradient_norm == pytest.approx(0.0, abs=1e-6)
+    assert listener.intervals[0].gradient_norm == pytest.approx(0.0, abs=1e-6)
 
 
 def test_rates_as_scheduled(slopes, pictures, listener):
@@ -277,7 +277,7 @@ def test_rates_as_scheduled(slopes, pictures, listener):
     plan = Plan(2, log_every=1)
     trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=plan, schedule=harmonic, observers=[listener])
     assert asked == [(step, 12) for step in range(12)]
-    assert [told.rate for told in listener.told] == pytest.approx([0.1 / (step + 1) for step in range(12)])
+    assert [interval.rate for interval in listener.intervals] == pytest.approx([0.1 / (step + 1) for step in range(12)])
     assert optimizer.param_groups[1]["lr"] == pytest.approx(0.01 / 12)
     torch.testing.assert_close(model.w.detach(), torch.tensor([-0.1 * sum(1 / n for n in range(1, 13))]))
 
@@ -289,7 +289,7 @@ def test_weights_are_applied(slopes, pictures, texts, listener):
     plan = Plan(1, steps=1)
     trained(model, optimizer, [pictures(), texts()], plan=plan, schedule=constant, observers=[listener])
     torch.testing.assert_close(model.w.detach(), torch.tensor([-0.17, -0.08]))
-    assert listener.told[0].weights == pytest.approx({"pictures": 0.7, "texts": 0.2})
+    assert listener.intervals[0].weights == pytest.approx({"pictures": 0.7, "texts": 0.2})
 
 
 def test_a_scene_that_is_absent_weighs_nothing(slopes, pictures, texts, listener):
@@ -298,7 +298,7 @@ def test_a_scene_that_is_absent_weighs_nothing(slopes, pictures, texts, listener
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     plan = Plan(1, steps=3, log_every=1)
     trained(model, optimizer, [absent, texts()], plan=plan, schedule=constant, observers=[listener])
-    assert sorted(told.weights["pictures"] for told in listener.told) == pytest.approx([0.0, 0.0, 0.7])
+    assert sorted(interval.weights["pictures"] for interval in listener.intervals) == pytest.approx([0.0, 0.0, 0.7])
     torch.testing.assert_close(model.w.detach(), torch.tensor([-0.07, -0.06]))
 
 
@@ -314,7 +314,7 @@ def test_a_growing_batch(slopes, pictures, listener):
 
     data = pictures(train=16, batch_size=4)
     state = trained(model, optimizer, [data], weighting=Given(1.0), plan=plan, schedule=schedule, observers=[listener])
-    assert [told.step for told in listener.told] == [4, 8, 10, 12, 13]
+    assert [interval.step for interval in listener.intervals] == [4, 8, 10, 12, 13]
     assert set(totals) == {13}
     assert [sampler["growth"] for sampler in state.samplers] == [4.0]
 
@@ -331,7 +331,7 @@ def test_the_weighting_is_told_each_validation(begin, datasets, listener):
 
 
 class Told(Checkpointer):
-    """Notes what it is told."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         self.kept: list[int] = []
@@ -422,7 +422,7 @@ def test_a_loss_that_diverges_is_reported(rate, slopes, pictures, listener):
     assert len(rows) == 7
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 4
-    assert listener.told == []
+    assert listener.intervals == []
 
 
 class Steps(Given):

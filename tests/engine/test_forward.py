@@ -161,8 +161,8 @@ def test_penalties_are_logged_as_means_of_steps(pictures, texts, listener):
         seed=0, device=CPU, observers=[listener],
     )  # fmt: skip
     size = 0.3 * model.w.square().sum().item()
-    assert [told.penalties["size"] for told in listener.told] == pytest.approx([size, size])
-    assert list(listener.told[0].penalties) == ["mixed", "size"]
+    assert [interval.penalties["size"] for interval in listener.intervals] == pytest.approx([size, size])
+    assert list(listener.intervals[0].penalties) == ["mixed", "size"]
 
 
 def test_the_model_learns_the_progress_of_training(pictures, texts):

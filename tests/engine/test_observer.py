@@ -33,17 +33,23 @@ def test_an_interval_holds_means():
     totals = Totals(("a", "b", "c"), CPU)
     totals.add(stepped([2.0, 6.0, 0.0], [True, True, False], [[0.5, 0.25, 0.25]] * 3, norm=1.0))
     totals.add(stepped([4.0, 0.0, 0.0], [True, False, False], [[0.25, 0.75, 0.0]] * 3, norm=2.0))
-    told = totals.interval(RunState(step=8, epoch=2), total=20, rate=0.125)
-    assert told.losses == {"a": 3.0, "b": 6.0, "c": 0.0}
-    assert told.weights == {"a": 0.5, "b": 0.125, "c": 0.0}
-    assert told.scene_weights["b"] == {"a": 0.375, "b": 0.5, "c": 0.125}
-    assert (told.step, told.total, told.epoch, told.rate, told.gradient_norm) == (8, 20, 3, 0.125, 1.5)
-    assert told.steps_per_second > 0
-    assert told.conflict is None
+    interval = totals.interval(RunState(step=8, epoch=2), total=20, rate=0.125)
+    assert interval.losses == {"a": 3.0, "b": 6.0, "c": 0.0}
+    assert interval.weights == {"a": 0.5, "b": 0.125, "c": 0.0}
+    assert interval.scene_weights["b"] == {"a": 0.375, "b": 0.5, "c": 0.125}
+    assert (interval.step, interval.total, interval.epoch, interval.rate, interval.gradient_norm) == (
+        8,
+        20,
+        3,
+        0.125,
+        1.5,
+    )
+    assert interval.steps_per_second > 0
+    assert interval.conflict is None
 
 
 def test_conflict_by_hand():
-    """Norms √25, √100 and 0, and 30/(5·10); then b is not there and c pulls against a. The last step is told."""
+    """Norms √25, √100 and 0, and 30/(5·10); then b is not there and c pulls against a. The last step is reported."""
     totals = Totals(("a", "b", "c"), CPU)
     totals.add(stepped([1.0, 1.0, 1.0], [True, True, True], gram=[[25.0, 30.0, 0.0], [30.0, 100.0, 0.0], [0.0] * 3]))
     conflict = totals.interval(RunState(), total=20, rate=0.125).conflict
