@@ -1,4 +1,4 @@
-"""The contract of every augmentation: a whole batch in, a whole batch out, each example on its own."""
+"""The base class of augmentations, which map a batch to a batch, each example independently."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from iamm.constrained import Constrained
 
 
 class Augment(Constrained, ABC):
-    """What happens to an example is a function of (seed, epoch, index) alone.
+    """The augmentation of an example is a function of (seed, epoch, index) only.
 
-    It does not depend on the batch-mates, on the batch's size or order, nor on any global random state. A variant gives
-    `kind`, `field` and `apply`; with all strengths at 0 `apply` returns the very same tensor.
+    It does not depend on the rest of the batch, its size or order, nor on any global random state. A subclass defines
+    `kind`, `field` and `apply`; with all strengths at 0 `apply` returns the same tensor object.
     """
 
     kind: ClassVar[str]
-    """The scenes it is for: `image` or `text`, as in `Scene.kind`. Also keeps the kinds' random numbers apart."""
+    """The kind of scenes, `image` or `text`, as in `Scene.kind`; it also separates the kinds' random numbers."""
 
     field: ClassVar[str]
     """The kind of the inputs that it changes, as in `Field.kind`."""

@@ -1,4 +1,4 @@
-"""Pictures: crop, flip, rotate, scale and erase."""
+"""Augmentation of pictures: crop, flip, rotate, scale and erase."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ImageAugment(Augment):
     """x' = erase(flip(crop(turn(x)))), each step drawn for each picture.
 
     Args:
-        crop: pixels of zeros put on each side before a window of the old size is cut out anywhere.
+        crop: width of a margin of zeros, in pixels, from which a random window of the original size is cut.
         flip: probability of a mirror image.
         rotate: degrees at most; the angle is uniform in ±rotate.
         scale: relative change at most; the size is uniform in 1 ± scale.
@@ -72,7 +72,7 @@ class ImageAugment(Augment):
 
 
 def picture_mask(chosen: NDArray[np.bool_], like: Tensor) -> Tensor:
-    """One flag a picture, to be broadcast over it."""
+    """Shape one flag per picture to broadcast over it."""
     return torch.from_numpy(chosen).to(like.device)[:, None, None, None]  # (B, 1, 1, 1)
 
 
@@ -91,15 +91,17 @@ def turned(pictures: Tensor, angle: NDArray[np.float64], size: NDArray[np.float6
 
 
 def cropped(pictures: Tensor, margin: int, draws: NDArray[np.float64]) -> Tensor:
-    """A window of the old size out of the picture in a margin of zeros; draws (2, B) place it, down and right."""
+    """Cut a window of the original size from the picture in a margin of zeros; draws (2, B): offset down and right."""
     height, width = pictures.shape[-2:]
-    top, left = torch.from_numpy((draws * (2 * margin + 1)).astype(np.int64)).to(pictures.device)  # (B,)
+    first_row, first_column = torch.from_numpy((draws * (2 * margin + 1)).astype(np.int64)).to(pictures.device)  # (B,)
     windows = functional.pad(pictures, (margin,) * 4).unfold(2, height, 1).unfold(3, width, 1)
-    return windows[torch.arange(len(pictures), device=pictures.device), :, top, left]  # (B, channels, height, width)
+    return windows[
+        torch.arange(len(pictures), device=pictures.device), :, first_row, first_column
+    ]  # (B, channels, height, width)
 
 
 def rectangles(pictures: Tensor, draws: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """A random rectangle of each picture; draws (4, B): area, aspect, top, left.  # (B, height, width)"""
+    """Mark a random rectangle of each picture; draws (4, B): area, aspect, top, left.  # (B, height, width)"""
     height, width = pictures.shape[-2:]
     area = AREA[0] + (AREA[1] - AREA[0]) * draws[0]
     aspect = np.exp(math.log(ASPECT) * (2 * draws[1] - 1))
@@ -109,7 +111,7 @@ def rectangles(pictures: Tensor, draws: NDArray[np.float64]) -> NDArray[np.bool_
 
 
 def span(length: int, share: NDArray[np.float64], draw: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of `length` places an interval covers that is `share` of it long (at least one place), put anywhere."""
+    """Mark an interval of `share` of `length` places (at least one), at a position by `draw`."""
     size = np.maximum(1, np.rint(length * share)).astype(np.int64)
     start = (draw * (length - size + 1)).astype(np.int64)
     place = np.arange(length)
@@ -117,7 +119,7 @@ def span(length: int, share: NDArray[np.float64], draw: NDArray[np.float64]) -> 
 
 
 def noisy(pictures: Tensor, where: NDArray[np.bool_], keys: NDArray[np.uint64], first_draw: int) -> Tensor:
-    """Uniform noise in all channels of the places in `where` (B, height, width); each place has draws of its own."""
+    """Put uniform noise into all channels of the places in `where` (B, height, width), with separate draws for each."""
     channels, _, width = pictures.shape[1:]
     picture, y, x = np.nonzero(where)  # (N,) each
     draws = first_draw + (y * width + x)[:, None] * channels + np.arange(channels)  # (N, channels)

@@ -1,4 +1,4 @@
-"""Texts: replace, delete, mask and insert."""
+"""Augmentation of texts: replace, delete, mask and insert."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from iamm.dataset.vocabulary import PAD, SPECIAL, UNKNOWN
 
 
 class TextAugment(Augment):
-    """Each ordinary token has one fate: deleted, replaced, masked or kept; whichever it was, a token may follow it.
+    """Each ordinary token is deleted, replaced, masked or unchanged; in each case a token may be inserted after it.
 
     One number u in [0, 1) decides: deleted below `delete`, replaced in the next `replace`, masked in the next `mask`.
-    So every probability is exact, and nothing happens twice. Special ids (below 4) are never touched. Of a text whose
-    ordinary tokens would all be deleted, the one with the largest u stays. Random ids are uniform over the ordinary.
+    So every probability is exact, and at most one of them happens. Special ids (below 4) do not change. If all ordinary
+    tokens of a text would be deleted, the one with the largest u stays. Random ids are uniform over the ordinary ones.
 
     Args:
         replace: probability, for each ordinary token, to become a random ordinary id.
-        delete: to be left out.
-        mask: to become the unknown id.
-        insert: to be followed by a random ordinary id.
+        delete: probability to be deleted.
+        mask: probability to become the unknown id.
+        insert: probability to be followed by a random ordinary id.
 
     Shapes:
         (B, T) → (B, T'), T' the longest result, at most 2T and at least 1; padded with 0.
 
     Raises:
-        ValueError: a probability outside [0, 1]; more than one fate for a token; no ordinary id to draw.
+        ValueError: a probability outside [0, 1]; probabilities with a sum above 1; no ordinary id to draw.
 
     Source: Wei and Zou 2019, "EDA: easy data augmentation techniques", random deletion and insertion; Devlin et al.
-    2019, "BERT", §3.1, one fate a token. Ours draws from the whole vocabulary, where EDA draws synonyms.
+    2019, "BERT", §3.1, one change per token. Ours draws from the whole vocabulary, where EDA draws synonyms.
     """
 
     kind: ClassVar[str] = "text"
-    at_most: ClassVar = {("replace", "delete", "mask"): 1}  # a token has one fate
+    at_most: ClassVar = {("replace", "delete", "mask"): 1}  # a token has one change
     field: ClassVar[str] = "tokens"
 
     def __init__(
@@ -52,24 +52,36 @@ class TextAugment(Augment):
             return inputs
         ids = inputs.cpu().numpy()
         draws = uniform(keys[:, None, None], np.arange(4 * ids.shape[1]).reshape(-1, 4))  # (B, T, 4)
-        fate, other, follow, follower = np.moveaxis(draws, -1, 0)  # (B, T) each
+        choice, other, follow, follower = np.moveaxis(draws, -1, 0)  # (B, T) each
         ordinary = ids >= len(SPECIAL)
-        kept = self._fated(ids, ordinary, fate, self._random_ids(other, vocabulary))
+        changed = self._changed(ids, ordinary, choice, self._random_ids(other, vocabulary))
         added = np.where(ordinary & (follow < self.insert), self._random_ids(follower, vocabulary), PAD)
-        both = np.stack((kept, added), axis=-1).reshape(len(ids), -1)  # (B, 2T)
+        both = np.stack((changed, added), axis=-1).reshape(len(ids), -1)  # (B, 2T)
         return torch.from_numpy(packed(both)).to(inputs.device)
 
-    def _fated(
-        self, ids: NDArray[np.int64], ordinary: NDArray[np.bool_], fate: NDArray[np.float64], others: NDArray[np.int64]
+    def _changed(
+        self,
+        ids: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        choice: NDArray[np.float64],
+        others: NDArray[np.int64],
     ) -> NDArray[np.int64]:
         """The ids after deletion (as PAD), replacement and masking.  # (B, T)"""
-        largest = np.where(ordinary, fate, 0.0).max(axis=1, keepdims=True)  # (B, 1)
+        largest = np.where(ordinary, choice, 0.0).max(axis=1, keepdims=True)  # (B, 1)
         deleted, replaced, masked = np.cumsum((self.delete, self.replace, self.mask))
-        fates = [~ordinary, fate < np.minimum(deleted, largest), fate < deleted, fate < replaced, fate < masked]
-        return np.select(fates, [ids, np.full_like(ids, PAD), ids, others, np.full_like(ids, UNKNOWN)], default=ids)
+        conditions = [
+            ~ordinary,
+            choice < np.minimum(deleted, largest),
+            choice < deleted,
+            choice < replaced,
+            choice < masked,
+        ]
+        return np.select(
+            conditions, [ids, np.full_like(ids, PAD), ids, others, np.full_like(ids, UNKNOWN)], default=ids
+        )
 
     def _random_ids(self, draws: NDArray[np.float64], vocabulary: int | None) -> NDArray[np.int64]:
-        """Ordinary ids, uniform; not needed, and then not asked for, where nothing is replaced or inserted."""
+        """Draw uniform ordinary ids; zeros, without a vocabulary, if nothing is replaced or inserted."""
         if not (self.replace or self.insert):
             return np.zeros(draws.shape, np.int64)
         if vocabulary is None or vocabulary <= len(SPECIAL):
@@ -80,7 +92,7 @@ class TextAugment(Augment):
 
 
 def packed(ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Each row's tokens moved to the left, over what is PAD; as wide as the longest row, and at least 1."""
+    """Move each row's tokens to the left over PAD; the width is that of the longest row, at least 1."""
     real = ids != PAD
     length = real.sum(axis=1)  # (B,)
     width = max(1, length.max(initial=0))

@@ -67,26 +67,26 @@ def show(data_dir: str) -> None:
 
 
 def get(name: str, data_dir: str) -> None:
-    """Every file of a data set that is missing.
+    """Download every missing file of a data set.
 
     Raises:
-        BadDataError: a file is there, but not as published; it is left alone.
+        BadDataError: a file exists, but is not as published; it is not replaced.
     """
     from iamm.dataset.fetch import fetch, state
     from iamm.dataset.sources import PUBLISHED
     from iamm.errors import BadDataError
 
     for source in PUBLISHED[name].files:
-        found = state(data_dir, source)
-        if found == "missing":
+        file_state = state(data_dir, source)
+        if file_state == "missing":
             fetch(data_dir, source)
-        elif found != "there":
+        elif file_state != "there":
             path = os.path.join(data_dir, source.name)
             raise BadDataError(
                 f"A file must be as published, or not there. Found {path}: move it away, then give the same command "
                 "again."
             )
-        print(f"{'got  ' if found == 'missing' else 'there'}  {source.name}", flush=True)
+        print(f"{'got  ' if file_state == 'missing' else 'there'}  {source.name}", flush=True)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`iamm-predict`: the answers of a finished run's model to one's own pictures or texts."""
+"""`iamm-predict`: the answers of a finished run's model to a user's pictures, texts or records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people bought in two domains of a shop that share users."""
+"""Purchases in pairs of domains of a shop that share users."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from iamm.errors import BadDataError
 
 SCENES = ("game", "video", "cloth", "sport")
 FOLDERS = dict(zip(SCENES, ("game_video", "video_game", "cloth_sport", "sport_cloth"), strict=True))
-"""A folder holds the purchases of the domain that stands first in its name."""
+"""A folder has the purchases of the domain that its name begins with."""
 LINE = re.compile(rb"\d{1,9}\t\d{1,9}\t1")
 Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 
@@ -26,24 +26,24 @@ class AmazonCdrDataset(list[Dataset], Constrained):
     """681,252 purchases in the domains game and video, which share 2,179 users, and cloth and sport, which share 9,828,
     from `data_dir/amazon-cdr/`.
 
-    Each scene is a data set of its own, with items of its own. A purchase is a click, and nothing is known of what was
-    passed. The files have no times: the seed draws the order of a user's clicks, of which the last is of test and the
-    one before of validation. (The files also have a split for users without a past, which is not read.)
+    Each scene is a separate data set with separate items. A purchase is a click; passed items are unknown. The files
+    have no times: the seed draws the order of a user's clicks, of which the last is for test and the one before for
+    validation. (The files also have a split for users without a history, which is not read.)
 
     Args:
         data_dir: the folder of all data sets.
         seed: draws the order, the negatives and the users that are evaluated.
-        batch_size: candidates a step, of each scene.
+        batch_size: candidates per step, of each scene.
         scenes: some of game, video, cloth and sport; a user has the same number in both scenes of a pair.
-        max_history: how many clicks of a user are read.
+        max_history: the largest number of a user's clicks that are read.
         negatives: items drawn for each click of train.
-        candidates: of each user in validation and in test, the click and items drawn.
-        evaluated: how many users of each scene are evaluated; None = all.
-        train: how many candidates of each scene to train on; None = all.
+        candidates: length of each user's list in validation and test, a click and negatives.
+        evaluated: number of users of each scene that are evaluated; None = all.
+        train: number of candidates of each scene to train on; None = all.
 
     Raises:
-        ValueError: an unknown scene; a number that cannot be.
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+        ValueError: an unknown scene; a number out of its range.
+        MissingDataError, BadDataError: a file is missing or malformed.
 
     Source: McAuley et al. 2015, in the edition of Cao et al. 2022 (CDRIB).
     """
@@ -75,7 +75,7 @@ def file_of(scene: str) -> str:
 
 
 def read_purchases(data_dir: str | None, scene: str, generator: np.random.Generator) -> tuple[Log, list[str]]:
-    """The rows of a file, user, item and 1, those of a user in an order that is drawn; and each item's number there."""
+    """Read the log of a file in a drawn order of each user's rows, and each item's number in the file."""
     name = file_of(scene)
     lines = number_lines(data_dir, name, LINE, "have a user, an item and a 1 in each line, with tabs between")
     user, number, _ = numbers(lines).astype(np.int64).reshape(-1, 3).T

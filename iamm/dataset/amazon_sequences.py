@@ -1,4 +1,4 @@
-"""What people bought, in order: three domains of a shop."""
+"""Sequences of purchases in three domains of a shop."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 class AmazonSequencesDataset(list[Dataset], Constrained):
     """662,436 purchases in the domains beauty, sports and toys, from `data_dir/amazon-sequences/`.
 
-    Each scene is a data set of its own, with users and items of its own. A purchase is a click, and nothing is known of
-    what was passed. The last click of a user is of test, the one before of validation.
+    Each scene is a separate data set with separate users and items. A purchase is a click; passed items are unknown.
+    The last click of a user is for test, the one before for validation.
 
     Args:
         data_dir: the folder of all data sets.
         seed: draws the negatives and the users that are evaluated.
-        batch_size: candidates a step, of each scene.
+        batch_size: candidates per step, of each scene.
         scenes: some of beauty, sports and toys.
-        max_history: the latest clicks of a user that are read.
+        max_history: the largest number of a user's latest clicks that are read.
         negatives: items drawn for each click of train.
-        candidates: of each user in validation and in test, the click and items drawn.
-        evaluated: how many users of each scene are evaluated; None = all.
-        train: how many candidates of each scene to train on; None = all.
+        candidates: length of each user's list in validation and test, a click and negatives.
+        evaluated: number of users of each scene that are evaluated; None = all.
+        train: number of candidates of each scene to train on; None = all.
 
     Raises:
-        ValueError: an unknown scene; a number that cannot be.
-        MissingDataError, BadDataError: a file that is not there, or not what it should be.
+        ValueError: an unknown scene; a number out of its range.
+        MissingDataError, BadDataError: a file is missing or malformed.
 
     Source: McAuley et al. 2015, in the edition of Zhou et al. 2020 (5-core).
     """
@@ -72,7 +72,7 @@ def file_of(scene: str) -> str:
 
 
 def read_sequences(data_dir: str | None, scene: str) -> tuple[Log, list[str]]:
-    """The rows of a file: a user, then items in the order of time; and each item's number in the file."""
+    """Read the log of a file, a user and items in the order of time per line, and each item's number in the file."""
     name = file_of(scene)
     lines = number_lines(data_dir, name, LINE, "have a user and items in each line, with blanks between")
     lengths = np.array([line.count(b" ") for line in lines])

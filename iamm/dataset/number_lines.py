@@ -1,4 +1,4 @@
-"""Files of numbers, a row a line."""
+"""Files of numbers, one row per line."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from iamm.dataset.files import LARGEST_TEXT, bad_text, read_packed
 
 MOST_ROWS = 1_000_000
-"""The published files have fewer than 200,000."""
+"""Limit of the lines; the published files have fewer than 200,000."""
 
 
 def number_lines(
     data_dir: str | None, name: str, line: re.Pattern[bytes], rule: str, header: bytes | None = None
 ) -> list[bytes]:
-    r"""The lines of a packed file, each as a pattern says; `\n` or `\r\n` ends one.
+    r"""Read the lines of a packed file, which end with `\n` or `\r\n`, and check each against a pattern.
 
     Args:
-        line: what each line matches as a whole.
-        rule: the same in words: "have … in each line".
-        header: the first line, which is left out; None where there is none.
+        line: pattern that each line matches completely.
+        rule: the pattern in words: "have … in each line".
+        header: the first line, which is left out; None if the file has no header.
 
     Raises:
         MissingDataError, BadDataError: as `read_packed`; and a line that does not match.
@@ -45,5 +45,5 @@ def shown(text: bytes) -> str:
 
 
 def numbers(lines: list[bytes]) -> np.ndarray:
-    """All numbers of lines that `number_lines` gave, one behind the other, float64."""
+    """Parse all numbers of lines from `number_lines` into one array, float64."""
     return np.fromstring(b" ".join(lines).replace(b",", b" "), dtype=np.float64, sep=" ")

@@ -1,4 +1,4 @@
-"""Scenes without their examples, as plain JSON: all that a trained model is built from where the data are not."""
+"""Scenes without their examples, as plain JSON, from which a trained model is built without the data."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import Vocabulary, vocabulary_of
 
 TYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (torch.uint8, torch.int64, torch.float32, torch.float64)}
-"""Of the values of a field, by name."""
+"""Name → type of the values of a field."""
 
 
 def outline(groups: Iterable[Sequence[Scene]]) -> dict[str, Any]:
-    """All scenes of a run, by data set, with each vocabulary once.
+    """Describe all scenes of a run, by data set, with each vocabulary once.
 
     Args:
         groups: the scenes of each data set.
@@ -53,7 +53,7 @@ def described_scene(scene: Scene) -> dict[str, Any]:
 
 
 def described_field(field: Field, values: Tensor, present: Tensor) -> dict[str, Any]:
-    """What the field declares, the type of its values, and the shape of the longest example that is present."""
+    """Describe a field: its declaration, the type of its values, and the shape of the longest present example."""
     shape = list(values.shape[1:])
     if field.padding is not None:
         shape[0] = int(field.lengths(values[present]).max())
@@ -61,8 +61,8 @@ def described_field(field: Field, values: Tensor, present: Tensor) -> dict[str, 
 
 
 def scenes_of(content: Mapping[str, Any]) -> list[list[Scene]]:
-    """The scenes that `outline` describes, by data set. The one training example of each stands for those that were
-    there: in shape, type and length."""
+    """Make the scenes that `outline` describes, by data set, each with one training example of the original shape, type
+    and length."""
     vocabularies = [vocabulary_of(each) for each in content["vocabularies"]]
     return [[scene_of(scene, vocabularies) for scene in group] for group in content["groups"]]
 
@@ -87,6 +87,6 @@ def declared(content: Mapping[str, Any]) -> Field:
 
 
 def stand_in(content: Mapping[str, Any]) -> Tensor:
-    """One example without padding.  # (1, …)"""
+    """Make one example without padding.  # (1, …)"""
     value = 0 if content["padding"] is None else content["padding"] + 1
     return torch.full((1, *content["shape"]), value, dtype=TYPES[content["type"]])

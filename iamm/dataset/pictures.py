@@ -1,4 +1,4 @@
-"""Pictures in files of one's own: which there are, and each as pixels of one size."""
+"""Pictures in a user's files, read as pixels of one size."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from iamm.processors import processors
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
-"""What Pillow raises for a file that is no picture, or not a whole one."""
+"""Errors of Pillow for a file that is not a complete picture."""
 SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L")
 """Modes of grey pictures with values up to 65,535."""
 
 
 def read_pictures(paths: Sequence[Path], content: str, side: int, colour: bool) -> np.ndarray:
-    """All pictures in one size; decoded once, and then kept in the cache.
+    """Read all pictures in one size; they are decoded once and cached.
 
     Args:
-        paths: of the files.
+        paths: paths of the files.
         content: the SHA-256 of all of them together.
         side: height and width, in pixels.
         colour: three channels, red first; False: one.
@@ -40,7 +40,7 @@ def read_pictures(paths: Sequence[Path], content: str, side: int, colour: bool) 
         (N, channels, side, side) uint8
 
     Raises:
-        BadDataError: the first file that is no whole picture of one frame; more than memory holds.
+        BadDataError: a file is not a complete picture of one frame; more data than memory holds.
     """
     shape = (len(paths), 3 if colour else 1, side, side)
     size = int(np.prod(shape))
@@ -70,11 +70,11 @@ def decoded(paths: Sequence[Path], shape: tuple[int, ...], colour: bool) -> np.n
 
 
 def picture(path: Path, side: int, colour: bool) -> np.ndarray:
-    """One picture, turned as its EXIF data say, over white where it is transparent, its middle square resized to the
-    side with an antialiased bilinear filter.  # (channels, side, side) uint8
+    """Read a picture, rotated by its EXIF data, over white where it is transparent, and resize its central square to
+    the side with an antialiased bilinear filter.  # (channels, side, side) uint8
 
     Raises:
-        BadDataError: it is none, or damaged, animated or larger than Pillow takes for a bomb.
+        BadDataError: it is no picture, damaged, animated, or beyond Pillow's limit of pixels.
     """
     from PIL import Image, ImageOps
 
@@ -101,7 +101,7 @@ def picture(path: Path, side: int, colour: bool) -> np.ndarray:
 
 
 def opaque(image: Any) -> Any:
-    """A picture of 8 bits without transparency."""
+    """Convert a picture to 8 bits without transparency."""
     from PIL import Image
 
     if image.mode in SIXTEEN_BITS:

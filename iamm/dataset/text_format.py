@@ -1,4 +1,4 @@
-"""How a text becomes what a vocabulary reads: letters, words, length."""
+"""The form in which a vocabulary reads texts: letters, words, length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from iamm.dataset.vocabulary import Vocabulary, normalised, words_apart
 
 
 def treebank(text: str) -> str:
-    """Words as the Penn Treebank has them, in lower case: `it's "fine"` reads "it 's `` fine ''"."""
+    """Split a text into words as the Penn Treebank does, in lower case: `it's "fine"` reads "it 's `` fine ''"."""
     text = re.sub(r'(^|\s)"', r"\1 `` ", text.lower()).replace('"', " '' ")
     return " ".join(re.findall(PATTERNS["treebank"], text))
 
@@ -20,22 +20,22 @@ PATTERNS = {
     "apart": r"\w+|[^\w\s]",
     "treebank": r"``|''|\w+(?=n't\b)|n't\b|'\w+|\w+(?:-\w+)*|\.\.\.|[^\w\s]",
 }
-"""What a word is; of a treebank, with `` and '' in place of double quotes."""
+"""Patterns of a word; that of the treebank needs `` and '' in place of double quotes."""
 WORDS: Mapping[str, Callable[[str], str]] = {"spaces": str, "apart": words_apart, "treebank": treebank}
-"""What parts the words of a text: the spaces that are there; each sign by itself, too; or as a treebank has them."""
+"""Functions that separate words: at spaces only, also at each punctuation mark, or as in a treebank."""
 
 
 @dataclass(frozen=True)
 class TextFormat:
-    """The form of a scene's texts: those of its data files, and those that its trained model is given.
+    """The form of a scene's texts, in its data files and as inputs of its trained model.
 
     Args:
         lowercase: whether texts are put into lower case.
-        words: what parts the words, a key of `WORDS`.
-        max_length: ids behind which a text is cut; None: never.
+        words: how words are separated, a key of `WORDS`.
+        max_length: number of ids at which a text is cut; None: never.
 
     Raises:
-        ValueError: an unknown way to part the words.
+        ValueError: `words` is no key of `WORDS`.
     """
 
     lowercase: bool = False
@@ -47,9 +47,9 @@ class TextFormat:
             raise ValueError(f"`words` must be one of {', '.join(WORDS)}. Found {self.words}.")
 
     def tidied(self, text: str) -> str:
-        """Composed characters, single spaces, and words as they are in training."""
+        """Give a text with composed characters, single spaces, and words separated as in training."""
         return WORDS[self.words](normalised(text, lowercase=self.lowercase))
 
     def ids(self, text: str, vocabulary: Vocabulary) -> list[int]:
-        """Of a tidied text, cut."""
+        """Encode a tidied text, cut at `max_length`."""
         return vocabulary.encode(text)[: self.max_length]

@@ -1,4 +1,4 @@
-"""The contract of every fusion: how scenes of one aligned group share, with each other and with scenes elsewhere."""
+"""The base class of fusions, which share information between the scenes of an aligned group and with other scenes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from iamm.penalty import Penalties
 
 
 class Fused(NamedTuple):
-    """What each scene's head is given, what was attended to, and what this batch adds to the losses.
+    """The output of a fusion: features for the heads, scene weights and penalties.
 
     Shapes:
-        features: per scene of the group, values (B, T, D) and allow (B, T), as they came in
-        scene_weights: per scene of the group, (B, S): how much each of all S scenes counted, summing to 1 over S (or 0
+        features: per scene of the group, values (B, T, D) and allow (B, T), in the input's shape
+        scene_weights: per scene of the group, (B, S): the weight of each of all S scenes, with sum 1 over S (or 0
             where nothing is present); None where a fusion has no such weights
-        penalties: by name, (), weighted by a key of the fusion; minimised beside the weighted losses
+        penalties: by name, (), weighted by a key of the fusion; added to the weighted losses
     """
 
     features: Mapping[str, Features]
@@ -30,12 +30,12 @@ class Fused(NamedTuple):
 
 
 class Interest(NamedTuple):
-    """What guides B examples of one scene, for a report on a trained model.
+    """The interest of B examples of one scene, for a report on a trained model.
 
     Shapes:
-        recognised: (B, S), p: how much the example resembles each known scene
-        weights: (B, S), w: how much each scene counts
-        places: (B, K, T), α: where each of K interest vectors looks in the example's own scene
+        recognised: (B, S), p: the similarity of the example to each known scene
+        weights: (B, S), w: the weight of each scene
+        places: (B, K, T), α: the attention of each of K interest vectors in the example's scene
     """
 
     recognised: Tensor
@@ -44,10 +44,10 @@ class Interest(NamedTuple):
 
 
 class Fusion(Constrained, nn.Module):
-    """Features of one aligned group of scenes in, features for their heads out.
+    """A fusion maps the features of one aligned group of scenes to features for their heads.
 
     Scenes in one group are views of the same instances (row b of each is instance b); an absent view (a row with
-    nothing allowed) is masked. Other scenes are met through what they have learnt, never through an example's data.
+    nothing allowed) is masked. Other scenes contribute learnt parameters or buffers, never an example's data.
 
     A parameter of one scene is stored by the scene's name, so that a scene can be added to a trained model.
 
@@ -57,26 +57,26 @@ class Fusion(Constrained, nn.Module):
     """
 
     has_parameters = True
-    """False where scenes share no parameters in this fusion."""
+    """Whether scenes share parameters in this fusion."""
 
     gives_scene_weights = False
-    """True where `Fused.scene_weights` is there for every batch."""
+    """Whether every batch has `Fused.scene_weights`."""
 
     mixes_views = False
-    """True where a scene of a group reads what the encoders of the other scenes of the group gave."""
+    """Whether a scene reads the encoded features of the other scenes of its group."""
 
     reads_all_scenes = False
-    """True where one call gets the batches of all data sets of a training step, each with a B of its own. In evaluation
-    it gets one data set's group at a time, as every fusion does."""
+    """Whether one call gets the batches of all data sets of a training step, with a B for each. In evaluation it gets
+    one data set's group at a time, as every fusion does."""
 
     controls: tuple[str, ...] = ()
-    """What can stand in for interest in a trained model: a report sets `control` to each of them and measures anew."""
+    """Replacements of interest in a trained model: a report sets `control` to each of them and evaluates the model."""
 
     control = "learnt"
-    """What decides in place of interest; `learnt` is interest itself."""
+    """The current replacement of interest; `learnt` is interest itself."""
 
     progress = 0.0
-    """How much of the training is over, in [0, 1]: the loop sets it before each step, for schedules such as that of a
+    """The progress of training in [0, 1]: the loop sets it before each step, for schedules such as that of a
     gradient reversal. No prediction may depend on it: a model that is read from a file has 0."""
 
     def __init__(self, scenes: Sequence[str], dim: int) -> None:
@@ -85,29 +85,29 @@ class Fusion(Constrained, nn.Module):
         self.dim = dim
 
     def forward(self, features: Mapping[str, Features]) -> Fused:
-        """The features of the scenes of one group, all with the same B.
+        """Fuse the features of the scenes of one group, all with the same B.
 
-        A scene that is not among `scenes` is answered too, by what the fusion keeps for unknown scenes
-        (`iamm.fusion.by_scene`) or by what all scenes share; it has no column in the scene weights.
+        A scene that is not among `scenes` uses the parameters for unknown scenes (`iamm.fusion.by_scene`) or those that
+        all scenes share; it has no column in the scene weights.
         """
         raise NotImplementedError
 
     def end_step(self, *, applied: bool = True) -> None:
-        """Called after each optimizer step: the place to write what is kept of the step's examples, in buffers.
+        """Update buffers from the step's examples; called after each optimizer step.
 
         Args:
-            applied: False where the step was left out, and its examples are not to be kept.
+            applied: False if the step was skipped, and its examples must be dropped.
         """
 
     def end_validation(self, qualities: Mapping[str, float]) -> None:
-        """Called after each validation with each scene's quality; what it changes belongs into a buffer."""
+        """Update buffers from each scene's quality; called after each validation."""
 
     def describe(self, features: Mapping[str, Features]) -> Mapping[str, Interest]:
-        """The interest of each scene of the group; empty where a fusion has none."""
+        """Give the interest of each scene of the group; empty for a fusion without interest."""
         return {}
 
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
-        """For pictures: per scene of the group, (B, H, S), the weights whose mean over heads are the scene weights."""
+        """Give, per scene of the group, weights (B, H, S) whose means over heads are the scene weights, for figures."""
         return {}
 
 
@@ -117,9 +117,9 @@ def present_mean(values: Tensor, present: Tensor) -> Tensor:
 
 
 class SceneMemory(nn.Module):
-    """M learnt slots (M, D) a scene, by its name: what a scene has learnt, for examples of others to attend to.
+    """M learnt slots (M, D) per scene, by its name, to which examples of other scenes attend.
 
-    A scene's own examples read its slots too; so a slot is formed by its own scene as well as by those that borrow it.
+    A scene's examples read its slots too; so a slot is trained by its scene and by those that read it.
 
     Args:
         scenes: names of all S scenes, in their order.

@@ -1,4 +1,4 @@
-"""Parameters of single scenes, by the scene's name, and parameters for a scene that the run did not name."""
+"""Parameters of single scenes, by the scene's name, and parameters for unknown scenes."""
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ class ByScene(nn.Module, Generic[Part]):
 
 
 class BySceneFusion(Fusion):
-    """A fusion with parameters of single scenes: x'_s = f_s(x_s), or more where a subclass has a `forward` of its own.
+    """A fusion with parameters of single scenes: x'_s = f_s(x_s), or more where a subclass overrides `forward`.
 
     In training, a scene of a call is treated as unknown with probability `scene_dropout`, its whole batch at once. So
-    the parameters for unknown scenes learn from all scenes of the run. In evaluation a scene of the run uses its own.
+    the parameters for unknown scenes learn from all scenes of the run. In evaluation a scene of the run uses its
+    parameters.
 
     Args:
         scenes: names of all S scenes.
@@ -52,7 +53,7 @@ class BySceneFusion(Fusion):
         self.scene_dropout = scene_dropout
 
     def identity(self, name: str) -> str:
-        """The name by which a scene's parameters are chosen in this call: its own, or `UNKNOWN`."""
+        """Give the name whose parameters a scene uses in this call: that of the scene, or `UNKNOWN`."""
         hidden = self.training and self.scene_dropout > 0 and torch.rand(()).item() < self.scene_dropout
         return UNKNOWN if hidden else name
 
@@ -69,7 +70,7 @@ class SceneVector(nn.Module):
     """e_s, the learnt vector of one scene.
 
     Args:
-        width: how many numbers it has.
+        width: its length.
     """
 
     def __init__(self, width: int) -> None:
@@ -82,7 +83,7 @@ class SceneVector(nn.Module):
 
 
 class ScenePools(ByScene[Pool]):
-    """The vector of each view of a group, pooled by its own scene's query.
+    """Pools of the views of a group, with a query for each scene.
 
     Args:
         scenes: names of all S scenes.
@@ -90,14 +91,14 @@ class ScenePools(ByScene[Pool]):
     """
 
     def forward(self, features: Mapping[str, Features], identities: Mapping[str, str]) -> dict[str, Tensor]:
-        """Per scene of the group (B, D), zero where the view is absent; identities: by which name each is known."""
+        """Pool each scene of the group, (B, D), zero where the view is absent; identities: scene → `identity`."""
         return {
             name: self[identities[name]](scene)[0] * scene.present.unsqueeze(-1) for name, scene in features.items()
         }
 
 
 def with_added(features: Mapping[str, Features], vector: Tensor) -> dict[str, Features]:
-    """Every scene's features, with the same vector (B, D) added to each of an instance's positions."""
+    """Add a vector (B, D) to each position of every scene's features."""
     return {name: Features(scene.values + vector.unsqueeze(1), scene.allow) for name, scene in features.items()}
 
 

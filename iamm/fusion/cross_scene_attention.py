@@ -16,8 +16,8 @@ from iamm.fusion.base import Fused, Fusion, SceneMemory
 class CrossSceneAttentionFusion(Fusion):
     """x'_s = x_s + W · attention(query = x_s, keys = the other views' places and all scenes' memories).
 
-    The rival of D0 §5.5.3. Paired scenes attend to each other's real places of the same instance; an absent view is
-    masked. With unpaired scenes only the learnt memories are there to attend to.
+    The comparison model of D0 §5.5.3. Paired scenes attend to each other's places in the same instance; an absent view
+    is masked. Unpaired scenes attend only to the learnt memories.
 
     Args:
         scenes: names of all S scenes.
@@ -49,13 +49,13 @@ class CrossSceneAttentionFusion(Fusion):
         return Fused({name: self.attend(name, features) for name in features}, None)
 
     def attend(self, name: str, features: Mapping[str, Features]) -> Features:
-        own = features[name]
+        scene = features[name]
         keys, allow = self.others(name, features)
-        context = self.attention(self.norm(own.values), keys, key_allow=allow).context  # (B, T, D)
-        return Features(own.values + self.dropout(self.output(context)), own.allow)
+        context = self.attention(self.norm(scene.values), keys, key_allow=allow).context  # (B, T, D)
+        return Features(scene.values + self.dropout(self.output(context)), scene.allow)
 
     def others(self, name: str, features: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
-        """The memories of all scenes, then the other views' places: keys (B, K, D) and key_allow (B, K)."""
+        """Join the memories of all scenes and the other views' places: keys (B, K, D) and key_allow (B, K)."""
         batch = features[name].values.shape[0]
         memory = self.memory.all_slots().flatten(0, 1).expand(batch, -1, -1)  # (B, S·M, D)
         views = [view for other, view in features.items() if other != name]

@@ -16,7 +16,7 @@ class Stitch(nn.Module):
     """Σ_k α_k ⊙ y_k over the networks k, one α_k for each channel.
 
     Args:
-        start: the name of network k → what α_k begins with.
+        start: name of network k → initial value of α_k.
         dim: D.
     """
 
@@ -36,7 +36,7 @@ class Column(nn.Module):
         dim: D.
         hidden: hidden width of a network.
         dropout: share dropped of the hidden units.
-        own_share: what α_ss begins with; the rest is shared out among the others.
+        own_share: initial value of α_ss; the rest is divided among the others.
     """
 
     def __init__(self, scenes: Sequence[str], dim: int, hidden: int, dropout: float, own_share: float) -> None:
@@ -64,7 +64,7 @@ class CrossStitchFusion(BySceneFusion):
     As in the paper, every network reads the same input, here x_s: an example goes through the networks of all scenes,
     position by position, and x'_s is what its own network gives at the end. No other example is read. Each channel has
     its own α, as there. Ours: residual blocks with normalisation instead of convolutions. An unknown scene has no
-    network; its output is a stitch of its own over those of the run, which begins as their mean.
+    network; its output is a separate stitch over those of the run, which begins as their mean.
 
     Args:
         scenes: names of all S scenes.

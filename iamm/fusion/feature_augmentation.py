@@ -1,4 +1,4 @@
-"""Feature augmentation: one shared copy of a network, and one of each scene's own."""
+"""Feature augmentation: a shared copy of a network, and a copy for each scene."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class FeatureAugmentationFusion(BySceneFusion):
     """x'_s = x_s + f_0(norm x_s) + f_s(norm x_s): the neural form of EasyAdapt (Daumé III 2007, §3.1).
 
     The source copies the features, [x; x in the block of s], under one linear model: w·φ(x, s) = w_0·x + w_s·x. Ours
-    has networks in the places of w_0 and w_s. An unknown scene has the shared copy alone; so has, in training, a scene
-    that is treated as unknown.
+    has networks in the places of w_0 and w_s. An unknown scene, or in training one that is treated as
+    unknown, has only the shared copy.
 
     Args:
         scenes: names of all S scenes.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Encoder, Features
-from iamm.fusion.base import Fusion
+from iamm.fusion.base import Fusion, Interest
 from iamm.head.base import AttentionMap, Head, Outputs
 from iamm.measure import Measure
 from iamm.model.sharing import modules, shared_scenes
@@ -116,7 +116,7 @@ class SceneNetwork(nn.Module):
         self.fusion.progress = progress
 
     def end_step(self, *, applied: bool = True) -> None:
-        """Write what is kept of the step's examples, or forget them where the step was left out."""
+        """Update buffers from the step's examples, or drop these if the step was skipped."""
         self.fusion.end_step(applied=applied)
 
     def end_validation(self, qualities: Mapping[str, float]) -> None:
@@ -191,6 +191,11 @@ class SceneNetwork(nn.Module):
     def encoder_attention(self, batch: Batch, name: str) -> list[Tensor]:
         """The weights (B, H, T, T) of each self-attention in a scene's encoder, if any."""
         return self.encoder(name).attention_map(batch[name].inputs, batch[name].present)
+
+    @torch.no_grad()
+    def interest(self, batch: Batch) -> Mapping[str, Interest]:
+        """The interest of each scene of the group; empty where the fusion has none."""
+        return self.fusion.describe(self.encoded(batch))
 
     @torch.no_grad()
     def fusion_attention(self, batch: Batch) -> dict[str, Tensor]:

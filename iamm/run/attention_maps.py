@@ -70,6 +70,7 @@ class AttentionMaps:
             self.draw_head(scene, batch)
             if self.heads:
                 self.draw_encoder(scene, batch)
+        self.draw_interest(dataset, batch)
         if self.heads and len(self.model.names) > 1:
             self.draw_fusion(dataset, batch)
 
@@ -127,6 +128,28 @@ class AttentionMaps:
                 name = tag("val", "encoder", scene.name, str(row), f"layer{number}")
                 title = f"layer {number}: each row looks at the columns"
                 self.recorder.picture(name, heads_figure(each, names, names, title), self.step)
+
+    def draw_interest(self, dataset: Dataset, batch: Batch) -> None:
+        """Draw where interest looks: all pictures of a scene in one figure, each text in its own."""
+        what = f"{dataset.name}: where interest looks"
+        try:
+            interest = self.model.interest(batch)
+        except (ValueError, NotImplementedError) as error:
+            self.notices.append(f"{what} is not drawn: {error}")
+            return
+        for scene in dataset.scenes if interest else ():
+            part, places = batch[scene.name], interest[scene.name].places.float().cpu()  # (B, K, T)
+            rows = present_rows(part)
+            if scene.kind == "image" and rows:
+                titles = [truth(scene, part.targets[row]) for row in rows]
+                pictures = part.inputs["image"][rows].cpu()
+                figure = places_figure(pictures, places[rows].unsqueeze(2), titles, heads=self.heads)
+                self.recorder.picture(tag("val", "interest", scene.name), figure, self.step)
+            for row in rows if scene.kind == "text" else ():
+                keys = key_labels(scene, part, row, places.shape[-1])
+                names = [f"interest {number}" for number in range(1, places.shape[1] + 1)]
+                figure = words_figure(places[row, :, : len(keys)], names, keys)
+                self.recorder.picture(tag("val", "interest", scene.name, str(row)), figure, self.step)
 
     def draw_fusion(self, dataset: Dataset, batch: Batch) -> None:
         """Draw the fusion's attention: one figure for all scenes of the data set."""

@@ -65,7 +65,7 @@ def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
 
 
 def with_name(part: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A data set of one's own bears the name of its key."""
+    """Give a data set of a user's files the name of its key."""
     return {"name": name, **part} if "name" in arguments(part) else part
 
 

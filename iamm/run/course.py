@@ -21,7 +21,7 @@ from iamm.run.phase import phases_of
 class Course:
     """The parts of every phase, and the number of the current one; a part of each checkpoint.
 
-    Each phase has an optimizer, a schedule and a weighting of its own, and begins from the best model of the one
+    Each phase has a separate optimizer, schedule and weighting, and begins from the best model of the one
     before, or of the earlier one that it names.
 
     Args:

@@ -1,4 +1,4 @@
-"""A report on a trained model's interest: what it decides, and what changes when something stands in for it."""
+"""A report on a trained model's interest: its figures, and the effect of replacing it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from iamm.fusion.base import Interest
 from iamm.model.scene_network import SceneNetwork
 
 NOTHING = 1e-4
-"""A change of a measure that is no larger does not count."""
+"""The largest change of a measure that counts as none."""
 
 
 @torch.no_grad()
@@ -27,8 +27,8 @@ def interest_report(model: SceneNetwork, datasets: Sequence[Dataset], device: to
 
     Returns:
         `scenes`: per scene the figures of `scene_figures`; `weights`: the shares of the variance of w that lie between
-        the scenes' means and between examples of one scene; `effects`: per control, scene and measure what the control
-        changes, measure under control − measure.
+        the scenes' means and between examples of one scene; `effects`: per control, scene and measure the effect of the
+        control, measure under control − measure.
     """
     if not model.fusion.controls or model.fusion.control != "learnt":
         return {}
@@ -47,19 +47,19 @@ def interest_report(model: SceneNetwork, datasets: Sequence[Dataset], device: to
 
 
 def describe(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device) -> dict[str, Interest]:
-    """The interest of all present examples of each scene's validation split."""
+    """Give the interest of all present examples of each scene's validation split."""
     parts: dict[str, list[Interest]] = defaultdict(list)
     model.train(False)
     for dataset in datasets:
         for rows in evaluation_batches(dataset, "validation"):
             batch = collate(dataset, "validation", rows, device)
-            for name, interest in model.fusion.describe(model.encoded(batch)).items():
+            for name, interest in model.interest(batch).items():
                 parts[name].append(Interest(*(values[batch[name].present].double() for values in interest)))
     return {name: joined(interests) for name, interests in parts.items()}
 
 
 def joined(parts: Sequence[Interest]) -> Interest:
-    """All examples of several batches; places are filled up with zeros."""
+    """Join the examples of several batches; places are padded with zeros."""
     longest = max(part.places.shape[2] for part in parts)
     places = [torch.nn.functional.pad(part.places, (0, longest - part.places.shape[2])) for part in parts]
     return Interest(
@@ -67,10 +67,10 @@ def joined(parts: Sequence[Interest]) -> Interest:
     )
 
 
-def scene_figures(interest: Interest, own: int) -> dict[str, float]:
-    """Figures of one scene.
+def scene_figures(interest: Interest, index: int) -> dict[str, float]:
+    """Compute the figures of one scene, number `index` of the run.
 
-    `recognised`: share of the examples whose largest p is that of their own scene. `entropy`: mean entropy of w over
+    `recognised`: share of the examples whose largest p is that of their scene. `entropy`: mean entropy of w over
     that of equal weights. `places_between_examples`: share of the variance of α over places and examples that is not
     the same for all examples; 0 says that interest looks at the same places of each.
     """
@@ -79,7 +79,7 @@ def scene_figures(interest: Interest, own: int) -> dict[str, float]:
     total = interest.places.var(dim=(0, 2), correction=0)  # (K,)
     alike = interest.places.mean(dim=0).var(dim=1, correction=0)
     return {
-        "recognised": float((interest.recognised.argmax(dim=1) == own).double().mean()),
+        "recognised": float((interest.recognised.argmax(dim=1) == index).double().mean()),
         "entropy": float(entropies.mean()) / log(scenes) if scenes > 1 else 0.0,
         "places_between_examples": float((1 - alike / total.clamp(min=1e-12)).mean()),
     }
@@ -105,7 +105,7 @@ def changes(plain: Mapping[str, Mapping[str, float]], controlled: Measures | Map
 
 
 def interest_notices(report: Mapping[str, Any]) -> list[str]:
-    """A notice where nothing that stands in for interest changes a measure."""
+    """Give a notice if no control changes a measure."""
     effects = {
         control: max(abs(change) for measures in scenes.values() for change in measures.values())
         for control, scenes in report.get("effects", {}).items()
@@ -116,7 +116,7 @@ def interest_notices(report: Mapping[str, Any]) -> list[str]:
 
 
 def interest_values(report: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of a report by TensorBoard tag."""
+    """Give the figures of a report by TensorBoard tag."""
     if not report:
         return {}
     values = {f"val/interest/weights/{name}": value for name, value in report["weights"].items()}

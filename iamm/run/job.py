@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from iamm.config.check.run_keys import leaves
 from iamm.config.check.values import run_keys
 from iamm.errors import BadDataError
-from iamm.measure import measures_of
+from iamm.measure import Measure, measures_of
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.finished import finished
 from iamm.run.planned import Cell
@@ -103,11 +103,22 @@ def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]],
     console.print(measure_table("test", measures, measures_of(result)))
 
 
+def interest_lines(report: Mapping[str, Any], declared: Mapping[str, Mapping[str, Measure]]) -> Iterator[str]:
+    """One line for each scene: how its first measure changes on validation where something stands in for interest."""
+    for scene in declared if report else ():
+        measure = next(iter(declared[scene].values()))
+        changes = {control: effect[scene][measure.name] for control, effect in report["effects"].items()}
+        shown = "  ".join(f"{control} {measure.shown(change)}" for control, change in changes.items())
+        yield f"without interest  {scene} {measure.name}  {shown}"
+
+
 def show(console: Console, folder: RunFolder, result: Mapping[str, Any]) -> None:
     """Print the test measures, the run folder, and the command that opens TensorBoard."""
     show_measures(console, result["test"], result)
     summary = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
     console.print(f"{summary}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
+    for line in interest_lines(result.get("interest", {}), measures_of(result)):
+        console.print(line, soft_wrap=True)
     for notice in result["notices"]:
         console.print(f"note: {notice}", soft_wrap=True)
     console.print(f"run folder  {folder.path}", soft_wrap=True)

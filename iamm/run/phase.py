@@ -41,12 +41,16 @@ WHOLE = Phase()
 
 def phases_of(phases: Mapping[str, Mapping[str, Any]] | None) -> list[Phase]:
     """The phases of a configuration; null is one phase without a name."""
-    return [phase_of(name, given) for name, given in (phases or {"": {}}).items()]
+    return [phase_of(name, settings) for name, settings in (phases or {"": {}}).items()]
 
 
-def phase_of(name: str, given: Mapping[str, Any]) -> Phase:
-    scenes = given.get("scenes")
-    length = {key: given[key] for key in ("epochs", "steps", "patience") if key in given}
+def phase_of(name: str, settings: Mapping[str, Any]) -> Phase:
+    scenes = settings.get("scenes")
+    length = {key: settings[key] for key in ("epochs", "steps", "patience") if key in settings}
     return Phase(
-        name, None if scenes is None else tuple(scenes), tuple(given.get("freeze", ())), given.get("start", ""), length
+        name,
+        None if scenes is None else tuple(scenes),
+        tuple(settings.get("freeze", ())),
+        settings.get("start", ""),
+        length,
     )

@@ -22,7 +22,7 @@ class RelativePositionScore(Score):
     Args:
         dim: E, the width of query and key.
         heads: H, which share the vectors r.
-        reach: the farthest distance that has a vector of its own (paper: 16).
+        reach: the farthest distance with a separate vector (paper: 16).
 
     Raises:
         ValueError: `reach` below 1.

@@ -48,8 +48,8 @@ def tanh_sum(query: Tensor, key: Tensor, v: Tensor) -> Tensor:
     measured on a CPU, and so are second derivatives (`create_graph=True`) and a program that is exported.
     """
     if query.shape[:-2] != key.shape[:-2] or not query.shape[-1:] == key.shape[-1:] == v.shape:
-        found = ", ".join(str(tuple(each.shape)) for each in (query, key, v))
-        raise ValueError(f"`query` (…, Q, F), `key` (…, K, F) and `v` (F,) must share … and F. Found {found}.")
+        shapes = ", ".join(str(tuple(each.shape)) for each in (query, key, v))
+        raise ValueError(f"`query` (…, Q, F), `key` (…, K, F) and `v` (F,) must share … and F. Found {shapes}.")
     block = query.numel() * key.shape[-2]
     with torch.autocast(query.device.type, enabled=False):
         if torch.compiler.is_exporting() or block <= max(SMALL, query.numel() + key.numel()):

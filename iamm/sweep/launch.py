@@ -24,9 +24,9 @@ LAUNCHER = re.compile(r"\+{0,2}hydra[/.]launcher\b")
 
 def launcher_words(words: Sequence[str]) -> tuple[str, ...]:
     """The words that choose another launcher, and the folder of YAML files that may configure it."""
-    given = arguments(in_order(words))
-    chosen = tuple(word for word in given.overrides if LAUNCHER.match(word))
-    return (f"--config-dir={given.config_dir}", *chosen) if chosen and given.config_dir else chosen
+    parsed = arguments(in_order(words))
+    chosen = tuple(word for word in parsed.overrides if LAUNCHER.match(word))
+    return (f"--config-dir={parsed.config_dir}", *chosen) if chosen and parsed.config_dir else chosen
 
 
 def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -34,11 +34,11 @@ def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
 
     A search plans nothing ahead, since each run depends on the earlier ones; it maximises unless a direction is given.
     """
-    given = arguments(in_order(words))
-    if SEARCH in given.overrides and not any(word.startswith(DIRECTION) for word in given.overrides):
+    parsed = arguments(in_order(words))
+    if SEARCH in parsed.overrides and not any(word.startswith(DIRECTION) for word in parsed.overrides):
         return [*words, f"{DIRECTION}maximize"], ()
-    search = any(word.startswith("hydra/sweeper=") for word in given.overrides)
-    if search or not given.multirun or given.cfg or given.info:
+    search = any(word.startswith("hydra/sweeper=") for word in parsed.overrides)
+    if search or not parsed.multirun or parsed.cfg or parsed.info:
         return list(words), ()
     return [word for word in words if not LAUNCHER.match(word)], launcher_words(words)
 
@@ -55,11 +55,11 @@ def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[ProcessOutc
     """
     distinct = {cell.folder.path: cell for cell in cells}
     waiting = [cell for cell in distinct.values() if not finished(cell)]
-    why, left = "", list(waiting)
-    while left:  # runs that start from other runs go in a later batch
-        batch = [cell for cell in left if ready([cell], [other for other in left if other is not cell])]
+    why, remaining = "", list(waiting)
+    while remaining:  # runs that start from other runs go in a later batch
+        batch = [cell for cell in remaining if ready([cell], [other for other in remaining if other is not cell])]
         why = launch([planned_file(cell) for cell in batch], launcher) or why
-        left = [cell for cell in left if cell not in batch]
+        remaining = [cell for cell in remaining if cell not in batch]
     return [
         ProcessOutcome(cell, FailedCellError.exit_code, reason(cell, why))
         for cell in waiting
@@ -117,13 +117,13 @@ def quoted(path: Path) -> str:
 
 
 def planned_job(config: Mapping[str, str]) -> None:
-    """The job that the launcher runs in a process of its own; its outcome is stored in the run's folder."""
+    """The job that the launcher runs in a separate process; its outcome is stored in the run's folder."""
     os.chdir(config["working_dir"])
     cell = read_cell(Path(config["planned"]))
     run_cells([cell], 1, cell.values["sweep"]["silence"], lambda _: None)
 
 
 def reason(cell: Cell, why: str) -> str:
-    """The reason of a failed run: its own, else the launcher's, else the state of the run."""
+    """Give the reason of a failed run: its error, else the launcher's, else the state of the run."""
     state, error = cell.folder.state()
     return error if state == "failed" else why or f"{state} {error}".strip()

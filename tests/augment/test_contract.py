@@ -61,7 +61,7 @@ def test_both_kinds_are_there() -> None:
     assert {"image", "text"} <= set(CHOICES)
 
 
-def test_file_says_what_the_class_says(choice: str) -> None:
+def test_defaults_of_file_and_class_agree(choice: str) -> None:
     """One key, the file's name; the class is for that kind; the defaults are those of the class."""
     loaded = OmegaConf.load(CONFIGS / "augment" / f"{choice}.yaml")
     assert list(loaded) == [choice]
@@ -124,7 +124,7 @@ def test_another_seed_or_epoch_is_another_batch(choice: str, other: dict) -> Non
     assert (one[..., :width] != two[..., :width]).flatten(1).any(dim=1).sum() > 15
 
 
-def test_another_row_is_another_fate(choice: str) -> None:
+def test_another_row_is_another_draw(choice: str) -> None:
     """Equal examples at different rows part ways."""
     batch = inputs(choice)[:1].expand(23, *inputs(choice).shape[1:])
     found = strong(choice)(batch, torch.arange(23), seed=1, epoch=2, vocabulary=VOCABULARY)

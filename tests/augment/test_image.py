@@ -80,7 +80,7 @@ def test_rectangles_cover_2_to_20_percent() -> None:
     assert abs(area.mean() - 0.11) < 0.01
 
 
-def test_noise_only_where_told() -> None:
+def test_noise_only_at_marked_places() -> None:
     where = np.zeros((BATCH, HEIGHT, WIDTH), bool)
     where[1, 2:4, 3:9] = True
     inside = torch.from_numpy(where)[:, None].expand(-1, CHANNELS, -1, -1)

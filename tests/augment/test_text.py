@@ -47,13 +47,13 @@ def naive_augment(row: list[int], u, *, replace: float, delete: float, mask: flo
         if token < 4:
             result += [token] if token else []
             continue
-        fate = u(4 * place)
-        if fate < delete:
+        choice = u(4 * place)
+        if choice < delete:
             result += [token] if place == survivor else []
-        elif fate < delete + replace:
+        elif choice < delete + replace:
             result += [4 + int(u(4 * place + 1) * (VOCABULARY - 4))]
         else:
-            result += [3] if fate < delete + replace + mask else [token]
+            result += [3] if choice < delete + replace + mask else [token]
         if u(4 * place + 2) < insert:
             result += [4 + int(u(4 * place + 3) * (VOCABULARY - 4))]
     return result
@@ -112,7 +112,7 @@ def test_all_replaced_keeps_the_specials_in_place() -> None:
 
 @pytest.mark.parametrize("name", ["replace", "delete", "mask", "insert"])
 def test_probabilities(name: str) -> None:
-    """Each fate befalls its own share of 200 · 251 words, whichever others there are."""
+    """Each change affects its share of 200 · 251 words, whichever others there are."""
     ids = torch.full((251, 200), 50)
     counts = {"mask": 0, "replace": 0, "kept": 0, "all": 0}
     for row in unpadded(augmented(MIXED | {"insert": 0.0}, ids)):
@@ -183,7 +183,7 @@ def test_refuses_what_is_no_probability(name: str, value: float) -> None:
         TextAugment(**NOTHING | {name: value})
 
 
-def test_refuses_two_fates() -> None:
+def test_refuses_probabilities_above_one() -> None:
     with pytest.raises(
         ValueError, match=r"`replace` \+ `delete` \+ `mask` must be at most 1\. Found 1\.1: lower one\."
     ):

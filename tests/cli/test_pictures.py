@@ -14,6 +14,7 @@ from iamm.dataset.base import SPLITS, Dataset, Scene, Split
 from iamm.dataset.fields import CLASS, ID, ITEMS, TOKENS, Field
 from iamm.dataset.idx import picture_scene
 from iamm.dataset.vocabulary import WordVocabulary
+from iamm.fusion.base import Interest
 from iamm.head.base import AttentionMap
 from iamm.run.pictures import draw
 
@@ -38,8 +39,10 @@ class Shelf:
 class Model:
     """A network whose weights are known: those of SEEN; `refuses` names what raises an error instead."""
 
-    def __init__(self, *names: str, refuses: str = "", asked: list[str] | None = None) -> None:
-        self.names, self.refuses, self.words = names, refuses, asked
+    def __init__(
+        self, *names: str, refuses: str = "", asked: list[str] | None = None, places: Tensor | None = None
+    ) -> None:
+        self.names, self.refuses, self.words, self.places = names, refuses, asked, places
 
     def eval(self) -> None:
         pass
@@ -61,6 +64,11 @@ class Model:
             raise NotImplementedError
         part = batch[name]
         return [] if "image" in part.inputs else [SEEN[:, None].expand(len(part.present), 2, 3, 3)] * 2
+
+    def interest(self, batch) -> dict[str, Interest]:
+        if self.refuses == "interest":
+            raise ValueError("No places of this one.")
+        return {} if self.places is None else {name: Interest(None, None, self.places) for name in batch}
 
     def fusion_attention(self, batch) -> dict[str, Tensor]:
         return {name: tensor([[0.125, 0.875]]).expand(len(part.present), 1, 2) for name, part in batch.items()}
@@ -231,7 +239,7 @@ def test_the_numbers_behind_the_pictures():
         ("encoder", "said: its encoder's self-attention is not drawn: its attention gives no weights."),
     ],
 )
-def test_what_cannot_be_drawn_is_said(refuses, note):
+def test_what_cannot_be_drawn_is_reported(refuses, note):
     shelf, notes = drawn(Model("said", refuses=refuses), text_scene("said", classes=("bad", "good")), count=1)
     assert notes == [note]
     assert len(shelf.figures) == {"head": 2, "all": 2, "encoder": 1}[refuses]
@@ -241,6 +249,24 @@ def test_what_cannot_be_drawn_is_said(refuses, note):
 def test_a_head_without_attention_is_no_news_unless_asked_for():
     shelf, notes = drawn(Model("said", refuses="all"), text_scene("said", classes=("bad", "good")), heads=False)
     assert (shelf.figures, notes) == ({}, [])
+
+
+def test_where_interest_looks():
+    """A row for each interest vector over the words of each present text; all pictures in one figure."""
+    places = tensor([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]]).expand(3, 2, 3)  # (B, K, T)
+    shelf, _ = drawn(Model("said", places=places), text_scene("said", classes=("bad", "good")), heads=False)
+    assert {name for name in shelf.figures if "interest" in name} == {"val/interest/said/0", "val/interest/said/2"}
+    axes = shelf.figures["val/interest/said/0"].axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["interest 1", "interest 2"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["red", "blue"]
+    assert axes.images[0].get_array().tolist() == [[0.5, 0.25], [0.0, 1.0]]
+    shelf, _ = drawn(Model("seen", places=torch.full((3, 2, 4), 0.25)), image_scene("seen"), heads=False)
+    assert "val/interest/seen" in shelf.figures
+
+
+def test_interest_that_cannot_be_drawn_is_a_notice():
+    _, notes = drawn(Model("said", refuses="interest"), text_scene("said", classes=("bad", "good")), heads=False)
+    assert notes == ["set: where interest looks is not drawn: No places of this one."]
 
 
 def test_no_examples_no_pictures():
@@ -263,6 +289,8 @@ def test_by_the_command(command, small, tmp_path):
         "val-attention-shapes_image.png",
         "val-attention-shapes_text-0.png",
         "val-encoder-shapes_text-0-layer1.png",
+        "val-interest-shapes_image.png",
+        "val-interest-shapes_text-0.png",
         "val-scene_weights-shapes.png",
     }
     told = numbers(run)

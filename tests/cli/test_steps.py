@@ -95,7 +95,7 @@ def taken(loop: Loop, conflict: bool = False) -> tuple[list[Tensor], list[Tensor
 
 
 @pytest.mark.parametrize(("name", "words"), CASES, ids=lambda value: value if isinstance(value, str) else value[-1])
-def test_gradients_are_those_of_the_weights_told(name, words):
+def test_gradients_are_those_of_the_reported_weights(name, words):
     datasets = loaded(PAIRED if words[: len(PAIRED)] == PAIRED else RAGGED)
     config = composed(name, words)
     loop = looped(build(config, datasets), datasets)

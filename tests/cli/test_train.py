@@ -80,6 +80,8 @@ def test_a_run_from_start_to_end(process, command, small, tmp_path):
         "test-scene_weights.png",
         "val-attention-shapes_image.png",
         "val-attention-shapes_text-0.png",
+        "val-interest-shapes_image.png",
+        "val-interest-shapes_text-0.png",
     }
     assert json.loads((run / "status.json").read_text())["state"] == "finished"
     assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
@@ -175,7 +177,7 @@ def test_killed_and_started_again(started, command, small, tmp_path):
     assert_same(run, only_run(tmp_path / "whole"))
 
 
-def test_a_damaged_checkpoint_is_said(command, small, tmp_path):
+def test_a_damaged_checkpoint_is_reported(command, small, tmp_path):
     assert command(*small).code == 0
     run = only_run(tmp_path / "outputs")
     (run / "result.json").unlink()

@@ -149,7 +149,7 @@ def test_train_takes_the_first_stories_for_the_vocabulary_too(folder):
     assert part.size("test") == whole.size("test") == 800
 
 
-def test_long_texts_are_cut_and_told(folder):
+def test_long_texts_are_cut_with_a_notice(folder):
     write(folder, csv_of([*invented(), Story(2, "stock news", "one two three four five six")]))
     whole = made(folder, subwords=None, min_count=1)
     cut = made(folder, subwords=None, min_count=1, max_length=8)
@@ -160,7 +160,7 @@ def test_long_texts_are_cut_and_told(folder):
         assert torch.equal(cut.scenes[0].splits[split].inputs["text"], kept)
 
 
-def test_texts_that_are_the_same_when_cut_are_told(folder):
+def test_texts_that_are_equal_when_cut_get_a_notice(folder):
     dataset = made(folder, subwords=None, max_length=5)
     assert dataset.notices[1] == "ag_news: 4 of 4 distinct validation examples also stand in train."
 

@@ -77,7 +77,7 @@ def test_each_scene_is_a_data_set(folder):
     assert set(scene.splits) == {"train", "validation", "test"}
 
 
-def test_what_stands_in_a_test_split_is_left_out_and_told(folder):
+def test_rows_of_a_test_split_are_left_out_with_a_notice(folder):
     assert made(folder)[0].notices == (
         "fdu_mtl: 1 of 27 reviews have no text and are left out.",
         "fdu_mtl: 2 of 16 train reviews stand verbatim in a test split and are left out; clean=false keeps them, as "

@@ -265,7 +265,7 @@ def test_nobody_listens(tmp_path, server):
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "data:,x", "ftp://127.0.0.1/a.gz"])
-def test_only_the_web_is_asked(tmp_path, server, url):
+def test_only_http_and_https_are_requested(tmp_path, server, url):
     with pytest.raises(UnreachableError, match="unknown url type"):
         fetch(str(tmp_path), source_of(server, "", url=url))
 

@@ -90,7 +90,7 @@ def test_words_have_a_vocabulary_for_each_language(folder):
     assert texts(every, "train")[1] == ("zwei männer sitzen .", "two men sit .")
 
 
-def test_long_training_pairs_are_left_out_and_told(folder):
+def test_long_training_pairs_are_left_out_with_a_notice(folder):
     write(folder, "train", "en", [*ENGLISH[:4], "A dog sits and sits and sits."])
     dataset = made(folder, subwords=None, min_count=1, max_length=4)
     assert texts(dataset, "train") == texts(made(folder, subwords=None, min_count=1), "train")[:4]

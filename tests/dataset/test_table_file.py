@@ -131,7 +131,7 @@ def test_a_column_that_is_not_there(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "pack"), [("a.csv", bytes), ("a.csv.gz", gzip.compress)])
-def test_what_is_read_is_noted(tmp_path, name, pack):
+def test_the_checksum_of_a_read_file_is_recorded(tmp_path, name, pack):
     path = written(tmp_path, name, pack(CSV.encode()))
     with recorded_files() as files:
         rows(path)

@@ -178,7 +178,7 @@ def test_left_and_resumed_the_same(where, golden, begin, datasets, listener, tmp
     np.testing.assert_allclose(first.epochs + second.epochs, whole, rtol=1e-6)
 
 
-def test_what_is_told(golden, begin, datasets, listener):
+def test_reported_events(golden, begin, datasets, listener):
     """Every 4 steps and at an epoch's end: means of losses; at the end of the epoch the weighting learns its means."""
     model, optimizer = begin()
     weighting = Given(0.7, 0.2)
@@ -406,7 +406,7 @@ def test_augmentation_is_told_seed_and_pass(network, pictures, texts):
 
 
 @pytest.mark.parametrize("rate", [math.inf, 1e38])
-def test_a_loss_that_diverges_is_said(rate, slopes, pictures, listener):
+def test_a_loss_that_diverges_is_reported(rate, slopes, pictures, listener):
     """w is −inf after the first step, or in the limit of float32 after some: the next loss is not finite."""
     model = slopes({"pictures": (3.0, 4.0)}, (0.0, 0.0))
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)

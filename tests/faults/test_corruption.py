@@ -119,7 +119,7 @@ def test_nothing_is_restarted_in_silence(interrupted):
     assert before == {path.name: path.read_bytes() for path in run.iterdir() if path.name in before}
 
 
-def test_records_that_were_changed_are_said(interrupted):
+def test_changed_records_are_reported(interrupted):
     run, life = interrupted
     content = bytearray((run / "records.jsonl").read_bytes())
     content[3] ^= 1

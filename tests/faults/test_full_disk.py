@@ -69,7 +69,7 @@ def test_a_disk_that_is_full_from_the_start(small_disk, life_at):
     assert said.count("\n") == 1
 
 
-def test_what_a_checkpoint_needed_is_said(life):
+def test_the_error_names_the_size_of_a_checkpoint(life):
     """No file may grow above 100 kB, where the model alone fits, but not what a run needs to go on."""
     limited = life("epochs=1", before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
     code, said = limited.end()

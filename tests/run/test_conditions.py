@@ -30,7 +30,7 @@ def test_other_data_are_refused(now):
         now.load_state_dict(before(data={"a": "1", "b": "3"}))
 
 
-def test_other_versions_are_told_and_stay_told(now):
+def test_other_versions_are_reported_and_stay_reported(now):
     machine = before()["machine"]
     now.load_state_dict(before(machine={**machine, "torch": "2.6.0", "instructions": "another"}))
     (said,) = now.notices

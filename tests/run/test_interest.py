@@ -31,19 +31,19 @@ def interest(recognised, weights, places) -> Interest:
 def test_figures_of_a_scene_by_hand():
     """Recognised once of twice; w of (½, ½) and (1, 0): mean entropy ½ ln 2 of ln 2; α moves with the example."""
     figures = scene_figures(
-        interest([[0.9, 0.1], [0.4, 0.6]], [[0.5, 0.5], [1.0, 0.0]], [[[1.0, 0.0]], [[0.0, 1.0]]]), own=0
+        interest([[0.9, 0.1], [0.4, 0.6]], [[0.5, 0.5], [1.0, 0.0]], [[[1.0, 0.0]], [[0.0, 1.0]]]), index=0
     )
     assert figures == pytest.approx({"recognised": 0.5, "entropy": 0.5, "places_between_examples": 1.0})
 
 
 def test_the_same_places_for_all_examples_have_no_variance_between_them():
-    figures = scene_figures(interest([[1.0]] * 2, [[1.0]] * 2, [[[0.9, 0.1]]] * 2), own=0)
+    figures = scene_figures(interest([[1.0]] * 2, [[1.0]] * 2, [[[0.9, 0.1]]] * 2), index=0)
     assert figures == pytest.approx({"recognised": 1.0, "entropy": 0.0, "places_between_examples": 0.0})
 
 
 def test_half_of_the_variance_of_places():
     """α (1, 0), (½, ½): Var = (0.25·2 … ) over four numbers = 0.125, of the mean map (¾, ¼) = 0.0625."""
-    figures = scene_figures(interest([[1.0]] * 2, [[1.0]] * 2, [[[1.0, 0.0]], [[0.5, 0.5]]]), own=0)
+    figures = scene_figures(interest([[1.0]] * 2, [[1.0]] * 2, [[[1.0, 0.0]], [[0.5, 0.5]]]), index=0)
     assert figures["places_between_examples"] == pytest.approx(0.5)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from iamm.errors import BadDataError
+from iamm.measure import LOSS, Measure
 from iamm.record.checksummed import write_checksummed
-from iamm.run.job import evaluate_job, require_release
+from iamm.run.job import evaluate_job, interest_lines, require_release
 from iamm.run.verify import KEYS, verify_job
 
 
@@ -34,3 +35,14 @@ def test_a_run_of_this_release_is_read():
     del config["share"]["head"]
     with pytest.raises(BadDataError, match=r"without share\.head: take"):
         require_release(config, Path("run"))
+
+
+def test_interest_is_one_line_a_scene():
+    declared = {"digits": {"accuracy": Measure("accuracy"), "loss": LOSS}}
+    effects = {
+        "uniform": {"digits": {"accuracy": -0.142, "loss": 0.3}},
+        "absent": {"digits": {"accuracy": -0.31, "loss": 1.0}},
+    }
+    (line,) = interest_lines({"effects": effects}, declared)
+    assert line == "without interest  digits accuracy  uniform -14.20  absent -31.00"
+    assert not list(interest_lines({}, declared))

@@ -37,7 +37,7 @@ def test_large_scores_do_not_overflow():
     assert observed_softmax([1e8, -1e8, 1e8, 1e300], [True, True, True, False]) == [0.5, 0, 0.5, 0]
 
 
-def test_what_is_not_finite_is_told():
+def test_values_that_are_not_finite_are_reported():
     """A loss that diverged makes weights that are no numbers, which the loop finds; no error of its own."""
     assert all(map(math.isnan, observed_softmax([0.0, math.nan], [True, True])))
     assert math.isnan(observed_softmax([0.0, math.inf], [True, True])[1])

@@ -15,7 +15,7 @@ from iamm.errors import ConfigError, nearest
 
 @dataclass(frozen=True)
 class Described:
-    """What a function holds to be right, with a description of its own."""
+    """A constraint that a function checks, with a given description."""
 
     holds: Callable[[Any], bool]
     text: str
