@@ -49,7 +49,9 @@ def one_vocabulary(scenes: Sequence[Scene]) -> dict[str, Scene]:
     for scene in scenes:
         ids = torch.tensor([*range(len(SPECIAL)), *(vocabulary.index[word] for word in words_of(scene))])
         splits = {name: with_ids(split, ids) for name, split in scene.splits.items()}
-        changed[scene.name] = replace(scene, source=vocabulary, splits=splits)
+        lacks = len(words_of(scene)) < len(pieces)
+        source = WordVocabulary(list(pieces), frozenset(words_of(scene))) if lacks else vocabulary
+        changed[scene.name] = replace(scene, source=source, splits=splits)
     return changed
 
 

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -54,11 +54,13 @@ class WordVocabulary(Vocabulary):
 
     Args:
         words: in the order of their ids, from 4 on.
+        known: those that are encoded; the others are UNKNOWN. None: all.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
-        self.pieces = (*SPECIAL, *words)
-        self.index = {word: index for index, word in enumerate(words, start=len(SPECIAL))}
+    def __init__(self, words: Sequence[str], known: Collection[str] | None = None) -> None:
+        self.pieces, self.known = (*SPECIAL, *words), known
+        numbered = enumerate(words, start=len(SPECIAL))
+        self.index = {word: index for index, word in numbered if known is None or word in known}
 
     @classmethod
     def learn(cls, texts: Iterable[str], *, min_count: int = 1) -> WordVocabulary:
@@ -80,7 +82,8 @@ class WordVocabulary(Vocabulary):
         return self.pieces[index]
 
     def as_json(self) -> dict[str, Any]:
-        return {"words": list(self.pieces[len(SPECIAL) :])}
+        known = {} if self.known is None else {"known": sorted(self.known)}
+        return {"words": list(self.pieces[len(SPECIAL) :]), **known}
 
 
 class SubwordVocabulary(Vocabulary):
@@ -153,7 +156,8 @@ class SubwordVocabulary(Vocabulary):
 def vocabulary_of(content: Mapping[str, Any]) -> Vocabulary:
     """The vocabulary that `as_json` gave."""
     if "words" in content:
-        return WordVocabulary(content["words"])
+        known = content.get("known")
+        return WordVocabulary(content["words"], None if known is None else frozenset(known))
     return SubwordVocabulary(base64.b64decode(content["sentencepiece"]))
 
 

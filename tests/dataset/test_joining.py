@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from iamm.dataset.image_folder import ImageFolderDataset
 from iamm.dataset.joining import joined
+from iamm.dataset.outline import outline, scenes_of
 from iamm.dataset.text_file import TextFileDataset
+from iamm.dataset.vocabulary import UNKNOWN
 from iamm.model.sharing import input_format, target_format
 
 LABELS = {"a": ("1", "2"), "b": ("2", "10"), "c": ("1", "2")}
@@ -33,6 +37,17 @@ def contents(dataset):
         ]
         for name, split in scene.splits.items()
     }
+
+
+def test_a_word_that_a_scene_lacks_is_unknown_in_a_new_text_too(datasets):
+    """As it was in training: `a1` stands in the first file alone."""
+    found = joined(datasets, {"encoder": "kind", "head": "none"})
+    (first,), (second,) = (dataset.scenes for dataset in found[:2])
+    assert first.source.encode("both a1") == [second.source.encode("both")[0], first.source.index["a1"]]
+    assert second.source.encode("a1") == [UNKNOWN]
+    groups = scenes_of(json.loads(json.dumps(outline([dataset.scenes for dataset in found]))))
+    assert groups[1][0].source.encode("both a1") == second.source.encode("both a1")
+    assert groups[1][0].source.pieces == first.source.pieces
 
 
 def formats(datasets, of):
