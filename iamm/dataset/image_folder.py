@@ -98,15 +98,14 @@ def pictures_of(name: str, path: str) -> tuple[list[Pictures], list[str]]:
 
     Raises:
         MissingDataError: there is no such folder.
+        BadDataError: as `splits_of`.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise MissingDataError(
             f"`path` must name a folder. Found no {path} in {Path().absolute()}: write it as seen from here."
         )
-    inside = folders(folder)
-    has_splits = bool(inside) and all(each.name.lower() in WORDS for each in inside)
-    splits = {each: WORDS[each.name.lower()] for each in inside} if has_splits else {folder: DRAWN}
+    splits = splits_of(folder) or {folder: DRAWN}
     files = [
         Pictures(file, label.name, split)
         for above, split in splits.items()
@@ -118,6 +117,25 @@ def pictures_of(name: str, path: str) -> tuple[list[Pictures], list[str]]:
     others = len(files) - len(pictures)
     notice = f"{name}: {others:,} of {len(files):,} files are no pictures by their names, and left alone."
     return pictures, [notice] if others else []
+
+
+def splits_of(folder: Path) -> dict[Path, str]:
+    """Map the folders of splits to their names; empty where the folders are those of classes.
+
+    Raises:
+        BadDataError: some folders are named like splits and hold folders, and others are not named so.
+    """
+    inside = folders(folder)
+    splits = {each: WORDS[each.name.lower()] for each in inside if each.name.lower() in WORDS}
+    others = [each for each in inside if each not in splits]
+    if not others:
+        return splits
+    if nested := [split for split in splits if folders(split)]:
+        raise BadDataError(
+            f"{folder} must have folders of classes, or of splits with classes in them. Found {others[0].name} beside "
+            f"{nested[0].name}: move one of them away."
+        )
+    return {}
 
 
 def folders(above: Path) -> list[Path]:

@@ -134,9 +134,3 @@ class SceneMemory(nn.Module):
 
     def all_slots(self) -> Tensor:
         return torch.stack(list(self.slots.values()))  # (S, M, D)
-
-    def read(self, query: Tensor) -> Tensor:
-        """softmax(query · slotᵀ / √D) slot, scene by scene: (B, D) → (B, S, D)."""
-        slots = self.all_slots()
-        scores = torch.einsum("bd,smd->bsm", query, slots) / query.shape[-1] ** 0.5
-        return torch.einsum("bsm,smd->bsd", scores.softmax(dim=-1), slots)

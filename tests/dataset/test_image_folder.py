@@ -75,6 +75,20 @@ def test_folders_of_splits(tmp_path):
     assert sizes(made(tmp_path / "b")) == [36, 4, 3]
 
 
+def test_splits_beside_another_folder_are_no_classes(tmp_path):
+    for split, first in (("train", 0), ("test", 100)):
+        draw(tmp_path / "a" / split / "dark", 5, first)
+        draw(tmp_path / "a" / split / "light", 5, first + 150)
+    (tmp_path / "a" / "notes").mkdir()
+    with pytest.raises(BadDataError, match=r"of splits with classes in them\. Found notes beside test: move one of"):
+        made(tmp_path / "a")
+
+
+def test_a_class_may_be_called_like_a_split(pets):
+    draw(pets / "train", 5, 100)
+    assert made(pets).scenes[0].classes == ("dark", "light", "train")
+
+
 def test_the_same_picture_in_two_splits(tmp_path):
     for split, first in (("train", 0), ("validation", 5), ("test", 10)):
         draw(tmp_path / "a" / split / "dark", 6, first)
