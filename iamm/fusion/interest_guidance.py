@@ -241,7 +241,8 @@ class InterestGuidanceFusion(Fusion):
         return self.performance * qualities.clamp(min=1e-3).log()[None]
 
     def end_step(self, *, applied: bool = True) -> None:
-        self.recogniser.count(applied)
+        """Write the step's examples into the prototypes; those of a frozen fusion stay as they are."""
+        self.recogniser.count(applied and self.recogniser.project.weight.requires_grad)
 
     def end_validation(self, qualities: Mapping[str, float]) -> None:
         best = max(max(qualities.values()), 1e-9)

@@ -221,6 +221,17 @@ def test_training_writes_prototypes_of_present_examples_and_evaluation_does_not(
     assert (fusion.recogniser.centres("c") == 0).all()
 
 
+def test_a_frozen_fusion_keeps_its_prototypes(features):
+    fusion, given = made(), features("ab", 6)
+    fusion.requires_grad_(False)
+    fusion(given)
+    fusion.end_step()
+    assert all((fusion.recogniser.centres(name) == 0).all() for name in SCENES)
+    fusion.requires_grad_(True)
+    fusion.end_step()
+    assert all((fusion.recogniser.centres(name) == 0).all() for name in SCENES)
+
+
 def test_exchanged_prototypes_change_the_answer(learnt, features):
     fusion, given = learnt(), features("ab", 6)
     before = fusion(given).features["a"].values
