@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import NamedTuple
 
@@ -206,9 +207,12 @@ def run(command, *words: str) -> int:
 
 
 def test_a_new_fusion_trains_with_a_rule_over_gradients(outside, monkeypatch, capfd):
-    """Beside one of every other room but a data set; in a sweep."""
+    """Beside one of every other room but a data set; in a sweep, whose fork server is older than the variable."""
     from iamm.cli.train import main
 
+    monkeypatch.delenv("IAMM_ALLOW")
+    forkserver.ensure_running()
+    monkeypatch.setenv("IAMM_ALLOW", PACKAGE)
     monkeypatch.setattr(sys, "argv", [])
     others = [one.choice for room, one in VARIANTS.items() if room not in ("fusion", "dataset", "weighting")]
     words = ("-m", *SMALL, *others, "fusion=mine,shared", "weighting=nash")

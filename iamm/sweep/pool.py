@@ -121,7 +121,7 @@ def begin(cell: Cell) -> Live | ProcessOutcome:
         return ProcessOutcome(cell, OutputError.exit_code, f"A run folder must be writable: {error.strerror}.")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["iamm.sweep.warm"])
-    process = context.Process(target=run_alone, args=(cell,))
+    process = context.Process(target=run_alone, args=(cell, dict(os.environ)))
     process.start()
     return Live(cell, process, signs_of_life(cell.folder), time.monotonic())
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from functools import partial
 
 from iamm import interruption, output
@@ -17,12 +18,18 @@ GRACE = 10.0
 """Seconds that an interrupted run has to end by itself."""
 
 
-def run_alone(cell: Cell) -> None:
+def run_alone(cell: Cell, environment: Mapping[str, str]) -> None:
     """Run the cell with its output in `log.txt`, and exit with the exit code of `iamm-train`.
 
     The process has its own group, so that Ctrl-C reaches the sweep only, which passes it on.
+
+    Args:
+        cell: the planned run.
+        environment: of the sweep; that of the fork server may be older.
     """
     os.setsid()
+    os.environ.clear()
+    os.environ.update(environment)
     interruption.install()
     log = os.open(cell.folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
