@@ -67,6 +67,19 @@ class FeedForward(nn.Sequential):
         super().__init__(nn.Linear(dim, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, dim))
 
 
+class NormedFeedForward(nn.Sequential):
+    """feedforward(norm x): what a residual block adds to x.
+
+    Args:
+        dim: D, in and out.
+        hidden: width between.
+        dropout: share dropped of the hidden units.
+    """
+
+    def __init__(self, dim: int, hidden: int, dropout: float) -> None:
+        super().__init__(nn.LayerNorm(dim), FeedForward(dim, hidden, dropout))
+
+
 class Pool(nn.Module):
     """Pool features to one vector Σ_t w_t x_t, w by attention of a learnt query, or the mean over real positions.
 
@@ -94,6 +107,12 @@ def masked_mean(features: Features) -> Tensor:
     """Mean over the real positions; zero if there is none.  # (B, D)"""
     real = features.allow.unsqueeze(-1).to(features.values.dtype)
     return (features.values * real).sum(dim=1) / real.sum(dim=1).clamp(min=1.0)
+
+
+def present_mean(values: Tensor, present: Tensor) -> Tensor:
+    """Mean over the present rows; zero where none is: (B, …) and present (B,) → (…)."""
+    rows = present.view(-1, *[1] * (values.dim() - 1))
+    return (values * rows).sum(dim=0) / present.sum().clamp(min=1)
 
 
 def sinusoids(length: int, dim: int, start: int = 0) -> Tensor:

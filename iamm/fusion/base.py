@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from iamm.constrained import Constrained
@@ -109,28 +108,3 @@ class Fusion(Constrained, nn.Module):
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         """Give, per scene of the group, weights (B, H, S) whose means over heads are the scene weights, for figures."""
         return {}
-
-
-def present_mean(values: Tensor, present: Tensor) -> Tensor:
-    """Mean over the present rows of (B,); zero where none is.  # ()"""
-    return (values * present).sum() / present.sum().clamp(min=1)
-
-
-class SceneMemory(nn.Module):
-    """M learnt slots (M, D) per scene, by its name, to which examples of other scenes attend.
-
-    A scene's examples read its slots too; so a slot is trained by its scene and by those that read it.
-
-    Args:
-        scenes: names of all S scenes, in their order.
-        slots: M.
-        dim: D.
-    """
-
-    def __init__(self, scenes: Sequence[str], slots: int, dim: int) -> None:
-        super().__init__()
-        start = torch.randn(len(scenes), slots, dim) / dim**0.5
-        self.slots = nn.ParameterDict({name: row.clone() for name, row in zip(scenes, start, strict=True)})
-
-    def all_slots(self) -> Tensor:
-        return torch.stack(list(self.slots.values()))  # (S, M, D)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from iamm.constraints import Layers, ShareBelow1
-from iamm.encoder.base import Features, FeedForward, masked_mean
+from iamm.encoder.base import Features, NormedFeedForward, masked_mean
 from iamm.fusion.base import Fused
 from iamm.fusion.by_scene import ByScene, BySceneFusion, with_added
 
@@ -41,9 +41,7 @@ class BranchesFusion(BySceneFusion):
         scene_dropout: ShareBelow1 = 0.1,
     ) -> None:
         super().__init__(scenes, dim, scene_dropout=scene_dropout)
-        self.blocks = ByScene(
-            self.scenes, lambda: nn.Sequential(nn.LayerNorm(dim), FeedForward(dim, feed_forward * dim, dropout))
-        )
+        self.blocks = ByScene(self.scenes, lambda: NormedFeedForward(dim, feed_forward * dim, dropout))
         self.columns = ByScene(self.scenes, lambda: nn.Linear(dim, dim, bias=False))
         self.fuse = nn.Sequential(nn.ReLU(), nn.Linear(dim, dim, bias=False), nn.Dropout(dropout))
 

@@ -10,7 +10,27 @@ from torch import Tensor, nn
 from iamm.attention.base import Attention
 from iamm.constraints import ShareBelow1, Width
 from iamm.encoder.base import Features
-from iamm.fusion.base import Fused, Fusion, SceneMemory
+from iamm.fusion.base import Fused, Fusion
+
+
+class SceneMemory(nn.Module):
+    """M learnt slots (M, D) per scene, by its name, to which examples of other scenes attend.
+
+    A scene's examples read its slots too; so a slot is trained by its scene and by those that read it.
+
+    Args:
+        scenes: names of all S scenes, in their order.
+        slots: M.
+        dim: D.
+    """
+
+    def __init__(self, scenes: Sequence[str], slots: int, dim: int) -> None:
+        super().__init__()
+        start = torch.randn(len(scenes), slots, dim) / dim**0.5
+        self.slots = nn.ParameterDict({name: row.clone() for name, row in zip(scenes, start, strict=True)})
+
+    def all_slots(self) -> Tensor:
+        return torch.stack(list(self.slots.values()))  # (S, M, D)
 
 
 class CrossSceneAttentionFusion(Fusion):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm.constraints import Layers, Share, ShareBelow1
-from iamm.encoder.base import FeedForward
+from iamm.encoder.base import NormedFeedForward
 from iamm.fusion.by_scene import BySceneFusion
 
 
@@ -41,9 +41,7 @@ class Column(nn.Module):
 
     def __init__(self, scenes: Sequence[str], dim: int, hidden: int, dropout: float, own_share: float) -> None:
         super().__init__()
-        self.blocks = nn.ModuleDict(
-            {name: nn.Sequential(nn.LayerNorm(dim), FeedForward(dim, hidden, dropout)) for name in scenes}
-        )
+        self.blocks = nn.ModuleDict({name: NormedFeedForward(dim, hidden, dropout) for name in scenes})
         rest = (1 - own_share) / max(len(scenes) - 1, 1)
         starts = {name: {other: own_share if other == name else rest for other in scenes} for name in scenes}
         self.stitches = nn.ModuleDict({name: Stitch(start, dim) for name, start in starts.items()})

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from iamm.constraints import Layers, NotNegative, ShareBelow1
-from iamm.encoder.base import Features, masked_mean
+from iamm.encoder.base import Features, masked_mean, present_mean
 from iamm.fusion.base import Fused
 from iamm.fusion.shared import SharedFusion
 
@@ -80,4 +80,4 @@ class DomainAdversarialFusion(SharedFusion):
         logits = torch.cat([answer(hidden) for answer in self.answers.values()], dim=-1)  # (B, S)
         target = torch.full(logits.shape[:1], self.scenes.index(name), device=logits.device)
         each = functional.cross_entropy(logits, target, reduction="none")
-        return (each * scene.present).sum() / scene.present.sum().clamp(min=1)
+        return present_mean(each, scene.present)

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from iamm.attention.base import Attention
 from iamm.constraints import Count, Number, OneOf, Share, ShareBelow1
-from iamm.encoder.base import Features, masked_mean
-from iamm.fusion.base import Fused, Fusion, Interest, present_mean
+from iamm.encoder.base import Features, masked_mean, present_mean
+from iamm.fusion.base import Fused, Fusion, Interest
 from iamm.fusion.interest import InterestRecogniser, Recognised, SceneGates
 
 CONTROLS = ("shuffled", "scene", "constant", "uniform", "absent")
@@ -156,10 +156,12 @@ class InterestGuidanceFusion(Fusion):
             self.pool(queries, self.gated(places[name], recognised[name].scenes), key_allow=scene.allow).context
             for name, scene in features.items()
         ]
+        x, present = torch.stack(reads, dim=2), torch.stack([scene.present for scene in features.values()], dim=1)
         others = [name for name in self.scenes if name not in features]
-        read, available = self.elsewhere(others, queries)
-        x = torch.cat((torch.stack(reads, dim=2), read), dim=2).unflatten(1, interest.shape[1:3])  # (B, G, K, I, D)
-        present = torch.cat((torch.stack([scene.present for scene in features.values()], dim=1), available), dim=1)
+        if others:
+            read, available = self.elsewhere(others, queries)
+            x, present = torch.cat((x, read), dim=2), torch.cat((present, available), dim=1)
+        x = x.unflatten(1, interest.shape[1:3])  # (B, G, K, I, D)
         context, weights = self.weigh(interest, x, present, [*features, *others])
         return Guidance(context, weights, recognised)
 
@@ -191,11 +193,7 @@ class InterestGuidanceFusion(Fusion):
 
     def elsewhere(self, names: Sequence[str], queries: Tensor) -> tuple[Tensor, Tensor]:
         """Read the prototypes of J other scenes by q (B, GK, D): (B, GK, J, D), and which scenes have any, (B, J)."""
-        batch, count, dim = queries.shape
-        if not names:
-            return queries.new_zeros(batch, count, 0, dim), torch.zeros(
-                batch, 0, dtype=torch.bool, device=queries.device
-            )
+        batch = len(queries)
         centres = torch.stack([self.recogniser.centres(name) for name in names])  # (J, M, D)
         keys = self.standard(centres).expand(batch, -1, -1, -1).flatten(0, 1)  # (BJ, M, D)
         allow = (centres != 0).any(dim=-1).expand(batch, -1, -1)  # (B, J, M)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from iamm.constraints import Layers, ShareBelow1
-from iamm.encoder.base import Features, FeedForward
+from iamm.encoder.base import Features, NormedFeedForward
 from iamm.fusion.base import Fused, Fusion
 
 
@@ -35,9 +35,7 @@ class SharedFusion(Fusion):
         dropout: ShareBelow1 = 0.1,
     ) -> None:
         super().__init__(scenes, dim)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(dim), FeedForward(dim, feed_forward * dim, dropout)) for _ in range(layers)
-        )
+        self.blocks = nn.ModuleList(NormedFeedForward(dim, feed_forward * dim, dropout) for _ in range(layers))
 
     def forward(self, features: Mapping[str, Features]) -> Fused:
         return Fused({name: self.trunk(scene) for name, scene in features.items()}, None)

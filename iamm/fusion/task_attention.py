@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm.constraints import Layers, ShareBelow1
-from iamm.encoder.base import FeedForward
+from iamm.encoder.base import NormedFeedForward
 from iamm.fusion.by_scene import ByScene, BySceneFusion
 
 
@@ -25,7 +25,7 @@ class MaskedLayer(nn.Module):
 
     def __init__(self, scenes: Sequence[str], dim: int, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.block = nn.Sequential(nn.LayerNorm(dim), FeedForward(dim, hidden, dropout))
+        self.block = NormedFeedForward(dim, hidden, dropout)
         self.masks = ByScene(scenes, lambda: nn.Sequential(nn.Linear(width, dim), nn.ReLU(), nn.Linear(dim, dim)))
 
     def forward(self, shared: Tensor, read: Tensor, name: str) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from iamm.attention.base import Attention
 from iamm.constraints import OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
-from iamm.encoder.base import Features, Pool
+from iamm.encoder.base import Features, Pool, present_mean
 from iamm.head.base import AttentionMap, Head, Outputs, gathered
 from iamm.measure import LOSS, Measure
 
@@ -76,7 +76,7 @@ class ClassifierHead(Head):
         each = functional.cross_entropy(
             self.logits(features), batch.targets, label_smoothing=self.label_smoothing, reduction="none"
         )
-        return (each * batch.present).sum() / batch.present.sum().clamp(min=1)
+        return present_mean(each, batch.present)
 
     def observe(self, features: Features, batch: SceneBatch) -> Outputs:
         logits, targets = self.logits(features)[batch.present], batch.targets[batch.present]

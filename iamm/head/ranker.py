@@ -12,7 +12,7 @@ from torch.nn import functional
 from iamm.attention.base import Attention
 from iamm.constraints import OneOf, ShareBelow1, Width
 from iamm.dataset.base import Scene, SceneBatch
-from iamm.encoder.base import Features, masked_mean
+from iamm.encoder.base import Features, masked_mean, present_mean
 from iamm.head.base import AttentionMap, Head, Outputs, gathered
 from iamm.head.ranking import by_user, rankings
 from iamm.measure import LOSS, Measure
@@ -73,7 +73,7 @@ class RankerHead(Head):
     def loss(self, features: Features, batch: SceneBatch) -> Tensor:
         scores = self.scores(features)
         each = functional.binary_cross_entropy_with_logits(scores, batch.targets.to(scores.dtype), reduction="none")
-        return (each * batch.present).sum() / batch.present.sum().clamp(min=1)
+        return present_mean(each, batch.present)
 
     def observe(self, features: Features, batch: SceneBatch) -> Outputs:
         scores, targets = self.scores(features)[batch.present].double(), batch.targets[batch.present]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm.dataset.base import Scene, SceneBatch
-from iamm.encoder.base import Encoder, Features
+from iamm.encoder.base import Encoder, Features, present_mean
 from iamm.fusion.base import Fusion, Interest
 from iamm.head.base import AttentionMap, Head, Outputs
 from iamm.measure import Measure
@@ -142,7 +142,7 @@ class SceneNetwork(nn.Module):
         encoded = self.encoded(batch)
         features, weights, penalties = self.fusion(encoded)
         losses = {name: self.head(name).loss(features[name], part) for name, part in batch.items()}
-        attended = weights and {name: present_mean(weights[name], batch[name].present) for name in batch}
+        attended = weights and {name: mean_scene_weights(weights[name], batch[name].present) for name in batch}
         read = {name: part.values for name, part in features.items()}
         mixed = self.fusion.mixes_views and len(batch) > 1
         representation = [part.values for part in encoded.values()] if mixed else []
@@ -208,7 +208,6 @@ def parameters_of(parts: nn.ModuleDict, names: Collection[str]) -> list[nn.Param
     return list(nn.ModuleList(part for name, part in parts.items() if name in names).parameters())
 
 
-def present_mean(weights: Tensor, present: Tensor) -> Tensor:
+def mean_scene_weights(weights: Tensor, present: Tensor) -> Tensor:
     """Detached mean of (B, S) over the present rows; zero if no row is present.  # (S,)"""
-    weights = weights.detach()
-    return (weights * present.unsqueeze(-1)).sum(dim=0) / present.sum().clamp(min=1)
+    return present_mean(weights.detach(), present)

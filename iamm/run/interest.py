@@ -16,6 +16,7 @@ from iamm.engine.evaluate import Measures, evaluate
 from iamm.engine.sampler import evaluation_batches
 from iamm.fusion.base import Interest
 from iamm.model.scene_network import SceneNetwork
+from iamm.record.recorder import tag
 
 NOTHING = 1e-4
 """The largest change of a measure that counts as none."""
@@ -119,10 +120,10 @@ def interest_values(report: Mapping[str, Any]) -> dict[str, float]:
     """Give the figures of a report by TensorBoard tag."""
     if not report:
         return {}
-    values = {f"val/interest/weights/{name}": value for name, value in report["weights"].items()}
+    values = {tag("val", "interest", "weights", name): value for name, value in report["weights"].items()}
     for scene, figures in report["scenes"].items():
-        values |= {f"val/interest/{name}/{scene}": value for name, value in figures.items()}
+        values |= {tag("val", "interest", name, scene): value for name, value in figures.items()}
     for control, scenes in report["effects"].items():
         for scene, measures in scenes.items():
-            values |= {f"val/interest/{control}/{name}/{scene}": change for name, change in measures.items()}
+            values |= {tag("val", "interest", control, name, scene): change for name, change in measures.items()}
     return values

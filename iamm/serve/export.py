@@ -41,7 +41,7 @@ class Program(nn.Module):
         super().__init__()
         self.network, self.scene = trained.network, scene
         (self.field,) = scene.fields
-        group = next(group for group in trained.groups if scene.name in [other.name for other in group])
+        group = trained.group(scene)
         self.order = [other.name for other in group]
         self.absent = {other.name: absent_batch(other, 1) for other in group if other is not scene}
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from iamm.dataset.cache import is_picture
 from iamm.dataset.table_file import ENDINGS, bad_row, ending, read_rows, text_lines, value_of
 from iamm.errors import ConfigError, MissingDataError
+
+Input = TypeVar("Input")
 
 
 class Row(NamedTuple):
@@ -88,13 +91,8 @@ def record_rows(path: Path, encoding: str) -> Iterator[Row]:
         yield Row(str(line), value, f"{path}, line {line:,}")
 
 
-def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """Yield the rows in lists of `size`."""
-    batch: list[Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
+def batches(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
+    """Yield the inputs in lists of `size`."""
+    remaining = iter(inputs)
+    while batch := list(islice(remaining, size)):
         yield batch

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.build import build_model, chosen_device
 from iamm.run.job import require_release
 from iamm.serve.example import Example, example_of
+from iamm.serve.rows import batches
 
 AT_ONCE = 250
 """Size of a batch, as in evaluation."""
@@ -56,6 +56,10 @@ class Trained:
             raise ConfigError(f"`scene` must be one of the run's. Found {name}. {nearest(name or '', self.scenes)}")
         return self.scenes[name]
 
+    def group(self, scene: Scene) -> Sequence[Scene]:
+        """Give the scenes of a scene's data set."""
+        return next(group for group in self.groups if scene.name in [other.name for other in group])
+
     def predict(
         self,
         inputs: Iterable[Any],
@@ -80,8 +84,7 @@ class Trained:
             BadDataError: an input that cannot be read.
         """
         chosen = self.scene(scene)
-        read = enumerate(inputs, start=1)
-        while batch := list(islice(read, at_once)):
+        for batch in batches(enumerate(inputs, start=1), at_once):
             examples = [example_of(chosen, each, f"input {number:,}", tokenised=tokenised) for number, each in batch]
             yield from self.answers(chosen, examples, attention=attention)
 
@@ -114,7 +117,7 @@ class Trained:
 
     def batch(self, scene: Scene, examples: Sequence[Example]) -> dict[str, SceneBatch]:
         """Make the batch of a scene's group, with the other views absent."""
-        group = next(group for group in self.groups if scene.name in [other.name for other in group])
+        group = self.group(scene)
         parts = {other.name: absent_batch(other, len(examples)) for other in group if other is not scene}
         parts[scene.name] = present_batch(scene, examples)
         return {other.name: parts[other.name].to(self.device) for other in group}

@@ -8,7 +8,7 @@ from torch import nn, tensor
 
 from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features
-from iamm.fusion.cross_scene_attention import CrossSceneAttentionFusion
+from iamm.fusion.cross_scene_attention import CrossSceneAttentionFusion, SceneMemory
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.pattern.full import FullPattern
 from iamm.score.dot_product import DotProductScore
@@ -63,3 +63,12 @@ def test_equals_the_naive_loop_with_gradients(features, agree):
         expected = torch.stack(rows).view_as(given[name].values)
         leaves = [scene.values for scene in given.values()] + list(fusion.parameters())
         agree(found[name].values, expected, leaves)
+
+
+def test_a_memory_begins_with_the_same_numbers_as_one_draw():
+    torch.manual_seed(5)
+    memory = SceneMemory(("a", "b"), 3, 5)
+    torch.manual_seed(5)
+    torch.testing.assert_close(memory.all_slots(), torch.randn(2, 3, 5) / math.sqrt(5), rtol=0, atol=0)
+    assert memory.slots["b"].grad_fn is None
+    assert memory.slots["b"].is_leaf

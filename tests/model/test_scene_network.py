@@ -10,7 +10,7 @@ from iamm.encoder.base import Encoder, Features
 from iamm.fusion.base import Fused, Fusion
 from iamm.head.base import AttentionMap, Head
 from iamm.measure import LOSS, Measure
-from iamm.model.scene_network import SceneNetwork, present_mean
+from iamm.model.scene_network import SceneNetwork, mean_scene_weights
 
 NAMES = ("left", "right")
 
@@ -147,9 +147,9 @@ def test_refuses_a_scene_that_nobody_can_read_or_answer(wrong):
         SceneNetwork([wrong], 1, encoder={"number": Doubling}, fusion=Adding, head={"sum": Summing})
 
 
-def test_present_mean_by_hand():
+def test_mean_scene_weights_by_hand():
     weights = tensor([[0.2, 0.8], [0.6, 0.4], [9.0, 9.0]], requires_grad=True)
-    found = present_mean(weights, tensor([True, True, False]))
+    found = mean_scene_weights(weights, tensor([True, True, False]))
     torch.testing.assert_close(found, tensor([0.4, 0.6]))
     assert not found.requires_grad
-    torch.testing.assert_close(present_mean(weights, torch.zeros(3, dtype=torch.bool)), torch.zeros(2))
+    torch.testing.assert_close(mean_scene_weights(weights, torch.zeros(3, dtype=torch.bool)), torch.zeros(2))

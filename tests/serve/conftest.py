@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -60,3 +62,24 @@ def written(trained):
 @pytest.fixture
 def shapes(trained):
     return trained(*SHAPES)
+
+
+@pytest.fixture
+def command_of(monkeypatch, capfd, tmp_path):
+    """Name and entry point of a command → words → exit code, output and the line of a mistake, in a new directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def of(name, main):
+        def run(*words):
+            monkeypatch.setattr(sys, "argv", [name, *map(str, words)])
+            capfd.readouterr()
+            try:
+                main()
+                code = 0
+            except SystemExit as left:
+                code = left.code
+            return code, *capfd.readouterr()
+
+        return run
+
+    return of

@@ -28,21 +28,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's own exporter, wh
 
 
 @pytest.fixture
-def command(monkeypatch, capfd, tmp_path):
-    """Words → exit code, output and the one line of a mistake, in an empty directory."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["iamm-export", *map(str, words)])
-        capfd.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = left.code
-        return code, *capfd.readouterr()
-
-    return run
+def command(command_of):
+    return command_of("iamm-export", main)
 
 
 def test_pictures_without_the_project(command, digits, tmp_path):

@@ -23,21 +23,8 @@ from iamm.run.build import build_datasets
 
 
 @pytest.fixture
-def command(monkeypatch, capfd, tmp_path):
-    """Words → exit code, output and the one line of a mistake, in an empty directory."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["iamm-predict", *map(str, words)])
-        capfd.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = left.code
-        return code, *capfd.readouterr()
-
-    return run
+def command(command_of):
+    return command_of("iamm-predict", main)
 
 
 @pytest.fixture
