@@ -40,12 +40,14 @@ class ItemSequenceEncoder(TransformerEncoder):
         inputs["candidate"] (B,) and inputs["history"] (B, T) ids → values (B, 1 + T, D), the candidate in place 0
 
     Raises:
-        ValueError: an odd `dim`.
+        ValueError: an odd `dim`; `causal` with an attention that cannot be.
 
     Source: Kang and McAuley 2018, §III; Sun et al. 2019 (BERT4Rec); Chen et al. 2019 (BST). Ours differ: positions are
     sinusoids, counted from the latest item back, so that they depend neither on padding nor on a longest length; the
     norm is in front of each part; an example trains the latest place only, and BERT4Rec is not trained by masking.
     """
+
+    causal_by = "causal"
 
     def __init__(
         self,
@@ -62,6 +64,11 @@ class ItemSequenceEncoder(TransformerEncoder):
     ) -> None:
         super().__init__(scene, dim, attention=attention, layers=layers, feed_forward=feed_forward, dropout=dropout)
         self.causal, self.candidate, self.latest = causal, candidate, latest
+        if causal and (reason := self.layers[0].attention.no_causal):
+            raise ValueError(
+                f"`attention` must be causal with causal=true. Found one that cannot: {reason}. Set causal=false, or "
+                "choose another attention."
+            )
 
     def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Features:
         values, allow = self.sequence(inputs, present)

@@ -22,6 +22,7 @@ PICTURES, BEHAVIOURS = (
     {"convolutional"},
     {"click_rates", "co_clicks", "item_embedding", "item_sequence", "popularity", "user_item"},
 )
+NOT_CAUSAL = {"low_rank", "ridge"}
 TAKES_ATTENTION = {name for name in NAMES if "${attention}" in (CONFIGS / "encoder" / f"{name}.yaml").read_text()}
 CASES = [(name, kind) for name in NAMES for kind in (ATTENTIONS if name in TAKES_ATTENTION else ["multi_head"])]
 OF_TEXTS = [case for case in CASES if case[0] not in PICTURES | BEHAVIOURS]
@@ -35,6 +36,8 @@ HERE = tensor([True, True, False, True])
 @cache
 def composed(name: str, attention: str):
     overrides = [f"encoder@encoder.text={name}", f"attention={attention}", "dropout=0.0"]
+    if name == "item_sequence":
+        overrides += ["encoder.text.latest=false", f"encoder.text.causal={attention not in NOT_CAUSAL}"]
     return config_of(*overrides)
 
 

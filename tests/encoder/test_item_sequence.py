@@ -7,6 +7,7 @@ import torch
 from torch import tensor
 
 from iamm.attention.multi_head import MultiHeadAttention
+from iamm.attention.ridge import RidgeAttention
 from iamm.encoder.base import sinusoids
 from iamm.encoder.item_sequence import ItemSequenceEncoder
 from iamm.normaliser.softmax import SoftmaxNormaliser
@@ -85,3 +86,9 @@ def test_the_attention_map_has_the_candidate_in_front(text_scene, causal, candid
         torch.testing.assert_close(sums[:, 0], torch.full((2,), float(candidate), dtype=torch.float64))
         assert bool((weights[1, :, 1:, 0] > 0).any()) == (candidate and not causal)  # who reads the candidate
         assert bool((weights[1, :, 1, 2:] > 0).any()) == (not causal)  # what the oldest item reads
+
+
+def test_refuses_an_attention_that_cannot_be_causal(text_scene):
+    with pytest.raises(ValueError, match=r"must be causal with causal=true\. Found one that cannot: all queries share"):
+        ItemSequenceEncoder(text_scene(4), 6, attention=RidgeAttention)
+    assert not ItemSequenceEncoder(text_scene(4), 6, attention=RidgeAttention, causal=False).causal
