@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from iamm.constraints import EvenWidth, Layers, ShareBelow1
 from iamm.dataset.base import Scene
 from iamm.dataset.vocabulary import PAD
 from iamm.encoder.base import Features, sinusoids
-from iamm.encoder.transformer import TransformerEncoder
+from iamm.encoder.transformer import TransformerEncoder, TransformerLayer
 
 
 class ItemSequenceEncoder(TransformerEncoder):
@@ -64,7 +65,7 @@ class ItemSequenceEncoder(TransformerEncoder):
     ) -> None:
         super().__init__(scene, dim, attention=attention, layers=layers, feed_forward=feed_forward, dropout=dropout)
         self.causal, self.candidate, self.latest = causal, candidate, latest
-        if causal and (reason := self.layers[0].attention.no_causal):
+        if causal and (reason := cast(TransformerLayer, self.layers[0]).attention.no_causal):
             raise ValueError(
                 f"`attention` must be causal with causal=true. Found one that cannot: {reason}. Set causal=false, or "
                 "choose another attention."
