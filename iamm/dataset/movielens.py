@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -99,8 +100,8 @@ class MovielensDataset(list[Dataset], Constrained):
         evaluated: Count | None = None,
         train: Count | None = None,
     ) -> None:
-        log, films = read_ratings(data_dir, click)
-        genres = read_genres(data_dir, films)
+        log, numbers = read_ratings(data_dir, click)
+        titles, genres = read_films(data_dir, numbers)
         splits = last_clicks_apart(log, held_out)
         inside = {scene: rows_of(scene, log, genres) for scene in scenes}
         super().__init__(
@@ -108,7 +109,7 @@ class MovielensDataset(list[Dataset], Constrained):
                 "movielens",
                 {scene: log.rows(rows) for scene, rows in inside.items()},
                 {scene: splits[rows] for scene, rows in inside.items()},
-                [str(film) for film in films],
+                titles,
                 Sampling(seed, max_history, negatives, candidates, evaluated, train),
                 batch_size=batch_size,
             )
@@ -128,22 +129,27 @@ def read_ratings(data_dir: str | None, click: float) -> tuple[Log, np.ndarray]:
     return sorted_log(person, item, rating >= click, time.astype(np.int64)), films
 
 
-def read_genres(data_dir: str | None, films: np.ndarray) -> list[set[str]]:
-    """Read the genres of each film, spelled as scenes."""
-    genres_of: dict[int, set[str]] = {}
+def read_films(data_dir: str | None, numbers: np.ndarray) -> tuple[list[str], list[set[str]]]:
+    """Read the title of each film, with its number where another film has the same, and its genres as scenes."""
+    title_of, genres_of = dict[int, str](), dict[int, set[str]]()
     for number, line in enumerate(read_lines(data_dir, MOVIES)[1:], start=2):
         try:
-            film, _, genres = next(csv.reader([line], strict=True))
-            genres_of[int(film)] = set(genres.lower().replace("-", "_").split("|"))
+            word, title, genres = next(csv.reader([line], strict=True))
+            film = int(word)
         except (ValueError, csv.Error) as error:
             raise bad_text(
                 MOVIES, "have a film, a title and genres in each line", repr(line[:20]), number, 1
             ) from error
-        if wrong := genres_of[int(film)] - {*SCENES, NO_GENRE}:
+        title_of[film] = "_".join(title.split())
+        genres_of[film] = set(genres.lower().replace("-", "_").split("|"))
+        if wrong := genres_of[film] - {*SCENES, NO_GENRE}:
             raise bad_text(MOVIES, "have genres of MovieLens in each line", repr(min(wrong)[:20]), number, 1)
-    if missing := sorted(set(films.tolist()) - genres_of.keys()):
+    films = numbers.tolist()
+    if missing := sorted(set(films) - genres_of.keys()):
         raise BadDataError(f"{MOVIES} must have each film that is rated. Found no film {missing[0]}: get it again.")
-    return [genres_of[film] for film in films.tolist()]
+    count = Counter(title_of[film] for film in films)
+    titles = [title_of[film] + f"_{film}" * (count[title_of[film]] > 1) for film in films]
+    return titles, [genres_of[film] for film in films]
 
 
 def rows_of(scene: str, log: Log, genres: Sequence[set[str]]) -> np.ndarray:
