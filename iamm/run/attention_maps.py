@@ -178,8 +178,8 @@ def present_rows(part: SceneBatch) -> list[int]:
 def key_labels(scene: Scene, part: SceneBatch, row: int, count: int) -> list[str]:
     """A label for each key: the piece of a text, the candidate and the items of its history, row and column on a
     picture's map, or the key's number."""
-    if scene.source is not None and len(ids := ids_read(part, row)) == count:
-        return [scene.source.piece(index) for index in ids if index]
+    if scene.source is not None and 0 < len(ids := ids_read(part, row)) <= count:
+        return [scene.source.piece(index) for index in ids]
     if "image" not in part.inputs:
         return [str(key) for key in range(count)]
     height, width = map_shape(count, *part.inputs["image"].shape[2:])
@@ -189,7 +189,7 @@ def key_labels(scene: Scene, part: SceneBatch, row: int, count: int) -> list[str
 def ids_read(part: SceneBatch, row: int) -> list[int]:
     """The ids of a text, or of a candidate and its history, as `ItemEmbeddingEncoder` places them; else none."""
     names = [name for name in ("text", "candidate", "history") if name in part.inputs]
-    return [index for name in names for index in part.inputs[name][row].reshape(-1).tolist()]
+    return [index for name in names for index in part.inputs[name][row].reshape(-1).tolist() if index]
 
 
 def truth(scene: Scene, target: Tensor) -> str:
