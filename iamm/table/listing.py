@@ -13,7 +13,7 @@ from rich.table import Table
 
 from iamm.run.job import plain_console
 from iamm.table.plan import TablePlan
-from iamm.table.selection import grouped, read_run
+from iamm.table.selection import grouped, needed, read_run
 from iamm.table.table import Run
 
 STATES = ("finished", "running", "interrupted", "failed", "missing")
@@ -28,7 +28,7 @@ def show_listing(plan: TablePlan, output_dir: Path, jobs: int) -> None:
         jobs: runs at once.
     """
     console = plain_console()
-    runs = [read_run(planned, output_dir) for planned in plan.runs]
+    runs = needed(plan, [read_run(planned, output_dir) for planned in plan.runs])
     groups = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     costs = {place: cost(group, plan.seconds) for place, group in groups.items()}
     table = console_grid(plan.title)

@@ -119,6 +119,7 @@ def test_the_plan(planned):
         settings=("runs",),
         seeds=(3, 1),
         rates=(0.001, 0.01),
+        choose_seeds=2,
         budget={"epochs": 2, "steps": None, "batch_size": 64},
         tolerance=0.1,
         test="t",
@@ -328,6 +329,20 @@ def test_learning_rates_are_the_same_for_all_rows(refused, planned):
     result = planned(text.replace("budget: {", "budget: {learning_rates: [1.0e-1, 1.0e-3], "))
     assert result.plan.rates == (0.001, 0.1)
     assert {run.rate for run in result.plan.runs if run.row == "alone"} == {0.001, 0.1}
+
+
+CHOOSING = TABLE.replace("parameters: 0.1", "parameters: 0.1, choose_seeds: 1")
+
+
+def test_rates_can_be_chosen_over_the_first_seeds(planned):
+    """The plan has every run; which of those at the other seeds is needed, results decide."""
+    result = planned(CHOOSING)
+    assert result.plan.choose_seeds == 1
+    assert len(result.plan.runs) == 8
+
+
+def test_a_row_that_begins_from_another_needs_it_at_every_rate(refused):
+    assert "Found `budget.choose_seeds` too" in refused(CHOOSING.replace("weighting.power=2,", "from=ours,"))
 
 
 @pytest.mark.parametrize("name", TABLES)

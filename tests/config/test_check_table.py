@@ -133,11 +133,11 @@ MISTAKES = [  # where, what stands there, what is said
     ),
     (("seeds", 0), 4294967296, "at most 4294967295. Found [4294967296, 4294967295]."),
     (("seeds", 0), True, "Found [True, 4294967295]."),
-    (("budget",), {}, "A table must have `budget`. Found none: give it {epochs, steps, learning_rates, parameters} of"),
+    (("budget",), {}, "A table must have `budget`. Found none: give it {epochs, steps, learning_rates, choose_seeds,"),
     (
         ("budget", "epohcs"),
         3,
-        '`budget` has known keys. Found epohcs. Did you mean "epochs"? Choices: epochs, learning_',
+        '`budget` has known keys. Found epohcs. Did you mean "epochs"? Choices: choose_seeds, epochs, lea',
     ),
     (("budget", "epochs"), 0, "`budget.epochs` must be a whole number at least 1. Found 0."),
     (("budget", "epochs"), None, "`budget.epochs` must be a whole number at least 1. Found None."),

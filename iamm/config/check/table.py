@@ -40,7 +40,7 @@ KEYS: Mapping[str, Constraint] = {
     "shared": of_type((list, dict), "[overrides] of all rows or, for several settings, name: [overrides]"),
     "columns": of_type(dict, "label: {scene: …, measure: …} for each column, with setting: … or minus: … if need be"),
     "seeds": ListOf(RUN["seed"], different=True),
-    "budget": of_type(dict, "{epochs, steps, learning_rates, parameters} of all rows"),
+    "budget": of_type(dict, "{epochs, steps, learning_rates, choose_seeds, parameters} of all rows"),
     "test": OneOf(("t", "wilcoxon")),
     "seconds": OrNull(Number(0)),
     "claims": of_type(dict, "{place: …, figures: {row: {column: 1.0}}}"),
@@ -51,6 +51,7 @@ BUDGET: Mapping[str, Constraint] = {
     "epochs": RUN["epochs"],
     "steps": RUN["steps"],
     "learning_rates": ListOf(RUN["optimizer.lr"], different=True),
+    "choose_seeds": Number(1, whole=True),
     "parameters": OrNull(Number(0)),
 }
 TEXT = of_type(str, "text")
