@@ -86,7 +86,7 @@ def needed(plan: TablePlan, runs: Sequence[Run]) -> tuple[Run, ...]:
     The latter are none of a row and setting before all its runs of seeds that choose have ended.
     """
     seeds, chosen = choosing(plan), choose_rates(plan, runs)
-    open_ = {
+    choosing_now = {
         (run.planned.row, run.planned.setting)
         for run in runs
         if run.planned.seed in seeds and run.state not in ("finished", "failed")
@@ -94,9 +94,16 @@ def needed(plan: TablePlan, runs: Sequence[Run]) -> tuple[Run, ...]:
 
     def wanted(planned: PlannedRun) -> bool:
         place = planned.row, planned.setting
-        return planned.seed in seeds or (place not in open_ and planned.rate == chosen[place].rate)
+        return planned.seed in seeds or (place not in choosing_now and planned.rate == chosen[place].rate)
 
     return tuple(run for run in runs if wanted(run.planned))
+
+
+def needed_folders(plan: TablePlan, output_dir: Path) -> set[str]:
+    """Return the folders of the runs that the table needs; results are read only where they decide that."""
+    if plan.choose_seeds >= len(plan.seeds):
+        return {run.folder for run in plan.runs}
+    return {run.planned.folder for run in needed(plan, [read_run(run, output_dir) for run in plan.runs])}
 
 
 def choose(runs: Sequence[Run], seeds: Collection[int]) -> Choice:

@@ -147,11 +147,10 @@ def unfinished(job: TableJob) -> list[Cell]:
     """
     from iamm.run.finished import finished
     from iamm.run.planned import Cell, cell_of
-    from iamm.table.selection import needed, read_run
+    from iamm.table.selection import needed_folders
 
-    output_dir = Path(job.options["output_dir"])
-    names = {run.planned.folder for run in needed(job.plan, [read_run(run, output_dir) for run in job.plan.runs])}
+    folders = needed_folders(job.plan, Path(job.options["output_dir"]))
     places = {key: job.options[key] for key in ("device", "output_dir", "sweep")}
     planned = [cell_of(line) for line in job.runs_file.read_text(encoding="utf-8").split("\n")[:-1]]
     cells = [Cell({**cell.values, **places}, cell.choices) for cell in planned]
-    return [cell for cell in cells if not finished(cell) and cell.name in names]
+    return [cell for cell in cells if not finished(cell) and cell.name in folders]

@@ -364,7 +364,7 @@ def test_every_table_of_the_project_can_be_planned(name, table_command):
     assert first.endswith(".")
     if plan.claims is not None:
         assert plan.claims.place in first
-        assert list(plan.claims.figures) == list(plan.rows)
+        assert list(plan.claims.figures) == [row for row in plan.rows if row in plan.claims.figures]
     if name in EMBEDDED:
         for cell in cells[: len(plan.rows) * len(plan.rates)]:
             can_be_built(cell)
