@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iamm.encoder.base import Features, masked_mean
 from iamm.fusion.prototypes import Prototypes
 
 
@@ -128,5 +129,13 @@ class SceneGates(nn.Module):
 
     def forward(self, values: Tensor, scenes: Tensor) -> Tensor:
         """Gate x (B, T, D) by p (B, S)."""
+        return self.gate(values, scenes) * values
+
+    def gate(self, values: Tensor, scenes: Tensor) -> Tensor:
+        """2σ(Σ_s p_s W_s x).  # (B, T, D)"""
         weight = torch.einsum("bs,sde->bde", scenes, torch.stack(list(self.weights.values())))
-        return 2 * torch.sigmoid(values @ weight) * values
+        return 2 * torch.sigmoid(values @ weight)
+
+    def mean(self, features: Features, scenes: Tensor) -> Tensor:
+        """Give the mean gate of each feature over an example's places.  # (B, D)"""
+        return masked_mean(Features(self.gate(features.values, scenes), features.allow))
