@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from iamm.config.check.migration import source_values
 from iamm.config.groups import overrides_of
 from iamm.errors import BadDataError, ConfigError
 from iamm.record.address import address
@@ -30,7 +31,10 @@ class Cell:
     @cached_property
     def name(self) -> str:
         """The folder's name: readable, and a hash of what is computed."""
-        names = (model_name(self.choices), self.choices["dataset"], f"seed{self.values['seed']}")
+        model, dataset, seed = model_name(self.choices), self.choices["dataset"], f"seed{self.values['seed']}"
+        target, shots, draw = (self.values[key] for key in ("target", "shots", "draw"))
+        moved = () if target is None else (f"to_{target}", self.choices["transfer"], f"shots{shots}", f"draw{draw}")
+        names = (model, dataset, *moved, seed)
         return address(self.values, names)
 
     @cached_property
@@ -40,6 +44,14 @@ class Cell:
     def text(self) -> str:
         """One line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+
+def with_source(cell: Cell) -> list[Cell]:
+    """The run, behind the run on known scenes that it migrates from; alone if it has no target or names a source."""
+    if cell.values["target"] is None or cell.values["from"]:
+        return [cell]
+    source = Cell(source_values(cell.values), {**cell.choices, "transfer": "unchanged"})
+    return [source, replace(cell, values={**cell.values, "from": str(source.folder.path)})]
 
 
 def distinct(cells: Iterable[Cell]) -> list[Cell]:
