@@ -46,4 +46,4 @@ def uniform(keys: NDArray[np.uint64], draws: NDArray[np.int64]) -> NDArray[np.fl
         returns the broadcast shape of keys and draws, uniform in [0, 1)
     """
     words = mixed(keys + (draws.astype(np.uint64) + np.uint64(1)) * np.uint64(STEP))
-    return (words >> np.uint64(11)) * 2.0**-53
+    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53

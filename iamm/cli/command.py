@@ -10,6 +10,7 @@ from iamm import output
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: threads that spin for long crawl on busy cores
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # a short spin: twice as fast on idle cores, at most half on busy ones
+os.environ["PYTHONSAFEPATH"] = "1"  # no process that a command starts imports from the current folder
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach `command`, which prints them in one line
 
 

@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from iamm.config.check.targets import HYDRA_NODES, check_hydra
+from iamm.config.check.targets import HYDRA_NODES, check_hydra, check_places
 from iamm.config.groups import config_dirs, shown
 from iamm.config.hydra_compat import intercepted
 from iamm.errors import ConfigError
@@ -99,9 +99,11 @@ def guarded() -> Iterator[None]:
 
 
 def check_nodes(config: Any) -> None:
-    """Check those of Hydra's own settings that could call something."""
+    """Check those of Hydra's own settings that could call something or write elsewhere."""
     from omegaconf import OmegaConf
 
+    plain: Any = OmegaConf.to_container(config.hydra)
+    check_places(plain)
     nodes = {key: OmegaConf.select(config.hydra, key) for key in HYDRA_NODES}
     check_hydra(
         {

@@ -83,8 +83,8 @@ def picture(path: Path, side: int, colour: bool) -> np.ndarray:
         with Image.open(content, formats=FORMATS) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
                 raise Image.DecompressionBombError(f"{image.width:,} × {image.height:,} pixels")
-            if getattr(image, "n_frames", 1) > 1:
-                raise ValueError(f"an animation of {image.n_frames} frames")
+            if (frames := getattr(image, "n_frames", 1)) > 1:
+                raise ValueError(f"an animation of {frames} frames")
             image.draft("RGB" if colour else "L", (2 * side, 2 * side))  # a JPEG is decoded no larger than is needed
             square = ImageOps.fit(
                 opaque(ImageOps.exif_transpose(image)).convert("RGB" if colour else "L"),

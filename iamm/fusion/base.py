@@ -40,11 +40,13 @@ class Interest(NamedTuple):
         recognised: (B, S), p: the similarity of the example to each known scene
         weights: (B, S), w: the weight of each scene
         places: (B, K, T), α: the attention of each of K interest vectors in the example's scene
+        gates: (B, D), the mean gate of each feature over the example's places; (B, 0) without gates
     """
 
     recognised: Tensor
     weights: Tensor
     places: Tensor
+    gates: Tensor
 
 
 class Fusion(Constrained, nn.Module):

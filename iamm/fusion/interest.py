@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iamm.encoder.base import Features, masked_mean
 from iamm.fusion.prototypes import Prototypes
 
 CONTROLS = ("shuffled", "scene", "constant", "uniform", "absent")
@@ -147,6 +148,14 @@ class SceneGates(nn.Module):
 
     def forward(self, values: Tensor, scenes: Tensor, name: str) -> Tensor:
         """Gate x (B, T, D) of a scene by p (B, S)."""
+        return self.gate(values, scenes, name) * values
+
+    def gate(self, values: Tensor, scenes: Tensor, name: str) -> Tensor:
+        """2σ(Σ_s p_s W_s x).  # (B, T, D)"""
         weight = torch.einsum("bs,sde->bde", scenes, torch.stack(list(self.weights.values())))
         logits = values @ weight
-        return 2 * torch.sigmoid(logits + self.added[name] if name in self.added else logits) * values
+        return 2 * torch.sigmoid(logits + self.added[name] if name in self.added else logits)
+
+    def mean(self, features: Features, scenes: Tensor, name: str) -> Tensor:
+        """Give the mean gate of each feature over an example's places.  # (B, D)"""
+        return masked_mean(Features(self.gate(features.values, scenes, name), features.allow))

@@ -119,7 +119,9 @@ class InterestGuidanceFusion(Fusion):
             values, allow = self.gated(name, places[name], part.scenes), features[name].allow
             look = self.pool(self.interest(name, part.interest), values, key_allow=allow, need_weights=True).weights
             assert look is not None
-            described[name] = Interest(part.scenes, guidance.weights[:, :, row].mean(dim=(1, 2)), look.mean(dim=1))
+            weights = guidance.weights[:, :, row].mean(dim=(1, 2))
+            gates = self.gates.mean(Features(places[name], allow), part.scenes, name) if self.gates else weights[:, :0]
+            described[name] = Interest(part.scenes, weights, look.mean(dim=1), gates)
         return described
 
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from math import log
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -28,8 +29,8 @@ def interest_report(model: SceneNetwork, datasets: Sequence[Dataset], device: to
 
     Returns:
         `scenes`: per scene the figures of `scene_figures`; `weights`: the shares of the variance of w that lie between
-        the scenes' means and between examples of one scene; `effects`: per control, scene and measure the effect of the
-        control, measure under control − measure.
+        the scenes' means and between examples of one scene; `gates`: the mutual information of gates and scenes;
+        `effects`: per control, scene and measure the effect of the control, measure under control − measure.
     """
     if not model.fusion.controls or model.fusion.control != "learnt":
         return {}
@@ -44,7 +45,8 @@ def interest_report(model: SceneNetwork, datasets: Sequence[Dataset], device: to
     finally:
         model.fusion.control = "learnt"
     weights = variance_shares([interest.weights for interest in described.values()])
-    return {"scenes": figures, "weights": weights, "effects": effects}
+    gates = {"information": mutual_information([interest.gates for interest in described.values()])}
+    return {"scenes": figures, "weights": weights, "gates": gates, "effects": effects}
 
 
 def describe(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device) -> dict[str, Interest]:
@@ -64,7 +66,10 @@ def joined(parts: Sequence[Interest]) -> Interest:
     longest = max(part.places.shape[2] for part in parts)
     places = [torch.nn.functional.pad(part.places, (0, longest - part.places.shape[2])) for part in parts]
     return Interest(
-        torch.cat([part.recognised for part in parts]), torch.cat([part.weights for part in parts]), torch.cat(places)
+        torch.cat([part.recognised for part in parts]),
+        torch.cat([part.weights for part in parts]),
+        torch.cat(places),
+        torch.cat([part.gates for part in parts]),
     )
 
 
@@ -98,6 +103,23 @@ def variance_shares(weights: Sequence[Tensor]) -> dict[str, float]:
     return {"variance": total, "between_scenes": shares[0], "between_examples": shares[1]}
 
 
+def mutual_information(gates: Sequence[Tensor]) -> float:
+    """Mean over gates of I(gate; scene) in nats: 0 if no gate depends on the scene, at most the scenes' entropy.
+
+    I = Σ_bs p_bs ln(p_bs / (p_b p_s)) over examples; the bins b of a gate hold a tenth of all examples each.
+
+    Args:
+        gates: (B, D) of each scene.
+    """
+    from sklearn.metrics import mutual_info_score
+
+    scenes = [scene for scene, part in enumerate(gates) for _ in part]
+    tenths = torch.linspace(0, 1, 11, dtype=torch.float64)[1:-1]
+    columns = torch.cat(list(gates)).T.contiguous()  # (D, B)
+    each = [mutual_info_score(scenes, torch.bucketize(values, values.quantile(tenths)).tolist()) for values in columns]
+    return fmean(each) if each else 0.0
+
+
 def changes(plain: Mapping[str, Mapping[str, float]], controlled: Measures | Mapping[str, Any]) -> Measures:
     return {
         scene: {name: controlled[scene][name] - value for name, value in measures.items()}
@@ -120,7 +142,11 @@ def interest_values(report: Mapping[str, Any]) -> dict[str, float]:
     """Give the figures of a report by TensorBoard tag."""
     if not report:
         return {}
-    values = {tag("val", "interest", "weights", name): value for name, value in report["weights"].items()}
+    values = {
+        tag("val", "interest", part, name): value
+        for part in ("weights", "gates")
+        for name, value in report[part].items()
+    }
     for scene, figures in report["scenes"].items():
         values |= {tag("val", "interest", name, scene): value for name, value in figures.items()}
     for control, scenes in report["effects"].items():

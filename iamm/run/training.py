@@ -22,11 +22,12 @@ from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, DivergedError, MissingDataError, UserError
 from iamm.files import writable, write_text
 from iamm.record.recorder import Recorder
-from iamm.record.run_folder import RunFolder
+from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions, slow_precision
 from iamm.run.course import Course, build_phases
 from iamm.run.finish import finish
+from iamm.run.finished import finished
 from iamm.run.planned import Cell
 from iamm.run.progress import ProgressLine
 from iamm.run.source import begin_from
@@ -46,8 +47,11 @@ def train(cell: Cell, console: Console) -> dict[str, Any]:
     if warning:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
     conditions = conditions_of(config, folder, datasets, course)
-    with folder.held(), recorded(folder) as recorder:
-        return run(cell, console, datasets, course, recorder, conditions)
+    with folder.held():
+        if not config["rerun"] and finished(cell):  # by another process, since this one looked
+            return read_result(folder.path)
+        with recorded(folder) as recorder:
+            return run(cell, console, datasets, course, recorder, conditions)
 
 
 @contextmanager

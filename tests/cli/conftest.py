@@ -77,18 +77,24 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 def process(tmp_path):
     """Words of a command line → the answer of `iamm-train`, a real process."""
-    return by_itself("iamm.cli.train", tmp_path)
+    return by_itself(["-m", "iamm.cli.train"], tmp_path)
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Words of a command line → the answer of `iamm-train` as pip installs it, a real process."""
+    return by_itself([str(Path(sys.executable).with_name("iamm-train"))], tmp_path)
 
 
 @pytest.fixture
 def table_process(tmp_path):
     """Words of a command line → the answer of `iamm-table`, a real process."""
-    return by_itself("iamm.cli.table", tmp_path)
+    return by_itself(["-m", "iamm.cli.table"], tmp_path)
 
 
-def by_itself(module, tmp_path):
+def by_itself(program, tmp_path):
     def run(*words: str) -> Answer:
-        call = [sys.executable, "-m", module, *words]
+        call = [sys.executable, *program, *words]
         done = subprocess.run(call, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300)
         return Answer(done.returncode, done.stdout, done.stderr)
 

@@ -57,6 +57,9 @@ EXPERIMENT = {  # experiment/mine.yaml, of the whole configuration
     "a launcher": f"hydra:\n  launcher: {CALL}\n",
     "a sweeper": f"hydra:\n  sweeper: {CALL}\n",
     "an environment": "hydra:\n  job:\n    env_set: {LD_PRELOAD: harmed.so, IAMM_ALLOW: os}\n",
+    "a place for Hydra": "hydra:\n  output_subdir: .\n  run: {dir: yours}\n",
+    "a place by a reference": "yours: {dir: yours}\nhydra:\n  run: ${yours}\n",
+    "a place of a sweep": "hydra:\n  sweep: {dir: yours}\n",
     "aliases": BOMB,
     "an alias in itself": "a: &a [*a]\n",
     "depth": DEEP,
@@ -149,6 +152,28 @@ def test_what_is_allowed_by_name_must_lie_there(command, monkeypatch, tmp_path):
     assert not Path("harmed").exists()
     (Path("mine") / "weighting" / "mine.yaml").write_text("_target_: mine_own.weighting\n_partial_: true\n")
     assert command("--config-dir=mine", "weighting=mine", *small).err == "iamm-train: Mine.\n"
+
+
+@pytest.mark.parametrize("package", ["torch", "hydra.utils", "builtins", "iamm.record", "mine,subprocess"])
+def test_packages_that_are_nobodys_own_are_not_allowed(package, command, monkeypatch):
+    """They load and run any file."""
+    target = f"{package.split(',')[-1]}.load"
+    written("weighting", f"_target_: {target}\nf: payload.pt\n")
+    answer = command("--config-dir=mine", "weighting=mine")
+    assert "IAMM_ALLOW" not in one_line(answer.err)
+    monkeypatch.setenv("IAMM_ALLOW", package)
+    answer = command("--config-dir=mine", "weighting=mine")
+    assert f"names packages of your own. Found {package.split(',')[-1]}, which" in one_line(answer.err)
+    assert answer.code == 2
+
+
+def test_a_sweep_imports_nothing_from_the_current_folder(script, tmp_path, small):
+    """Neither its fork server, nor what that preloads, nor Python's own tracker of resources."""
+    for module in ("sacrebleu", "torch", "queue", "random", "socket", "selectors"):
+        (tmp_path / f"{module}.py").write_text("open('harmed', 'w')\nraise SystemExit\n")
+    answer = script("-m", "seed=0,1", *small)
+    assert (answer.code, answer.err) == (0, "")
+    assert not (tmp_path / "harmed").exists()
 
 
 def test_optimizers_of_torch_are_welcome(command, small):

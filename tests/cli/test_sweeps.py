@@ -107,6 +107,21 @@ def test_each_run_has_the_bits_of_a_run_by_itself(process, command, small, tmp_p
         assert "run folder" in (swept / "log.txt").read_text()
 
 
+def test_a_run_that_another_driver_has_just_finished_is_not_written_again(command, small, tmp_path, monkeypatch):
+    """Both looked before either took the lock."""
+    words = (*small, "dataset=shapes", "model=fam", "steps=1")
+    assert command(*words).code == 0
+    (run,) = runs(tmp_path / "outputs")
+    before = {
+        path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in run.iterdir() if path.name != ".lock"
+    }
+    monkeypatch.setattr("iamm.run.job.finished", lambda cell: False)
+    assert command(*words).code == 0
+    assert {
+        path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in run.iterdir() if path.name in before
+    } == before
+
+
 def test_an_output_in_ascii(process, small, tmp_path, monkeypatch):
     """Of the sweep, and of each run's log."""
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")

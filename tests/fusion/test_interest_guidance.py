@@ -321,6 +321,18 @@ def test_what_is_drawn_are_the_weights_head_by_head(learnt, features):
         assert (weights[0, 0] - weights[0, 1]).abs().max() > 1e-3
 
 
+def test_the_described_gates_are_the_mean_over_real_places(learnt, features):
+    fusion, given = learnt(), features("ab", 6)
+    described = fusion.describe(given)["b"]
+    for b in range(4):
+        weight = sum(p * w for p, w in zip(described.recognised[b], fusion.gates.parameters(), strict=True))
+        real = [fusion.norm(x) for x, allowed in zip(given["b"].values[b], given["b"].allow[b], strict=True) if allowed]
+        gates = [2 * torch.sigmoid(x @ weight) for x in real]
+        expected = sum(gates) / len(gates) if gates else torch.zeros(6, dtype=torch.float64)
+        torch.testing.assert_close(described.gates[b], expected)
+    assert learnt(gates=False).describe(given)["b"].gates.shape == (4, 0)
+
+
 def test_prototypes_are_saved_with_the_model(learnt, features):
     fusion, given = learnt(), features("ab", 6)
     other = made()

@@ -18,6 +18,7 @@ from iamm.run.interest import (
     interest_report,
     interest_values,
     joined,
+    mutual_information,
     scene_figures,
     variance_shares,
 )
@@ -25,7 +26,8 @@ from iamm.run.training import train
 
 
 def interest(recognised, weights, places) -> Interest:
-    return Interest(*(tensor(values, dtype=torch.float64) for values in (recognised, weights, places)))
+    values = (tensor(part, dtype=torch.float64) for part in (recognised, weights, places))
+    return Interest(*values, torch.ones(len(places), 1, dtype=torch.float64))
 
 
 def test_figures_of_a_scene_by_hand():
@@ -56,6 +58,24 @@ def test_shares_of_the_variance_of_w():
     assert variance_shares([tensor([[0.5, 0.5]])]) == {"variance": 0.0, "between_scenes": 0.0, "between_examples": 0.0}
 
 
+def test_the_mutual_information_of_gates_and_scenes():
+    """Gates that differ by scene say all of ln 2; gates that are alike, or there are none, nothing."""
+    low, high = torch.zeros(3, 1, dtype=torch.float64), torch.ones(3, 1, dtype=torch.float64)
+    assert mutual_information([low, high]) == pytest.approx(math.log(2))
+    assert mutual_information([low, low]) == pytest.approx(0)
+    assert mutual_information([torch.cat([low, high], dim=1), torch.cat([low, low], dim=1)]) == pytest.approx(
+        math.log(2) / 2
+    )
+    assert mutual_information([low[:, :0]] * 2) == 0
+
+
+def test_the_mutual_information_of_a_gate_that_one_scene_shares():
+    """p(gate, scene): (0, a) ½, (0, b) ¼, (1, b) ¼; I = ½ ln(½ / (¾ ½)) + ¼ ln(¼ / (¾ ½)) + ¼ ln(¼ / (¼ ½))."""
+    parts = [tensor([[0.0], [0.0]]), tensor([[0.0], [1.0]])]
+    expected = math.log(4 / 3) / 2 + math.log(2 / 3) / 4 + math.log(2) / 4
+    assert mutual_information([part.double() for part in parts]) == pytest.approx(expected)
+
+
 def test_batches_of_unlike_length_are_joined():
     parts = [interest([[1.0]], [[1.0]], [[[0.5, 0.5]]]), interest([[1.0]], [[1.0]], [[[0.2, 0.3, 0.5]]])]
     torch.testing.assert_close(
@@ -77,10 +97,12 @@ def test_tags_of_all_figures():
     report = {
         "scenes": {"a": {"recognised": 1.0}},
         "weights": {"variance": 0.5},
+        "gates": {"information": 0.2},
         "effects": {"absent": {"a": {"accuracy": -0.1}}},
     }
     assert interest_values(report) == {
         "val/interest/weights/variance": 0.5,
+        "val/interest/gates/information": 0.2,
         "val/interest/recognised/a": 1.0,
         "val/interest/absent/accuracy/a": -0.1,
     }
@@ -92,6 +114,7 @@ def test_a_run_writes_its_report(planned):
     report = train(cell, Console(quiet=True))["interest"]
     assert set(report["effects"]) == {"shuffled", "scene", "constant", "uniform", "absent", "exchanged"}
     assert abs(report["effects"]["absent"]["shapes_image"]["loss"]) > 1e-6
+    assert 0 <= report["gates"]["information"] <= math.log(2)
     assert all(math.isfinite(value) for figures in report["scenes"].values() for value in figures.values())
     assert json.loads(cell.folder.result.read_text())["interest"] == report
 

@@ -83,37 +83,29 @@ def test_without_a_label_the_target_is_measured_by_the_source_model(moved):
 
 @pytest.mark.parametrize("transfer", ["by_rule", "fine_tune", "interest"])
 def test_the_targets_test_and_other_labels_reach_nothing(moved, monkeypatch, transfer):
-    """With all of them scrambled, the same bytes of the model are written."""
-    cell = moved("target=book", "shots=2", f"transfer={transfer}")
-    _, run = trained(cell)
-    honest, build = run.folder.best.read_bytes(), migration.build_datasets
+    """All labels but the drawn ones are scrambled, and all of test and validation: the same bytes are written.
 
-    def scrambled(config):
-        return [scramble(dataset) if dataset.name == BOOK else dataset for dataset in build(config)]
+    The draw itself knows the classes, so it is made before.
+    """
+    _, run = trained(moved("target=book", "shots=2", f"transfer={transfer}"))
+    honest, select = run.folder.best.read_bytes(), migration.material_of
 
-    def scramble(dataset: Dataset) -> Dataset:
-        (scene,) = dataset.scenes
-        drawn = dataset.labelled(2, 0).scenes[0].splits["train"].inputs["text"]
-        split = dict(scene.splits)
-        given = torch.tensor([any(row.equal(other) for other in drawn) for row in split["train"].inputs["text"]])
-        assert given.sum() == 4
-        hidden = torch.where(given, split["train"].targets, split["train"].targets.flip(0))
-        split["train"] = replace(split["train"], targets=hidden)
+    def scrambled(target: Dataset, known, shots, *more):
+        given = select(target, known, shots, *more).target.scenes[0]
+        (scene,) = target.scenes
+        splits = {name: replace(split, targets=1 - split.targets) for name, split in scene.splits.items()}
         for name in ("validation", "test"):
-            words = {"text": split[name].inputs["text"].flip(0, 1)}
-            split[name] = replace(split[name], targets=1 - split[name].targets, inputs=words)
-        return Dataset(dataset.name, (replace(scene, splits=split),), dataset.batch_size)
+            splits[name] = replace(splits[name], inputs={"text": splits[name].inputs["text"].flip(0, 1)})
+        material = select(Dataset(target.name, (replace(scene, splits=splits),), target.batch_size), known, 0, *more)
+        (rest,) = material.target.scenes
+        both = replace(rest, splits={**rest.splits, "train": given.splits["train"]})
+        return replace(material, target=Dataset(target.name, (both,), target.batch_size))
 
-    monkeypatch.setattr(migration, "build_datasets", scrambled)
-    monkeypatch.setattr(migration, "material_of", same_rows(migration.material_of))
-    again = replace(run, values={**run.values, "rerun": True})
-    train_job(again)
+    monkeypatch.setattr(migration, "material_of", scrambled)
+    before = read_result(run.folder.path)["quality"]
+    train_job(replace(run, values={**run.values, "rerun": True}))
     assert run.folder.best.read_bytes() == honest
-
-
-def same_rows(made):
-    """The draw is made by class, so it would take other rows where labels differ: it is given the honest one's."""
-    return made
+    assert read_result(run.folder.path)["quality"] == before
 
 
 def test_a_repeated_migration_is_the_same(moved, capsys):
@@ -128,7 +120,9 @@ def test_a_repeated_migration_is_the_same(moved, capsys):
 def test_a_source_of_ones_own_must_not_have_met_the_target(moved, planned):
     met = planned(*REVIEWS, "target=null")
     train_job(met)
-    with pytest.raises(ConfigError, match=r"must not have met the target. Found review_domains_book among the scenes of"):
+    with pytest.raises(
+        ConfigError, match=r"must not have met the target. Found review_domains_book among the scenes of"
+    ):
         train_job(moved("target=book", f"from={met.folder.path}"))
 
 
@@ -152,7 +146,10 @@ def test_what_cannot_be(moved, words, line):
     ("words", "line"),
     [
         (["shots=21"], r"`shots` must not exceed the training examples of a class. Found shots=21, 20 of negative"),
-        (["share.encoder=none"], r"takes the encoder that known scenes share. Found 3 like .*: set share.encoder=kind."),
+        (
+            ["share.encoder=none"],
+            r"takes the encoder that known scenes share. Found 3 like .*: set share.encoder=kind.",
+        ),
         (["share.head=none"], r"takes the head that known scenes share."),
         (["fusion=shared", "transfer=by_rule"], r"by a fusion that has interest. Found SharedFusion"),
     ],

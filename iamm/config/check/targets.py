@@ -10,18 +10,31 @@ from typing import Any
 
 from iamm.config.mistakes import Mistake
 from iamm.config.parts import Part, known_targets, named, parts
-from iamm.errors import closest
+from iamm.errors import DEPENDENCIES, ConfigError, closest
 
 ALLOW = "IAMM_ALLOW"
 """This environment variable names packages of the user's own, separated by commas. No YAML file can set it, so none can
 allow what it names itself."""
+OTHERS = sys.stdlib_module_names | DEPENDENCIES.keys() | {"iamm", "joblib", "pip", "setuptools"}
+"""These packages are nobody's own; they can load and run any file."""
 OPTIMIZER = re.compile(r"torch\.optim\.[A-Z]\w*")
 OPTIONS = ("_target_", "_convert_", "_partial_", "_recursive_")
 CONVERSIONS = ("none", "partial", "object", "all")
 
 
 def allowed_packages() -> tuple[str, ...]:
-    return tuple(name for name in re.split(r"[,\s]+", os.environ.get(ALLOW, "")) if name)
+    """The packages that the user allows.
+
+    Raises:
+        ConfigError: one of them is not the user's own.
+    """
+    names = tuple(name for name in re.split(r"[,\s]+", os.environ.get(ALLOW, "")) if name)
+    for name in names:
+        if name.split(".")[0] in OTHERS:
+            raise ConfigError(
+                f"{ALLOW} names packages of your own. Found {name}, which can run anything: leave it out."
+            )
+    return names
 
 
 def is_allowed(target: str) -> bool:
@@ -60,7 +73,7 @@ def advice(target: str) -> str:
     package, close = target.split(".")[0], closest(target, known_targets())
     if close and close.split(".")[0] == package:
         return f'Did you mean "{close}"?'
-    if package in sys.stdlib_module_names:
+    if package in OTHERS:
         return "Leave it out: it can do anything to this machine."
     return f"If you trust it, allow its package by name: {ALLOW}={package} in the environment."
 
@@ -109,3 +122,27 @@ def check_hydra(values: Mapping[str, Any]) -> None:
 
 HYDRA_NODES = ("launcher", "sweeper", "callbacks", "job_logging", "hydra_logging", "job.env_set", "job.env_copy")
 """Nodes of Hydra's own settings that can call something or set the environment."""
+HYDRA_PLACES = {
+    **{"output_subdir": (None,), "run.dir": (".",), "job.chdir": (None, False)},
+    **{"sweep.dir": ("${output_dir}/sweeps",), "sweep.subdir": (".",)},
+}
+"""Settings of where Hydra works and writes, with the values that they may have, references unresolved."""
+
+
+def check_places(settings: Mapping[str, Any]) -> None:
+    """Hydra writes no file of its own elsewhere than below `output_dir`, where it would replace others.
+
+    Args:
+        settings: all of Hydra's, references unresolved.
+
+    Raises:
+        Mistake: the first that is set.
+    """
+    for key, known in HYDRA_PLACES.items():
+        value: Any = settings
+        for name in key.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else value
+        if value not in known:
+            raise Mistake(
+                f"Hydra works in the current folder. Found hydra.{key}={value}: leave it out.", f"hydra.{key}"
+            )
