@@ -32,10 +32,14 @@ class Cell:
     def name(self) -> str:
         """The folder's name: readable, and a hash of what is computed."""
         model, dataset, seed = model_name(self.choices), self.choices["dataset"], f"seed{self.values['seed']}"
-        target, shots, draw = (self.values[key] for key in ("target", "shots", "draw"))
-        moved = () if target is None else (f"to_{target}", self.choices["transfer"], f"shots{shots}", f"draw{draw}")
-        names = (model, dataset, *moved, seed)
+        names = (model, dataset, *self.migration, seed)
         return address(self.values, names)
+
+    @property
+    def migration(self) -> tuple[str, ...]:
+        """The parts of the name that a migration has."""
+        target, shots, draw = (self.values.get(key) for key in ("target", "shots", "draw"))
+        return () if target is None else (f"to_{target}", self.choices["transfer"], f"shots{shots}", f"draw{draw}")
 
     @cached_property
     def folder(self) -> RunFolder:
@@ -48,7 +52,7 @@ class Cell:
 
 def with_source(cell: Cell) -> list[Cell]:
     """The run, behind the run on known scenes that it migrates from; alone if it has no target or names a source."""
-    if cell.values["target"] is None or cell.values["from"]:
+    if cell.values.get("target") is None or cell.values["from"]:
         return [cell]
     source = Cell(source_values(cell.values), {**cell.choices, "transfer": "unchanged"})
     return [source, replace(cell, values={**cell.values, "from": str(source.folder.path)})]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
-
 import torch
 from torch import Tensor
 
-from iamm.constraints import OneOf
 from iamm.engine.sampler import evaluation_batches
 from iamm.errors import nearest
 from iamm.fusion.base import NO_INTEREST
@@ -20,56 +16,45 @@ class ByRuleTransfer(Transfer):
     """q_t(x) = Σ_s a_s Σ_m softmax_m(cos(u, U c_sm) / τ) Q_sm with fixed a (D0 §2.3.1): no label is read.
 
     `nearest`: a is 1 for the known scene with the largest mean p_s over the target's unlabelled examples. `mean`: a_s
-    is 1/S. `table`: a is 1 for the scene that the user names.
+    is 1/S. Any other word is a known scene, whose a is 1.
 
     D0 asks for rules and names none; these are ours.
 
     Args:
-        rule: of the three.
-        table: target → known scene; both as `target=` names them, or by the scene's full name.
+        like: nearest, mean, or a known scene, by its full name or as `scenes` of its data set has it.
     """
 
-    def __init__(
-        self,
-        *,
-        rule: Annotated[str, OneOf(("nearest", "mean", "table"))] = "nearest",
-        table: Mapping[str, str] | None = None,
-    ) -> None:
-        self.rule, self.table = rule, dict(table or {})
-        self.reads_unlabelled = rule == "nearest"
+    def __init__(self, *, like: str = "nearest") -> None:
+        self.like, self.reads_unlabelled = like, like == "nearest"
 
     def adapt(self, model: SceneNetwork, material: Material) -> None:
         count = len(model.names)
-        if self.rule == "mean":
+        if self.like == "mean":
             weights = torch.full((count,), 1 / count)
         else:
-            known = self.named(material.name, model.names) if self.rule == "table" else nearest_scene(model, material)
-            weights = torch.eye(count)[known]
+            weights = torch.eye(count)[self.scene(model, material)]
         model.fusion.resemble(material.name, weights.to(material.device))
 
-    def named(self, target: str, known: Sequence[str]) -> int:
-        """The number of the scene that the table names for the target.
+    def scene(self, model: SceneNetwork, material: Material) -> int:
+        """The number of the scene that the target takes its interest from.
 
         Raises:
-            ValueError: there is none.
+            ValueError: no known scene has that name.
         """
-        word = next((word for name, word in self.table.items() if is_called(target, name)), None)
-        if word is None:
-            raise ValueError(f"`transfer.table` must name a known scene for {target}. Found none: add it.")
-        chosen = [number for number, name in enumerate(known) if is_called(name, word)]
+        if self.like == "nearest":
+            return int(resemblance(model, material).argmax())
+        chosen = [number for number, name in enumerate(model.names) if is_called(name, self.like)]
         if len(chosen) != 1:
-            raise ValueError(f"`transfer.table` must name a known scene. Found {word}. {nearest(word, known)}")
+            raise ValueError(
+                f"`transfer.like` must be nearest, mean or a known scene. Found {self.like}. "
+                f"{nearest(self.like, ('nearest', 'mean', *model.names))}"
+            )
         return chosen[0]
 
 
 def is_called(scene: str, word: str) -> bool:
     """Whether a word is the name of a scene, or its part behind the data set's name."""
     return scene == word or scene.endswith(f"_{word}")
-
-
-def nearest_scene(model: SceneNetwork, material: Material) -> int:
-    """The number of the known scene that the unlabelled examples are most often recognised as."""
-    return int(resemblance(model, material).argmax())
 
 
 def resemblance(model: SceneNetwork, material: Material) -> Tensor:
