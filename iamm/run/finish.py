@@ -90,7 +90,7 @@ def present(
     yield from attempt("written texts", lambda: recorder.write_texts("test", tested, state.step))
     yield from attempt("examples", lambda: recorder.examples(tested))
     yield from attempt("pictures", pictures)
-    yield from attempt("hparams", lambda: recorder.hparams(hparam_choices(cell)))
+    yield from attempt("hparams", lambda: recorder.hparams(cell.settings))
 
 
 def attempt(what: str, show: Callable[[], list[str] | None]) -> list[str]:
@@ -120,12 +120,6 @@ def skipped(state: RunState) -> list[str]:
     return [f"{state.skipped} of {state.step} steps were left out, not being finite."] if state.skipped else []
 
 
-def hparam_choices(cell: Cell) -> dict[str, Any]:
-    keys = ("seed", "epochs", "batch_size", "dim", "dropout", "label_smoothing", "precision")
-    single = {key: value for key, value in cell.choices.items() if "@" not in key}
-    return {**single, "lr": cell.values["optimizer"]["lr"], **{key: cell.values[key] for key in keys}}
-
-
 def result_values(
     cell: Cell, model: SceneNetwork, device: torch.device, state: RunState, tested: Evaluation
 ) -> dict[str, Any]:
@@ -150,6 +144,7 @@ def result_values(
         "threads": cell.values["threads"],
         "device": str(device),
         "choices": dict(cell.choices),
+        "settings": cell.settings,
         "bleu_signature": bleu(["a"], ["a"])[1],
         "versions": versions(),
         "instructions": instructions(),

@@ -16,8 +16,7 @@ from iamm.measure import Measure, measures_of
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.finished import finished
 from iamm.run.planned import Cell, with_source
-
-WIDE = 160
+from iamm.terminal import plain_console, print_table
 
 
 def train_job(cell: Cell) -> float:
@@ -102,19 +101,15 @@ def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]
     return {**config, "dataset": datasets}
 
 
-def plain_console() -> Console:
-    """A console that prints paths and names without markup; its width is fixed for a file or a pipe."""
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    return console
-
-
 def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]], result: Mapping[str, Any]) -> None:
     """Print test measures as a table, on the scales that the result declares."""
-    from iamm.run.progress import measure_table
-
-    console.print(measure_table("test", measures, measures_of(result)))
+    declared = measures_of(result)
+    names = dict.fromkeys(name for values in measures.values() for name in values)
+    rows = [
+        [scene, *(declared[scene][name].shown(values[name]) if name in values else "–" for name in names)]
+        for scene, values in measures.items()
+    ]
+    print_table(console, "test", ["scene", *names], rows)
 
 
 def interest_lines(report: Mapping[str, Any], declared: Mapping[str, Mapping[str, Measure]]) -> Iterator[str]:

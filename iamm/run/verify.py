@@ -11,8 +11,9 @@ from typing import Any
 from iamm.engine.checkpoint import load_weights
 from iamm.errors import DifferentError
 from iamm.record.run_folder import RunFolder, read_result
-from iamm.run.job import plain_console, require_release, run_of, with_data
+from iamm.run.job import require_release, run_of, with_data
 from iamm.run.planned import Cell
+from iamm.terminal import plain_console
 
 KEYS = (
     *("test", "quality", "scene_weights", "validation_quality", "best_epoch", "epochs", "steps", "parameters"),

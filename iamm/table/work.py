@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -143,9 +144,9 @@ def unfinished(job: TableJob) -> list[Cell]:
         BadDataError: a finished run was made with other data than the present files.
     """
     from iamm.run.finished import finished
-    from iamm.run.planned import Cell, cell_of
+    from iamm.run.planned import cell_of
 
     places = {key: job.options[key] for key in ("device", "output_dir", "sweep")}
     planned = [cell_of(line) for line in job.runs_file.read_text(encoding="utf-8").split("\n")[:-1]]
-    cells = [Cell({**cell.values, **places}, cell.choices) for cell in planned]
+    cells = [replace(cell, values={**cell.values, **places}) for cell in planned]
     return [cell for cell in cells if not finished(cell)]

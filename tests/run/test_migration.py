@@ -81,7 +81,9 @@ def test_without_a_label_the_target_is_measured_by_the_source_model(moved):
     assert values["quality"][BOOK] == values["migration"]["before"][BOOK]
 
 
-@pytest.mark.parametrize("transfer", ["by_rule", "fine_tune", "interest"])
+@pytest.mark.parametrize(
+    "transfer", ["fine_tune", *(pytest.param(name, marks=pytest.mark.long) for name in ("by_rule", "interest"))]
+)
 def test_the_targets_test_and_other_labels_reach_nothing(moved, monkeypatch, transfer):
     """All labels but the drawn ones are scrambled, and all of test and validation: the same bytes are written.
 

@@ -19,9 +19,9 @@ def shares(made, scene: str = "review_domains_book") -> torch.Tensor:
 @pytest.mark.parametrize(
     ("transfer", "weights"),
     [
-        (ByRuleTransfer(rule="mean"), [1 / 3] * 3),
-        (ByRuleTransfer(rule="table", table={"book": "hotel"}), [0, 0, 1]),
-        (ByRuleTransfer(rule="table", table={"review_domains_book": "review_domains_kettle"}), [0, 1, 0]),
+        (ByRuleTransfer(like="mean"), [1 / 3] * 3),
+        (ByRuleTransfer(like="hotel"), [0, 0, 1]),
+        (ByRuleTransfer(like="review_domains_kettle"), [0, 1, 0]),
     ],
 )
 def test_the_weights_of_a_rule(task, transfer, weights):
@@ -50,7 +50,7 @@ def test_the_nearest_scene_has_the_largest_mean_p(task):
 def test_interest_within_the_scene_is_by_resemblance(task):
     """q_k = Σ_m softmax_m(cos / τ) Q_smk of the one scene, in a loop."""
     made = task()
-    ByRuleTransfer(rule="table", table={"book": "kettle"}).adapt(made.model, made.material(0))
+    ByRuleTransfer(like="kettle").adapt(made.model, made.material(0))
     recogniser = made.model.fusion.recogniser
     with torch.no_grad():
         values = recogniser.interests["review_domains_kettle"]
@@ -74,13 +74,11 @@ def test_words_and_names():
 
 def test_what_is_refused(task):
     made = task()
-    with pytest.raises(
-        ValueError, match=r"`transfer.table` must name a known scene for review_domains_book. Found none"
-    ):
-        ByRuleTransfer(rule="table", table={"phone": "hotel"}).adapt(made.model, made.material(0))
-    with pytest.raises(ValueError, match=r"`transfer.table` must name a known scene. Found sofa."):
-        ByRuleTransfer(rule="table", table={"book": "sofa"}).adapt(made.model, made.material(0))
+    with pytest.raises(ValueError, match=r"`transfer.like` must be nearest, mean or a known scene. Found sofa."):
+        ByRuleTransfer(like="sofa").adapt(made.model, made.material(0))
+    with pytest.raises(ValueError, match=r"Found book."):
+        ByRuleTransfer(like="book").adapt(made.model, made.material(0))
     for rule in ("nearest", "mean"):
         plain = task("fusion=shared")
         with pytest.raises(ValueError, match=r"by a fusion that has interest. Found SharedFusion: choose fusion="):
-            ByRuleTransfer(rule=rule).adapt(plain.model, plain.material(0))
+            ByRuleTransfer(like=rule).adapt(plain.model, plain.material(0))
