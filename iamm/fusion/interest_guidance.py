@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +13,7 @@ from iamm.attention.base import Attention
 from iamm.constraints import Count, Number, OneOf, Share, ShareBelow1
 from iamm.encoder.base import Features, masked_mean, present_mean
 from iamm.fusion.base import Fused, Fusion, Interest
-from iamm.fusion.interest import InterestRecogniser, Recognised, SceneGates, weighed
-
-CONTROLS = ("shuffled", "scene", "constant", "uniform", "absent")
-"""Replacements of interest in training, and in a report on a trained model."""
-
-
-class Guidance(NamedTuple):
-    """The last look for the G scenes of a group: q and h (B, G, K, D), w (B, H, G, K, S), and each scene's p."""
-
-    interest: Tensor
-    context: Tensor
-    weights: Tensor
-    recognised: Mapping[str, Recognised]
+from iamm.fusion.interest import CONTROLS, Guidance, InterestRecogniser, Recognised, SceneGates, weighed
 
 
 class InterestGuidanceFusion(Fusion):
@@ -139,7 +127,7 @@ class InterestGuidanceFusion(Fusion):
             look = self.pool(guidance.interest[:, row], values, key_allow=allow, need_weights=True).weights
             assert look is not None
             weights = guidance.weights[:, :, row].mean(dim=(1, 2))
-            gates = self.gates.mean(Features(places[name], allow), part.scenes) if self.gates else weights[:, :0]
+            gates = self.gates.mean(Features(places[name], allow), part.scenes, name) if self.gates else weights[:, :0]
             described[name] = Interest(part.scenes, weights, look.mean(dim=1), gates)
         return described
 
@@ -216,8 +204,9 @@ class InterestGuidanceFusion(Fusion):
         self, features: Mapping[str, Features], places: Mapping[str, Tensor], recognised: Mapping[str, Recognised]
     ) -> dict[str, Features]:
         """z of each scene of the group."""
-        gate = self.gates.forward if self.gates else lambda values, _: values
-        return {name: Features(gate(places[name], recognised[name].scenes), features[name].allow) for name in features}
+        if self.gates is not None:
+            places = {name: self.gates(places[name], part.scenes, name) for name, part in recognised.items()}
+        return {name: Features(places[name], scene.allow) for name, scene in features.items()}
 
     def elsewhere(self, names: Sequence[str], queries: Tensor) -> tuple[Tensor, Tensor]:
         """Read the prototypes of J other scenes by q (B, GK, D): (B, GK, J, D), and which scenes have any, (B, J)."""
@@ -239,6 +228,17 @@ class InterestGuidanceFusion(Fusion):
             return None
         qualities = torch.stack([self.recogniser.quality(name) for name in names])
         return self.performance * qualities.clamp(min=1e-3).log()[None]
+
+    def add_scene(self, name: str) -> None:
+        """Add to q, to the logits of the gates, and e of the scene: all 0."""
+        q = self.recogniser.of_scene(name)  # (K, D)
+        self.recogniser.added[name] = torch.zeros_like(q)
+        self.marks[name] = torch.zeros_like(q[0])
+        if self.gates is not None:
+            self.gates.added[name] = torch.zeros_like(q[0])
+
+    def resemble(self, name: str, weights: Tensor) -> None:
+        self.recogniser.resembled[name] = weights
 
     def end_step(self, *, applied: bool = True) -> None:
         """Write the step's examples into the prototypes; those of a frozen fusion stay as they are."""
