@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from iamm.dataset.base import Dataset
 from iamm.dataset.outline import outline
 from iamm.engine.checkpoint import load_model
@@ -14,15 +16,15 @@ from iamm.engine.memory import peak_memory_mib
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
 from iamm.measure import as_json
+from iamm.model.scene_network import SceneNetwork
 from iamm.record.checksummed import write_checksummed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts
-from iamm.run.conditions import Conditions, instructions
+from iamm.run.conditions import Conditions, commit, instructions, versions
 from iamm.run.interest import interest_notices, interest_report, interest_values
 from iamm.run.pictures import draw
 from iamm.run.planned import Cell
-from iamm.run.provenance import commit, versions
 
 
 def finish(
@@ -44,7 +46,7 @@ def finish(
     notices = [notice for dataset in datasets for notice in dataset.notices]
     notices += [*conditions.notices, *skipped(state), *failed, *interest_notices(interest)]
     files = {name: content for dataset in datasets for name, content in dataset.files.items()}
-    result = {**result_values(cell, parts, state, tested), "notices": notices}
+    result = {**result_values(cell, parts.model, parts.device, state, tested), "notices": notices}
     if interest:
         result["interest"] = interest
     result |= {"data": conditions.data, "files": files}
@@ -88,7 +90,7 @@ def present(
     yield from attempt("written texts", lambda: recorder.write_texts("test", tested, state.step))
     yield from attempt("examples", lambda: recorder.examples(tested))
     yield from attempt("pictures", pictures)
-    yield from attempt("hparams", lambda: recorder.hparams(hparam_choices(cell)))
+    yield from attempt("hparams", lambda: recorder.hparams(cell.settings))
 
 
 def attempt(what: str, show: Callable[[], list[str] | None]) -> list[str]:
@@ -118,20 +120,16 @@ def skipped(state: RunState) -> list[str]:
     return [f"{state.skipped} of {state.step} steps were left out, not being finite."] if state.skipped else []
 
 
-def hparam_choices(cell: Cell) -> dict[str, Any]:
-    keys = ("seed", "epochs", "batch_size", "dim", "dropout", "label_smoothing", "precision")
-    single = {key: value for key, value in cell.choices.items() if "@" not in key}
-    return {**single, "lr": cell.values["optimizer"]["lr"], **{key: cell.values[key] for key in keys}}
-
-
-def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation) -> dict[str, Any]:
+def result_values(
+    cell: Cell, model: SceneNetwork, device: torch.device, state: RunState, tested: Evaluation
+) -> dict[str, Any]:
     """The content of the result: measures, and all that is needed to reproduce them."""
     from iamm.head.text import bleu
 
     return {
         "test": {scene: dict(values) for scene, values in tested.measures.items()},
-        "measures": as_json(parts.model.declared_measures()),
-        "details": parts.model.details(tested.outputs),
+        "measures": as_json(model.declared_measures()),
+        "details": model.details(tested.outputs),
         "quality": dict(tested.qualities),
         "scene_weights": {scene: dict(weights) for scene, weights in tested.scene_weights.items()},
         "validation_quality": state.best_quality,
@@ -139,13 +137,14 @@ def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation)
         "epochs": state.epoch,
         "steps": state.step,
         **({"phases": [*state.history, state.outcome()]} if state.phase else {}),
-        "parameters": sum(p.numel() for p in parts.model.parameters()),
+        "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": state.seconds,
-        "peak_memory_mib": peak_memory_mib(parts.device),
+        "peak_memory_mib": peak_memory_mib(device),
         "seed": cell.values["seed"],
         "threads": cell.values["threads"],
-        "device": str(parts.device),
+        "device": str(device),
         "choices": dict(cell.choices),
+        "settings": cell.settings,
         "bleu_signature": bleu(["a"], ["a"])[1],
         "versions": versions(),
         "instructions": instructions(),

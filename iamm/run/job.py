@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +11,43 @@ from rich.console import Console
 
 from iamm.config.check.run_keys import leaves
 from iamm.config.check.values import run_keys
-from iamm.errors import BadDataError
+from iamm.errors import BadDataError, ConfigError
 from iamm.measure import Measure, measures_of
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.finished import finished
-from iamm.run.planned import Cell
-
-WIDE = 160
+from iamm.run.planned import Cell, with_source
+from iamm.terminal import plain_console, print_table
 
 
 def train_job(cell: Cell) -> float:
-    """Train the run unless it is finished already, and print its result.
+    """Train the run unless it is finished already, and print its result; the run that it migrates from comes first.
 
     Returns:
         The quality on validation, which a search may maximise.
     """
+    *sources, cell = with_source(cell)
+    for source in sources:
+        train_job(source)
     console = plain_console()
     folder = cell.folder
     if not cell.values["rerun"] and finished(cell):
         console.print("This run is finished; rerun=true starts it anew.")
         result = read_result(folder.path)
     else:
-        from iamm.run.training import train
-
-        result = train(cell, console)
+        result = run_of(cell)(cell, console)
     show(console, folder, result)
     return float(result["validation_quality"])
+
+
+def run_of(cell: Cell) -> Callable[[Cell, Console], dict[str, Any]]:
+    """The function that makes the run: a training, or a migration to its target."""
+    if cell.values["target"] is None:
+        from iamm.run.training import train
+
+        return train
+    from iamm.run.migration import migrate
+
+    return migrate
 
 
 def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
@@ -55,6 +66,8 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     folder = RunFolder(Path(values["run"]))
     recorded = read_result(folder.path, ("test", "config", "data"))
     require_release(recorded["config"], folder.path)
+    if recorded["config"]["target"] is not None:
+        raise ConfigError(f"A migration is checked by its repetition. Found {folder.path}: add mode=verify.")
     trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
     measures = evaluate_again(trained, folder, recorded["data"])
     show_measures(console, measures, recorded)
@@ -88,19 +101,15 @@ def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]
     return {**config, "dataset": datasets}
 
 
-def plain_console() -> Console:
-    """A console that prints paths and names without markup; its width is fixed for a file or a pipe."""
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    return console
-
-
 def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]], result: Mapping[str, Any]) -> None:
     """Print test measures as a table, on the scales that the result declares."""
-    from iamm.run.progress import measure_table
-
-    console.print(measure_table("test", measures, measures_of(result)))
+    declared = measures_of(result)
+    names = dict.fromkeys(name for values in measures.values() for name in values)
+    rows = [
+        [scene, *(declared[scene][name].shown(values[name]) if name in values else "–" for name in names)]
+        for scene, values in measures.items()
+    ]
+    print_table(console, "test", ["scene", *names], rows)
 
 
 def interest_lines(report: Mapping[str, Any], declared: Mapping[str, Mapping[str, Measure]]) -> Iterator[str]:
