@@ -14,8 +14,8 @@ from iamm.dataset import ag_news
 from iamm.dataset.ag_news import read_stories
 from iamm.dataset.amazon_cdr import read_purchases
 from iamm.dataset.amazon_sequences import read_sequences
-from iamm.dataset.behaviour import Log
 from iamm.dataset.idx import read_idx, read_pair
+from iamm.dataset.log import Log
 from iamm.dataset.movielens import read_films, read_ratings
 from iamm.dataset.multi30k import read_pairs
 from iamm.errors import BadDataError
