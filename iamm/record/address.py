@@ -17,6 +17,9 @@ PLACES = (
 )
 """Keys that do not change the computed values; a run's address leaves them out."""
 
+MIGRATION = ("target", "shots", "draw", "transfer")
+"""Keys that change nothing in a run without a target."""
+
 BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
 """Keys of the training length and the batches."""
 
@@ -24,13 +27,15 @@ BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "grow
 def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
     """A readable name and 8 hex digits of SHA-256 over the configuration without `PLACES`.
 
-    `from` is replaced by the address of the run that it names.
+    Without a target, `MIGRATION` is left out too. `from` is replaced by the address of the run that it names.
 
     Args:
         config: resolved, plain containers.
         names: the readable part, such as model and data sets.
     """
     content = drop_keys(config, PLACES)
+    if config.get("target") is None:
+        content = {key: value for key, value in content.items() if key not in MIGRATION}
     if config.get("from"):
         content["from"] = Path(config["from"]).name
     try:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from iamm.dataset.base import Dataset
 from iamm.dataset.outline import outline
 from iamm.engine.checkpoint import load_model
@@ -14,16 +16,16 @@ from iamm.engine.memory import peak_memory_mib
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
 from iamm.measure import as_json
+from iamm.model.scene_network import SceneNetwork
 from iamm.record.checksummed import write_checksummed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts
-from iamm.run.conditions import Conditions, instructions
+from iamm.run.conditions import Conditions, commit, instructions, versions
 from iamm.run.finished import code_states
 from iamm.run.interest import interest_notices, interest_report, interest_values
 from iamm.run.pictures import draw
 from iamm.run.planned import Cell
-from iamm.run.provenance import commit, versions
 
 
 def finish(
@@ -45,7 +47,7 @@ def finish(
     notices = [notice for dataset in datasets for notice in dataset.notices]
     notices += [*conditions.notices, *skipped(state), *failed, *interest_notices(interest)]
     files = {name: content for dataset in datasets for name, content in dataset.files.items()}
-    result = {**result_values(cell, parts, state, tested), "notices": notices}
+    result = {**result_values(cell, parts.model, parts.device, state, tested), "notices": notices}
     if interest:
         result["interest"] = interest
     result |= {"data": conditions.data, "files": files, "code": code_states(cell.values)}
@@ -119,14 +121,16 @@ def skipped(state: RunState) -> list[str]:
     return [f"{state.skipped} of {state.step} steps were left out, not being finite."] if state.skipped else []
 
 
-def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation) -> dict[str, Any]:
+def result_values(
+    cell: Cell, model: SceneNetwork, device: torch.device, state: RunState, tested: Evaluation
+) -> dict[str, Any]:
     """The content of the result: measures, and all that is needed to reproduce them."""
     from iamm.head.text import bleu
 
     return {
         "test": {scene: dict(values) for scene, values in tested.measures.items()},
-        "measures": as_json(parts.model.declared_measures()),
-        "details": parts.model.details(tested.outputs),
+        "measures": as_json(model.declared_measures()),
+        "details": model.details(tested.outputs),
         "quality": dict(tested.qualities),
         "scene_weights": {scene: dict(weights) for scene, weights in tested.scene_weights.items()},
         "validation_quality": state.best_quality,
@@ -134,12 +138,12 @@ def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation)
         "epochs": state.epoch,
         "steps": state.step,
         **({"phases": [*state.history, state.outcome()]} if state.phase else {}),
-        "parameters": sum(p.numel() for p in parts.model.parameters()),
+        "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": state.seconds,
-        "peak_memory_mib": peak_memory_mib(parts.device),
+        "peak_memory_mib": peak_memory_mib(device),
         "seed": cell.values["seed"],
         "threads": cell.values["threads"],
-        "device": str(parts.device),
+        "device": str(device),
         "choices": dict(cell.choices),
         "settings": cell.settings,
         "bleu_signature": bleu(["a"], ["a"])[1],

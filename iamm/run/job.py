@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,23 @@ from rich.console import Console
 
 from iamm.config.check.run_keys import leaves
 from iamm.config.check.values import run_keys
-from iamm.errors import BadDataError
+from iamm.errors import BadDataError, ConfigError
 from iamm.measure import Measure, measures_of
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.finished import changed_code, finished
-from iamm.run.planned import Cell
+from iamm.run.planned import Cell, with_source
 from iamm.terminal import plain_console, print_table
 
 
 def train_job(cell: Cell) -> float:
-    """Train the run unless it is finished already, and print its result.
+    """Train the run unless it is finished already, and print its result; the run that it migrates from comes first.
 
     Returns:
         The quality on validation, which a search may maximise.
     """
+    *sources, cell = with_source(cell)
+    for source in sources:
+        train_job(source)
     console = plain_console()
     folder = cell.folder
     if not cell.values["rerun"] and finished(cell):
@@ -33,11 +36,20 @@ def train_job(cell: Cell) -> float:
             console.print("note: The code of iamm has changed since.")
         result = read_result(folder.path)
     else:
-        from iamm.run.training import train
-
-        result = train(cell, console)
+        result = run_of(cell)(cell, console)
     show(console, folder, result)
     return float(result["validation_quality"])
+
+
+def run_of(cell: Cell) -> Callable[[Cell, Console], dict[str, Any]]:
+    """The function that makes the run: a training, or a migration to its target."""
+    if cell.values["target"] is None:
+        from iamm.run.training import train
+
+        return train
+    from iamm.run.migration import migrate
+
+    return migrate
 
 
 def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
@@ -56,6 +68,8 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     folder = RunFolder(Path(values["run"]))
     recorded = read_result(folder.path, ("test", "config", "data"))
     require_release(recorded["config"], folder.path)
+    if recorded["config"]["target"] is not None:
+        raise ConfigError(f"A migration is checked by its repetition. Found {folder.path}: add mode=verify.")
     trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
     measures = evaluate_again(trained, folder, recorded["data"])
     show_measures(console, measures, recorded)

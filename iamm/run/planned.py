@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from iamm.config.check.migration import source_values
 from iamm.config.command_line import written
 from iamm.config.groups import overrides_of
 from iamm.errors import BadDataError, ConfigError
-from iamm.record.address import PLACES, address
+from iamm.record.address import MIGRATION, PLACES, address
 from iamm.record.run_folder import RunFolder, write_json
 
 
@@ -33,8 +34,15 @@ class Cell:
     @cached_property
     def name(self) -> str:
         """The folder's name: readable, and a hash of what is computed."""
-        names = (model_name(self.choices), self.choices["dataset"], f"seed{self.values['seed']}")
+        model, dataset, seed = model_name(self.choices), self.choices["dataset"], f"seed{self.values['seed']}"
+        names = (model, dataset, *self.migration, seed)
         return address(self.values, names)
+
+    @property
+    def migration(self) -> tuple[str, ...]:
+        """The parts of the name that a migration has."""
+        target, shots, draw = (self.values.get(key) for key in ("target", "shots", "draw"))
+        return () if target is None else (f"to_{target}", self.choices["transfer"], f"shots{shots}", f"draw{draw}")
 
     @cached_property
     def folder(self) -> RunFolder:
@@ -56,6 +64,15 @@ class Cell:
     def text(self) -> str:
         """One line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+
+def with_source(cell: Cell) -> list[Cell]:
+    """The run, behind the run on known scenes that it migrates from; alone if it has no target or names a source."""
+    if cell.values.get("target") is None or cell.values["from"]:
+        return [cell]
+    overrides = [word for word in cell.overrides if word.lstrip("+").split("=")[0].split(".")[0] not in MIGRATION]
+    source = Cell(source_values(cell.values), {**cell.choices, "transfer": "unchanged"}, overrides)
+    return [source, replace(cell, values={**cell.values, "from": str(source.folder.path)})]
 
 
 def distinct(cells: Iterable[Cell]) -> list[Cell]:

@@ -11,9 +11,8 @@ from typing import Any
 from iamm.engine.checkpoint import load_weights
 from iamm.errors import DifferentError
 from iamm.record.run_folder import RunFolder, read_result
-from iamm.run.job import require_release, with_data
+from iamm.run.job import require_release, run_of, with_data
 from iamm.run.planned import Cell
-from iamm.run.training import train
 from iamm.terminal import plain_console
 
 KEYS = (
@@ -43,7 +42,7 @@ def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
     cell, console = Cell(config, recorded["choices"]), plain_console()
     if cell.folder.finished():
         cell.folder.clear()
-    repeated = train(cell, console)
+    repeated = run_of(cell)(cell, console)
     different = list(differences(RunFolder(run), cell.folder, recorded, repeated))
     if different:
         raise DifferentError(difference_message(different, machine(recorded), machine(repeated), run, cell.folder.path))

@@ -42,7 +42,9 @@ class Jobs:
             if cell.values["mode"] != "train":
                 revisit(cell.values, moved="data_dir" in keys(composed.overrides))
             elif sweeping:
-                self.cells.append(cell)
+                from iamm.run.planned import with_source
+
+                self.cells += with_source(cell)
             else:
                 from iamm.run.job import train_job
 

@@ -175,13 +175,13 @@ def scenes(name: str, part: Any) -> list[str]:
 
 def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair]:
     """Yield the runs with their cells; only the first seed draws pictures, which are no part of a result."""
-    rates = table["budget"].get("learning_rates")
+    rates, own = table["budget"].get("learning_rates"), table["budget"].get("row_learning_rates", {})
     for number, seed in enumerate(table["seeds"]):
         for (row, setting), (tree, values, choices, overrides) in configs.items():
             tree["seed"] = seed
             if number:
                 tree["log"]["pictures"] = 0
-            for rate in rates or [values["optimizer"]["lr"]]:
+            for rate in own.get(row) or rates or [values["optimizer"]["lr"]]:
                 tree["optimizer"]["lr"] = rate
                 cell = Cell(resolve(tree), choices, (*overrides, f"optimizer.lr={rate}"))
                 yield PlannedRun(row, setting, rate, seed, cell.name), cell

@@ -133,7 +133,11 @@ MISTAKES = [  # where, what stands there, what is said
     ),
     (("seeds", 0), 4294967296, "at most 4294967295. Found [4294967296, 4294967295]."),
     (("seeds", 0), True, "Found [True, 4294967295]."),
-    (("budget",), {}, "A table must have `budget`. Found none: give it {epochs, steps, learning_rates, parameters} of"),
+    (
+        ("budget",),
+        {},
+        "A table must have `budget`. Found none: give it {epochs, steps, learning_rates, row_learning_rates, ",
+    ),
     (
         ("budget", "epohcs"),
         3,
@@ -144,6 +148,13 @@ MISTAKES = [  # where, what stands there, what is said
     (("budget", "learning_rates"), 0.1, "`budget.learning_rates` must be a list without repeats, each of it a num"),
     (("budget", "learning_rates", 0), 0, "each of it a number above 0. Found [0, 1]."),
     (("budget", "learning_rates", 0), 1.0, "each of it a number above 0. Found [1.0, 1]."),
+    (("budget", "row_learning_rates"), {"IAM": [1]}, "`budget.row_learning_rates.IAM` must be one of IAMM, none."),
+    (("budget", "row_learning_rates"), {"none": [1, 0]}, "`budget.row_learning_rates.none` must be a list without"),
+    (
+        ("budget", "row_learning_rates"),
+        {"none": [1]},
+        "All rows try equally many learning rates. Found 1 under budget.row_learning_rates.none, 2 under",
+    ),
     (("budget", "parameters"), -0.1, "`budget.parameters` must be a number at least 0, or null. Found -0.1."),
     (("test",), "T", "`test` must be one of t, wilcoxon. Found 'T'."),
     (("seconds",), "ten", "`seconds` must be a number at least 0, or null. Found 'ten'."),
