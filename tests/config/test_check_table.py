@@ -141,7 +141,7 @@ MISTAKES = [  # where, what stands there, what is said
     (
         ("budget", "epohcs"),
         3,
-        '`budget` has known keys. Found epohcs. Did you mean "epochs"? Choices: epochs, learning_',
+        '`budget` has known keys. Found epohcs. Did you mean "epochs"? Choices: choose_seeds, epochs, lea',
     ),
     (("budget", "epochs"), 0, "`budget.epochs` must be a whole number at least 1. Found 0."),
     (("budget", "epochs"), None, "`budget.epochs` must be a whole number at least 1. Found None."),

@@ -40,7 +40,7 @@ KEYS: Mapping[str, Constraint] = {
     "shared": of_type((list, dict), "[overrides] of all rows or, for several settings, name: [overrides]"),
     "columns": of_type(dict, "label: {scene: …, measure: …} for each column, with setting: … or minus: … if need be"),
     "seeds": ListOf(RUN["seed"], different=True),
-    "budget": of_type(dict, "{epochs, steps, learning_rates, row_learning_rates, parameters}"),
+    "budget": of_type(dict, "{epochs, steps, learning_rates, row_learning_rates, choose_seeds, parameters}"),
     "test": OneOf(("t", "wilcoxon")),
     "seconds": OrNull(Number(0)),
     "claims": of_type(dict, "{place: …, figures: {row: {column: 1.0}}}"),
@@ -51,6 +51,7 @@ BUDGET: Mapping[str, Constraint] = {
     "epochs": RUN["epochs"],
     "steps": RUN["steps"],
     "learning_rates": ListOf(RUN["optimizer.lr"], different=True),
+    "choose_seeds": Number(1, whole=True),
     "row_learning_rates": of_type(dict, "row: [rates] for rows on another scale, such as those of another optimizer"),
     "parameters": OrNull(Number(0)),
 }

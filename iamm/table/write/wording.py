@@ -8,7 +8,7 @@ from itertools import product
 
 from iamm.table.pairing import ALPHA
 from iamm.table.plan import Column, TablePlan
-from iamm.table.selection import grouped
+from iamm.table.selection import choosing, grouped
 from iamm.table.statistics import Estimate
 from iamm.table.table import Cost, Row, Run, Table, TableCell
 
@@ -122,9 +122,11 @@ def terms(table: Table) -> Iterator[tuple[str, str]]:
     budget += [listed("seed", map(str, plan.seeds)), *tried_rates(plan)]
     yield "Shared by all rows", f"{'; '.join(budget)}."
     if len(plan.rates) > 1:
+        seeds = listed("seed", map(str, choosing(plan)))
         yield (
             "Learning rate",
-            "chosen for each row and setting on validation alone (most finished seeds, then the best mean quality).",
+            "chosen for each row and setting on validation alone (most finished seeds, then the best mean quality), "
+            f"over {seeds}.",
         )
     yield "Columns", f"{'; '.join(f'{column.label}: {described(table, column)}' for column in plan.columns)}."
     yield "Cells", "mean ± deviation (n − 1) [95 % interval] over n seeds."
