@@ -96,7 +96,7 @@ def test_a_scene_has_the_same_rows_whatever_others_there_are():
 
 
 def test_a_new_user_has_a_history_in_other_scenes_only():
-    """Those who are tested in a scene are in no training example of it, and have clicks elsewhere; one is new in all."""
+    """Who is tested in a scene is in no training example of it, and has clicks elsewhere; one user is new in all."""
     for dataset in made(history="others", new_users=True, users=50):
         splits = dataset.scenes[0].splits
         users = {name: set(split.inputs["user"].tolist()) for name, split in splits.items()}
