@@ -15,7 +15,8 @@ from iamm.encoder.base import Encoder, Features
 class PopularityEncoder(Encoder):
     """x_0 = log(1 + n_i) − m in every channel, n_i how often candidate i was clicked in the scene's training examples.
 
-    m is the mean of log(1 + n) over the items, so that a linear head learns its sign at once. Nothing is learnt here, and no history read: the baseline that each ranker has to beat.
+    m is the mean of log(1 + n) over the items, so that a linear head learns its sign at once. Nothing is
+    learnt here, and no history read: the baseline that each ranker has to beat.
 
     Args:
         scene: gives the items and the clicks.
