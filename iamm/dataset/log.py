@@ -13,6 +13,12 @@ from iamm.dataset.base import random_generator
 
 TRAIN, VALIDATION, TEST = range(3)
 """The split of a row, as a number: its place in `SPLITS`."""
+LEFT_OUT = -1
+"""The split of a row that is in none."""
+HISTORIES = ("scene", "all", "others")
+HistoryOf = Annotated[str, OneOf(HISTORIES)]
+NEW = 0.2
+"""Share of the users who are new in a scene."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +91,6 @@ def last_clicks_apart(log: Log, count: int = 1) -> np.ndarray:
     return np.select([clicks <= 2 * count, remaining > 2 * count, remaining > count], [TRAIN, TRAIN, VALIDATION], TEST)
 
 
-LEFT_OUT = -1
-"""The split of a row that is in none."""
-HISTORIES = ("scene", "all", "others")
-HistoryOf = Annotated[str, OneOf(HISTORIES)]
-NEW = 0.2
-"""Share of the users who are new in a scene."""
-
-
 class SceneLogs(NamedTuple):
     """Of each scene: the log, the split of each row (N,), and the clicks before each row."""
 
@@ -120,11 +118,14 @@ def scene_logs(
     else:
         splits = dict.fromkeys(inside, last_clicks_apart(log, held_out))
         hidden = np.zeros(len(log.user), dtype=bool)
-    read = {scene: {"scene": rows, "all": rows | True, "others": ~rows}[history] for scene, rows in inside.items()}
+    read = {
+        scene: {"scene": rows, "all": np.ones_like(rows), "others": ~rows}[history] & ~hidden
+        for scene, rows in inside.items()
+    }
     return SceneLogs(
         {scene: log.rows(rows) for scene, rows in inside.items()},
         {scene: splits[scene][rows] for scene, rows in inside.items()},
-        {scene: log.history(read[scene] & ~hidden, rows) for scene, rows in inside.items()},
+        {scene: log.history(read[scene], rows) for scene, rows in inside.items()},
     )
 
 
