@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from iamm.errors import BadDataError, ConfigError
-from iamm.run.provenance import versions
+from iamm.run.provenance import commit, versions
 
 
 class Conditions:
@@ -25,14 +26,21 @@ class Conditions:
 
     def __init__(self, threads: int, device: str, data: Mapping[str, str]) -> None:
         self.threads, self.data = threads, dict(data)
-        self.machine = {**versions(), "device": device, "instructions": instructions()}
+        self.machine: dict[str, Any] = {
+            "commit": commit(Path(__file__).parent),
+            **versions(),
+            "device": device,
+            "instructions": instructions(),
+        }
         self.notices: list[str] = []
+        self.commits = [self.machine["commit"]]
+        """Of all parts of the run; more than one where the code changed before it was resumed."""
         self.source: dict[str, str] | None = None
         """The address and SHA-256 of the model that the run began from."""
 
     def state_dict(self) -> dict[str, Any]:
         saved = {"threads": self.threads, "data": self.data, "machine": self.machine, "source": self.source}
-        return {**saved, "notices": self.notices}
+        return {**saved, "commits": self.commits, "notices": self.notices}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Compare the saved conditions with the present ones.
@@ -59,6 +67,7 @@ class Conditions:
             if before.get(name) != now
         ]
         self.notices, self.source = list(state["notices"]), state["source"]
+        self.commits = list(dict.fromkeys((*state["commits"], *self.commits)))
         if changes:
             self.notices.append(f"this run went on elsewhere, so not surely to the same bits: {'; '.join(changes)}.")
 

@@ -1,9 +1,8 @@
-"""The end of a run: test the chosen model, write the result, then draw the figures."""
+"""The end of a run: test the chosen model, draw the figures and, once all is on the disk, write the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from iamm.dataset.base import Dataset
@@ -22,7 +21,7 @@ from iamm.run.conditions import Conditions, instructions
 from iamm.run.interest import interest_notices, interest_report, interest_values
 from iamm.run.pictures import draw
 from iamm.run.planned import Cell
-from iamm.run.provenance import commit, versions
+from iamm.run.provenance import versions
 
 
 def finish(
@@ -33,30 +32,32 @@ def finish(
     conditions: Conditions,
     state: RunState,
 ) -> dict[str, Any]:
-    """Test the chosen model, write the result, then draw; a figure that cannot be drawn is a notice in the result."""
+    """Test the chosen model, draw, then write the result; a figure that cannot be drawn is a notice in the result.
+
+    The result is written last, since it says that the run is finished: all other files are on the disk by then.
+    """
     folder = cell.folder
     load_chosen(folder, parts, state)
     tested = evaluate(parts.model, datasets, "test", parts.device)
     recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
     interest: dict[str, Any] = {}
     failed = attempt("interest", lambda: interest.update(report_interest(cell, datasets, parts, recorder, state)))
+    values = result_values(cell, parts, state, tested)
+    failed += present(cell, datasets, parts, recorder, state, tested, values["details"])
     recorder.finish()
     notices = [notice for dataset in datasets for notice in dataset.notices]
     notices += [*conditions.notices, *skipped(state), *failed, *interest_notices(interest)]
     files = {name: content for dataset in datasets for name, content in dataset.files.items()}
-    result = {**result_values(cell, parts, state, tested), "notices": notices}
+    result = {**values, "notices": notices}
     if interest:
         result["interest"] = interest
-    result |= {"data": conditions.data, "files": files}
+    result |= {"data": conditions.data, "files": files, "commit": conditions.commits[-1], "commits": conditions.commits}
     if conditions.source:
         result["from"] = conditions.source
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
-    write_checksummed(folder.result, result)
     folder.write_status("finished", step=state.step)
-    more = list(present(cell, datasets, parts, recorder, state, tested, result["details"]))
-    if more:
-        result["notices"] = [*notices, *more]
-        write_checksummed(folder.result, result)
+    result["written"] = folder.checksums()
+    write_checksummed(folder.result, result)
     return result
 
 
@@ -149,6 +150,5 @@ def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation)
         "bleu_signature": bleu(["a"], ["a"])[1],
         "versions": versions(),
         "instructions": instructions(),
-        "commit": commit(Path(__file__).parent),
         "config": dict(cell.values),
     }

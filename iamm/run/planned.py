@@ -12,7 +12,8 @@ from typing import Any
 from iamm.config.groups import overrides_of
 from iamm.errors import BadDataError, ConfigError
 from iamm.record.address import address
-from iamm.record.run_folder import RunFolder, write_json
+from iamm.record.checksummed import write_json
+from iamm.record.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

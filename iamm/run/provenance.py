@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 from importlib.metadata import version
@@ -17,15 +18,18 @@ def versions() -> dict[str, str]:
 
 
 def commit(folder: Path) -> str | None:
-    """The git commit of the checkout that the code runs from, `+changes` behind it where files differ; else None."""
+    """The git commit of the checkout that the code runs from, else None.
+
+    Where files differ from the commit, `+changes-` and 8 hex digits of their difference's SHA-256 stand behind it.
+    """
     try:
-        answers = [
-            subprocess.run(["git", "-C", str(folder), *call], capture_output=True, text=True, check=True).stdout.strip()
-            for call in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no", "."))
-        ]
+        head, changes = (
+            subprocess.run(["git", "-C", str(folder), *call], capture_output=True, check=True).stdout.strip()
+            for call in (("rev-parse", "HEAD"), ("diff", "HEAD", "--", "."))
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return answers[0] + ("+changes" if answers[1] else "")
+    return head.decode() + (f"+changes-{hashlib.sha256(changes).hexdigest()[:8]}" if changes else "")
 
 
 def slow_precision(precision: str, device: torch.device) -> str | None:

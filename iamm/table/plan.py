@@ -10,7 +10,7 @@ from typing import Any
 
 from iamm.errors import BadDataError, MissingDataError
 from iamm.measure import Measure, undeclared
-from iamm.record.run_folder import write_json
+from iamm.record.checksummed import write_json
 
 
 @dataclass(frozen=True)
