@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from iamm.errors import BadDataError, FullDiskError, OutputError
+from iamm.errors import DamagedRunError, FullDiskError, OutputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (
@@ -92,7 +92,7 @@ def read_file(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is none.
-        BadDataError: it is not plain, or cannot be read.
+        DamagedRunError: it is not plain, or cannot be read.
     """
     try:
         with open(path, "rb", opener=plain) as file:
@@ -100,7 +100,7 @@ def read_file(path: Path) -> bytes:
     except FileNotFoundError:
         raise
     except (OSError, MemoryError) as error:
-        raise BadDataError(
+        raise DamagedRunError(
             f"A run's files must be plain and readable. Found {path}: {getattr(error, 'strerror', 'too large')}. "
             "Put it right, then give the same command again."
         ) from error
@@ -108,23 +108,23 @@ def read_file(path: Path) -> bytes:
 
 def require_no_link(folder: Path) -> None:
     """Raises:
-    BadDataError: the folder is a link.
+    DamagedRunError: the folder is a link.
     """
-    if folder.is_symlink():
-        raise BadDataError(f"A run folder must be a plain one. Found {folder}, a link: name the folder itself.")
+    if os.path.islink(folder):
+        raise DamagedRunError(f"A run folder must be a plain one. Found {folder}, a link: name the folder itself.")
 
 
 def require_plain(file: Path) -> None:
     """Raises:
-    BadDataError: the path is something else than a regular file.
+    DamagedRunError: the path is something else than a regular file.
     """
     if file.is_symlink() or not file.is_file():
-        raise BadDataError(f"A run's files must be plain. Found {file}: {NOT_PLAIN}. Put it right or remove it.")
+        raise DamagedRunError(f"A run's files must be plain. Found {file}: {NOT_PLAIN}. Put it right or remove it.")
 
 
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, and flush their names to disk."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
         with suppress(PermissionError):  # a folder that can be entered, but not listed

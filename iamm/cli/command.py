@@ -27,7 +27,6 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
         return print_help(help_text())
     from iamm import interruption
 
-    interruption.install()
     sys.exit(interruption.code_of(run, name, interruption.resume_hint))
 
 
@@ -35,5 +34,5 @@ def print_help(text: str) -> None:
     """Print the help, without an error if the reader stops early, as in `--help | head`."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        output.discard(sys.stdout, error)

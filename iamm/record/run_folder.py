@@ -29,7 +29,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError
+from iamm.errors import BadDataError, BusyError, DamagedRunError, FullDiskError, MissingDataError
 from iamm.files import (
     ESCAPED,
     LEFTOVER,
@@ -95,7 +95,7 @@ class RunFolder:
         return self.path / f"{shortened(f'best-{phase}', LONGEST_NAME - len('.pt.tmp'))}.pt" if phase else self.best
 
     def finished(self) -> bool:
-        return self.result.exists()
+        return os.path.exists(self.result)  # False also where a folder may not be entered
 
     def state(self) -> tuple[str, str]:
         """The state of the run and its reason: finished, running, failed, interrupted (can be resumed) or missing.
@@ -114,7 +114,7 @@ class RunFolder:
         return ("failed", reason) if failed else ("interrupted", "")
 
     def has_checkpoint(self) -> bool:
-        return self.last.exists() or self.previous.exists()
+        return os.path.exists(self.last) or os.path.exists(self.previous)
 
     def busy(self) -> bool:
         """Whether a live process holds the folder. The check takes a shared lock, so several may check at once."""
@@ -145,22 +145,18 @@ class RunFolder:
             with writable(self.path):
                 for file in self.own(LASTING, CHANGING, ending=LEFTOVER):
                     file.unlink()
+            require_no_link(self.pictures)
             for file in self.own(LASTING, CHANGING):
                 require_plain(file)
             yield
 
     def own(self, *names: re.Pattern[str], ending: str = "") -> list[Path]:
-        """The files of the run with one of the names, and those inside `pictures`, in the order of their names.
-
-        Raises:
-            BadDataError: `pictures` is a link.
-        """
-        require_no_link(self.pictures)
+        """The files of the run with one of the names, and those inside `pictures`, in the order of their names."""
         places = ((self.path, names), (self.pictures, (PICTURES,)))
         return [
             file
             for folder, patterns in places
-            for file in (sorted(folder.iterdir()) if folder.is_dir() else ())
+            for file in (sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else ())
             if file.name.endswith(ending) and any(each.fullmatch(file.name.removesuffix(ending)) for each in patterns)
         ]
 
@@ -213,7 +209,7 @@ class RunFolder:
         lines, _, end = content[:-1].rpartition(b"\n")
         last = {"kind": "end", "sha256": hashlib.sha256(lines + b"\n" * bool(lines)).hexdigest()}
         if self.finished() and end != json.dumps(last).encode():
-            raise BadDataError(
+            raise DamagedRunError(
                 f"Records must be as they were written. Found {self.records} damaged: its SHA-256 is not right. "
                 "Give the run's own command again."
             )
@@ -245,6 +241,6 @@ def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: 
             "look at the end of the training's output for the folder."
         ) from error
     except ValueError as error:
-        raise BadDataError(
+        raise DamagedRunError(
             f"A result must be whole and of a run. Found {path}: {error}. Run again with rerun=true."
         ) from error

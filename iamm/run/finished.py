@@ -10,7 +10,7 @@ from iamm.config.check.run_keys import leaves
 from iamm.config.check.values import check_values, run_keys
 from iamm.config.compose import to_yaml
 from iamm.dataset.cache import checksum
-from iamm.errors import BadDataError, ConfigError
+from iamm.errors import BadDataError, ConfigError, DamagedRunError
 from iamm.files import encoded, read_file
 from iamm.record.address import digest
 from iamm.record.run_folder import Result, RunFolder, read_result
@@ -47,7 +47,7 @@ def require_own(folder: RunFolder, result: Result) -> None:
     BadDataError: the result is not that of the configuration in the folder's name.
     """
     if not folder.path.name.endswith(f"-{digest(result['config'])}"):
-        raise BadDataError(
+        raise DamagedRunError(
             f"A result must be of its folder's configuration. Found {folder.result} of another: remove it, then give "
             "the same command again."
         )

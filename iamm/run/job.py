@@ -9,14 +9,13 @@ from typing import Any
 
 from rich.console import Console
 
+from iamm.console import PlainConsole
 from iamm.errors import DifferentError
 from iamm.measure import Measure, measures_of
 from iamm.record.checksummed import strict
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.finished import complete, read_finished
 from iamm.run.planned import Cell
-
-WIDE = 160
 
 
 def train_job(cell: Cell) -> float:
@@ -25,7 +24,7 @@ def train_job(cell: Cell) -> float:
     Returns:
         The quality on validation, which a search may maximise.
     """
-    console = plain_console()
+    console = PlainConsole()
     folder = cell.folder
     if complete(cell):
         console.print("This run is finished; rerun=true starts it anew.")
@@ -51,7 +50,7 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     """
     from iamm.run.training import evaluate_again
 
-    console = plain_console()
+    console = PlainConsole()
     folder = RunFolder(Path(values["run"]))
     recorded = read_finished(folder, "test", "data")
     trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
@@ -75,14 +74,6 @@ def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]
         name: {**part, "data_dir": data_dir} if "data_dir" in part else part for name, part in config["dataset"].items()
     }
     return {**config, "dataset": datasets}
-
-
-def plain_console() -> Console:
-    """A console that prints paths and names without markup; its width is fixed for a file or a pipe."""
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    return console
 
 
 def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]], result: Mapping[str, Any]) -> None:

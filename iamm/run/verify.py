@@ -12,12 +12,13 @@ from typing import Any
 
 from torch import Tensor
 
+from iamm.console import PlainConsole
 from iamm.engine.checkpoint import load_saved
 from iamm.errors import DifferentError
 from iamm.record.checksummed import strict
 from iamm.record.run_folder import RunFolder
 from iamm.run.finished import read_finished
-from iamm.run.job import plain_console, with_data
+from iamm.run.job import with_data
 from iamm.run.planned import Cell
 from iamm.run.training import train
 
@@ -49,7 +50,7 @@ def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
         output = tempfile.mkdtemp(prefix="iamm-verify-")
         stack.callback(shutil.rmtree, output, ignore_errors=True)
         config |= {"device": recorded["device"], "output_dir": output, "rerun": False}
-        cell, console = Cell(config, recorded["choices"]), plain_console()
+        cell, console = Cell(config, recorded["choices"]), PlainConsole()
         repeated = train(cell, console)
         different = list(differences(folder, cell.folder, recorded, repeated))
         changes = other_conditions(recorded, repeated)

@@ -31,7 +31,6 @@ def run_alone(cell: Cell, environment: Mapping[str, str]) -> None:
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
-    interruption.install()
     log = plain(str(cell.folder.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)

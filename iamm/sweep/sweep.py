@@ -10,10 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from iamm.errors import FailedCellError
+from iamm.console import PlainConsole
+from iamm.errors import BadDataError, FailedCellError, MissingDataError
 from iamm.processors import processors
 from iamm.record.run_folder import read_result
-from iamm.run.job import plain_console
 from iamm.run.planned import Cell
 from iamm.sweep.launch import cleared, launched
 from iamm.sweep.pool import GLANCE, ProcessOutcome, run_cells
@@ -26,7 +26,7 @@ def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCel
         cells: planned runs.
         launcher: the words that choose another launcher of Hydra; empty: side by side on this machine.
     """
-    console = plain_console()
+    console = PlainConsole()
     failed = run_by(launcher, cells, console) if launcher else run_here(cells, console)
     if failed:
         console.print(f"{len(failed)} of {len(cells)} runs failed:")
@@ -81,7 +81,7 @@ def searched(cell: Cell) -> float:
     Raises:
         FailedCellError: the run failed, with its last line.
     """
-    console = plain_console()
+    console = PlainConsole()
     silence = cell.values["sweep"]["silence"]
     failed = run_cells([cell], 1, silence, lambda outcome: console.print(outcome_line(outcome), soft_wrap=True))
     if failed:
@@ -123,7 +123,10 @@ def outcome_line(outcome: ProcessOutcome) -> str:
     folder = outcome.cell.folder
     if outcome.code:
         return f"failed  {folder.path.name}  {outcome.reason}  (see {folder.log})"
-    result = read_result(folder.path)
+    try:
+        result = read_result(folder.path)
+    except (BadDataError, MissingDataError) as error:
+        return f"failed  {folder.path.name}  {error}"
     return f"done    {folder.path.name}  {qualities(result)}  {result['seconds']:.1f} s"
 
 

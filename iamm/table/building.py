@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from iamm.console import PlainConsole
 from iamm.files import write_text
-from iamm.run.job import plain_console
 from iamm.table.aggregate import build_table
 from iamm.table.listing import console_grid
 from iamm.table.plan import Column, TablePlan
@@ -44,7 +44,7 @@ def build(plan: TablePlan, output_dir: Path, folder: Path, *, costs: bool) -> No
     for name, text in texts.items():
         write_text(folder / name, text)
     draw_chart(table, folder / "table.png")
-    show(plain_console(), table, folder, compare_in_tensorboard(table, folder / "tensorboard", output_dir))
+    show(PlainConsole(), table, folder, compare_in_tensorboard(table, folder / "tensorboard", output_dir))
 
 
 def show(console: Console, table: Table, folder: Path, open_command: str) -> None:

@@ -11,7 +11,7 @@ from statistics import fmean
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from iamm.run.job import plain_console
+from iamm.console import PlainConsole
 from iamm.table.plan import TablePlan
 from iamm.table.selection import grouped, read_run
 from iamm.table.table import Run
@@ -27,7 +27,7 @@ def show_listing(plan: TablePlan, output_dir: Path, jobs: int) -> None:
         output_dir: where the run folders lie.
         jobs: runs at once.
     """
-    console = plain_console()
+    console = PlainConsole()
     runs = [read_run(planned, output_dir) for planned in plan.runs]
     groups = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     costs = {place: cost(group, plan.seconds) for place, group in groups.items()}
