@@ -64,6 +64,12 @@ def undeclared(name: str) -> Measure:
     return next((measure for measure in (LOSS, PERPLEXITY) if measure.name == name), Measure(name))
 
 
+def selects(measure: Measure, scene: str, result: Mapping[str, Any]) -> bool:
+    """Whether the scene's quality in a result is that of the measure."""
+    value = result["test"][scene].get(measure.name)
+    return value is not None and measure.quality(value) == result["quality"][scene]
+
+
 def as_json(measures: Mapping[str, Mapping[str, Measure]]) -> dict[str, dict[str, Any]]:
     """Give scene → name → measure in the form of a result."""
     return {

@@ -16,11 +16,12 @@ CONFIGS, CODE, TESTS = ROOT / "configs", ROOT / "iamm", ROOT / "tests"
 
 PARTS = {
     *("attention", "augment", "dataset", "encoder", "fusion", "head"),
-    *("normaliser", "pattern", "schedule", "score", "weighting"),
-}  # floor 1
+    *("normaliser", "pattern", "schedule", "score", "transfer", "weighting"),
+}  # floor 1, but for transfer
 MAY_USE = {
     "attention": {"score", "pattern", "normaliser"},  # its parts
     **{"model": {"attention", "encoder", "fusion", "head"}, "engine": set(), "record": {"engine"}},  # floor 2
+    "transfer": {"model", "engine"},  # floor 2
     **{"config": set(), "run": {*PARTS, "model", "engine", "record", "config"}},  # floor 3
     **{"sweep": {"run", "record", "config"}, "table": {"sweep", "run", "record", "config", "engine"}},  # floor 4
     "serve": {"dataset", "model", "engine", "record", "run"},  # floor 4

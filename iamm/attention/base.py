@@ -83,6 +83,9 @@ class Attention(Constrained, nn.Module):
     growth = 2
     """Exponent of T in the time of self-attention over T places."""
 
+    sums_to_one = True
+    """Whether the weights of a query sum to 1, if its normaliser and its pattern agree."""
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.dim = dim

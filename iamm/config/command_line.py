@@ -90,4 +90,10 @@ def side_by_side(words: Sequence[str]) -> list[str]:
 
 def keys(overrides: Sequence[str]) -> set[str]:
     """Give the keys and groups that overrides set."""
-    return {word.lstrip("+").split("=")[0] for word in overrides}
+    return set(written(overrides))
+
+
+def written(overrides: Sequence[str]) -> dict[str, str]:
+    """Give each key or group that overrides set, with its value as written."""
+    pairs = (word.lstrip("+").partition("=") for word in overrides)
+    return {key: value for key, _, value in pairs}

@@ -140,18 +140,18 @@ class Dataset(Constrained):
                         f"Found none in {scene.name}/{split}: give it more data."
                     )
 
-    def labelled(self, k: int, seed: int) -> Dataset:
+    def labelled(self, shots: int, seed: int) -> Dataset:
         """A copy with k labelled training examples of each class; the examples for k are the first of those for 2k.
 
         Args:
-            k: present examples of each class of the first scene with classes.
+            shots: k, present examples of each class of the first scene with classes.
             seed: of the draw.
 
         Raises:
             ValueError: no scene has classes; a class has fewer examples.
         """
-        require({"k": Number(1, whole=True)}, {"k": k})
-        rows = labelled_rows(self, k, random_generator(seed, self.name, "labelled"))
+        require({"shots": Number(1, whole=True)}, {"shots": shots})
+        rows = labelled_rows(self, shots, random_generator(seed, self.name, "labelled"))
         scenes = tuple(
             replace(scene, splits={**scene.splits, "train": scene.splits["train"].rows(rows)}) for scene in self.scenes
         )
@@ -179,7 +179,7 @@ class Dataset(Constrained):
         return digest.hexdigest()
 
 
-def labelled_rows(dataset: Dataset, k: int, generator: np.random.Generator) -> Tensor:
+def labelled_rows(dataset: Dataset, shots: int, generator: np.random.Generator) -> Tensor:
     """Rows of the training split, one of each class in turn, k times.  # (k · C,)"""
     scene = next((scene for scene in dataset.scenes if scene.classes), None)
     if scene is None:
@@ -188,12 +188,12 @@ def labelled_rows(dataset: Dataset, k: int, generator: np.random.Generator) -> T
     chosen = []
     for label, name in enumerate(scene.classes):
         rows = ((train.targets == label) & train.present).nonzero()[:, 0].numpy()
-        if len(rows) < k:
+        if len(rows) < shots:
             raise ValueError(
-                f"`k` must not exceed the training examples of a class. Found k={k}, {len(rows)} of {name} in "
-                f"{scene.name}: lower it."
+                f"`shots` must not exceed the training examples of a class. Found shots={shots}, {len(rows)} of {name} "
+                f"in {scene.name}: lower it."
             )
-        chosen.append(generator.permutation(rows)[:k])
+        chosen.append(generator.permutation(rows)[:shots])
     return torch.from_numpy(np.stack(chosen, axis=1).ravel())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Annotated
 
 from iamm.constrained import Constrained
@@ -70,6 +71,7 @@ class FduMtlDataset(list[Dataset], Constrained):
         min_count: occurrences in train from which a word has an id.
         max_length: length of a review in words, at which longer ones are cut, in every split.
         train: number of training reviews of each scene; None = all the others.
+        known: scenes whose training reviews the vocabulary is learnt from; None = all. A run with a `target` sets it.
 
     Raises:
         ValueError: an unknown scene; a number out of its range.
@@ -94,6 +96,7 @@ class FduMtlDataset(list[Dataset], Constrained):
         min_count: Count = 2,
         max_length: Count = 256,
         train: Count | None = None,
+        known: Scenes | None = None,
     ) -> None:
         files = ("train", "test", "unlabelled") if unlabelled else ("train", "test")
         reviews = {scene: {split: read_reviews(data_dir, scene, split) for split in files} for scene in scenes}
@@ -112,8 +115,8 @@ class FduMtlDataset(list[Dataset], Constrained):
         for splits in reviews.values():
             splits["train"] = first(splits["train"], train)
         classes, text_format = dict.fromkeys(scenes, CLASSES), TextFormat(True, "treebank", max_length)
-        sizes = {"min_count": min_count, "batch_size": batch_size}
-        super().__init__(text_datasets("fdu_mtl", reviews, classes, notices, text_format, **sizes))
+        built = partial(text_datasets, min_count=min_count, batch_size=batch_size, known=known)
+        super().__init__(built("fdu_mtl", reviews, classes, notices, text_format))
 
 
 def file_of(scene: str, split: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -55,6 +55,7 @@ def text_datasets(
     min_count: int,
     batch_size: int,
     subwords: int | None = None,
+    known: Collection[str] | None = None,
 ) -> list[Dataset]:
     """A data set for each scene, over one vocabulary; the first one has the notices of all.
 
@@ -67,8 +68,10 @@ def text_datasets(
         min_count: occurrences in train from which a word has its own id.
         batch_size: of each data set.
         subwords: pieces of the vocabulary; None = words.
+        known: scenes whose training texts the vocabulary is learnt from; None = all.
     """
-    vocabulary = shared_vocabulary(rows.values(), min_count, subwords)
+    learnt_from = (splits for scene, splits in rows.items() if known is None or scene in known)
+    vocabulary = shared_vocabulary(learnt_from, min_count, subwords)
     lengths: list[int] = []
     built = []
     for scene, splits in rows.items():

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, NamedTuple
 
 from iamm.constrained import Constrained
@@ -110,10 +111,8 @@ class NewsgroupsDataset(list[Dataset], Constrained):
             held_out, training = hold_out(len(rows["train"]), generator, validation, train)
             parts = {"train": [rows["train"][row] for row in training]}
             posts[scene] = {**parts, "validation": [rows["train"][row] for row in held_out], "test": rows["test"]}
-        sizes = {"min_count": min_count, "batch_size": batch_size}
-        super().__init__(
-            text_datasets("newsgroups", posts, groups, (), replace(FORMAT, max_length=max_length), **sizes)
-        )
+        built = partial(text_datasets, min_count=min_count, batch_size=batch_size)
+        super().__init__(built("newsgroups", posts, groups, (), replace(FORMAT, max_length=max_length)))
 
 
 class Post(NamedTuple):

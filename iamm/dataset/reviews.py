@@ -66,10 +66,10 @@ class ReviewsDataset(Dataset):
     ) -> None:
         counts = {"train": train, "validation": validation, "test": test}
         days = days_of_splits(seed)
-        texts = {
-            split: reviews(seed, split, count, days[split], products, ambiguity, negation)
-            for split, count in counts.items()
-        }
+        texts = {}
+        for split, count in counts.items():
+            product = picked(random_generator(seed, "reviews", split, "product").random(count), products)
+            texts[split] = reviews(product, days[split], ambiguity, negation, seed, "reviews", split)
         vocabulary = WordVocabulary.learn(texts["train"])
         labels = {split: classes(count) for split, count in counts.items()}
         labels["train"] ^= random_generator(seed, "reviews", "train", "noise").random(train) < noise
@@ -98,14 +98,14 @@ def classes(count: int) -> np.ndarray:
 
 
 def reviews(
-    seed: int, split: str, count: int, days: np.ndarray, products: int, ambiguity: float, negation: float
+    product: np.ndarray, days: np.ndarray, ambiguity: float, negation: float, seed: int, *purposes: str
 ) -> list[str]:
-    """The texts of a split, whose classes are `classes(count)`."""
+    """Texts on products (N,), whose classes are `classes(N)`; the purposes name their random numbers."""
+    count = len(product)
 
     def draw(purpose: str, *shape: int) -> np.ndarray:
-        return random_generator(seed, "reviews", split, purpose).random((count, *shape))
+        return random_generator(seed, *purposes, purpose).random((count, *shape))
 
-    product = picked(draw("product"), products)
     opening = introduction(product, days, draw)
     judgements = opinions(product, classes(count), ambiguity, negation, draw)
     distractors = asides(product, ambiguity, negation, draw)

@@ -61,6 +61,7 @@ class TextFileDataset(list[Dataset], Constrained):
         subwords: pieces of the vocabulary; None = words, punctuation being a word.
         min_count: occurrences in train from which a word has an id; unused with subwords.
         max_length: length in words or pieces at which longer texts are cut, in every split.
+        known: scenes whose training texts the vocabulary is learnt from; None = all. A run with a `target` sets it.
 
     Raises:
         ValueError: an invalid number, format or encoding; a scene that the file lacks.
@@ -99,6 +100,7 @@ class TextFileDataset(list[Dataset], Constrained):
         subwords: Annotated[int, Number(5, 1_000_000, whole=True)] | None = None,
         min_count: Count = 2,
         max_length: Count = 256,
+        known: Words | None = None,
     ) -> None:
         files = {DRAWN: path, "validation": validation_path, "test": test_path}
         columns = {"text": text, "label": label, "scene": scene, "split": split, "group": group}
@@ -128,6 +130,7 @@ class TextFileDataset(list[Dataset], Constrained):
                 min_count=min_count,
                 batch_size=batch_size,
                 subwords=subwords,
+                known=known,
             )
         )
 

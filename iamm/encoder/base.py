@@ -41,6 +41,9 @@ class Encoder(Constrained, nn.Module):
     halves = ""
     """The argument that lists the stages, each of which halves a picture; empty where there are none."""
 
+    causal_by = ""
+    """The argument that is true where the encoder's attention must be causal; empty where it never must."""
+
     def __init__(self, scene: Scene, dim: int) -> None:
         super().__init__()
         self.dim = dim

@@ -82,8 +82,11 @@ class TransformerLayer(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, values: Tensor, allow: Tensor, *, need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, values: Tensor, allow: Tensor, *, causal: bool = False, need_weights: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
         """The values (B, T, D), and the attention's weights (B, H, T, T), if requested."""
-        attended = self.attention(self.norms[0](values), key_allow=allow, need_weights=need_weights)
+        normed = self.norms[0](values)
+        attended = self.attention(normed, key_allow=allow, causal=causal, need_weights=need_weights)
         values = values + self.dropout(attended.context)
         return values + self.dropout(self.feed_forward(self.norms[1](values))), attended.weights

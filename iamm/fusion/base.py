@@ -12,6 +12,11 @@ from iamm.constrained import Constrained
 from iamm.encoder.base import Features
 from iamm.penalty import Penalties
 
+NO_INTEREST = (
+    "Interest is carried over by a fusion that has interest. Found {fusion}: choose fusion=interest_guidance, or "
+    "another transfer."
+)
+
 
 class Fused(NamedTuple):
     """The output of a fusion: features for the heads, scene weights and penalties.
@@ -92,6 +97,26 @@ class Fusion(Constrained, nn.Module):
         all scenes share; it has no column in the scene weights.
         """
         raise NotImplementedError
+
+    def add_scene(self, name: str) -> None:
+        """Add parameters of its own for a scene that is not among `scenes`; until they are trained, nothing changes.
+
+        Raises:
+            ValueError: the fusion has none.
+        """
+        raise ValueError(NO_INTEREST.format(fusion=type(self).__name__))
+
+    def resemble(self, name: str, weights: Tensor) -> None:
+        """Give the examples of a scene that is not among `scenes` the interest of known ones, by fixed weights.
+
+        Args:
+            name: of the scene.
+            weights: (S,), of all scenes, with sum 1.
+
+        Raises:
+            ValueError: the fusion has no interest.
+        """
+        raise ValueError(NO_INTEREST.format(fusion=type(self).__name__))
 
     def end_step(self, *, applied: bool = True) -> None:
         """Update buffers from the step's examples; called after each optimizer step.

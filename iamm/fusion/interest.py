@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -11,6 +11,9 @@ from torch.nn import functional
 
 from iamm.encoder.base import Features, masked_mean
 from iamm.fusion.prototypes import Prototypes
+
+CONTROLS = ("shuffled", "scene", "constant", "uniform", "absent")
+"""Replacements of interest in training, and in a report on a trained model."""
 
 
 class Recognised(NamedTuple):
@@ -27,12 +30,21 @@ class Recognised(NamedTuple):
     loss: Tensor
 
 
+class Guidance(NamedTuple):
+    """The result of interest for the G scenes of a group: h (B, G, K, D), w (B, H, G, K, S), and each scene's p."""
+
+    context: Tensor
+    weights: Tensor
+    recognised: Mapping[str, Recognised]
+
+
 class InterestRecogniser(nn.Module):
     """u = U x̄,  p_sm = softmax_sm(cos(u, U c_sm) / τ),  p_s = Σ_m p_sm,  q_k = Σ_sm p_sm Q_smk.
 
     The prototypes c_sm (M a scene) represent the scenes' examples, the interest vectors Q_smk what they look for. U is
     learnt by the cross-entropy of p with the scenes' names, and by what q is used for. An example of a scene that is
-    not known gets an interest all the same, from the known scenes that it resembles.
+    not known gets an interest all the same, from the known scenes that it resembles. For a scene in
+    `resembled` p_s is given: p_sm = p_s softmax_m(cos / τ). `added` holds vectors that are added to the q of a scene.
 
     D0 §3.2 step 3 asks for a recogniser trained on known scenes and says no more; prototypes as its keys are ours.
 
@@ -48,6 +60,8 @@ class InterestRecogniser(nn.Module):
         super().__init__()
         self.temperature = temperature
         self.exchanged = False
+        self.added = nn.ParameterDict()
+        self.resembled: dict[str, Tensor] = {}
         self.project = nn.Linear(dim, dim, bias=False)
         self.prototypes = nn.ModuleDict({name: Prototypes(prototypes, dim) for name in scenes})
         self.interests = nn.ParameterDict(  # of pairs: the names of a mapping would be sorted
@@ -70,7 +84,11 @@ class InterestRecogniser(nn.Module):
             own_scene = torch.arange(logits.shape[1], device=vector.device) == own
             scores = scores.masked_fill((hidden[:, None] & own_scene)[:, :, None], -torch.inf)
         shares = scores.flatten(1).softmax(dim=-1).view_as(scores)
+        if scene in self.resembled:
+            shares = self.resembled[scene].to(scores)[:, None] * scores.softmax(dim=-1)
         interest = torch.einsum("bsm,smkd->bkd", shares, torch.stack(list(self.interests.values())))
+        if scene in self.added:
+            interest = interest + self.added[scene]
         return Recognised(interest, shares.sum(dim=-1), loss)
 
     def scores(self, vector: Tensor) -> Tensor:
@@ -116,7 +134,7 @@ class InterestRecogniser(nn.Module):
 class SceneGates(nn.Module):
     """2σ(Σ_s p_s W_s x) ⊙ x: the gates of the scenes that an example resembles (D1 §4: σ(W_s x) ⊙ x).
 
-    W_s begins at 0, and the factor 2 makes that a gate of 1.
+    W_s begins at 0, and the factor 2 makes that a gate of 1. `added` holds vectors that are added inside σ for a scene.
 
     Args:
         scenes: names of all S scenes.
@@ -125,17 +143,19 @@ class SceneGates(nn.Module):
 
     def __init__(self, scenes: Sequence[str], dim: int) -> None:
         super().__init__()
+        self.added = nn.ParameterDict()
         self.weights = nn.ParameterDict((name, torch.zeros(dim, dim)) for name in scenes)  # in this order
 
-    def forward(self, values: Tensor, scenes: Tensor) -> Tensor:
-        """Gate x (B, T, D) by p (B, S)."""
-        return self.gate(values, scenes) * values
+    def forward(self, values: Tensor, scenes: Tensor, name: str) -> Tensor:
+        """Gate x (B, T, D) of a scene by p (B, S)."""
+        return self.gate(values, scenes, name) * values
 
-    def gate(self, values: Tensor, scenes: Tensor) -> Tensor:
+    def gate(self, values: Tensor, scenes: Tensor, name: str) -> Tensor:
         """2σ(Σ_s p_s W_s x).  # (B, T, D)"""
         weight = torch.einsum("bs,sde->bde", scenes, torch.stack(list(self.weights.values())))
-        return 2 * torch.sigmoid(values @ weight)
+        logits = values @ weight
+        return 2 * torch.sigmoid(logits + self.added[name] if name in self.added else logits)
 
-    def mean(self, features: Features, scenes: Tensor) -> Tensor:
+    def mean(self, features: Features, scenes: Tensor, name: str) -> Tensor:
         """Give the mean gate of each feature over an example's places.  # (B, D)"""
-        return masked_mean(Features(self.gate(features.values, scenes), features.allow))
+        return masked_mean(Features(self.gate(features.values, scenes, name), features.allow))

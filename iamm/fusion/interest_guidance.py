@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -13,18 +13,7 @@ from iamm.attention.base import Attention
 from iamm.constraints import Count, Number, OneOf, Share, ShareBelow1
 from iamm.encoder.base import Features, masked_mean, present_mean
 from iamm.fusion.base import Fused, Fusion, Interest
-from iamm.fusion.interest import InterestRecogniser, Recognised, SceneGates
-
-CONTROLS = ("shuffled", "scene", "constant", "uniform", "absent")
-"""Replacements of interest in training, and in a report on a trained model."""
-
-
-class Guidance(NamedTuple):
-    """The result of interest for the G scenes of a group: h (B, G, K, D), w (B, H, G, K, S), and each scene's p."""
-
-    context: Tensor
-    weights: Tensor
-    recognised: Mapping[str, Recognised]
+from iamm.fusion.interest import CONTROLS, Guidance, InterestRecogniser, Recognised, SceneGates
 
 
 class InterestGuidanceFusion(Fusion):
@@ -127,11 +116,11 @@ class InterestGuidanceFusion(Fusion):
         guidance = self.guidance(features, places)
         described = {}
         for row, (name, part) in enumerate(guidance.recognised.items()):
-            values, allow = self.gated(places[name], part.scenes), features[name].allow
+            values, allow = self.gated(name, places[name], part.scenes), features[name].allow
             look = self.pool(self.interest(name, part.interest), values, key_allow=allow, need_weights=True).weights
             assert look is not None
             weights = guidance.weights[:, :, row].mean(dim=(1, 2))
-            gates = self.gates.mean(Features(places[name], allow), part.scenes) if self.gates else weights[:, :0]
+            gates = self.gates.mean(Features(places[name], allow), part.scenes, name) if self.gates else weights[:, :0]
             described[name] = Interest(part.scenes, weights, look.mean(dim=1), gates)
         return described
 
@@ -155,7 +144,7 @@ class InterestGuidanceFusion(Fusion):
         interest = torch.stack([self.interest(name, part.interest) for name, part in recognised.items()], dim=1)
         queries = interest.flatten(1, 2)  # (B, GK, D)
         reads = [
-            self.pool(queries, self.gated(places[name], recognised[name].scenes), key_allow=scene.allow).context
+            self.pool(queries, self.gated(name, places[name], recognised[name].scenes), key_allow=scene.allow).context
             for name, scene in features.items()
         ]
         x, present = torch.stack(reads, dim=2), torch.stack([scene.present for scene in features.values()], dim=1)
@@ -189,9 +178,9 @@ class InterestGuidanceFusion(Fusion):
             q = torch.zeros_like(q)
         return self.standard(q.roll(1, dims=0) if self.control == "shuffled" else q)
 
-    def gated(self, values: Tensor, scenes: Tensor) -> Tensor:
-        """z of x̂ (B, T, D) and p (B, S)."""
-        return values if self.gates is None else self.gates(values, scenes)
+    def gated(self, name: str, values: Tensor, scenes: Tensor) -> Tensor:
+        """z of a scene's x̂ (B, T, D) and p (B, S)."""
+        return values if self.gates is None else self.gates(values, scenes, name)
 
     def elsewhere(self, names: Sequence[str], queries: Tensor) -> tuple[Tensor, Tensor]:
         """Read the prototypes of J other scenes by q (B, GK, D): (B, GK, J, D), and which scenes have any, (B, J)."""
@@ -239,6 +228,17 @@ class InterestGuidanceFusion(Fusion):
             return None
         qualities = torch.stack([self.recogniser.quality(name) for name in names])
         return self.performance * qualities.clamp(min=1e-3).log()[None]
+
+    def add_scene(self, name: str) -> None:
+        """Add to q, to the logits of the gates, and e of the scene: all 0."""
+        q = self.recogniser.of_scene(name)  # (K, D)
+        self.recogniser.added[name] = torch.zeros_like(q)
+        self.marks[name] = torch.zeros_like(q[0])
+        if self.gates is not None:
+            self.gates.added[name] = torch.zeros_like(q[0])
+
+    def resemble(self, name: str, weights: Tensor) -> None:
+        self.recogniser.resembled[name] = weights
 
     def end_step(self, *, applied: bool = True) -> None:
         """Write the step's examples into the prototypes; those of a frozen fusion stay as they are."""

@@ -13,7 +13,7 @@ from iamm.encoder.base import Encoder, Features, present_mean
 from iamm.fusion.base import Fusion, Interest
 from iamm.head.base import AttentionMap, Head, Outputs
 from iamm.measure import Measure
-from iamm.model.sharing import modules, shared_scenes
+from iamm.model.sharing import module_of, modules, shared_scenes
 from iamm.penalty import Penalised, Penalties, summed
 from iamm.sharing import Share
 
@@ -79,6 +79,21 @@ class SceneNetwork(nn.Module):
         self.fusion = fusion(self.names, dim)
         self.reads_all_scenes = self.fusion.reads_all_scenes
         self.heads = modules(scenes, share_head, "head", lambda scene: head[scene.task](scene, dim))
+
+    def add_scene(self, scene: Scene, known: Sequence[Scene]) -> None:
+        """Give a scene that the network was not built for the encoder and the head that the known scenes like it share.
+
+        The scene has no place among `names`: no weight of a scene is its, and the fusion treats it as unknown.
+
+        Args:
+            scene: to be added.
+            known: all scenes of the network.
+
+        Raises:
+            ValueError: no known scene is like it, or those that are do not share their module.
+        """
+        self.encoders[scene.name] = module_of(scene, known, "encoder", self.encoders)
+        self.heads[scene.name] = module_of(scene, known, "head", self.heads)
 
     def head_parameters(self) -> list[list[nn.Parameter]]:
         """Per scene, the parameters of its head; empty for a shared head."""
@@ -173,7 +188,7 @@ class SceneNetwork(nn.Module):
 
     def declared_measures(self) -> dict[str, dict[str, Measure]]:
         """Per scene, the measures of its head by name."""
-        return {name: {measure.name: measure for measure in self.head(name).measures} for name in self.names}
+        return {name: {measure.name: measure for measure in self.head(name).measures} for name in self.heads}
 
     @torch.no_grad()
     def answers(self, batch: Batch, name: str) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from iamm.dataset.base import Field, Scene, Split
 from iamm.dataset.vocabulary import Vocabulary
-from iamm.sharing import Share, groups
+from iamm.sharing import RULES, Share, groups
 
 
 def modules(scenes: Sequence[Scene], share: Share, part: str, make: Callable[[Scene], nn.Module]) -> nn.ModuleDict:
@@ -26,13 +26,33 @@ def modules(scenes: Sequence[Scene], share: Share, part: str, make: Callable[[Sc
     Raises:
         ValueError: the scenes of a group cannot share a module.
     """
-    format_of = {"encoder": input_format, "head": target_format}[part]
-    alike = {scene.name: scene.name if share == "none" else format_of(scene) for scene in scenes}
+    alike = {scene.name: scene.name if share == "none" else FORMATS[part](scene) for scene in scenes}
     by_name, made = {scene.name: scene for scene in scenes}, dict[str, nn.Module]()
     for names in groups(share, alike, part):
         group = [by_name[name] for name in names]
         made |= dict.fromkeys(names, make(group[0] if len(group) == 1 else pooled(group, part)))
     return nn.ModuleDict({name: made[name] for name in by_name})
+
+
+def module_of(scene: Scene, known: Sequence[Scene], part: str, parts: nn.ModuleDict) -> nn.Module:
+    """The one encoder or head of all known scenes that are like a scene: that of its kind.
+
+    Raises:
+        ValueError: no known scene is like it, or such scenes have several.
+    """
+    wanted = FORMATS[part](scene)
+    alike = [each.name for each in known if FORMATS[part](each) == wanted]
+    if not alike:
+        raise ValueError(
+            f"A scene that a model was not trained for needs a known one with {RULES[part]}. Found none like "
+            f"{scene.name} among {', '.join(each.name for each in known)}: choose another."
+        )
+    if len({id(parts[name]) for name in alike}) > 1:
+        raise ValueError(
+            f"A scene that a model was not trained for takes the {part} that known scenes share. Found {len(alike)} "
+            f"like {scene.name}, each with its own: set share.{part}=kind."
+        )
+    return parts[alike[0]]
 
 
 def shared_scenes(parts: nn.ModuleDict) -> set[str]:
@@ -51,6 +71,10 @@ def input_format(scene: Scene) -> Hashable:
 def target_format(scene: Scene) -> Hashable:
     """The properties that scenes with a shared head must have in common: task, and classes or vocabulary."""
     return scene.task, scene.target_field, scene.classes, pieces(scene.target)
+
+
+FORMATS: Mapping[str, Callable[[Scene], Hashable]] = {"encoder": input_format, "head": target_format}
+"""Part of a network → the properties in which scenes that share it agree."""
 
 
 def entry(field: Field, values: Tensor) -> tuple[int, ...]:

@@ -17,6 +17,9 @@ PLACES = (
 )
 """Keys that do not change the computed values; a run's address leaves them out."""
 
+MIGRATION = ("target", "shots", "draw", "transfer")
+"""Keys that change nothing in a run without a target."""
+
 BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
 """Keys of the training length and the batches."""
 
@@ -44,6 +47,8 @@ def digest(config: Mapping[str, Any]) -> str:
         ConfigError: a number is not finite.
     """
     content = drop_keys(config, PLACES)
+    if config.get("target") is None:
+        content = {key: value for key, value in content.items() if key not in MIGRATION}
     if config.get("from"):
         content["from"] = Path(config["from"]).name
     try:

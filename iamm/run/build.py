@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from iamm.config.check.migration import known_scenes
 from iamm.config.check.statements import arguments, trait
 from iamm.config.check.values import check_device
 from iamm.config.instantiate import check_parts, instantiate, instantiate_each, own_mistakes
@@ -49,7 +50,7 @@ def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
     datasets, joining = list[Dataset](), dict[str, list[Dataset]]()
     for name, part in config["dataset"].items():
         with own_mistakes(), recorded_files() as files:
-            made = instantiate(with_name(part, name))
+            made = instantiate(with_given(part, name, config["target"]))
         for dataset in made if isinstance(made, list) else [made]:
             dataset.files = files
             datasets.append(dataset)
@@ -64,9 +65,11 @@ def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
     return [changed.get(dataset.name, dataset) for dataset in datasets]
 
 
-def with_name(part: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Give a data set of a user's files the name of its key."""
-    return {"name": name, **part} if "name" in arguments(part) else part
+def with_given(part: Mapping[str, Any], name: str, target: str | None) -> Mapping[str, Any]:
+    """Give a data set of a user's files the name of its key, and one with a target the names of its known scenes."""
+    known = known_scenes(part, target) if target is not None else None
+    given = {"name": name, **({"known": known} if known else {})}
+    return {**{key: value for key, value in given.items() if key in arguments(part)}, **part}
 
 
 def build_model(config: Mapping[str, Any], scenes: list[Scene]) -> SceneNetwork:

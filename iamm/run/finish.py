@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import torch
+
 from iamm.dataset.base import Dataset
 from iamm.dataset.outline import outline
 from iamm.engine.checkpoint import load_model
@@ -13,15 +15,15 @@ from iamm.engine.memory import peak_memory_mib
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
 from iamm.measure import as_json
+from iamm.model.scene_network import SceneNetwork
 from iamm.record.checksummed import write_checksummed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts
-from iamm.run.conditions import Conditions, instructions
+from iamm.run.conditions import Conditions, instructions, versions
 from iamm.run.interest import interest_notices, interest_report, interest_values
 from iamm.run.pictures import draw
 from iamm.run.planned import Cell
-from iamm.run.provenance import versions
 
 
 def finish(
@@ -42,7 +44,7 @@ def finish(
     recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
     interest: dict[str, Any] = {}
     failed = attempt("interest", lambda: interest.update(report_interest(cell, datasets, parts, recorder, state)))
-    values = result_values(cell, parts, state, tested)
+    values = result_values(cell, parts.model, parts.device, state, tested)
     failed += present(cell, datasets, parts, recorder, state, tested, values["details"])
     recorder.finish()
     notices = [notice for dataset in datasets for notice in dataset.notices]
@@ -51,12 +53,14 @@ def finish(
     result = {**values, "notices": notices}
     if interest:
         result["interest"] = interest
-    result |= {"data": conditions.data, "files": files, "commit": conditions.commits[-1], "commits": conditions.commits}
-    if conditions.source:
-        result["from"] = conditions.source
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
-    folder.write_status("finished", step=state.step)
-    result["written"] = folder.checksums()
+    return write_result(folder, {**result, **conditions.values(), "files": files}, state.step)
+
+
+def write_result(folder: RunFolder, result: Mapping[str, Any], step: int) -> dict[str, Any]:
+    """Write the result of a run, and the checksums of its other files, which are all on the disk."""
+    folder.write_status("finished", step=step)
+    result = {**result, "written": folder.checksums()}
     write_checksummed(folder.result, result)
     return result
 
@@ -89,7 +93,7 @@ def present(
     yield from attempt("written texts", lambda: recorder.write_texts("test", tested, state.step))
     yield from attempt("examples", lambda: recorder.examples(tested))
     yield from attempt("pictures", pictures)
-    yield from attempt("hparams", lambda: recorder.hparams(hparam_choices(cell)))
+    yield from attempt("hparams", lambda: recorder.hparams(cell.settings))
 
 
 def attempt(what: str, show: Callable[[], list[str] | None]) -> list[str]:
@@ -119,20 +123,16 @@ def skipped(state: RunState) -> list[str]:
     return [f"{state.skipped} of {state.step} steps were left out, not being finite."] if state.skipped else []
 
 
-def hparam_choices(cell: Cell) -> dict[str, Any]:
-    keys = ("seed", "epochs", "batch_size", "dim", "dropout", "label_smoothing", "precision")
-    single = {key: value for key, value in cell.choices.items() if "@" not in key}
-    return {**single, "lr": cell.values["optimizer"]["lr"], **{key: cell.values[key] for key in keys}}
-
-
-def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation) -> dict[str, Any]:
+def result_values(
+    cell: Cell, model: SceneNetwork, device: torch.device, state: RunState, tested: Evaluation
+) -> dict[str, Any]:
     """The content of the result: measures, and all that is needed to reproduce them."""
     from iamm.head.text import bleu
 
     return {
         "test": {scene: dict(values) for scene, values in tested.measures.items()},
-        "measures": as_json(parts.model.declared_measures()),
-        "details": parts.model.details(tested.outputs),
+        "measures": as_json(model.declared_measures()),
+        "details": model.details(tested.outputs),
         "quality": dict(tested.qualities),
         "scene_weights": {scene: dict(weights) for scene, weights in tested.scene_weights.items()},
         "validation_quality": state.best_quality,
@@ -140,13 +140,14 @@ def result_values(cell: Cell, parts: Parts, state: RunState, tested: Evaluation)
         "epochs": state.epoch,
         "steps": state.step,
         **({"phases": [*state.history, state.outcome()]} if state.phase else {}),
-        "parameters": sum(p.numel() for p in parts.model.parameters()),
+        "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": state.seconds,
-        "peak_memory_mib": peak_memory_mib(parts.device),
+        "peak_memory_mib": peak_memory_mib(device),
         "seed": cell.values["seed"],
         "threads": cell.values["threads"],
-        "device": str(parts.device),
+        "device": str(device),
         "choices": dict(cell.choices),
+        "settings": cell.settings,
         "bleu_signature": bleu(["a"], ["a"])[1],
         "versions": versions(),
         "instructions": instructions(),

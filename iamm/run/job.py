@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from iamm.console import PlainConsole
-from iamm.errors import DifferentError
+from iamm.errors import ConfigError, DifferentError
 from iamm.measure import Measure, measures_of
 from iamm.record.checksummed import strict
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.finished import complete, read_finished
-from iamm.run.planned import Cell
+from iamm.run.planned import Cell, with_source
+from iamm.terminal import plain_console, print_table
 
 
 def train_job(cell: Cell) -> float:
-    """Train the run unless it is finished already, and print its result.
+    """Train the run unless it is finished already, and print its result; the run that it migrates from comes first.
 
     Returns:
         The quality on validation, which a search may maximise.
     """
-    console = PlainConsole()
+    *sources, cell = with_source(cell)
+    for source in sources:
+        train_job(source)
+    console = plain_console()
     folder = cell.folder
     if complete(cell):
         console.print("This run is finished; rerun=true starts it anew.")
         result = read_result(folder.path)
     else:
-        from iamm.run.training import train
-
-        result = train(cell, console)
+        result = run_of(cell)(cell, console)
     show(console, folder, result)
     return float(result["validation_quality"])
+
+
+def run_of(cell: Cell) -> Callable[[Cell, Console], dict[str, Any]]:
+    """The function that makes the run: a training, or a migration to its target."""
+    if cell.values["target"] is None:
+        from iamm.run.training import train
+
+        return train
+    from iamm.run.migration import migrate
+
+    return migrate
 
 
 def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
@@ -50,9 +62,11 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     """
     from iamm.run.training import evaluate_again
 
-    console = PlainConsole()
+    console = plain_console()
     folder = RunFolder(Path(values["run"]))
     recorded = read_finished(folder, "test", "data")
+    if recorded["config"]["target"] is not None:
+        raise ConfigError(f"A migration is checked by its repetition. Found {folder.path}: add mode=verify.")
     trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
     measures = evaluate_again(trained, folder, recorded["data"])
     show_measures(console, measures, recorded)
@@ -78,9 +92,13 @@ def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]
 
 def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]], result: Mapping[str, Any]) -> None:
     """Print test measures as a table, on the scales that the result declares."""
-    from iamm.run.progress import measure_table
-
-    console.print(measure_table("test", measures, measures_of(result)))
+    declared = measures_of(result)
+    names = dict.fromkeys(name for values in measures.values() for name in values)
+    rows = [
+        [scene, *(declared[scene][name].shown(values[name]) if name in values else "–" for name in names)]
+        for scene, values in measures.items()
+    ]
+    print_table(console, "test", ["scene", *names], rows)
 
 
 def interest_lines(report: Mapping[str, Any], declared: Mapping[str, Mapping[str, Measure]]) -> Iterator[str]:

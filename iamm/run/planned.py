@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from iamm.config.check.migration import source_values
+from iamm.config.command_line import written
 from iamm.config.groups import overrides_of
 from iamm.errors import BadDataError, ConfigError
 from iamm.files import read_file
-from iamm.record.address import address
+from iamm.record.address import MIGRATION, PLACES, address
 from iamm.record.checksummed import write_json
 from iamm.record.run_folder import RunFolder
 
@@ -24,24 +26,55 @@ class Cell:
     Args:
         values: the resolved configuration, plain containers; later edits of a YAML do not change it.
         choices: group → chosen variant, as in `result.json`.
+        overrides: the words of the command line or the table.
     """
 
     values: Mapping[str, Any]
     choices: Mapping[str, str]
+    overrides: Sequence[str] = ()
 
     @cached_property
     def name(self) -> str:
         """The folder's name: readable, and a hash of what is computed."""
-        names = (model_name(self.choices), self.choices["dataset"], f"seed{self.values['seed']}")
+        model, dataset, seed = model_name(self.choices), self.choices["dataset"], f"seed{self.values['seed']}"
+        names = (model, dataset, *self.migration, seed)
         return address(self.values, names)
+
+    @property
+    def migration(self) -> tuple[str, ...]:
+        """The parts of the name that a migration has."""
+        target, shots, draw = (self.values.get(key) for key in ("target", "shots", "draw"))
+        return () if target is None else (f"to_{target}", self.choices["transfer"], f"shots{shots}", f"draw{draw}")
 
     @cached_property
     def folder(self) -> RunFolder:
         return RunFolder(Path(self.values["output_dir"]) / self.name)
 
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Key → value of model, data sets, seed, and of each override that changes what is computed."""
+        words = {"model": "", "dataset": "", **written(self.overrides), "seed": ""}
+        return {key: self.setting(key, text) for key, text in words.items() if key.split(".")[0] not in PLACES}
+
+    def setting(self, key: str, text: str) -> Any:
+        """The chosen variant, or the number or word at a dotted key; `text` for anything else."""
+        value: Any = self.choices.get(key, self.values)
+        for part in key.split(".") if value is self.values else ():
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value if isinstance(value, (bool, int, float, str)) else text
+
     def text(self) -> str:
         """One line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+
+def with_source(cell: Cell) -> list[Cell]:
+    """The run, behind the run on known scenes that it migrates from; alone if it has no target or names a source."""
+    if cell.values.get("target") is None or cell.values["from"]:
+        return [cell]
+    overrides = [word for word in cell.overrides if word.lstrip("+").split("=")[0].split(".")[0] not in MIGRATION]
+    source = Cell(source_values(cell.values), {**cell.choices, "transfer": "unchanged"}, overrides)
+    return [source, replace(cell, values={**cell.values, "from": str(source.folder.path)})]
 
 
 def distinct(cells: Iterable[Cell]) -> list[Cell]:
@@ -84,7 +117,8 @@ def model_name(choices: Mapping[str, str]) -> str:
 
 
 def cell_of(text: str) -> Cell:
-    return Cell(**json.loads(text))
+    content = json.loads(text)
+    return Cell(**{**content, "overrides": tuple(content.get("overrides", ()))})
 
 
 def write_cell(path: Path, cell: Cell) -> None:

@@ -6,10 +6,9 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column
 
 from iamm.engine.evaluate import Evaluation
 from iamm.engine.observer import Interval
@@ -35,8 +34,9 @@ class ProgressLine:
         self.console = console
         self.epochs = epochs
         self.measures = measures
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeRemainingColumn(compact=True))
-        self.live = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        text = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+        columns = (TimeRemainingColumn(compact=True), BarColumn(bar_width=10), text)
+        self.live = Progress(*columns, console=console, disable=not console.is_terminal, transient=True, expand=True)
         self.task = self.live.add_task("starting", total=None)
         self.last = 0.0
 
@@ -75,16 +75,3 @@ def short_measures(measures: Mapping[str, Mapping[str, float]], declared: Declar
         first = next(iter(values))
         shown.append(f"{scene} {first} {declared[scene][first].shown(values[first])} loss {values['loss']:.3f}")
     return "  ".join(shown)
-
-
-def measure_table(title: str, measures: Mapping[str, Mapping[str, float]], declared: Declared) -> Table:
-    """A table with a row for each scene, each measure on its own scale."""
-    columns = list(dict.fromkeys(name for values in measures.values() for name in values))
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("scene", overflow="fold")
-    for column in columns:
-        table.add_column(column, justify="right")
-    for scene, values in measures.items():
-        cells = {name: declared[scene][name].shown(value) for name, value in values.items()}
-        table.add_row(scene, *(cells.get(column, "–") for column in columns))
-    return table

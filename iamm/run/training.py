@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,12 @@ from iamm.files import writable, write_text
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.build import build_datasets, build_model, chosen_device
-from iamm.run.conditions import Conditions
+from iamm.run.conditions import Conditions, slow_precision
 from iamm.run.course import Course, build_phases
 from iamm.run.finish import finish
 from iamm.run.finished import complete, damaged
 from iamm.run.planned import Cell
 from iamm.run.progress import ProgressLine
-from iamm.run.provenance import slow_precision
 from iamm.run.source import begin_from
 
 
@@ -55,18 +54,25 @@ def train(cell: Cell, console: Console) -> dict[str, Any]:
             files = ", ".join(damaged(folder))
             console.print(f"note: {files} damaged; this run is brought to its end again.", soft_wrap=True)
             folder.result.unlink()
-        try:
-            with writable(folder.path), closing(Recorder(folder)) as recorder:
-                return run(cell, console, datasets, course, recorder, conditions)
-        except DivergedError as error:
-            message = f"{error} {last_checkpoint(folder)}"
-            folder.write_status("diverged", error=message, batch=error.batch)
-            raise DivergedError(message, error.batch) from error
-        except BaseException as error:
-            with suppress(UserError):  # the disk may take no byte at all
-                if not folder.finished():
-                    folder.write_status(**failure_status(error))
-            raise
+        with recorded(folder) as recorder:
+            return run(cell, console, datasets, course, recorder, conditions)
+
+
+@contextmanager
+def recorded(folder: RunFolder) -> Iterator[Recorder]:
+    """A recorder of the run; a failure is written into its status."""
+    try:
+        with writable(folder.path), closing(Recorder(folder)) as recorder:
+            yield recorder
+    except DivergedError as error:
+        message = f"{error} {last_checkpoint(folder)}"
+        folder.write_status("diverged", error=message, batch=error.batch)
+        raise DivergedError(message, error.batch) from error
+    except BaseException as error:
+        with suppress(UserError):  # the disk may take no byte at all
+            if not folder.finished():
+                folder.write_status(**failure_status(error))
+        raise
 
 
 def conditions_of(config: Mapping[str, Any], folder: RunFolder, datasets: list[Dataset], course: Course) -> Conditions:

@@ -12,15 +12,14 @@ from typing import Any
 
 from torch import Tensor
 
-from iamm.console import PlainConsole
 from iamm.engine.checkpoint import load_saved
 from iamm.errors import DifferentError
 from iamm.record.checksummed import strict
 from iamm.record.run_folder import RunFolder
 from iamm.run.finished import read_finished
-from iamm.run.job import with_data
+from iamm.run.job import run_of, with_data
 from iamm.run.planned import Cell
-from iamm.run.training import train
+from iamm.terminal import plain_console
 
 KEYS = (
     *("test", "quality", "scene_weights", "validation_quality", "best_epoch", "epochs", "steps", "parameters"),
@@ -50,8 +49,8 @@ def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
         output = tempfile.mkdtemp(prefix="iamm-verify-")
         stack.callback(shutil.rmtree, output, ignore_errors=True)
         config |= {"device": recorded["device"], "output_dir": output, "rerun": False}
-        cell, console = Cell(config, recorded["choices"]), PlainConsole()
-        repeated = train(cell, console)
+        cell, console = Cell(config, recorded["choices"]), plain_console()
+        repeated = run_of(cell)(cell, console)
         different = list(differences(folder, cell.folder, recorded, repeated))
         changes = other_conditions(recorded, repeated)
         if different:

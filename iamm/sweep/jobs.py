@@ -43,7 +43,9 @@ class Jobs:
             if cell.values["mode"] != "train":
                 revisit(cell.values, moved="data_dir" in keys(composed.overrides))
             elif sweeping:
-                self.cells.append(cell)
+                from iamm.run.planned import with_source
+
+                self.cells += with_source(cell)
             else:
                 from iamm.run.job import train_job
 
@@ -118,7 +120,7 @@ def checked(composed: Composed) -> Cell:
     from iamm.run.planned import Cell
 
     check_composed(composed.values, composed.overrides)
-    return Cell(composed.values, named_choices(composed.chosen, composed.values))
+    return Cell(composed.values, named_choices(composed.chosen, composed.values), tuple(composed.overrides))
 
 
 def revisit(values: Mapping[str, Any], *, moved: bool) -> None:
@@ -139,9 +141,12 @@ def run_cells(jobs: Jobs, launcher: Sequence[str]) -> int:
     """Run the planned cells, and return the exit code of all jobs."""
     if jobs.cells:
         from iamm.run.planned import distinct
+        from iamm.sweep.summary import summarize
         from iamm.sweep.sweep import sweep
 
-        jobs.failed += sweep(distinct(jobs.cells), launcher)
+        cells = distinct(jobs.cells)
+        jobs.failed += sweep(cells, launcher)
+        summarize(cells)
     if jobs.defects:
         raise jobs.defects[0]
     if not jobs.failed:

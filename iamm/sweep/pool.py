@@ -34,11 +34,19 @@ UNTOLD = (BusyError.exit_code, *(128 + number for number in SIGNALS))
 
 
 class ProcessOutcome(NamedTuple):
-    """The outcome of a cell: its exit code (negative: the signal that ended it) and the reason, if it is not 0."""
+    """The outcome of a cell.
+
+    Args:
+        cell: the planned run.
+        code: exit code; negative: the signal that ended it.
+        reason: of a code that is not 0.
+        reused: whether the run was finished before.
+    """
 
     cell: Cell
     code: int
     reason: str
+    reused: bool = False
 
 
 @dataclass
@@ -121,7 +129,7 @@ def begin(cell: Cell) -> Live | ProcessOutcome:
     """Start the run in a process forked from a server with all imports; or return the outcome without a start."""
     try:
         if not cell.values["rerun"] and finished(cell):
-            return ProcessOutcome(cell, 0, "")
+            return ProcessOutcome(cell, 0, "", reused=True)
         make_folder(cell.folder.path)
         with open(cell.folder.log, "a", opener=plain):
             pass

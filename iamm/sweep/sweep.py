@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from iamm.console import PlainConsole
 from iamm.errors import BadDataError, FailedCellError, MissingDataError
 from iamm.processors import processors
+from iamm.record.overview import described, differing, read_scored
 from iamm.record.run_folder import read_result
 from iamm.run.planned import Cell
 from iamm.sweep.launch import cleared, launched
 from iamm.sweep.pool import GLANCE, ProcessOutcome, run_cells
+from iamm.terminal import plain_console
 
 
 def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCellError]:
@@ -26,8 +26,9 @@ def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCel
         cells: planned runs.
         launcher: the words that choose another launcher of Hydra; empty: side by side on this machine.
     """
-    console = PlainConsole()
-    failed = run_by(launcher, cells, console) if launcher else run_here(cells, console)
+    console = plain_console()
+    line = SweepLine(console, cells)
+    failed = run_by(launcher, cells, line) if launcher else run_here(cells, line)
     if failed:
         console.print(f"{len(failed)} of {len(cells)} runs failed:")
         for outcome in failed:
@@ -36,18 +37,18 @@ def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCel
     return [FailedCellError(outcome.reason) for outcome in failed]
 
 
-def run_here(cells: Sequence[Cell], console: Console) -> list[ProcessOutcome]:
+def run_here(cells: Sequence[Cell], line: SweepLine) -> list[ProcessOutcome]:
     options = cells[0].values["sweep"]
     jobs = options["jobs"] or processors()
-    console.print(f"{len(cells)} runs, {jobs} at once, each with a log.txt in its folder", soft_wrap=True)
-    with SweepLine(console, len(cells)) as line:
+    line.console.print(f"{len(cells)} runs, {jobs} at once, each with a log.txt in its folder", soft_wrap=True)
+    with line:
         return run_cells(cells, jobs, options["silence"], line.ended)
 
 
-def run_by(launcher: Sequence[str], cells: Sequence[Cell], console: Console) -> list[ProcessOutcome]:
-    console.print(f"{len(cells)} runs by {' '.join(launcher)}, each with a log.txt in its folder", soft_wrap=True)
+def run_by(launcher: Sequence[str], cells: Sequence[Cell], line: SweepLine) -> list[ProcessOutcome]:
+    line.console.print(f"{len(cells)} runs by {' '.join(launcher)}, each with a log.txt in its folder", soft_wrap=True)
     prepared = [cleared(cell) for cell in cells]
-    with SweepLine(console, len(cells)) as line, watched(prepared, line.ended):
+    with line, watched(prepared, line.ended):
         return launched(prepared, launcher)
 
 
@@ -65,14 +66,14 @@ def watched(cells: Sequence[Cell], report: Callable[[ProcessOutcome], None]) -> 
 
 
 def watch(cells: Sequence[Cell], report: Callable[[ProcessOutcome], None], over: threading.Event) -> None:
-    waiting = list(cells)
+    waiting, reused = list(cells), {cell.name for cell in cells if cell.folder.finished()}
     last = False
     while waiting and not last:
         last = over.wait(GLANCE)
         finished = [cell for cell in waiting if cell.folder.finished()]
         waiting = [cell for cell in waiting if cell not in finished]
         for cell in finished:
-            report(ProcessOutcome(cell, 0, ""))
+            report(ProcessOutcome(cell, 0, "", reused=cell.name in reused))
 
 
 def searched(cell: Cell) -> float:
@@ -81,9 +82,10 @@ def searched(cell: Cell) -> float:
     Raises:
         FailedCellError: the run failed, with its last line.
     """
-    console = PlainConsole()
+    console = plain_console()
     silence = cell.values["sweep"]["silence"]
-    failed = run_cells([cell], 1, silence, lambda outcome: console.print(outcome_line(outcome), soft_wrap=True))
+    keys = list(cell.settings)
+    failed = run_cells([cell], 1, silence, lambda outcome: console.print(outcome_line(outcome, keys), soft_wrap=True))
     if failed:
         raise FailedCellError(failed[0].reason)
     return float(read_result(cell.folder.path)["validation_quality"])
@@ -94,16 +96,17 @@ class SweepLine:
 
     Args:
         console: a terminal also gets a bar with the time left.
-        total: number of runs.
+        cells: planned runs.
     """
 
-    def __init__(self, console: Console, total: int) -> None:
+    def __init__(self, console: Console, cells: Sequence[Cell]) -> None:
         self.console = console
-        self.total = total
+        self.keys = differing(cell.settings for cell in cells)
+        self.total = len(cells)
         self.count = 0
         columns = (TextColumn("runs"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
         self.live = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-        self.task = self.live.add_task("runs", total=total)
+        self.task = self.live.add_task("runs", total=self.total)
 
     def __enter__(self) -> SweepLine:
         self.live.start()
@@ -115,20 +118,17 @@ class SweepLine:
     def ended(self, outcome: ProcessOutcome) -> None:
         self.count += 1
         self.live.update(self.task, completed=self.count)
-        self.console.print(f"[{self.count}/{self.total}] {outcome_line(outcome)}", soft_wrap=True)
+        self.console.print(f"[{self.count}/{self.total}] {outcome_line(outcome, self.keys)}", soft_wrap=True)
 
 
-def outcome_line(outcome: ProcessOutcome) -> str:
-    """`done` with the qualities, or `failed` with the reason and the path of the log."""
-    folder = outcome.cell.folder
+def outcome_line(outcome: ProcessOutcome, keys: Sequence[str]) -> str:
+    """What differs, then `done` or `reused` with the quality on validation, or `failed` with its reason and log."""
+    folder, settings = outcome.cell.folder, described(outcome.cell.settings, keys) or outcome.cell.name
     if outcome.code:
-        return f"failed  {folder.path.name}  {outcome.reason}  (see {folder.log})"
+        return f"failed  {settings}  {outcome.reason}  (see {folder.log})"
     try:
-        result = read_result(folder.path)
+        run = read_scored(folder.path)
     except (BadDataError, MissingDataError) as error:
-        return f"failed  {folder.path.name}  {error}"
-    return f"done    {folder.path.name}  {qualities(result)}  {result['seconds']:.1f} s"
-
-
-def qualities(result: Mapping[str, Any]) -> str:
-    return "  ".join(f"{scene} {100 * quality:.2f}" for scene, quality in result["quality"].items())
+        return f"failed  {settings}  {error}"
+    state = "reused" if outcome.reused else "done  "
+    return f"{state}  {settings}  validation {100 * run.validation:.2f}  {run.seconds:.1f} s"

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from iamm.console import PlainConsole
 from iamm.files import write_text
 from iamm.table.aggregate import build_table
-from iamm.table.listing import console_grid
 from iamm.table.plan import Column, TablePlan
 from iamm.table.table import Row, Table
 from iamm.table.write.chart import draw_chart
@@ -20,6 +18,7 @@ from iamm.table.write.html import html_report
 from iamm.table.write.latex import latex
 from iamm.table.write.markdown import markdown
 from iamm.table.write.wording import empty, number, verdict
+from iamm.terminal import plain_console, print_table
 
 
 def build(plan: TablePlan, output_dir: Path, folder: Path, *, costs: bool) -> None:
@@ -44,18 +43,14 @@ def build(plan: TablePlan, output_dir: Path, folder: Path, *, costs: bool) -> No
     for name, text in texts.items():
         write_text(folder / name, text)
     draw_chart(table, folder / "table.png")
-    show(PlainConsole(), table, folder, compare_in_tensorboard(table, folder / "tensorboard", output_dir))
+    show(plain_console(), table, folder, compare_in_tensorboard(table, folder / "tensorboard", output_dir))
 
 
 def show(console: Console, table: Table, folder: Path, open_command: str) -> None:
     """Print means and verdicts, claims, notices, and the places of all files."""
-    shown = console_grid(table.plan.title)
-    shown.add_column("", overflow="fold")
-    for column in table.plan.columns:
-        shown.add_column(column.label, justify="right", overflow="fold")
-    for row in table.rows:
-        shown.add_row(row.label, *(short(table, row, column) for column in table.plan.columns))
-    console.print(shown)
+    columns = table.plan.columns
+    rows = [[row.label, *(short(table, row, column) for column in columns)] for row in table.rows]
+    print_table(console, table.plan.title, ["", *(column.label for column in columns)], rows)
     for order in table.orders:
         claimed, measured = (" > ".join(rows) or "nothing" for rows in (order.claimed, order.found))
         console.print(f"{order.column}: claimed {claimed}; found {measured}; held: {order.held}", soft_wrap=True)

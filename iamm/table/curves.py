@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import fmean
 
 from iamm.errors import BadDataError
-from iamm.measure import Measure, measures_of
-from iamm.record.run_folder import Result, RunFolder
+from iamm.measure import Measure, measures_of, selects
+from iamm.record.run_folder import RunFolder
 from iamm.table.plan import Column
 from iamm.table.table import Run
 
@@ -84,9 +84,3 @@ def recorded_measure(column: Column, runs: Iterable[Run]) -> Measure | None:
     return next(
         (measure for measure in candidates if all(selects(measure, column.scene, each) for each in results)), None
     )
-
-
-def selects(measure: Measure, scene: str, result: Result) -> bool:
-    """Return whether the scene's quality in a result is that of the measure."""
-    value = result["test"][scene].get(measure.name)
-    return value is not None and measure.quality(value) == result["quality"][scene]

@@ -8,13 +8,10 @@ from itertools import product
 from pathlib import Path
 from statistics import fmean
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
-from iamm.console import PlainConsole
 from iamm.table.plan import TablePlan
 from iamm.table.selection import grouped, read_run
 from iamm.table.table import Run
+from iamm.terminal import plain_console, print_table
 
 STATES = ("finished", "running", "interrupted", "failed", "missing")
 
@@ -27,26 +24,18 @@ def show_listing(plan: TablePlan, output_dir: Path, jobs: int) -> None:
         output_dir: where the run folders lie.
         jobs: runs at once.
     """
-    console = PlainConsole()
+    console = plain_console()
     runs = [read_run(planned, output_dir) for planned in plan.runs]
     groups = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     costs = {place: cost(group, plan.seconds) for place, group in groups.items()}
-    table = console_grid(plan.title)
-    for name in ("row", "setting", *STATES, "one run", "to do"):
-        table.add_column(name, justify="left" if name in ("row", "setting") else "right", overflow="fold")
-    for place in product(plan.rows, plan.settings):
-        table.add_row(*place, *line(groups[place], costs[place]))
-    console.print(table)
+    heads = ("row", "setting", *STATES, "one run", "to do")
+    rows = [(*place, *line(groups[place], costs[place])) for place in product(plan.rows, plan.settings)]
+    print_table(console, plan.title, heads, rows, labels=2)
     for run in runs:
         if run.state == "failed":
             console.print(f"failed  {output_dir / run.planned.folder}: {run.reason}", soft_wrap=True)
     left = [costs[run.planned.row, run.planned.setting] for run in runs if run.state != "finished"]
     console.print(f"{len(runs) - len(left)} of {len(runs)} runs are finished; {outlook(left, jobs)}.", soft_wrap=True)
-
-
-def console_grid(title: str) -> Table:
-    """Return an empty table of the terminal."""
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
 
 
 def cost(runs: Iterable[Run], expected: float | None) -> float | None:

@@ -36,11 +36,13 @@ class RowConfig(NamedTuple):
         tree: with unresolved references.
         values: resolved.
         choices: the choice of each group.
+        overrides: which it was composed of.
     """
 
     tree: Tree
     values: dict[str, Any]
     choices: dict[str, str]
+    overrides: Sequence[str]
 
 
 RowConfigs = Mapping[tuple[str, str], RowConfig]
@@ -116,7 +118,7 @@ def compose_row(row: str, overrides: Sequence[str], places: Mapping[str, Any], c
             check_composed(values, overrides, "the table")
     except ConfigError as error:
         raise ConfigError(f"In row {row}: {error}") from error
-    return RowConfig(tree, values, named_choices(chosen, values))
+    return RowConfig(tree, values, named_choices(chosen, values), overrides)
 
 
 def require_equal_terms(configs: RowConfigs, first: str) -> None:
@@ -175,13 +177,13 @@ def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair
     """Yield the runs with their cells; only the first seed draws pictures, which are no part of a result."""
     rates = table["budget"].get("learning_rates")
     for number, seed in enumerate(table["seeds"]):
-        for (row, setting), (tree, values, choices) in configs.items():
+        for (row, setting), (tree, values, choices, overrides) in configs.items():
             tree["seed"] = seed
             if number:
                 tree["log"]["pictures"] = 0
             for rate in rates or [values["optimizer"]["lr"]]:
                 tree["optimizer"]["lr"] = rate
-                cell = Cell(resolve(tree), choices)
+                cell = Cell(resolve(tree), choices, (*overrides, f"optimizer.lr={rate}"))
                 yield PlannedRun(row, setting, rate, seed, cell.name), cell
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -167,7 +168,6 @@ def unfinished(job: TableJob) -> list[Cell]:
         BadDataError: a finished run was made with other data than the present files.
     """
     from iamm.run.finished import finished
-    from iamm.run.planned import Cell
 
     def is_left(cell: Cell) -> bool:
         try:
@@ -176,4 +176,4 @@ def unfinished(job: TableJob) -> list[Cell]:
             return False
 
     places = {key: job.options[key] for key in ("device", "output_dir", "sweep")}
-    return list(filter(is_left, (Cell({**cell.values, **places}, cell.choices) for cell in job.cells)))
+    return list(filter(is_left, (replace(cell, values={**cell.values, **places}) for cell in job.cells)))

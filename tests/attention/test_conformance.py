@@ -35,7 +35,7 @@ B, T, D = (
     16,
 )  # long enough for windows to be cut into blocks, wide enough for one query to read without projecting
 LAST = 97  # what is real of the second example ends before
-REFUSED = {("low_rank", mask) for mask in ("causal", "padding and causal", "arbitrary")}
+REFUSED = {(name, mask) for name in ("low_rank", "ridge") for mask in ("causal", "padding and causal", "arbitrary")}
 
 place = torch.arange(T)
 REAL = torch.stack((place < T, (place < LAST) & (place != 5), place < 0))  # the last example is all padding

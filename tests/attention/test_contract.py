@@ -14,7 +14,8 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig
 from torch import Tensor, tensor
 
-from iamm.attention.base import AttentionState
+from iamm.attention.base import Attention
+from iamm.attention.state import AttentionState
 from iamm.normaliser.base import Normaliser
 from iamm.pattern.base import Pattern
 from tests.composing import config_of
@@ -115,7 +116,7 @@ def test_shapes_of_self_attention(attention, query):
 def test_weights_times_values_is_the_context(attention, query, memory):
     state = attention.remember(memory, key_allow=REAL)
     context, weights, _ = attention(query, state=state, need_weights=True)
-    if all(part.sums_to_one for part in attention.modules() if isinstance(part, (Normaliser, Pattern))):
+    if all(part.sums_to_one for part in attention.modules() if isinstance(part, (Attention, Normaliser, Pattern))):
         torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights.sum(-1)))
     assert (weights.masked_select(~REAL[:, None, None]) == 0).all()
     torch.testing.assert_close(attention.merge(weights @ state.value), context)

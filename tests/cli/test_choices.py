@@ -23,6 +23,7 @@ OTHER_DECODER = ["+attention@mine=multi_head", "head.generation.self_attention=$
 NEEDS = {
     "weighting=fixed": ["weighting.values=[0.5,0.25]"],
     "attention=low_rank": OTHER_DECODER,
+    "attention=ridge": OTHER_DECODER,
     "pattern@attention.pattern=low_rank": OTHER_DECODER,
     "pattern@attention.pattern=linear": ["score@attention.score=kernel", "normaliser@attention.normaliser=sum"],
     "normaliser@attention.normaliser=sum": ["score@attention.score=kernel"],
@@ -136,7 +137,7 @@ def test_a_model_with_a_weighting_trains_a_step(model, weighting):
     steps = 2 if model == "linear_text" else 1  # its first features are zero
     words = f"model={model}", f"weighting={weighting}", f"steps={steps}"
     config = composed(*words, checked=False)
-    alone = model in ("cnn", "fam", "linear_text", "popularity", "ranker", "seq2seq", "seq2seq_attention")
+    alone = config["fusion"]["_target_"].endswith(".NoneFusion")
     if not ("wrt" in config["weighting"] and alone) and not (weighting == "scene_attention" and model != "iamm"):
         return trained(composed(*words))
     with pytest.raises(ConfigError) as known:

@@ -103,7 +103,7 @@ def test_a_sweep_by_a_launcher(launcher, process, command, small, mine, tmp_path
     assert answer.code == 3
     assert launcher == "ray" or answer.err == ""
     assert f"2 runs by --config-dir=mine hydra/launcher={launcher}" in answer.out
-    assert "[1/2] done    iamm-shapes-seed0-" in answer.out
+    assert "[1/2] done    weighting=tells  validation " in answer.out
     said = answer.out[answer.out.index("1 of 2 runs failed:") :]
     assert "killed by SIGABRT" in said
     states = {run.name: RunFolder(run).state() for run in (tmp_path / "outputs").glob("iamm-*")}
@@ -141,7 +141,7 @@ def test_a_search(process, small, tmp_path):
     words = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1", *sampler)
     answer = process("-m", *words, *small, "optimizer.lr=tag(log, interval(1e-4, 1e-1))")
     assert answer.code == 0
-    assert answer.out.count("done    iamm-shapes-seed0-") == 3
+    assert answer.out.count("done    model=iamm dataset=shapes ") == 3
     found = {result(run)["config"]["optimizer"]["lr"]: result(run) for run in runs(tmp_path / "outputs")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -163,7 +163,7 @@ def test_a_search_that_fails(process, small, mine):
     answer = process("-m", *words, *small, "weighting=aborts", "optimizer.lr=interval(0.001,0.1)")
     assert answer.code == 3
     assert answer.err.endswith("\niamm-train: killed by SIGABRT\n")
-    assert answer.out.count("failed  iamm-shapes-seed0-") == 1
+    assert answer.out.count("failed  model=iamm dataset=shapes ") == 1
 
 
 @pytest.mark.filterwarnings("ignore")  # of Optuna's own imports

@@ -151,6 +151,10 @@ TOGETHER = [  # values that are right each by itself
         "`head.generation.self_attention`, with which a decoder reads what it has written, must be causal.",
     ),
     (
+        "dataset=[feeds] model=sasrec attention=ridge",
+        "`encoder.behaviour.attention` must be causal with causal=true. Found one that cannot: set",
+    ),
+    (
         "head.generation.attention=null",
         "`head.generation.attention` must be a part, chosen by name",
     ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -91,10 +93,19 @@ def alive(process: int) -> bool:
         return False
 
 
-def test_each_run_has_the_bits_of_a_run_by_itself(process, command, small, tmp_path):
+def test_each_run_has_the_bits_of_a_run_by_itself(process, table_process, command, small, tmp_path):
     answer = process("-m", *small, "seed=0,1", "fusion=none,shared")
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.startswith("4 runs, ")
+    lines = re.findall(r"^\[\d/4\] done    (\S+) (\S+)  validation \d+\.\d\d  ", answer.out, flags=re.MULTILINE)
+    assert sorted(lines) == [(f"seed={seed}", f"fusion={fusion}") for seed in (0, 1) for fusion in ("none", "shared")]
+    text = next((tmp_path / "outputs" / "sweeps").glob("*.csv")).read_text()
+    best = [float(row["validation"]) for row in csv.DictReader(text.splitlines())]
+    assert best == sorted(best, reverse=True)
+    again = process("-m", *small, "seed=0,1", "fusion=none,shared").out
+    assert again.count("] reused  seed=") == 4
+    compare = re.search(r"^compare +iamm-table (.+)$", again, flags=re.MULTILINE)
+    assert "4 of 4 runs are finished" in table_process(*compare[1].split(), "list=true").out
     for seed in (0, 1):
         for fusion in ("none", "shared"):
             assert command(*small, f"seed={seed}", f"fusion={fusion}", "output_dir=alone").code == 0
@@ -209,7 +220,7 @@ def test_the_same_cell_twice_is_run_once(tmp_path, monkeypatch):
     write_checksummed(cell.folder.result, {"test": {}, "config": {}})
     told: list[ProcessOutcome] = []
     assert run_cells([cell, cell], 2, 1.0, told.append) == []
-    assert told == [ProcessOutcome(cell, 0, "")]
+    assert told == [ProcessOutcome(cell, 0, "", reused=True)]
 
 
 def test_values_that_make_no_other_run(command, small, tmp_path):
@@ -221,6 +232,7 @@ def test_values_that_make_no_other_run(command, small, tmp_path):
 
 def test_the_same_seed_thrice_is_one_run(command, small, monkeypatch):
     given = []
+    monkeypatch.setattr("iamm.sweep.summary.summarize", lambda cells: None)
     monkeypatch.setattr("iamm.sweep.sweep.sweep", lambda cells, launcher: given.append(len(cells)) or [])
     assert command("-m", *small, "seed=1,1,1").code == 0
     assert given == [1]

@@ -151,9 +151,9 @@ def test_scenes_of_a_labelled_view_stay_aligned():
 
 def test_more_labelled_examples_than_there_are_are_refused():
     absent = classified([0, 1, 1, 0, 1, 0], [True, True, True, False, True, True])
-    with pytest.raises(ValueError, match=r"^`k` must not exceed .* Found k=3, 2 of a in toy: lower it.$"):
+    with pytest.raises(ValueError, match=r"^`shots` must not exceed .* Found shots=3, 2 of a in toy: lower it.$"):
         absent.labelled(3, seed=0)
-    with pytest.raises(ValueError, match=r"`k` must be a whole number at least 1. Found 0"):
+    with pytest.raises(ValueError, match=r"`shots` must be a whole number at least 1. Found 0"):
         absent.labelled(0, seed=0)
     with pytest.raises(ValueError, match=r"`labelled` needs a scene with classes. Found none in toy"):
         Dataset("toy", (scene(TRAIN, VALIDATION, TEST),)).labelled(1, seed=0)

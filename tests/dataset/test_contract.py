@@ -117,8 +117,9 @@ def test_yaml_says_what_it_is_and_offers_every_argument_with_its_default(variant
     assert list(config) == [variant]
     arguments = OmegaConf.to_container(config[variant], resolve=False)
     parameters = dict(inspect.signature(hydra.utils.get_class(arguments.pop("_target_"))).parameters)
-    arguments.pop("name", None)  # which the key says
-    parameters.pop("name", None)
+    for given in ("name", "known"):  # by the key, and by a run with a target
+        arguments.pop(given, None)
+        parameters.pop(given, None)
     assert arguments.keys() == parameters.keys()
     for name, parameter in parameters.items():
         referring = name == "batch_size"

@@ -18,20 +18,26 @@ from tests.composing import config_of
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "encoder").glob("*.yaml"))
 ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
-PICTURES, BEHAVIOURS = {"convolutional"}, {"item_embedding", "popularity"}
+PICTURES, BEHAVIOURS = (
+    {"convolutional"},
+    {"click_rates", "co_clicks", "item_embedding", "item_sequence", "popularity", "user_item"},
+)
+NOT_CAUSAL = {"low_rank", "ridge"}
 TAKES_ATTENTION = {name for name in NAMES if "${attention}" in (CONFIGS / "encoder" / f"{name}.yaml").read_text()}
 CASES = [(name, kind) for name in NAMES for kind in (ATTENTIONS if name in TAKES_ATTENTION else ["multi_head"])]
 OF_TEXTS = [case for case in CASES if case[0] not in PICTURES | BEHAVIOURS]
 of_texts = pytest.mark.parametrize("case", OF_TEXTS, indirect=True, ids=lambda case: f"{case[0]}-{case[1]}")
 D = 12
 IDS = tensor([[4, 5, 6, 7, 8], [9, 3, 0, 0, 0], [5, 6, 7, 0, 0], [0, 0, 0, 0, 0]])
-CANDIDATES = tensor([9, 4, 5, 6])
+CANDIDATES, USERS = tensor([9, 4, 5, 6]), tensor([2, 0, 1, 2])
 HERE = tensor([True, True, False, True])
 
 
 @cache
 def composed(name: str, attention: str):
     overrides = [f"encoder@encoder.text={name}", f"attention={attention}", "dropout=0.0"]
+    if name == "item_sequence":
+        overrides += ["encoder.text.latest=false", f"encoder.text.causal={attention not in NOT_CAUSAL}"]
     return config_of(*overrides)
 
 
@@ -47,11 +53,13 @@ def made(case, image_scene, text_scene):
     pictures = torch.randint(0, 256, (4, 3, 11, 13), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
     scene = image_scene(pictures) if name in PICTURES else text_scene(7)
     if name in BEHAVIOURS:
-        train = Split({"candidate": CANDIDATES}, tensor([1, 1, 0, 1]), HERE)
+        train = Split({"candidate": CANDIDATES, "user": USERS}, tensor([1, 1, 0, 1]), HERE)
         scene = replace(scene, splits={"train": train})
     torch.manual_seed(0)
     encoder: Encoder = instantiate(composed(name, attention).encoder.text)(scene, D).double()
-    behaviour = {"history": IDS, "candidate": CANDIDATES} if name in BEHAVIOURS else {"text": IDS}
+    if name == "user_item":  # whose users begin at 0
+        nn.init.normal_(encoder.users.weight)
+    behaviour = {"history": IDS, "candidate": CANDIDATES, "user": USERS} if name in BEHAVIOURS else {"text": IDS}
     return encoder, {"image": pictures.double() / 255} if name in PICTURES else behaviour
 
 

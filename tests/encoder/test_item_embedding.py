@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 from torch import tensor
 
+from iamm.dataset.fields import AGES
 from iamm.encoder.item_embedding import ItemEmbeddingEncoder
 
 HISTORY = tensor([[4, 6, 0], [3, 0, 0], [5, 4, 6]])
@@ -31,3 +35,23 @@ def test_dropout_is_of_training_alone(text_scene):
     dropped = (encoder(inputs, here).values == 0).double().mean()
     assert dropped > 0.5
     assert (encoder.eval()(inputs, here).values[0, :3] != 0).all()
+
+
+def test_ages_are_added_to_the_history_by_their_doublings(text_scene):
+    """1 + age of 1, 2 and 1,000 seconds: 2^0, 2^1, 2^9 and a half."""
+    torch.manual_seed(0)
+    encoder = ItemEmbeddingEncoder(replace(text_scene(3), fields={"ages": AGES}), 5, ages=True, dropout=0.0)
+    assert (encoder.ages.weight == 0).all()
+    torch.nn.init.normal_(encoder.ages.weight)
+    ages = tensor([[0, 1, -1], [999, -1, -1], [2**40, 1, 0]])
+    values, allow = encoder({"history": HISTORY, "candidate": CANDIDATE, "ages": ages}, torch.ones(3, dtype=torch.bool))
+    plain = encoder.embedding.weight[torch.cat((CANDIDATE[:, None], HISTORY), dim=1)]
+    added = (values - plain)[allow]
+    steps = encoder.ages.weight[[0, 1, 9, 31, 1, 0]]
+    expected = torch.stack([added[0] * 0, *steps[:2], steps[0] * 0, steps[2], steps[0] * 0, *steps[3:]])
+    torch.testing.assert_close(added, expected)
+
+
+def test_ages_need_the_times_of_clicks(text_scene):
+    with pytest.raises(ValueError, match=r"^`ages` needs the times of clicks\. Found none in told: leave it out\."):
+        made(text_scene, ages=True)

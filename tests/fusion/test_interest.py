@@ -106,5 +106,5 @@ def test_scenes_stand_in_the_order_of_the_run_whatever_the_alphabet_says():
     gates = SceneGates(("b", "a"), 2).double()
     gates.weights["b"].data.fill_(100.0)
     one = tensor([[[1.0, 2.0]]], dtype=DOUBLE)
-    torch.testing.assert_close(gates(one, tensor([[1.0, 0.0]], dtype=DOUBLE)), 2 * one)
-    torch.testing.assert_close(gates(one, tensor([[0.0, 1.0]], dtype=DOUBLE)), one)
+    torch.testing.assert_close(gates(one, tensor([[1.0, 0.0]], dtype=DOUBLE), "a"), 2 * one)
+    torch.testing.assert_close(gates(one, tensor([[0.0, 1.0]], dtype=DOUBLE), "a"), one)

@@ -24,6 +24,7 @@ DATA = {
     "paired": ["dataset=[shapes]", *SHAPES],
     "single": ["dataset=[digits]"],
     "unpaired": ["dataset=[digits,shapes]", *SHAPES],
+    "behaviour": ["dataset=[feeds]", "dataset.feeds.users=60", "dataset.feeds.items=30"],
     "missing": ["dataset=[shapes]", *SHAPES, "dataset.shapes.missing=0.4"],
 }
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iamm.dataset.base import Dataset, Scene, Split
+from iamm.dataset.vocabulary import UNKNOWN
 from iamm.engine.collate import collate
 from iamm.engine.evaluate import evaluate
 from iamm.model.scene_network import SceneNetwork
@@ -79,6 +80,22 @@ def test_features_do_not_depend_on_batch_mates(model, data, network, datasets):
                 real = int(allow.sum())
                 assert int(whole[name].allow[row].sum()) == real
                 torch.testing.assert_close(whole[name].values[row, :real], values[0, :real], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("unseen", ["user", "candidate", "history", "all"])
+def test_an_unseen_user_or_item_is_answered(model, network, datasets, unseen):
+    """With a finite probability, and an unseen user's candidates with different ones."""
+    dataset = datasets("behaviour")[0]
+    made, (name,) = network(model, "behaviour").eval(), (scene.name for scene in dataset.scenes)
+    part = collate(dataset, "test", torch.arange(40), CPU)[name]
+    values = {"user": 10**6, "candidate": UNKNOWN, "history": UNKNOWN}
+    changed = values if unseen == "all" else {unseen: values[unseen]}
+    inputs = {key: torch.full_like(part.inputs[key], value) for key, value in changed.items()}
+    answers = made.answers({name: part._replace(inputs={**part.inputs, **inputs})}, name)
+    found = [answer["probability"] for answer in answers]
+    assert all(0 < probability < 1 for probability in found)
+    if unseen == "user":
+        assert len(set(found)) > 5
 
 
 def test_an_absent_view_changes_nothing(model, network, datasets):
@@ -222,6 +239,8 @@ def test_heads_trunk_and_shared_parameters_are_what_they_are_called(model, data,
 def test_heads_read_nothing_but_their_features(model, data, network, datasets):
     """So that gradients given to the features are all that the trunk needs; and what is read by several is named."""
     made = network(model, data)
+    if not made.trunk_parameters():
+        pytest.skip("nothing is learnt in front of the heads")
     for batch in batches(datasets(data), "train", torch.arange(24)):
         outcome = made(batch)
         assert bool(outcome.representation) == (made.fusion.mixes_views and len(batch) > 1)

@@ -63,3 +63,13 @@ def test_runs_that_would_share_a_folder(values, said):
 )
 def test_the_name_tells_which_choices_are_not_the_models_own(planned, words, name):
     assert planned(*words).name[:-8] == name
+
+
+def test_settings_are_what_the_words_set():
+    values = {"seed": 3, "optimizer": {"lr": 0.25}, "log": {"every": 7}, "encoder": {"channels": [8, 8]}}
+    words = ("+experiment=image", "fusion=none", "optimizer.lr=2.5e-1", "log.every=7", "encoder.channels=[8,8]")
+    made = Cell(values, {"model": "iamm", "dataset": "a+b", "fusion": "none"}, words)
+    assert made.settings == {
+        **{"model": "iamm", "dataset": "a+b", "experiment": "image", "fusion": "none", "optimizer.lr": 0.25},
+        **{"encoder.channels": "[8,8]", "seed": 3},
+    }

@@ -6,8 +6,9 @@ from rich.console import Console
 
 from iamm.engine.evaluate import Evaluation
 from iamm.engine.plan import RunState
-from iamm.measure import LOSS, Measure
-from iamm.run.progress import ProgressLine, measure_table
+from iamm.measure import LOSS, Measure, as_json
+from iamm.run.job import show_measures
+from iamm.run.progress import ProgressLine
 
 DECLARED = {
     "digits": {"calibration": Measure("calibration", "raw", lower_is_better=True), "loss": LOSS},
@@ -24,7 +25,7 @@ def printed(show) -> list[list[str]]:
 
 
 def test_each_measure_is_shown_on_its_own_scale():
-    lines = printed(lambda console: console.print(measure_table("test", FOUND, DECLARED)))
+    lines = printed(lambda console: show_measures(console, FOUND, {"test": FOUND, "measures": as_json(DECLARED)}))
     assert ["scene", "calibration", "loss", "bleu"] in lines
     assert ["digits", "0.0700", "1.5000", "–"] in lines
     assert ["texts", "–", "2.2500", "30.25"] in lines

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from iamm.constraints import (
+    HUGE,
     Constraint,
     Count,
     ListOf,
@@ -24,6 +25,9 @@ HINTS: Mapping[str, Any] = {
     "mode": Annotated[str, OneOf(("train", "eval", "verify"))],
     "run": str | None,
     "from": str | None,
+    "target": str | None,
+    "shots": Annotated[int, Number(0, HUGE, whole=True)],
+    "draw": Seed,
     "rerun": bool,
     "precision": Annotated[str, OneOf(("fp32", "bf16"))],
     "seed": Seed,

@@ -98,6 +98,7 @@ def check_scenes(values: Values, scenes: Sequence[StatedScene]) -> None:
     for path, part in used_parts(values, scenes):
         check_width(values["dim"], path, part)
         check_decoder(path, part)
+        check_causal(path, part)
         check_stages(path, part, scenes)
     check_augment(values, scenes)
     check_sharing(values, scenes)
@@ -141,6 +142,17 @@ def check_decoder(path: str, head: Values) -> None:
             f"`{path}.{names[0]}`, with which a decoder reads what it has written, must be causal. "
             f"Found one that cannot: give it another, +attention@mine=multi_head '{path}.{names[0]}=${{mine}}'.",
             f"{path}.{used}",
+        )
+
+
+def check_causal(path: str, encoder: Values) -> None:
+    """An encoder in which nothing reads later places needs an attention that can be causal (`causal_by`)."""
+    key = trait(encoder, "causal_by", "")
+    if key and encoder[key] and not can_be_causal(encoder["attention"]):
+        raise Mistake(
+            f"`{path}.attention` must be causal with {key}=true. Found one that cannot: set {path}.{key}=false, or "
+            "choose another attention.",
+            f"{path}.attention",
         )
 
 

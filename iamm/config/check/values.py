@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from iamm.config.check.attention import check_attentions
+from iamm.config.check.migration import check_migration
 from iamm.config.check.origin import COMMAND, origins
 from iamm.config.check.phases import check_phases
 from iamm.config.check.run_keys import RUN, leaves
@@ -25,7 +26,7 @@ from iamm.config.sources import Sources
 from iamm.constraints import Constraint, OneOf, OrNull, broken, meant
 from iamm.errors import ConfigError
 
-SINGLE = ("attention", "fusion", "weighting", "optimizer", "schedule")
+SINGLE = ("attention", "fusion", "weighting", "optimizer", "schedule", "transfer")
 SEVERAL = ("encoder", "head", "dataset", "augment")
 """Keys of a run that hold a part of the room of this name, or one for each of several names."""
 
@@ -63,6 +64,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     check_mode(values)
     check_log(values)
     check_optimizer(values["optimizer"])
+    check_migration(values)
     check_attentions(configured, values["dim"])
     for part in configured:
         check_conflicts(part)

@@ -1,0 +1,81 @@
+"""What a transfer may read, and the steps that it takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from iamm.dataset.base import Dataset
+from iamm.transfer.base import descend, matching
+
+
+def test_the_target_has_a_few_labels_and_no_other(task):
+    made = task()
+    few, more = made.material(2), made.material(4)
+    assert (few.labelled, more.labelled, made.material(0).labelled) == (4, 8, 0)
+    assert few.target.splits() == ["train", "unlabelled"]
+    labelled, rest = few.target.scenes[0].splits["train"], few.target.scenes[0].splits["unlabelled"]
+    torch.testing.assert_close(more.target.scenes[0].splits["train"].inputs["text"][:4], labelled.inputs["text"])
+    assert labelled.targets.tolist() == [0, 1] * 2
+    assert len(rest) == 40
+    assert not rest.targets.any()
+
+
+def test_the_draw_decides_which(task):
+    made = task()
+    one, other = (made.material(3, draw).target.scenes[0].splits["train"].inputs["text"] for draw in (0, 1))
+    assert not one.equal(other)
+
+
+def test_other_labels_and_the_test_split_change_nothing(task):
+    """Scramble all that is not given: labels beyond k, test and validation. The material is the same, byte for byte."""
+    made = task()
+    (scene,) = made.target.scenes
+    given = made.material(3)
+    texts = {tuple(row) for row in given.target.scenes[0].splits["train"].inputs["text"].tolist()}
+    splits = dict(scene.splits)
+    for name in ("validation", "test"):
+        part = splits[name]
+        splits[name] = replace(part, targets=1 - part.targets, inputs={"text": part.inputs["text"].flip(0)})
+    train = splits["train"]
+    outside = torch.tensor([tuple(row) not in texts for row in train.inputs["text"].tolist()])
+    order = torch.arange(len(train))
+    scrambled = Dataset(made.target.name, (replace(scene, splits=splits),))
+    made.target = scrambled
+    assert made.material(3).target.checksum() == given.target.checksum()
+    assert outside.sum() == len(order) - 6
+
+
+def test_batches_visit_every_row_once_a_pass(task):
+    batch = task().material(5).batches("train", 4)
+    sizes = [len(batch(step)["review_domains_book"].present) for step in range(4)]
+    assert sizes == [4, 4, 4, 4]  # 10 rows: two whole batches a pass
+    rows = [tuple(row) for step in (0, 1) for row in batch(step)["review_domains_book"].inputs["text"].tolist()]
+    assert len(set(rows)) == 8
+    first, again = (task().material(5).batches("train", 4)(3)["review_domains_book"].targets for _ in range(2))
+    torch.testing.assert_close(first, again)
+
+
+def test_descent_is_that_of_adamw_and_moves_nothing_else(task):
+    made = task("fusion=none")
+    head = made.model.heads["review_domains_book"].output
+    start, others = head.bias.detach().clone(), made.model.encoders["review_domains_book"].state_dict()
+    others = {name: values.clone() for name, values in others.items()}
+    descend(
+        made.model, matching(made.model, lambda name: name.endswith("output.bias")), lambda _: head.bias.sum(), 3, 0.1
+    )
+    torch.testing.assert_close(
+        head.bias.detach(), start - 0.3
+    )  # Adam's step is the rate where the gradient is constant
+    after = made.model.encoders["review_domains_book"].state_dict()
+    assert all(after[name].equal(values) for name, values in others.items())
+    assert not made.model.training
+
+
+def test_more_labels_than_there_are(task):
+    with pytest.raises(
+        ValueError, match=r"`shots` must not exceed .* Found shots=21, 20 of negative in review_domains_"
+    ):
+        task().material(21)
