@@ -76,7 +76,7 @@ def attention_maps(table: Table, output_dir: Path) -> list[AttentionMaps]:
 
 
 def pictures(folder: RunFolder) -> list[Path]:
-    return [file for file in folder.own() if file.suffix == ".png"]
+    return [] if folder.pictures.is_symlink() else list(folder.pictures.glob("*.png"))
 
 
 def natural(path: Path) -> list[tuple[int, str]]:

@@ -72,7 +72,7 @@ def line(cells: Sequence[str]) -> str:
 
 def escaped(text: str) -> str:
     """Write text on one line, each special character as one that is printed."""
-    return " ".join(printable(text).split()).translate(SPECIAL)
+    return printable(" ".join(text.split())).translate(SPECIAL)
 
 
 def caption(table: Table) -> str:

@@ -78,8 +78,8 @@ def escaped(text: str) -> str:
 
     Code in backticks stays code.
     """
-    parts = code_parts(" ".join(printable(text).split()))
-    parts[::2] = [re.sub(r"[\\|<*~$`\[\]]", r"\\\g<0>", part) for part in parts[::2]]
+    parts = code_parts(printable(" ".join(text.split())))
+    parts[::2] = [re.sub(r"[\\|<*~$`]|\](?=[(\[:])", r"\\\g<0>", part) for part in parts[::2]]
     parts[::2] = [re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", part) for part in parts[::2]]  # no markup inside a word
     parts[1::2] = [f"`{part.replace('|', '¦')}`" for part in parts[1::2]]
     return "".join(parts)
