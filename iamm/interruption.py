@@ -99,6 +99,7 @@ def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> in
     """
     from iamm.errors import UserError, missing_package
     from iamm.output import print_mistake
+    from iamm.own import own_error
 
     try:
         install()
@@ -107,7 +108,7 @@ def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> in
         if caused(error):
             print(left(name), file=sys.stderr)
             return exit_code()
-        mistake = error if isinstance(error, UserError) else missing_package(error)
+        mistake = error if isinstance(error, UserError) else missing_package(error) or own_error(error)
         if mistake is None:
             raise
         print_mistake(name, mistake)

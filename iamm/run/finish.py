@@ -21,6 +21,7 @@ from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts
 from iamm.run.conditions import Conditions, instructions, versions
+from iamm.run.finished import code_states
 from iamm.run.interest import interest_notices, interest_report, interest_values
 from iamm.run.pictures import draw
 from iamm.run.planned import Cell
@@ -54,7 +55,9 @@ def finish(
     if interest:
         result["interest"] = interest
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
-    return write_result(folder, {**result, **conditions.values(), "files": files}, state.step)
+    return write_result(
+        folder, {**result, **conditions.values(), "files": files, "code": code_states(cell.values)}, state.step
+    )
 
 
 def write_result(folder: RunFolder, result: Mapping[str, Any], step: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from iamm.errors import ConfigError, DifferentError
 from iamm.measure import Measure, measures_of
 from iamm.record.checksummed import strict
 from iamm.record.run_folder import RunFolder, read_result
-from iamm.run.finished import complete, read_finished
+from iamm.run.finished import changed_code, complete, read_finished
 from iamm.run.planned import Cell, with_source
 from iamm.terminal import plain_console, print_table
 
@@ -31,6 +31,8 @@ def train_job(cell: Cell) -> float:
     folder = cell.folder
     if complete(cell):
         console.print("This run is finished; rerun=true starts it anew.")
+        if changed_code(cell):
+            console.print("note: The code of iamm has changed since.")
         result = read_result(folder.path)
     else:
         result = run_of(cell)(cell, console)

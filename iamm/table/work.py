@@ -99,13 +99,16 @@ def finish(job: TableJob) -> int:
     from iamm.sweep.sweep import sweep
 
     options, output_dir = job.options, Path(job.options["output_dir"])
-    cells = unfinished(job)
     if options["list"]:
         from iamm.table.listing import show_listing
 
+        unfinished(job)
         show_listing(job.plan, output_dir, options["sweep"]["jobs"] or processors())
         return 0
-    failed = sweep(cells, job.launcher) if cells and options["run"] else []
+    failed, tried = False, set[str]()
+    while cells := [cell for cell in unfinished(job) if options["run"] and cell.name not in tried]:
+        tried |= {cell.name for cell in cells}
+        failed |= bool(sweep(cells, job.launcher))
     from iamm.table.building import build
 
     with writable(job.folder, what="A table's folder"):
@@ -162,12 +165,13 @@ def fingerprint(options: dict[str, Any], sources: Sources) -> str:
 
 
 def unfinished(job: TableJob) -> list[Cell]:
-    """Return the planned runs that are neither finished nor damaged; each call decides where and how to run them.
+    """Return the needed runs that are neither finished nor damaged; each call decides where and how to run them.
 
     Raises:
         BadDataError: a finished run was made with other data than the present files.
     """
     from iamm.run.finished import finished
+    from iamm.table.selection import needed_folders
 
     def is_left(cell: Cell) -> bool:
         try:
@@ -175,5 +179,7 @@ def unfinished(job: TableJob) -> list[Cell]:
         except DamagedRunError:  # the table names it
             return False
 
+    folders = needed_folders(job.plan, Path(job.options["output_dir"]))
     places = {key: job.options[key] for key in ("device", "output_dir", "sweep")}
-    return list(filter(is_left, (replace(cell, values={**cell.values, **places}) for cell in job.cells)))
+    cells = (replace(cell, values={**cell.values, **places}) for cell in job.cells)
+    return [cell for cell in cells if is_left(cell) and cell.name in folders]

@@ -171,6 +171,25 @@ def test_only_what_is_missing_is_run(table_command, small_table, swept, folder):
     assert "not finished" not in answer.out
 
 
+def test_rates_are_chosen_before_the_other_seeds_are_run(table_command, small_table, folder, monkeypatch):
+    """Two sweeps: both rates at seed 0, then each row's better one at seed 1."""
+    handed: list[list[tuple[str, float, int]]] = []
+
+    def sweep(cells, launcher):
+        plan, _ = planned(folder)
+        runs = {run.folder: run for run in plan.runs}
+        handed.append([(runs[cell.name].row, runs[cell.name].rate, runs[cell.name].seed) for cell in cells])
+        for cell in cells:
+            pretend(runs[cell.name], cell)
+        return []
+
+    monkeypatch.setattr("iamm.sweep.sweep.sweep", sweep)
+    budget = ("+table.budget.learning_rates=[0.001,0.01]", "+table.budget.choose_seeds=1")
+    assert table_command(*MINE, *budget).code == 0
+    first = [(row, rate, 0) for row in ("IAMM", "alone") for rate in (0.001, 0.01)]
+    assert handed == [first, [("IAMM", 0.001, 1), ("alone", 0.001, 1)]]
+
+
 def test_another_launcher_of_hydra_is_reported(table_command, small_table, swept):
     assert table_command(*MINE, "hydra/launcher=basic", "sweep.jobs=2").code == 0
     assert [launcher for _, launcher in swept] == [("--config-dir=mine", "hydra/launcher=basic")]
