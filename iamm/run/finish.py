@@ -55,9 +55,8 @@ def finish(
     if interest:
         result["interest"] = interest
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
-    return write_result(
-        folder, {**result, **conditions.values(), "files": files, "code": code_states(cell.values)}, state.step
-    )
+    result |= {**conditions.values(), "files": files, "code": code_states(cell.values)}
+    return write_result(folder, result, state.step)
 
 
 def write_result(folder: RunFolder, result: Mapping[str, Any], step: int) -> dict[str, Any]:
