@@ -26,7 +26,11 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
     if {"-h", "--help"} & set(sys.argv[1:]):
         return print_help(help_text())
     from iamm import interruption
+    from iamm.config.groups import config_dirs
+    from iamm.own import import_from_beside
 
+    for folder in config_dirs():
+        import_from_beside(folder)
     interruption.install()
     sys.exit(interruption.code_of(run, name, interruption.resume_hint))
 

@@ -129,6 +129,12 @@ def check_places(values: Mapping[str, Any], configured: Iterable[Part]) -> None:
 def check_place(path: str, value: Any, room: str, *, optional: bool = False) -> None:
     if value is None and optional:
         return
+    if room in ("augment", "dataset") and path == f"{room}._target_":
+        raise Mistake(
+            f"A YAML of `{room}` has its keys below a name, since several stand side by side. Found _target_ without: "
+            "write `mine:` above it, with your name, and indent the keys below.",
+            path,
+        )
     if not isinstance(value, Mapping) or "_target_" not in value:
         raise Mistake(f"`{path}` must be a part, chosen by name ({room}=…). Found {value!r}: see --help.", path)
     name = named(value)
