@@ -83,22 +83,15 @@ def code_state(package: str) -> str:
     return digest.hexdigest()
 
 
-def own_error(error: BaseException) -> OwnError | None:
+def own_error(error: BaseException | None) -> OwnError | None:
     """The line for an error in an allowed package; None for any other error, and where the traceback is wanted."""
-    cause = root_of(error)
-    place = own_place(cause)
-    if not place or os.environ.get(TRACEBACK):
-        return None
-    reason = cause.msg if isinstance(cause, SyntaxError) else str(cause)
-    text = " ".join(reason.split()) or "no reason given"
-    return OwnError(f"{type(cause).__name__} in {place}: {text} ({TRACEBACK}=1 shows the traceback)")
-
-
-def root_of(error: BaseException) -> BaseException:
-    """The error that others were raised from."""
-    while error.__cause__ is not None:
+    while error is not None and not own_place(error):
         error = error.__cause__
-    return error
+    if error is None or os.environ.get(TRACEBACK):
+        return None
+    reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    text = " ".join(reason.split()) or "no reason given"
+    return OwnError(f"{type(error).__name__} in {own_place(error)}: {text} ({TRACEBACK}=1 shows the traceback)")
 
 
 def own_place(error: BaseException) -> str:

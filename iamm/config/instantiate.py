@@ -16,7 +16,7 @@ from iamm.config.check.targets import OPTIMIZER, check_targets
 from iamm.config.check.values import check_plain
 from iamm.config.parts import Part, named, parts
 from iamm.errors import ConfigError, UserError
-from iamm.own import import_from_beside, is_allowed, own_place, root_of
+from iamm.own import import_from_beside, is_allowed, own_place
 
 
 def instantiate(part: Any) -> Any:
@@ -35,7 +35,9 @@ def own_mistakes() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        cause = root_of(error) if isinstance(error, InstantiationException) else error
+        cause: BaseException = error
+        while isinstance(cause, InstantiationException) and cause.__cause__:
+            cause = cause.__cause__
         if isinstance(cause, UserError):
             raise cause from error
         if isinstance(cause, ValueError) and refused_on_purpose(cause):

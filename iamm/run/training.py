@@ -110,6 +110,7 @@ def run(
     write_text(folder.config, to_yaml(config))
     reset_peak(course.current.device)
     measures = course.current.model.declared_measures()
+    recorder.layout(measures)
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
         state = fit_phase(course, checkpointer, (recorder, line), state)
         while not course.last:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import subprocess
@@ -136,6 +137,14 @@ def test_without_runs_every_cell_is_missing(table_command, small_table, swept, f
     assert {path.name for path in folder.iterdir()} >= BUILT
     assert [path.name for path in Path("outputs").iterdir()] == ["tables"]
     assert (folder / "table.md").read_text(encoding="utf-8").count("missing") > 3
+
+
+def test_the_report_prints_its_whole_command(table_command, small_table, swept, folder, monkeypatch):
+    monkeypatch.setenv("IAMM_ALLOW", "mine,yours")
+    assert table_command(*MINE, "table.seeds=[0,1]", "run=false", "sweep.jobs=2").code == 0
+    report = html.unescape((folder / "report.html").read_text())
+    assert f"IAMM_ALLOW=mine,yours iamm-table {MINE[0]} {MINE[1]} 'table.seeds=[0,1]' run=false<" in report
+    assert "sweep.jobs=2" not in report
 
 
 def test_a_listing_runs_and_builds_nothing(table_command, small_table, swept, folder):
