@@ -94,16 +94,16 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
     refuse_trained(name, source)
     device = chosen_device(config["device"])
     model = build_model(config, scenes).to(device)
-    address, notices = begin_from(source, model)
-    conditions = Conditions(
-        config["threads"], str(device), {dataset.name: dataset.checksum() for dataset in (target, *known)}
-    )
-    conditions.source, conditions.notices = address, notices
+    with own_mistakes():
+        transfer: Transfer = instantiate(config["transfer"])
+    data = {dataset.name: dataset.checksum() for dataset in (target, *known)}
+    conditions = Conditions(config["threads"], str(device), data)
+    if transfer.begins_from_source:
+        conditions.source, conditions.notices = begin_from(source, model)
     seed = derived_seed(config["seed"], "transfer", config["draw"])
     with own_mistakes():
         model.add_scene(target.scenes[0], scenes)
         material = material_of(target, known, config["shots"], config["draw"], seed, device)
-        transfer: Transfer = instantiate(config["transfer"])
     return Migration(target, known, model, transfer, material, conditions)
 
 

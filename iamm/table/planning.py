@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from iamm.config.check.run_keys import leaves
@@ -17,9 +18,9 @@ from iamm.config.groups import groups
 from iamm.config.sources import Sources
 from iamm.errors import ConfigError, nearest
 from iamm.record.address import BUDGET
-from iamm.run.planned import Cell, distinct
+from iamm.run.planned import Cell, distinct, with_source
 from iamm.table.dependencies import Pair, linked
-from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
+from iamm.table.plan import Claims, Column, PlannedRun, TablePlan, migration_columns, migration_settings
 
 ONLY = "runs"
 """The name of the only setting of a table."""
@@ -65,6 +66,8 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
     check_shape(table)
     rows, shared = all_rows(table, sources), settings(table)
     check_table(table, rows, shared)
+    if table.get("targets"):
+        shared = migration_settings(table["targets"], table["shots"], shared[ONLY])
     places = {key: options[key] for key in PLACES}
     compose = tree_composer(sources)
     configs = {
@@ -75,9 +78,9 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
     require_equal_terms(configs, next(iter(rows)))
     columns = columns_of(table, next(iter(shared)))
     require_scenes(columns, configs)
-    runs, cells = zip(*linked(list(planned_runs(table, configs))), strict=True)
-    distinct(cells)
-    return plan_of(table, name, columns, configs, runs), list(cells)
+    pairs = [(run, with_source(cell)) for run, cell in linked(list(planned_runs(table, configs)))]
+    runs = [replace(run, folder=chain[-1].name) for run, chain in pairs]
+    return plan_of(table, name, columns, configs, runs), distinct(cell for _, chain in pairs for cell in chain)
 
 
 def all_rows(table: Mapping[str, Any], sources: Sources) -> dict[str, list[str]]:
@@ -146,6 +149,8 @@ def terms(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def columns_of(table: Mapping[str, Any], first: str) -> tuple[Column, ...]:
     """Return the columns in order, those that name no setting in the first one."""
+    if table.get("targets"):
+        return migration_columns(table["targets"], table["shots"])
     return tuple(
         Column(label, column["measure"], column.get("scene"), column.get("setting", first), column.get("minus"))
         for label, column in table["columns"].items()
@@ -179,6 +184,8 @@ def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair
     for number, seed in enumerate(table["seeds"]):
         for (row, setting), (tree, values, choices, overrides) in configs.items():
             tree["seed"] = seed
+            if tree["target"] is not None:
+                tree["draw"] = seed
             if number:
                 tree["log"]["pictures"] = 0
             for rate in rates or [values["optimizer"]["lr"]]:

@@ -72,6 +72,9 @@ class Transfer(Constrained):
     reads_unlabelled = False
     """Whether it reads the target's inputs without labels."""
 
+    begins_from_source = True
+    """Whether the model that it adapts is the source run's; else it is one that nothing has trained."""
+
     def adapt(self, model: SceneNetwork, material: Material) -> None:
         """Adapt the model.
 
