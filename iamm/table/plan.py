@@ -100,6 +100,7 @@ class TablePlan:
         seconds: that one run is expected to take; None where unknown.
         claims: of a document, if any.
         runs: every planned run, in the order of running.
+        shots: labels of each class, of a table of migrations; the first columns are of these.
     """
 
     name: str
@@ -116,6 +117,7 @@ class TablePlan:
     seconds: float | None
     claims: Claims | None
     runs: tuple[PlannedRun, ...]
+    shots: tuple[int, ...] = ()
 
 
 def write_plan(path: Path, plan: TablePlan) -> None:
@@ -140,7 +142,7 @@ def read_plan(path: Path) -> TablePlan:
 
 
 def plan_of(content: dict[str, Any]) -> TablePlan:
-    tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates")}
+    tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates", "shots")}
     parts = {
         "columns": tuple(
             Column(**{**column, "over": tuple((setting, weight) for setting, weight in column["over"])})

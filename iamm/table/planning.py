@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from iamm.config.check.run_keys import leaves
+from iamm.config.check.statements import trait
 from iamm.config.check.table import check_shape, check_table
 from iamm.config.check.values import check_composed
 from iamm.config.compose import named_choices, resolve, tree_composer
@@ -186,6 +187,7 @@ def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair
             tree["seed"] = seed
             if tree["target"] is not None:
                 tree["draw"] = seed
+                tree["shots"] *= trait(tree["transfer"], "reads_labels", True)
             if number:
                 tree["log"]["pictures"] = 0
             for rate in rates or [values["optimizer"]["lr"]]:
@@ -215,4 +217,5 @@ def plan_of(
         seconds=table.get("seconds"),
         claims=Claims(**claims) if claims else None,
         runs=tuple(runs),
+        shots=tuple(table.get("shots") or ()),
     )

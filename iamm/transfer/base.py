@@ -69,6 +69,9 @@ class Transfer(Constrained):
     transfer does depends on the model and the material alone.
     """
 
+    reads_labels = True
+    """Whether the target's labels change anything; else a table has one run for all numbers of labels."""
+
     reads_unlabelled = False
     """Whether it reads the target's inputs without labels."""
 

@@ -22,6 +22,8 @@ class UnchangedTransfer(Transfer):
             better than `shuffled` and `uniform`, it is not interest that migrates.
     """
 
+    reads_labels = False
+
     def __init__(
         self, *, control: Annotated[str, OneOf(("learnt", "shuffled", "uniform", "absent"))] = "learnt"
     ) -> None:
