@@ -142,10 +142,11 @@ def read_plan(path: Path) -> TablePlan:
 
 
 def plan_of(content: dict[str, Any]) -> TablePlan:
-    tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates", "shots")}
+    tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates")}
+    tuples["shots"] = tuple(content.get("shots", ()))  # which plans of an earlier version lack, as `over`
     parts = {
         "columns": tuple(
-            Column(**{**column, "over": tuple((setting, weight) for setting, weight in column["over"])})
+            Column(**{**column, "over": tuple((setting, weight) for setting, weight in column.get("over", ()))})
             for column in content["columns"]
         ),
         "runs": tuple(PlannedRun(**run) for run in content["runs"]),
