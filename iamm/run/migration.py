@@ -151,8 +151,9 @@ def measured(cell: Cell, parts: Migration, recorder: Recorder) -> dict[str, Any]
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of each parameter by its name."""
-    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    """A copy of each parameter by its name, which a parametrization does not change."""
+    named = {name.replace("parametrizations.", ""): values for name, values in model.named_parameters()}
+    return {name.removesuffix(".original"): values.detach().clone() for name, values in named.items()}
 
 
 def count_moved(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> int:

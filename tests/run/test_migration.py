@@ -175,6 +175,15 @@ def test_a_target_like_no_known_scene(planned):
         train_job(cell)
 
 
+def test_low_rank_changes_move_themselves_alone(moved):
+    """Σ r (in + out) over all linear maps, whose own weights stay."""
+    _, run = trained(moved("target=book", "shots=1", "transfer=low_rank", "transfer.rank=1"))
+    saved = load_weights(run.folder.best)
+    names = [name for name in saved if name.endswith((".up", ".down")) and ("heads" not in name or KNOWN[0] in name)]
+    once = {name for name in names if "encoders" not in name or KNOWN[0] in name}  # which all scenes share
+    assert read_result(run.folder.path)["migration"]["moved"] == sum(saved[name].numel() for name in once)
+
+
 def test_values_by_hand():
     assert mean_quotient([(0.5, 1.0), (0.9, 0.6)]) == pytest.approx(1.0)
     before = {"a": torch.tensor([1.0, 2.0, 3.0]), "b": torch.zeros(2)}
