@@ -96,6 +96,7 @@ def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> in
         left: makes the line for an interruption, from the name.
     """
     from iamm.errors import UserError, missing_package
+    from iamm.own import own_error
 
     try:
         return run()
@@ -103,7 +104,7 @@ def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> in
         if caused(error):
             print(left(name), file=sys.stderr)
             return exit_code()
-        mistake = error if isinstance(error, UserError) else missing_package(error)
+        mistake = error if isinstance(error, UserError) else missing_package(error) or own_error(error)
         if mistake is None:
             raise
         print(f"{name}: {mistake}", file=sys.stderr)

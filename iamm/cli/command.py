@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from iamm import output
+from iamm import __version__, output
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: threads that spin for long crawl on busy cores
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # a short spin: twice as fast on idle cores, at most half on busy ones
@@ -23,12 +26,24 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
         run: runs the command, and returns the exit code.
     """
     output.print_anything()
+    if "--version" in sys.argv[1:]:
+        return print_help(f"{name} {__version__}")
     if {"-h", "--help"} & set(sys.argv[1:]):
         return print_help(help_text())
     from iamm import interruption
+    from iamm.config.groups import config_dirs
+    from iamm.own import import_from_beside
 
+    for folder in config_dirs():
+        import_from_beside(folder)
+    sys.argv[1:] = [re.sub(r"^([\w.]+=)~(?=/|$)", rf"\1{Path.home()}", word) for word in sys.argv[1:]]  # as shells do
     interruption.install()
-    sys.exit(interruption.code_of(run, name, interruption.resume_hint))
+    try:
+        code = interruption.code_of(run, name, interruption.resume_hint)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = reader_left()
+    sys.exit(code)
 
 
 def print_help(text: str) -> None:
@@ -36,4 +51,10 @@ def print_help(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reader_left()
+
+
+def reader_left() -> int:
+    """Send what is still to be printed nowhere; return the exit code of shells for a closed pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE

@@ -74,6 +74,8 @@ def completed(line: str) -> list[str]:
         candidates: Iterable[str] = AFTER[before[-1]]
     elif before and before[-1] in ("--config-dir", "-cd"):
         candidates = folders(word)
+    elif not table and word.startswith(("run=", "from=")):
+        candidates = run_folders(word)
     elif "=" in word and not word.startswith("--"):
         candidates = with_value(word, before)
     elif word.startswith("-"):
@@ -91,6 +93,13 @@ def folders(word: str) -> list[str]:
         return []
     stem = word[: len(word) - len(os.path.basename(word))]
     return [f"{stem}{name}/" for name in inside]
+
+
+def run_folders(word: str) -> list[str]:
+    """The word with each finished run below `outputs`, or below the folder that is written already."""
+    key, _, path = word.partition("=")
+    folder = os.path.dirname(path) or "outputs"
+    return [f"{key}={result.parent}" for result in Path(folder).glob("*/result.json")]
 
 
 def config_dir(before: Sequence[str]) -> Path | None:

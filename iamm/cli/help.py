@@ -9,7 +9,7 @@ from iamm.config.groups import config_dirs, configs_folder, groups, heading, hea
 HEADER = """iamm-train: train and evaluate attention, sharing and loss weighting across scenes
 
   iamm-train +experiment=multiscene                 a preset
-  iamm-train dataset=[digits,shapes] model=iamm     scenes side by side
+  iamm-train 'dataset=[digits,shapes]' model=iamm     scenes side by side
   iamm-train attention=additive attention.dropout=0.1 epochs=5 seed=1
   iamm-train -m fusion=none,shared,interest_guidance seed=0,1,2
   iamm-train mode=eval run=outputs/<run folder>     evaluate a finished run again
@@ -21,7 +21,7 @@ TABLE_HEADER = """iamm-table: run what a comparison table lacks, then build it
   iamm-table table=multiscene                       run what is missing, side by side, and build the table
   iamm-table table=multiscene list=true             which runs are there, and what the others will cost
   iamm-table table=multiscene run=false             build from what is there
-  iamm-table table=image table.seeds=[0,1,2]        another budget
+  iamm-table table=image 'table.seeds=[0,1,2]'        another budget
   iamm-table --config-dir my_configs table=mine     your own table, my_configs/table/mine.yaml
   iamm-table table=image hydra/launcher=joblib      by another launcher of Hydra's
 """

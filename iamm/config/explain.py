@@ -17,6 +17,7 @@ from iamm.config.mistakes import (
     UnknownKeyError,
     broken_reference,
     no_name,
+    no_override,
     null_key,
     unknown_choice,
     unknown_group,
@@ -57,10 +58,7 @@ def mistake_of(error: Exception) -> UserError | None:
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     if unreadable := [part.override for part in chain(error) if isinstance(part, OverrideParseException)]:
-        word = " ".join(unreadable[-1].split())
-        return ConfigError(
-            f"An override must read key=value. Found {word}: put quotes around signs and spaces, 'key=\"a b\"'."
-        )
+        return no_override(" ".join(unreadable[-1].split()))
     text = "\n".join(str(part) for part in chain(error))
     for pattern, make in MESSAGES:
         if match := re.search(pattern, text):

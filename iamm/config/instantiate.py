@@ -6,15 +6,17 @@ import dis
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from hydra import utils
 from hydra.errors import InstantiationException
 
-from iamm.config.check.targets import OPTIMIZER, check_targets, is_allowed
+from iamm.config.check.targets import OPTIMIZER, check_targets
 from iamm.config.check.values import check_plain
 from iamm.config.parts import Part, named, parts
 from iamm.errors import ConfigError, UserError
+from iamm.own import import_from_beside, is_allowed, own_place
 
 
 def instantiate(part: Any) -> Any:
@@ -67,6 +69,7 @@ def check_parts(values: Mapping[str, Any]) -> None:
     check_plain(values)
     configured = list(parts(values))
     check_targets(configured)
+    import_from_beside()
     for part in configured:
         if not named(part.values):
             require_own(part)
@@ -76,7 +79,7 @@ def require_own(part: Part) -> None:
     """A class from outside the project must be defined in the allowed package, not only imported there."""
     target = part.values["_target_"]
     with own_mistakes():
-        callee = utils.get_object(target)
+        callee = imported(target)
     home = str(getattr(callee, "__module__", ""))
     of_torch = OPTIMIZER.fullmatch(target) and f"{home}.".startswith("torch.optim.")
     if not callable(callee) or not (of_torch or is_allowed(home)):
@@ -86,6 +89,24 @@ def require_own(part: Part) -> None:
         inspect.signature(callee).bind_partial(**arguments)
     except TypeError as error:
         raise ConfigError(f"A part must know its keys. Found {target}: {one_line(error)}.") from error
+
+
+def imported(target: str) -> Any:
+    """Import a class of the user's own.
+
+    Raises:
+        ConfigError: there is none; an error inside its module goes through.
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except Exception as error:
+        if isinstance(error, UserError) or own_place(error):
+            raise
+        raise ConfigError(
+            f"A class of your own must be importable. Found {target}: {one_line(error)}. Put its package beside the "
+            "folder of --config-dir, install it, or name its folder in PYTHONPATH."
+        ) from error
 
 
 def one_line(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iamm.config.groups import choices, groups, known_keys, owners, slots
+from iamm.config.groups import choices, groups, heading, known_keys, owners, slots
 from iamm.errors import ConfigError, closest, nearest
 
 
@@ -73,6 +73,14 @@ def unknown_choice(group: str, name: str, known: Sequence[str] = ()) -> ConfigEr
     return ConfigError(f"`{group}` must be one of its choices. Found {name or 'none'}. {hint}")
 
 
+def no_override(word: str) -> ConfigError:
+    """A word that is no override: a key or a choice alone, or signs that need quotes."""
+    meant = [f"{heading(group)}{word}" for group in groups() if word in choices(group)]
+    meant = [f"{word}=…"] if word in known_keys() else [each.removeprefix("iamm-table ") for each in meant]
+    advice = f"write {listed(meant)}" if meant else "put quotes around signs and spaces, 'key=\"a b\"'"
+    return ConfigError(f"An override must read key=value. Found {word}: {advice}.")
+
+
 def no_name() -> ConfigError:
     """A group that is set to something else than the name of a choice."""
     return ConfigError("A group takes the name of a choice. Found null or a number: see --help for the choices.")
@@ -108,6 +116,8 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 
 def unknown(key: str) -> str:
     """Say what to write for an unknown key: the choice that has it, its place, or the nearest known key."""
+    if key == "resume":
+        return "The same command goes on with an interrupted run by itself. Found resume=…: leave it out."
     if key in owners():
         owner = listed(sorted(owners()[key]))
         return f"A key must belong to a chosen part. Found {key}, a key of {owner}: choose that, or leave the key out."

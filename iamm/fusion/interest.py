@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iamm.attention.base import Attention
 from iamm.encoder.base import Features, masked_mean
 from iamm.fusion.prototypes import Prototypes
 
@@ -31,8 +32,9 @@ class Recognised(NamedTuple):
 
 
 class Guidance(NamedTuple):
-    """The result of interest for the G scenes of a group: h (B, G, K, D), w (B, H, G, K, S), and each scene's p."""
+    """The last look for the G scenes of a group: q and h (B, G, K, D), w (B, H, G, K, S), and each scene's p."""
 
+    interest: Tensor
     context: Tensor
     weights: Tensor
     recognised: Mapping[str, Recognised]
@@ -112,6 +114,11 @@ class InterestRecogniser(nn.Module):
         name = names[(names.index(scene) + 1) % len(names)] if self.exchanged else scene
         return cast(Prototypes, self.prototypes[name]).centres
 
+    def memories(self, scenes: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Give the prototypes of J known scenes, (J, M, D), and which of them have an example, (J, M)."""
+        centres = torch.stack([self.centres(scene) for scene in scenes])
+        return centres, (centres != 0).any(dim=-1)
+
     def quality(self, scene: str) -> Tensor:
         """Give a known scene's quality at the last validation, over the best scene's; 1 before, and for unknown scenes.
 
@@ -159,3 +166,45 @@ class SceneGates(nn.Module):
     def mean(self, features: Features, scenes: Tensor, name: str) -> Tensor:
         """Give the mean gate of each feature over an example's places.  # (B, D)"""
         return masked_mean(Features(self.gate(features.values, scenes, name), features.allow))
+
+
+def weighed(
+    attention: Attention,
+    interest: Tensor,
+    keys: Tensor,
+    x: Tensor,
+    present: Tensor,
+    bias: Tensor | None,
+    *,
+    branch: bool,
+) -> tuple[Tensor, Tensor]:
+    """Weigh I scenes by each interest: h_k = Σ_i w_ki x_ki.
+
+    Args:
+        attention: w.
+        interest: q (B, G, K, D).
+        keys: (B, G, K, I, D), by which q weighs the scenes.
+        x: (B, G, K, I, D), what each q reads in each scene, the G of the group first.
+        present: (B, I) bool.
+        bias: (1, I), added to the scores.
+        branch: True adds a scene's own x_k as it is, and weighs only the others.
+
+    Returns:
+        h (B, G, K, D) and w (B, H, G, K, I).
+    """
+    batch, group, count, scenes, dim = x.shape
+    own_scene = torch.eye(group, scenes, dtype=torch.bool, device=x.device)
+    allow = present[:, None] & ~own_scene if branch else present[:, None].expand(-1, group, -1)  # (B, G, I)
+    output = attention(
+        interest.reshape(-1, 1, dim),
+        keys.flatten(0, 2),
+        x.flatten(0, 2),
+        key_allow=allow.repeat_interleave(count, dim=1).flatten(0, 1),
+        bias=bias,
+        need_weights=True,
+    )
+    assert output.weights is not None
+    context = output.context.view(batch, group, count, dim)
+    if branch:
+        context = context + (x * own_scene[:, None, :, None]).sum(dim=3)
+    return context, output.weights.view(batch, group, count, -1, scenes).permute(0, 3, 1, 2, 4)

@@ -13,13 +13,14 @@ from iamm.attention.base import Attention
 from iamm.constraints import Count, Number, OneOf, Share, ShareBelow1
 from iamm.encoder.base import Features, masked_mean, present_mean
 from iamm.fusion.base import Fused, Fusion, Interest
-from iamm.fusion.interest import CONTROLS, Guidance, InterestRecogniser, Recognised, SceneGates
+from iamm.fusion.interest import CONTROLS, Guidance, InterestRecogniser, Recognised, SceneGates, weighed
 
 
 class InterestGuidanceFusion(Fusion):
     """x'_t = x_t + γ W A(x̂_t; h_1 … h_K): places read what K interest vectors gather from all scenes.
 
         q_k = LN Σ_s p_s(x) q_sk          an example's interest: that of the scenes that it resembles (D0 §2.3, §3.2)
+        q_k ← LN(q_k + U h_k)             and, from the second look on, what the look before has found
         z_t = 2σ(Σ_s p_s W_s x̂_t) ⊙ x̂_t   the scenes' gates (D1 §4: σ(W_s x) ⊙ x)
         α_kit = softmax_t(score(q_k, z_it)),  x_ki = Σ_t α_kit z_it      where interest looks in scene i (D0 §2.3)
         w_ki = softmax_i(q_kᵀ(LN x_ki + e_i)/√D),  h_k = Σ_i w_ki x_ki   which scenes count (D0 §3.1.2, §4)
@@ -31,7 +32,8 @@ class InterestGuidanceFusion(Fusion):
     met: such a scene has places, and the interest and the gates of the known scenes that it resembles.
 
     From the documents: q, w, h, the gates, and recognition on known scenes. Ours: K vectors in place of one, 1/√D,
-    LN, prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), and A in place of adding one h to all places.
+    LN, prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), A in place of adding one h to all places, and the
+    second look: a hop of a memory network (Sukhbaatar et al. 2015, §2.2: u ← u + o), with U = 0 at the start.
 
     Args:
         scenes: names of all S scenes.
@@ -40,6 +42,7 @@ class InterestGuidanceFusion(Fusion):
         pool: a partial that takes `dim`: α, how q looks at a scene's places.
         guide: a partial that takes `dim`: A, how a scene's places read h.
         interests: K.
+        looks: how often interest looks; 1 leaves U out.
         prototypes: M a scene.
         temperature: τ of the recogniser.
         recognition: weight of the recogniser's cross-entropy, in nats.
@@ -70,6 +73,7 @@ class InterestGuidanceFusion(Fusion):
         pool: Callable[..., Attention],
         guide: Callable[..., Attention],
         interests: Count = 8,
+        looks: Count = 2,
         prototypes: Count = 8,
         temperature: Annotated[float, Number(0.001, 100)] = 0.1,
         recognition: Annotated[float, Number(0, 100)] = 0.1,
@@ -85,7 +89,7 @@ class InterestGuidanceFusion(Fusion):
     ) -> None:
         super().__init__(scenes, dim)
         self.recognition, self.hide, self.strength, self.control = recognition, hide, strength, control
-        self.residual, self.branch, self.performance = residual, branch, performance
+        self.looks, self.residual, self.branch, self.performance = looks, residual, branch, performance
         self.recogniser = InterestRecogniser(
             self.scenes, dim, interests=interests, prototypes=prototypes, temperature=temperature
         )
@@ -94,6 +98,9 @@ class InterestGuidanceFusion(Fusion):
         self.norm = nn.LayerNorm(dim) if normalise else nn.Identity()
         self.normalise = normalise
         self.attention, self.pool, self.guide = attention(dim), pool(dim), guide(dim)
+        self.ask = nn.Linear(dim, dim, bias=False) if looks > 1 else None
+        if self.ask:
+            nn.init.zeros_(self.ask.weight)
         self.output = nn.Linear(dim, dim, bias=False)
         self.dropout = nn.Dropout(dropout)
 
@@ -114,10 +121,10 @@ class InterestGuidanceFusion(Fusion):
     def describe(self, features: Mapping[str, Features]) -> dict[str, Interest]:
         places = self.normalised(features)
         guidance = self.guidance(features, places)
-        described = {}
+        gated, described = self.gated(features, places, guidance.recognised), {}
         for row, (name, part) in enumerate(guidance.recognised.items()):
-            values, allow = self.gated(name, places[name], part.scenes), features[name].allow
-            look = self.pool(self.interest(name, part.interest), values, key_allow=allow, need_weights=True).weights
+            values, allow = gated[name]
+            look = self.pool(guidance.interest[:, row], values, key_allow=allow, need_weights=True).weights
             assert look is not None
             weights = guidance.weights[:, :, row].mean(dim=(1, 2))
             gates = self.gates.mean(Features(places[name], allow), part.scenes, name) if self.gates else weights[:, :0]
@@ -139,22 +146,39 @@ class InterestGuidanceFusion(Fusion):
         }
 
     def guidance(self, features: Mapping[str, Features], places: Mapping[str, Tensor]) -> Guidance:
-        """Gather from all scenes with the interest of each scene of the group."""
+        """Gather from all scenes with the interest of each scene of the group, look by look."""
         recognised = {name: self.recognise(name, scene) for name, scene in features.items()}
+        gated = self.gated(features, places, recognised)
         interest = torch.stack([self.interest(name, part.interest) for name, part in recognised.items()], dim=1)
+        context, weights = self.look(interest, gated)
+        for _ in range(self.looks - 1):
+            interest = self.asking(interest, context)
+            context, weights = self.look(interest, gated)
+        if self.control == "shuffled":
+            interest = interest.roll(1, dims=0)
+            context, weights = self.look(interest, gated)
+        return Guidance(interest, context, weights, recognised)
+
+    def asking(self, interest: Tensor, context: Tensor) -> Tensor:
+        """LN(q + U h), but q of a scene or of nothing as it is.  # (B, G, K, D)"""
+        if self.ask is None or self.control in ("scene", "constant", "uniform"):
+            return interest
+        found = self.ask(self.standard(context))
+        return self.standard(interest + (found.detach() if self.control == "fresh" else found))
+
+    def look(self, interest: Tensor, gated: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
+        """Look at all scenes by q (B, G, K, D): h (B, G, K, D) and w (B, H, G, K, S)."""
         queries = interest.flatten(1, 2)  # (B, GK, D)
-        reads = [
-            self.pool(queries, self.gated(name, places[name], recognised[name].scenes), key_allow=scene.allow).context
-            for name, scene in features.items()
-        ]
-        x, present = torch.stack(reads, dim=2), torch.stack([scene.present for scene in features.values()], dim=1)
-        others = [name for name in self.scenes if name not in features]
+        reads = [self.pool(queries, values, key_allow=allow).context for values, allow in gated.values()]
+        x, present = torch.stack(reads, dim=2), torch.stack([scene.present for scene in gated.values()], dim=1)
+        others = [name for name in self.scenes if name not in gated]
         if others:
             read, available = self.elsewhere(others, queries)
             x, present = torch.cat((x, read), dim=2), torch.cat((present, available), dim=1)
-        x = x.unflatten(1, interest.shape[1:3])  # (B, G, K, I, D)
-        context, weights = self.weigh(interest, x, present, [*features, *others])
-        return Guidance(context, weights, recognised)
+        x, names = x.unflatten(1, interest.shape[1:3]), [*gated, *others]  # (B, G, K, I, D)
+        bias = self.performance_bias(names)
+        context, weights = weighed(self.attention, interest, self.keys(x, names), x, present, bias, branch=self.branch)
+        return context, weights[..., [names.index(name) for name in self.scenes]]
 
     def recognise(self, name: str, scene: Features) -> Recognised:
         """Recognise a scene's examples; in training, some of them with their own scene hidden."""
@@ -174,47 +198,23 @@ class InterestGuidanceFusion(Fusion):
         """Give LN q of each example of a scene, or its replacement by the control.  # (B, K, D)"""
         if self.control in ("scene", "constant"):
             q = self.recogniser.of_scene(name).expand_as(q)
-        if self.control == "uniform":
-            q = torch.zeros_like(q)
-        return self.standard(q.roll(1, dims=0) if self.control == "shuffled" else q)
+        return self.standard(torch.zeros_like(q) if self.control == "uniform" else q)
 
-    def gated(self, name: str, values: Tensor, scenes: Tensor) -> Tensor:
-        """z of a scene's x̂ (B, T, D) and p (B, S)."""
-        return values if self.gates is None else self.gates(values, scenes, name)
+    def gated(
+        self, features: Mapping[str, Features], places: Mapping[str, Tensor], recognised: Mapping[str, Recognised]
+    ) -> dict[str, Features]:
+        """z of each scene of the group."""
+        if self.gates is not None:
+            places = {name: self.gates(places[name], part.scenes, name) for name, part in recognised.items()}
+        return {name: Features(places[name], scene.allow) for name, scene in features.items()}
 
     def elsewhere(self, names: Sequence[str], queries: Tensor) -> tuple[Tensor, Tensor]:
         """Read the prototypes of J other scenes by q (B, GK, D): (B, GK, J, D), and which scenes have any, (B, J)."""
-        batch = len(queries)
-        centres = torch.stack([self.recogniser.centres(name) for name in names])  # (J, M, D)
-        keys = self.standard(centres).expand(batch, -1, -1, -1).flatten(0, 1)  # (BJ, M, D)
-        allow = (centres != 0).any(dim=-1).expand(batch, -1, -1)  # (B, J, M)
+        batch, (centres, allow) = len(queries), self.recogniser.memories(names)
+        keys, allow = self.standard(centres).expand(batch, -1, -1, -1).flatten(0, 1), allow.expand(batch, -1, -1)
         repeated = queries.repeat_interleave(len(names), dim=0)  # (BJ, GK, D)
         read = self.pool(repeated, keys, key_allow=allow.flatten(0, 1)).context
         return read.unflatten(0, (batch, len(names))).transpose(1, 2), allow.any(dim=-1)
-
-    def weigh(self, interest: Tensor, x: Tensor, present: Tensor, names: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Compute h (B, G, K, D) and w (B, H, G, K, S) from q (B, G, K, D), x (B, G, K, I, D) and present (B, I).
-
-        Args:
-            names: the names of the I scenes, the G of the group first.
-        """
-        batch, group, count, scenes, dim = x.shape
-        own_scene = torch.eye(group, scenes, dtype=torch.bool, device=x.device)
-        allow = present[:, None] & ~own_scene if self.branch else present[:, None].expand(-1, group, -1)  # (B, G, I)
-        output = self.attention(
-            interest.reshape(-1, 1, dim),
-            self.keys(x, names).flatten(0, 2),
-            x.flatten(0, 2),
-            key_allow=allow.repeat_interleave(count, dim=1).flatten(0, 1),
-            bias=self.performance_bias(names),
-            need_weights=True,
-        )
-        assert output.weights is not None
-        context = output.context.view(batch, group, count, dim)
-        if self.branch:
-            context = context + (x * own_scene[:, None, :, None]).sum(dim=3)
-        weights = output.weights.view(batch, group, count, -1, scenes).permute(0, 3, 1, 2, 4)
-        return context, weights[..., [names.index(name) for name in self.scenes]]
 
     def keys(self, x: Tensor, names: Sequence[str]) -> Tensor:
         """LN x_ki + e_i, by which q weighs the scenes.  # (B, G, K, I, D)"""

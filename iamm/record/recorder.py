@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 def tag(phase: str, measure: str, *scene: str) -> str:
     """`train/loss/digits`, `val/accuracy/digits`, `test/bleu/multi30k_de_en`."""
     return "/".join((phase, measure, *scene))
+
+
+def chart(tag: str) -> str:
+    """The tag in TensorBoard, where `train/loss/digits` is `loss/train/digits`.
+
+    So the losses of training and validation stand side by side, and curves before the single points of `test/…`.
+    """
+    phase, measure, *scene = tag.split("/")
+    return "/".join((measure, phase, *scene)) if phase in ("train", "val") else tag
 
 
 class Recorder:
@@ -81,7 +91,25 @@ class Recorder:
                 self.events.close()
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        self.events.scalars(values, step)
+        self.events.scalars({chart(tag): value for tag, value in values.items()}, step)
+
+    def layout(self, measures: Mapping[str, Iterable[str]]) -> None:
+        """Write the layout of custom scalars: per scene one chart of both losses, and one of each other measure.
+
+        Args:
+            measures: scene → names of its measures.
+        """
+        from torch.utils.tensorboard.summary import custom_scalars
+
+        def lines(scene: str, name: str) -> list[str]:
+            phases = ("train", "val") if name == "loss" else ("val",)
+            return [re.escape(chart(tag(phase, name, scene))) + "$" for phase in phases]
+
+        charts = {
+            scene: {name: ["Multiline", lines(scene, name)] for name in sorted(names, key=lambda name: name != "loss")}
+            for scene, names in measures.items()
+        }
+        self.events.add(custom_scalars(charts))
 
     def trained(self, interval: Interval) -> None:
         self.step = interval.step

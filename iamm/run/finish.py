@@ -22,6 +22,7 @@ from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts
 from iamm.run.conditions import Conditions, commit, instructions, versions
+from iamm.run.finished import code_states
 from iamm.run.interest import interest_notices, interest_report, interest_values
 from iamm.run.pictures import draw
 from iamm.run.planned import Cell
@@ -49,7 +50,7 @@ def finish(
     result = {**result_values(cell, parts.model, parts.device, state, tested), "notices": notices}
     if interest:
         result["interest"] = interest
-    result |= {"data": conditions.data, "files": files}
+    result |= {"data": conditions.data, "files": files, "code": code_states(cell.values)}
     if conditions.source:
         result["from"] = conditions.source
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))

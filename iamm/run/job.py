@@ -14,7 +14,7 @@ from iamm.config.check.values import run_keys
 from iamm.errors import BadDataError, ConfigError
 from iamm.measure import Measure, measures_of
 from iamm.record.run_folder import RunFolder, read_result
-from iamm.run.finished import finished
+from iamm.run.finished import changed_code, finished
 from iamm.run.planned import Cell, with_source
 from iamm.terminal import plain_console, print_table
 
@@ -32,6 +32,8 @@ def train_job(cell: Cell) -> float:
     folder = cell.folder
     if not cell.values["rerun"] and finished(cell):
         console.print("This run is finished; rerun=true starts it anew.")
+        if changed_code(cell):
+            console.print("note: The code of iamm has changed since.")
         result = read_result(folder.path)
     else:
         result = run_of(cell)(cell, console)

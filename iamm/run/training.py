@@ -21,6 +21,7 @@ from iamm.engine.observer import Observer
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, DivergedError, MissingDataError, UserError
 from iamm.files import writable, write_text
+from iamm.own import own_error
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.build import build_datasets, build_model, chosen_device
@@ -84,7 +85,7 @@ def failure_status(error: BaseException) -> dict[str, Any]:
     """The status of a run that ended without a result."""
     if interruption.caused(error):
         return {"state": "interrupted", "signal": interruption.signal_name()}
-    return {"state": "failed", "error": str(error) or type(error).__name__}
+    return {"state": "failed", "error": str(own_error(error) or error) or type(error).__name__}
 
 
 def last_checkpoint(folder: RunFolder) -> str:
@@ -109,6 +110,7 @@ def run(
     write_text(folder.config, to_yaml(config))
     reset_peak(course.current.device)
     measures = course.current.model.declared_measures()
+    recorder.layout(measures)
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
         state = fit_phase(course, checkpointer, (recorder, line), state)
         while not course.last:

@@ -50,7 +50,8 @@ class Jobs:
 
                 train_job(cell)
         except UserError as error:
-            print(f"iamm-train: {error}", file=sys.stderr)
+            if str(error) not in map(str, self.failed):  # a mistake of all jobs is one line
+                print(f"iamm-train: {error}", file=sys.stderr)
             self.failed.append(error)
         except Exception as error:
             self.defects.append(error)
@@ -150,4 +151,4 @@ def run_cells(jobs: Jobs, launcher: Sequence[str]) -> int:
         raise jobs.defects[0]
     if not jobs.failed:
         return 0
-    return FailedCellError.exit_code if jobs.sweeping else jobs.failed[0].exit_code
+    return FailedCellError.exit_code if jobs.cells else jobs.failed[0].exit_code

@@ -11,9 +11,11 @@ from typing import Any
 from iamm.config.command_line import written
 from iamm.config.compose import to_yaml
 from iamm.config.groups import config_dirs
+from iamm.errors import BadDataError
 from iamm.files import writable, write_text
 from iamm.record.address import BUDGET, PLACES
 from iamm.record.overview import Scored, csv_text, described, differing, in_order, read_scored, show_overview
+from iamm.run.finished import changed_code, finished
 from iamm.run.planned import Cell
 from iamm.terminal import plain_console
 
@@ -23,14 +25,17 @@ NOT_OF_A_ROW = ("seed", "optimizer.lr", "epochs", "steps")
 
 def summarize(cells: Sequence[Cell]) -> None:
     """Print the finished runs, the best first, with the commands that show and compare them."""
-    finished = [cell for cell in cells if cell.folder.finished()]
-    runs = in_order(read_scored(cell.folder.path)._replace(settings=cell.settings) for cell in finished)
+    current = [cell for cell in cells if holds(cell)]
+    runs = in_order(read_scored(cell.folder.path)._replace(settings=cell.settings) for cell in current)
     if not runs:
         return
     output_dir = Path(cells[0].values["output_dir"])
     name = "sweep_" + hashlib.sha256("".join(sorted(cell.name for cell in cells)).encode()).hexdigest()[:8]
     folder, console = output_dir / "sweeps", plain_console()
     show_overview(console, runs)
+    older = sum(bool(changed_code(cell)) for cell in current)
+    if older:
+        console.print(f"note: {older} of these were made by other code of iamm; rerun=true makes them anew.")
     save(folder / f"{name}.csv", csv_text(runs))
     console.print(f"sweep       {folder / name}.csv", soft_wrap=True)
     if table := comparison(cells, runs):
@@ -39,6 +44,14 @@ def summarize(cells: Sequence[Cell]) -> None:
         command = ["iamm-table", "--config-dir", str(folder), f"table={name}", *places]
         console.print(f"compare     {shlex.join(command)}", soft_wrap=True)
     console.print(f"look at it  tensorboard --logdir {shlex.quote(str(output_dir))}", soft_wrap=True)
+
+
+def holds(cell: Cell) -> bool:
+    """Whether the run is finished with the present data and code."""
+    try:
+        return finished(cell)
+    except BadDataError:
+        return False
 
 
 def save(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from iamm.table.notices import collect_notices
 from iamm.table.orders import orders
 from iamm.table.pairing import Differences, bare, differences, measured
 from iamm.table.plan import Column, TablePlan
-from iamm.table.selection import Choice, Choices, choose_rates, read_run
+from iamm.table.selection import Choice, Choices, choose_rates, needed, read_run
 from iamm.table.statistics import estimate
 from iamm.table.table import Cost, Row, Run, Table, TableCell
 
@@ -27,7 +27,7 @@ def build_table(plan: TablePlan, output_dir: Path) -> Table:
     Raises:
         BadDataError: a result that cannot be read.
     """
-    runs = tuple(read_run(run, output_dir) for run in plan.runs)
+    runs = needed(plan, [read_run(run, output_dir) for run in plan.runs])
     plan = with_measures(plan, runs)
     choices = choose_rates(plan, runs)
     compared = differences(plan, choices)

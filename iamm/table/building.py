@@ -22,7 +22,7 @@ from iamm.table.write.wording import empty, number, verdict
 from iamm.terminal import plain_console, print_table
 
 
-def build(plan: TablePlan, output_dir: Path, folder: Path, *, costs: bool) -> None:
+def build(plan: TablePlan, output_dir: Path, folder: Path, *, costs: bool, command: str = "") -> None:
     """Write every form of the table, and print its summary.
 
     Args:
@@ -30,6 +30,7 @@ def build(plan: TablePlan, output_dir: Path, folder: Path, *, costs: bool) -> No
         output_dir: where the run folders lie.
         folder: of the table's files.
         costs: whether seconds and memory are shown.
+        command: for the report, that runs and builds the table.
     """
     table = build_table(plan, output_dir)
     links = Path(os.path.relpath(output_dir, folder)).as_posix()
@@ -39,14 +40,15 @@ def build(plan: TablePlan, output_dir: Path, folder: Path, *, costs: bool) -> No
         "table.csv": csv_text(table, costs=costs),
         "table.tex": latex(table, costs=costs),
         "table.json": json_text(table, costs=costs),
-        "report.html": html_report(table, output_dir, links, costs=costs),
+        "report.html": html_report(table, output_dir, links, costs=costs, command=command),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
     draw_chart(table, folder / "table.png")
     if plan.shots:
         draw_label_curves(table, folder / "labels.png")
-    show(plain_console(), table, folder, compare_in_tensorboard(table, folder / "tensorboard", output_dir))
+    beside = output_dir.with_name(f"{output_dir.name}-tables") / folder.name  # --logdir outputs shows each run once
+    show(plain_console(), table, folder, compare_in_tensorboard(table, beside, output_dir))
 
 
 def show(console: Console, table: Table, folder: Path, open_command: str) -> None:

@@ -26,6 +26,18 @@ def outnumbered(rows: Sequence[Row], runs: Iterable[Run]) -> Iterator[str]:
                 )
 
 
+def at_an_edge(rows: Sequence[Row]) -> Iterator[str]:
+    """Name rows whose learning rate is the smallest or the largest of three or more that were tried."""
+    for row, setting, cost in costs(rows):
+        if cost.rate is not None and len(cost.validation) > 2:
+            ends = {min(cost.validation): "below", max(cost.validation): "above"}
+            if cost.rate in ends:
+                yield (
+                    f"{row.label}, {setting}: learning rate {cost.rate:g} is at the edge of those tried: a better one "
+                    f"may lie {ends[cost.rate]}."
+                )
+
+
 def costs(rows: Iterable[Row]) -> Iterator[tuple[Row, str, Cost]]:
     return ((row, setting, cost) for row in rows for setting, cost in row.costs.items())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from iamm.table.plan import TablePlan
-from iamm.table.selection import grouped, read_run
+from iamm.table.selection import grouped, needed, read_run
 from iamm.table.table import Run
 from iamm.terminal import plain_console, print_table
 
@@ -25,7 +25,7 @@ def show_listing(plan: TablePlan, output_dir: Path, jobs: int) -> None:
         jobs: runs at once.
     """
     console = plain_console()
-    runs = [read_run(planned, output_dir) for planned in plan.runs]
+    runs = needed(plan, [read_run(planned, output_dir) for planned in plan.runs])
     groups = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     costs = {place: cost(group, plan.seconds) for place, group in groups.items()}
     heads = ("row", "setting", *STATES, "one run", "to do")

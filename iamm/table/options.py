@@ -13,7 +13,7 @@ from iamm.config.check.values import check_device
 from iamm.config.command_line import plain_line
 from iamm.config.compose import Composed, as_yaml, composed
 from iamm.config.explain import explained
-from iamm.config.groups import configs_folder, dotted_keys
+from iamm.config.groups import choices, configs_folder, dotted_keys
 from iamm.config.hydra_compat import arguments
 from iamm.config.mistakes import NoChoiceError, SeveralValuesError, UnknownKeyError, refuse_dashes, unlike_any
 from iamm.config.overrides import NotPlainError
@@ -33,6 +33,9 @@ def known_keys() -> list[str]:
 def compose_options(words: Sequence[str]) -> Composed | None:
     """Compose the command's options; None where they were only to be shown."""
     refuse_dashes(words, known_keys())
+    for word in words:
+        if word in choices("table"):
+            raise ConfigError(f"A table is named by its key. Found {word}: write table={word}.")
     try:
         line = plain_line(words)
         refuse_sweeps(line.sweeping)

@@ -94,12 +94,13 @@ class TablePlan:
         settings: names; a row is trained once in each, for every rate and seed.
         seeds: of all rows.
         rates: learning rates that are tried; validation chooses one for each row and setting.
+        choose_seeds: seeds, the first ones, over which it chooses; the others are run at the chosen rate alone.
         budget: other values that all rows share, by their names.
         tolerance: largest share by which a row's parameters may differ from the first row's; None: any.
         test: `t` or `wilcoxon`, paired over seeds.
         seconds: that one run is expected to take; None where unknown.
         claims: of a document, if any.
-        runs: every planned run, in the order of running.
+        runs: every run that may be needed, in the order of running.
         shots: labels of each class, of a table of migrations; the first columns are of these.
     """
 
@@ -111,6 +112,7 @@ class TablePlan:
     settings: tuple[str, ...]
     seeds: tuple[int, ...]
     rates: tuple[float, ...]
+    choose_seeds: int
     budget: Mapping[str, Any]
     tolerance: float | None
     test: str

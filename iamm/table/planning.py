@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -79,6 +79,7 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
     require_equal_terms(configs, next(iter(rows)))
     columns = columns_of(table, next(iter(shared)))
     require_scenes(columns, configs)
+    require_every_rate(table, rows, configs)
     pairs = [(run, with_source(cell)) for run, cell in linked(list(planned_runs(table, configs)))]
     runs = [replace(run, folder=chain[-1].name) for run, chain in pairs]
     return plan_of(table, name, columns, configs, runs), distinct(cell for _, chain in pairs for cell in chain)
@@ -181,7 +182,7 @@ def scenes(name: str, part: Any) -> list[str]:
 
 def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair]:
     """Yield the runs with their cells; only the first seed draws pictures, which are no part of a result."""
-    rates = table["budget"].get("learning_rates")
+    rates, own = table["budget"].get("learning_rates"), table["budget"].get("row_learning_rates", {})
     for number, seed in enumerate(table["seeds"]):
         for (row, setting), (tree, values, choices, overrides) in configs.items():
             tree["seed"] = seed
@@ -190,10 +191,19 @@ def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair
                 tree["shots"] *= trait(tree["transfer"], "reads_labels", True)
             if number:
                 tree["log"]["pictures"] = 0
-            for rate in rates or [values["optimizer"]["lr"]]:
+            for rate in own.get(row) or rates or [values["optimizer"]["lr"]]:
                 tree["optimizer"]["lr"] = rate
                 cell = Cell(resolve(tree), choices, (*overrides, f"optimizer.lr={rate}"))
                 yield PlannedRun(row, setting, rate, seed, cell.name), cell
+
+
+def require_every_rate(table: Mapping[str, Any], rows: Collection[str], configs: RowConfigs) -> None:
+    """Require all learning rates at all seeds where a row begins from another: that run has the same rate and seed."""
+    if "choose_seeds" in table["budget"] and any(config.values["from"] in rows for config in configs.values()):
+        raise ConfigError(
+            "A row that begins from another needs it at every learning rate and seed. Found `budget.choose_seeds` too: "
+            "leave it out."
+        )
 
 
 def plan_of(
@@ -211,6 +221,7 @@ def plan_of(
         settings=settings,
         seeds=tuple(table["seeds"]),
         rates=tuple(sorted({run.rate for run in runs})),
+        choose_seeds=table["budget"].get("choose_seeds", len(table["seeds"])),
         budget={key: values[0] if len(set(values)) == 1 else values for key, values in budget.items()},
         tolerance=table["budget"].get("parameters"),
         test=table["test"],

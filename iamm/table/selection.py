@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -71,10 +71,42 @@ def numbers(value: Any) -> Any:
 
 def choose_rates(plan: TablePlan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
     by_place = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
-    return {place: choose(by_place.get(place, ())) for place in product(plan.rows, plan.settings)}
+    seeds = choosing(plan)
+    return {place: choose(by_place.get(place, ()), seeds) for place in product(plan.rows, plan.settings)}
 
 
-def choose(runs: Sequence[Run]) -> Choice:
+def choosing(plan: TablePlan) -> tuple[int, ...]:
+    """Return the seeds over which learning rates are chosen."""
+    return plan.seeds[: plan.choose_seeds]
+
+
+def needed(plan: TablePlan, runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Return the runs that the table needs: of seeds that choose no rate, those at the chosen rates alone.
+
+    The latter are none of a row and setting before all its runs of seeds that choose have ended.
+    """
+    seeds, chosen = choosing(plan), choose_rates(plan, runs)
+    choosing_now = {
+        (run.planned.row, run.planned.setting)
+        for run in runs
+        if run.planned.seed in seeds and run.state not in ("finished", "failed")
+    }
+
+    def wanted(planned: PlannedRun) -> bool:
+        place = planned.row, planned.setting
+        return planned.seed in seeds or (place not in choosing_now and planned.rate == chosen[place].rate)
+
+    return tuple(run for run in runs if wanted(run.planned))
+
+
+def needed_folders(plan: TablePlan, output_dir: Path) -> set[str]:
+    """Return the folders of the runs that the table needs; results are read only where they decide that."""
+    if plan.choose_seeds >= len(plan.seeds):
+        return {run.folder for run in plan.runs}
+    return {run.planned.folder for run in needed(plan, [read_run(run, output_dir) for run in plan.runs])}
+
+
+def choose(runs: Sequence[Run], seeds: Collection[int]) -> Choice:
     """Choose the rate with the most finished seeds and, among such, the best mean quality on validation.
 
     The test is not used. A rate at which a run failed thus gives way to one without failures. Of equal rates the one
@@ -82,20 +114,21 @@ def choose(runs: Sequence[Run]) -> Choice:
 
     Args:
         runs: of one row and setting.
+        seeds: over which the rate is chosen.
     """
     by_rate = grouped(runs, lambda run: run.planned.rate)
     results = {
         rate: {run.planned.seed: run.result for run in group if run.result is not None}
         for rate, group in by_rate.items()
     }
-    validation = {
-        rate: fmean(result["validation_quality"] for result in by_seed.values())
+    qualities = {
+        rate: [result["validation_quality"] for seed, result in by_seed.items() if seed in seeds]
         for rate, by_seed in results.items()
-        if by_seed
     }
+    validation = {rate: fmean(values) for rate, values in qualities.items() if values}
     if not validation:
         return Choice(None, {}, runs, {})
-    rate = max(validation, key=lambda rate: (len(results[rate]), validation[rate]))
+    rate = max(validation, key=lambda rate: (len(qualities[rate]), validation[rate]))
     return Choice(rate, validation, by_rate[rate], results[rate])
 
 

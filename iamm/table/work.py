@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from iamm import __version__
 from iamm.config.command_line import HYDRA, in_order, refuse_rerun
 from iamm.config.sources import Sources
 from iamm.errors import FailedCellError
+from iamm.own import ALLOW
 from iamm.table.options import check_options, compose_options, config_dir, explained_for_tables
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 NOT_PLANNED = ("run", "list", "costs", "device", "sweep")
 """Options that change nothing in a plan."""
+
+NOT_REPORTED = ("run", "list", "device", "sweep")
+"""Options that change nothing in a report."""
 
 
 class TableJob(NamedTuple):
@@ -32,6 +38,7 @@ class TableJob(NamedTuple):
         plan: of the table.
         runs_file: the planned runs, a line each.
         launcher: overrides that choose another launcher of Hydra's; none: side by side on this machine.
+        command: for a shell, that runs and builds the same table.
     """
 
     options: dict[str, Any]
@@ -39,6 +46,7 @@ class TableJob(NamedTuple):
     plan: TablePlan
     runs_file: Path
     launcher: tuple[str, ...]
+    command: str
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
@@ -77,7 +85,15 @@ def prepare(arguments: Sequence[str]) -> TableJob | None:
         plan, cells = plan_table(options, folder.name, sources)
         with writable(folder, what="A table's folder"):
             write_planned(plan_file, plan, runs_file, cells)
-    return TableJob(options, folder, read_plan(plan_file), runs_file, launcher_of(arguments))
+    return TableJob(options, folder, read_plan(plan_file), runs_file, launcher_of(arguments), command_of(arguments))
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """Return the command for a shell, with the packages that it allows, without what changes nothing in the report."""
+    dropped = [word for word in arguments if word.split("=")[0].split(".")[0] in NOT_REPORTED or HYDRA.match(word)]
+    words = shlex.join(["iamm-table", *(word for word in arguments if word not in dropped)])
+    allowed = os.environ.get(ALLOW)
+    return f"{ALLOW}={shlex.quote(allowed)} {words}" if allowed else words
 
 
 def launcher_of(arguments: Sequence[str]) -> tuple[str, ...]:
@@ -96,17 +112,20 @@ def finish(job: TableJob) -> int:
     from iamm.sweep.sweep import sweep
 
     options, output_dir = job.options, Path(job.options["output_dir"])
-    cells = unfinished(job)
     if options["list"]:
         from iamm.table.listing import show_listing
 
+        unfinished(job)
         show_listing(job.plan, output_dir, options["sweep"]["jobs"] or processors())
         return 0
-    failed = sweep(cells, job.launcher) if cells and options["run"] else []
+    failed, tried = False, set[str]()
+    while cells := [cell for cell in unfinished(job) if options["run"] and cell.name not in tried]:
+        tried |= {cell.name for cell in cells}
+        failed |= bool(sweep(cells, job.launcher))
     from iamm.table.building import build
 
     with writable(job.folder, what="A table's folder"):
-        build(job.plan, output_dir, job.folder, costs=options["costs"])
+        build(job.plan, output_dir, job.folder, costs=options["costs"], command=job.command)
     return FailedCellError.exit_code if failed else 0
 
 
@@ -138,15 +157,19 @@ def fingerprint(options: dict[str, Any], sources: Sources) -> str:
 
 
 def unfinished(job: TableJob) -> list[Cell]:
-    """Return the planned runs that are not finished; each call decides where and how to run them.
+    """Return the needed runs that are not finished; each call decides where and how to run them.
 
     Raises:
         BadDataError: a finished run was made with other data than the present files.
     """
     from iamm.run.finished import finished
     from iamm.run.planned import cell_of
+    from iamm.table.selection import needed_folders
 
+    folders = needed_folders(job.plan, Path(job.options["output_dir"]))
     places = {key: job.options[key] for key in ("device", "output_dir", "sweep")}
     planned = [cell_of(line) for line in job.runs_file.read_text(encoding="utf-8").split("\n")[:-1]]
     cells = [replace(cell, values={**cell.values, **places}) for cell in planned]
-    return [cell for cell in cells if not finished(cell)]
+    cells = [cell for cell in cells if not finished(cell)]
+    sources = {Path(cell.values["from"]).name for cell in cells if cell.name in folders and cell.values["from"]}
+    return [cell for cell in cells if cell.name in folders | sources]

@@ -74,6 +74,12 @@ def test_a_choice_trains_a_step(choice):
     trained(composed(choice, *warm))
 
 
+@pytest.mark.parametrize("optimizer", names("optimizer"))
+def test_an_optimizer_meets_parameters_whose_first_gradient_comes_late(optimizer):
+    """A scene that training hides as unknown has no gradient in that step."""
+    trained(composed(f"optimizer={optimizer}", "fusion=feature_augmentation", "fusion.scene_dropout=0.7", "steps=8"))
+
+
 LONGER = ["epochs=2", "steps=3"]
 ALIKE = re.compile("multi30k_(?!de_en$)")  # other languages of one data set
 LISTS = {"augment": "[{}]", "dataset": "[shapes,{}]"}

@@ -142,13 +142,18 @@ def test_nobody_is_led_to_allow_everything(command):
 
 
 def test_what_is_allowed_by_name_must_lie_there(command, monkeypatch, tmp_path):
-    (tmp_path / "mine_own.py").write_text("import os\n\n\ndef weighting(scenes):\n    raise ValueError('Mine.')\n")
+    (tmp_path / "mine_own.py").write_text(
+        "import os\nfrom os import system\n\n\ndef weighting(scenes):\n    raise ValueError('Mine.')\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("IAMM_ALLOW", "other, mine_own")
     small = ("dataset.shapes.train=8", "dataset.shapes.validation=8", "dataset.shapes.test=8", "dim=8", "threads=1")
     written("weighting", "_target_: mine_own.os.system\n_partial_: true\ncommand: touch harmed\n")
     answer = command("--config-dir=mine", "weighting=mine", *small)
-    assert "must be of an allowed package. Found mine_own.os.system, of posix." in one_line(answer.err)
+    assert "must be importable. Found mine_own.os.system: No module named 'mine_own.os'" in one_line(answer.err)
+    (Path("mine") / "weighting" / "mine.yaml").write_text("_target_: mine_own.system\n_partial_: true\n")
+    answer = command("--config-dir=mine", "weighting=mine", *small)
+    assert "must be of an allowed package. Found mine_own.system, of posix." in one_line(answer.err)
     assert not Path("harmed").exists()
     (Path("mine") / "weighting" / "mine.yaml").write_text("_target_: mine_own.weighting\n_partial_: true\n")
     assert command("--config-dir=mine", "weighting=mine", *small).err == "iamm-train: Mine.\n"

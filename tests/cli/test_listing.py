@@ -21,6 +21,7 @@ PLAN = TablePlan(
     settings=SETTINGS,
     seeds=SEEDS,
     rates=(0.1,),
+    choose_seeds=len(SEEDS),
     budget={},
     tolerance=None,
     test="t",

@@ -151,7 +151,7 @@ def test_bad_runs_leave_the_others_alone(process, small, bad_ways, tmp_path):
     assert (answer.code, answer.err) == (3, "")
     said = answer.out[answer.out.index("5 of 6 runs failed:") :]
     reasons = {
-        "RuntimeError: made to fail",
+        "RuntimeError in bad.py, line 8: made to fail (IAMM_TRACEBACK=1 shows the traceback)",
         "killed by SIGABRT",
         "killed by SIGKILL",
         "no words for it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import subprocess
@@ -138,6 +139,14 @@ def test_without_runs_every_cell_is_missing(table_command, small_table, swept, f
     assert (folder / "table.md").read_text(encoding="utf-8").count("missing") > 3
 
 
+def test_the_report_prints_its_whole_command(table_command, small_table, swept, folder, monkeypatch):
+    monkeypatch.setenv("IAMM_ALLOW", "mine,yours")
+    assert table_command(*MINE, "table.seeds=[0,1]", "run=false", "sweep.jobs=2").code == 0
+    report = html.unescape((folder / "report.html").read_text())
+    assert f"IAMM_ALLOW=mine,yours iamm-table {MINE[0]} {MINE[1]} 'table.seeds=[0,1]' run=false<" in report
+    assert "sweep.jobs=2" not in report
+
+
 def test_a_listing_runs_and_builds_nothing(table_command, small_table, swept, folder):
     answer = table_command(*MINE, "list=true", "sweep.jobs=3")
     assert (answer.code, answer.err) == (0, "")
@@ -169,6 +178,25 @@ def test_only_what_is_missing_is_run(table_command, small_table, swept, folder):
     assert "IAMM" in answer.out
     assert "accuracy: claimed IAMM > alone; found IAMM > alone; held: in the means only" in answer.out
     assert "not finished" not in answer.out
+
+
+def test_rates_are_chosen_before_the_other_seeds_are_run(table_command, small_table, folder, monkeypatch):
+    """Two sweeps: both rates at seed 0, then each row's better one at seed 1."""
+    handed: list[list[tuple[str, float, int]]] = []
+
+    def sweep(cells, launcher):
+        plan, _ = planned(folder)
+        runs = {run.folder: run for run in plan.runs}
+        handed.append([(runs[cell.name].row, runs[cell.name].rate, runs[cell.name].seed) for cell in cells])
+        for cell in cells:
+            pretend(runs[cell.name], cell)
+        return []
+
+    monkeypatch.setattr("iamm.sweep.sweep.sweep", sweep)
+    budget = ("+table.budget.learning_rates=[0.001,0.01]", "+table.budget.choose_seeds=1")
+    assert table_command(*MINE, *budget).code == 0
+    first = [(row, rate, 0) for row in ("IAMM", "alone") for rate in (0.001, 0.01)]
+    assert handed == [first, [("IAMM", 0.001, 1), ("alone", 0.001, 1)]]
 
 
 def test_another_launcher_of_hydra_is_reported(table_command, small_table, swept):

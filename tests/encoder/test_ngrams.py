@@ -8,6 +8,9 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor, tensor
 
+from iamm.dataset.base import Scene, Split
+from iamm.dataset.fields import CLASS, TOKENS
+from iamm.dataset.vocabulary import WordVocabulary
 from iamm.encoder.base import masked_mean
 from iamm.encoder.ngrams import NgramsEncoder
 
@@ -22,6 +25,21 @@ def encoder(text_scene):
     made = NgramsEncoder(text_scene(6, TRAIN, HERE), 3, buckets=1009).double()
     torch.nn.init.normal_(made.embedding.weight, generator=torch.Generator().manual_seed(0))
     return made
+
+
+def classified(texts: Tensor, targets: Tensor) -> Scene:
+    here = torch.ones(len(texts), dtype=torch.bool)
+    train, vocabulary = Split({"text": texts}, targets, here), WordVocabulary([f"w{n}" for n in range(3)])
+    return Scene(
+        "told",
+        "text",
+        "classification",
+        {"train": train},
+        {"text": TOKENS},
+        CLASS,
+        source=vocabulary,
+        classes=tuple("abc"),
+    )
 
 
 def words(ids: Tensor) -> list[str]:
@@ -74,6 +92,35 @@ def test_equals_scikit_learn(encoder):
     for text, row in enumerate(expected):
         found = torch.zeros(1009, dtype=torch.float64).index_add(0, ngrams[text].flatten(), weights[text].flatten())
         torch.testing.assert_close(sorted(found[found > 0].tolist()), sorted(row[row > 0].tolist()))
+
+
+def test_class_ratios_by_hand():
+    """Of 2 + 1 texts, 4 stands in one of the first class, 5 in all, 6 in the one of the second class."""
+    texts, targets = tensor([[4, 5], [5, 0], [5, 6]]), tensor([0, 0, 1])
+    encoder = NgramsEncoder(classified(texts, targets), 3, order=1, buckets=101, naive_bayes=0.5)
+    ratios = {4: math.log((2 / 4) / (1 / 3)), 5: math.log((3 / 4) / (2 / 3)), 6: math.log((2 / 3) / (1 / 4))}
+    for id, ratio in ratios.items():
+        (row,) = encoder.ngrams(tensor([[id]])).flatten().tolist()
+        idf = 1 + math.log(4 / (1 + int((texts == id).sum())))
+        assert encoder.importance[row].item() == pytest.approx(idf * math.sqrt(ratio), rel=1e-6)
+    assert encoder.importance.count_nonzero() == 3
+
+
+def test_class_ratios_of_three_classes_are_the_largest_of_one_against_the_rest():
+    texts, targets = tensor([[4], [5], [6], [6]]), tensor([0, 1, 2, 2])
+    encoder = NgramsEncoder(classified(texts, targets), 3, order=1, buckets=101, naive_bayes=1.0)
+    (row,) = encoder.ngrams(tensor([[6]])).flatten().tolist()
+    ratios = [(1 / 3) / (3 / 5), (1 / 3) / (3 / 5), (3 / 4) / (1 / 4)]
+    expected = max(abs(math.log(ratio)) for ratio in ratios) * (1 + math.log(5 / 3))
+    assert encoder.importance[row].item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("targets", [tensor([1, 1, 1]), None])
+def test_naive_bayes_without_two_classes_is_refused(text_scene, targets):
+    texts = tensor([[4, 5], [5, 0], [5, 6]])
+    scene = text_scene(3, texts) if targets is None else classified(texts, targets)
+    with pytest.raises(ValueError, match=r"^Naive Bayes needs training texts of two classes\. Found no two in told"):
+        NgramsEncoder(scene, 3, buckets=101, naive_bayes=0.5)
 
 
 def test_it_begins_without_an_opinion(text_scene):

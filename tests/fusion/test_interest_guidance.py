@@ -30,7 +30,8 @@ def made(scenes=SCENES, dim=6, **more) -> InterestGuidanceFusion:
     parts = {"attention": Scaled, "pool": Scaled, "guide": Scaled, "interests": 2, "prototypes": 2, "dropout": 0.0}
     fusion = InterestGuidanceFusion(scenes, dim, **{**parts, **more}).double()
     gates = fusion.gates.parameters() if fusion.gates else ()
-    for parameter in (*gates, *fusion.marks.values(), *fusion.recogniser.interests.values()):
+    asks = fusion.ask.parameters() if fusion.ask else ()
+    for parameter in (*gates, *asks, *fusion.marks.values(), *fusion.recogniser.interests.values()):
         nn.init.normal_(parameter)
     return fusion
 
@@ -52,7 +53,7 @@ def learnt(features):
 @pytest.fixture
 def document() -> InterestGuidanceFusion:
     """D0's own form: one place a scene, one interest Q for all, features as they are, no gates, W = I."""
-    parts = {"attention": DotProduct, "gates": False, "normalise": False, "interests": 1, "prototypes": 1}
+    parts = {"attention": DotProduct, "gates": False, "normalise": False, "interests": 1, "looks": 1, "prototypes": 1}
     fusion = made(("one", "two"), 4, **parts)
     for name in ("one", "two"):
         fusion.recogniser.interests[name].data = Q.view(1, 1, 4).clone()
@@ -173,9 +174,12 @@ def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int):
         found, totals = [], dict.fromkeys(fusion.scenes, torch.zeros((), dtype=torch.float64))
         for k in range(2):
             q = layer_norm(sum(share * vector[k] for share, vector in zip(shares[name], vectors, strict=True)))
-            x = {scene: attend(q, scenes[scene], scenes[scene])[0] for scene in known}
-            keys = [layer_norm(x[scene]) + fusion.marks[scene] for scene in known]
-            h, w = attend(q, keys, list(x.values()))
+            h = None
+            for _ in range(fusion.looks):
+                q = q if h is None else layer_norm(q + fusion.ask.weight @ layer_norm(h))
+                x = {scene: attend(q, scenes[scene], scenes[scene])[0] for scene in known}
+                keys = [layer_norm(x[scene]) + fusion.marks[scene] for scene in known]
+                h, w = attend(q, keys, list(x.values()))
             found.append(h)
             for scene, share in zip(known, w, strict=True):
                 totals[scene] = totals[scene] + share / 2
@@ -185,9 +189,9 @@ def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int):
     return result, weights
 
 
-@pytest.mark.parametrize("group", ["ab", "ba", "c", "abc"])
-def test_equals_the_naive_loop_with_gradients(learnt, features, agree, group):
-    fusion = learnt()
+@pytest.mark.parametrize(("group", "looks"), [("ab", 2), ("ba", 1), ("c", 2), ("abc", 3)])
+def test_equals_the_naive_loop_with_gradients(learnt, features, agree, group, looks):
+    fusion = learnt(looks=looks)
     given = features(group, fusion.dim)
     fused, weights, _ = fusion(given)
     expected = [naive(fusion, given, b) for b in range(4)]
@@ -263,18 +267,37 @@ def test_hiding_the_own_scene_leaves_interest_to_the_others(learnt, features):
     torch.testing.assert_close(hidden.sum(dim=1), torch.ones(4, dtype=torch.float64))
 
 
+def test_the_second_look_asks_with_what_the_first_has_found(learnt, features):
+    """U = 0 at the start: the same as one look. Then q depends on the other view of the instance."""
+    fusion, given = learnt(), features("ab", 6)
+    changed = {**given, "b": Features(-given["b"].values, given["b"].allow)}
+    nn.init.zeros_(fusion.ask.weight)
+    once = learnt(looks=1)
+    once.load_state_dict({name: value for name, value in fusion.state_dict().items() if name != "ask.weight"})
+    answers = (each(given).features["a"].values for each in (fusion, once))
+    torch.testing.assert_close(*answers, rtol=0, atol=1e-5)  # LN of LN differs by its ε
+    nn.init.normal_(fusion.ask.weight)
+    q, other = (guidance_of(fusion, views).interest[0, 0] for views in (given, changed))
+    assert (q - other).abs().max() > 1e-3
+
+
+def guidance_of(fusion, given, control="learnt"):
+    fusion.control = control
+    return fusion.guidance(given, fusion.normalised(given))
+
+
 class TestControls:
     def test_shuffled_is_the_interest_of_the_next_example(self, learnt, features):
-        fusion, given = learnt(control="shuffled"), features("c", 6)
-        q = fusion.recognise("c", given["c"]).interest
-        torch.testing.assert_close(fusion.interest("c", q)[1], fusion.standard(q[0]))
-        torch.testing.assert_close(fusion.interest("c", q)[0], fusion.standard(q[3]))
+        fusion, given = learnt(), features("c", 6)
+        q, shuffled = (guidance_of(fusion, given, control).interest for control in ("learnt", "shuffled"))
+        torch.testing.assert_close(shuffled[1], q[0])
+        torch.testing.assert_close(shuffled[0], q[3])
 
     def test_scene_and_constant_have_the_scenes_own_interest(self, learnt, features):
         for control in ("scene", "constant"):
-            fusion, given = learnt(control=control), features("c", 6)
-            q = fusion.interest("c", fusion.recognise("c", given["c"]).interest)
-            torch.testing.assert_close(q[2], fusion.standard(fusion.recogniser.interests["c"].mean(dim=0)))
+            fusion = learnt()
+            q = guidance_of(fusion, features("c", 6), control).interest[2, 0]
+            torch.testing.assert_close(q, fusion.standard(fusion.recogniser.interests["c"].mean(dim=0)))
 
     def test_constant_weighs_the_scenes_by_their_marks_alone(self, learnt, features):
         fusion = learnt(control="constant")
@@ -293,6 +316,7 @@ class TestControls:
         fused = fusion(features("ab", 6))
         sum(scene.values.sum() for scene in fused.features.values()).backward()
         assert all(part.grad is None or (part.grad == 0).all() for part in fusion.recogniser.parameters())
+        assert fusion.ask.weight.grad is None
         assert all(gate.grad.abs().max() > 0 for gate in fusion.gates.parameters())
         assert fusion.output.weight.grad.abs().max() > 0
 

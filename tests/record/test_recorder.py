@@ -9,7 +9,7 @@ import torch
 
 from iamm.engine.plan import RunState
 from iamm.record.figure import words_figure
-from iamm.record.recorder import Recorder, tag, text_table
+from iamm.record.recorder import Recorder, chart, tag, text_table
 from iamm.record.run_folder import RunFolder
 
 
@@ -44,18 +44,18 @@ def test_intervals_and_validations_are_in_both_places(folder, interval, evaluati
     recorder.finish()
     recorder.close()
     events = read(folder.path)
-    assert points(events, "train/loss/a") == [(2, 0.5), (4, 0.25)]
-    assert points(events, "train/weight/b") == [(2, 0.375), (4, 0.375)]
-    assert points(events, "train/scene_weight/a/b") == [(2, 0.25), (4, 0.25)]
-    assert points(events, "train/conflict/norm/b") == [(2, 0.125), (4, 0.125)]
-    assert points(events, "train/conflict/cosine/a/b") == [(2, -0.5), (4, -0.5)]
-    assert points(events, "train/penalty/span") == [(2, 0.75), (4, 0.75)]
-    assert points(events, "train/learning_rate") == [(2, 0.25), (4, 0.0625)]
-    assert points(events, "train/gradient_norm") == [(2, 3.0), (4, 3.0)]
+    assert points(events, "loss/train/a") == [(2, 0.5), (4, 0.25)]
+    assert points(events, "weight/train/b") == [(2, 0.375), (4, 0.375)]
+    assert points(events, "scene_weight/train/a/b") == [(2, 0.25), (4, 0.25)]
+    assert points(events, "conflict/train/norm/b") == [(2, 0.125), (4, 0.125)]
+    assert points(events, "conflict/train/cosine/a/b") == [(2, -0.5), (4, -0.5)]
+    assert points(events, "penalty/train/span") == [(2, 0.75), (4, 0.75)]
+    assert points(events, "learning_rate/train") == [(2, 0.25), (4, 0.0625)]
+    assert points(events, "gradient_norm/train") == [(2, 3.0), (4, 3.0)]
     assert points(events, "time/steps_per_second") == [(2, 17.0), (4, 17.0)]
-    assert points(events, "val/bleu/b") == [(4, 0.125)]
-    assert points(events, "val/scene_weight/a/b") == [(4, 0.75)]
-    assert points(events, "val/quality") == [(4, 0.3125)]
+    assert points(events, "bleu/val/b") == [(4, 0.125)]
+    assert points(events, "scene_weight/val/a/b") == [(4, 0.75)]
+    assert points(events, "quality/val") == [(4, 0.3125)]
     assert points(events, "time/seconds") == [(4, 2.5)]
     *records, _ = [json.loads(line) for line in folder.records.read_text().splitlines()]
     assert [(record["kind"], record["step"], record["epoch"]) for record in records] == [
@@ -64,7 +64,8 @@ def test_intervals_and_validations_are_in_both_places(folder, interval, evaluati
         ("val", 4, 1),
     ]
     scalars = {name: points(events, name)[-1][1] for name in events.Tags()["scalars"]}
-    told = {**records[1]["values"], **records[1]["time"], **records[2]["values"], **records[2]["time"]}
+    parts = (records[1]["values"], records[1]["time"], records[2]["values"], records[2]["time"])
+    told = {chart(name): value for part in parts for name, value in part.items()}
     assert told == scalars
 
 
@@ -84,6 +85,25 @@ def test_sentences_beside_their_references(folder, evaluation, read):
 
 def test_a_table_with_bars_keeps_its_columns():
     assert text_table([("a|b", "c")]).splitlines()[2] == "| a¦b | c |"
+
+
+def test_curves_come_before_the_points_of_test():
+    tags = ["test/accuracy/a", "val/loss/a", "train/loss/a", "val/accuracy/a", "time/seconds", "val/quality"]
+    expected = ["accuracy/val/a", "loss/train/a", "loss/val/a", "quality/val", "test/accuracy/a", "time/seconds"]
+    assert sorted(map(chart, tags)) == expected
+
+
+def test_both_losses_share_a_chart(folder, read):
+    from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+
+    recorder = Recorder(folder)
+    recorder.layout({"a": ["accuracy", "loss"]})
+    recorder.close()
+    (event,) = read(folder.path).Tensors("custom_scalars__config__")
+    (category,) = Layout.FromString(event.tensor_proto.string_val[0]).category
+    assert category.title == "a"
+    charts = {each.title: list(each.multiline.tag) for each in category.chart}
+    assert charts == {"loss": ["loss/train/a$", "loss/val/a$"], "accuracy": ["accuracy/val/a$"]}
 
 
 def test_hparams_stand_in_the_runs_own_folder(folder, evaluation, read):
@@ -173,8 +193,8 @@ def test_a_resumed_run_shows_no_doubled_points(folder, interval, evaluation, rea
     last.finish()
     last.close()
     events = read(folder.path)
-    assert [step for step, _ in points(events, "train/loss/a")] == [2, 4, 6, 8]
-    assert points(events, "val/quality") == [(4, 0.3125)]
+    assert [step for step, _ in points(events, "loss/train/a")] == [2, 4, 6, 8]
+    assert points(events, "quality/val") == [(4, 0.3125)]
     assert "test/quality" not in events.Tags()["scalars"]
     lines = [json.loads(line) for line in folder.records.read_text().splitlines()]
     told = [(line["kind"], line["step"]) for line in lines[:-1]]

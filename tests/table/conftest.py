@@ -30,6 +30,7 @@ def make_plan():
             "settings": ("both",),
             "seeds": seeds,
             "rates": rates,
+            "choose_seeds": len(seeds),
             "budget": {"epochs": 3},
             "tolerance": 0.1,
             "test": "t",

@@ -71,7 +71,7 @@ def build(make_table, tmp_path):
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    return tmp_path / "tables" / "small" / "tensorboard"
+    return tmp_path / "outputs-tables" / "small"
 
 
 def names(folder: Path) -> list[str]:
@@ -232,12 +232,12 @@ def test_the_columns_of_the_table_come_first(build):
 @pytest.mark.parametrize(
     ("column", "validation", "training"),
     [
-        (("accuracy", "a"), ["val/accuracy/a"], ["train/loss/a"]),
-        (("loss", "a"), ["val/loss/a"], ["train/loss/a"]),
-        (("quality", None), ["val/quality"], ["train/loss/a", "train/loss/a/b", "train/loss/ab", "train/loss/xa"]),
-        (("quality", "a"), ["val/f1/a"], ["train/loss/a"]),
-        (("quality", "xa"), ["val/loss/xa"], ["train/loss/xa"]),
-        (("quality", "ab"), ["val/accuracy/ab", "val/f1/ab", "val/loss/ab", "val/perplexity/ab"], ["train/loss/ab"]),
+        (("accuracy", "a"), ["accuracy/val/a"], ["loss/train/a"]),
+        (("loss", "a"), ["loss/val/a"], ["loss/train/a"]),
+        (("quality", None), ["quality/val"], ["loss/train/a", "loss/train/a/b", "loss/train/ab", "loss/train/xa"]),
+        (("quality", "a"), ["f1/val/a"], ["loss/train/a"]),
+        (("quality", "xa"), ["loss/val/xa"], ["loss/train/xa"]),
+        (("quality", "ab"), ["accuracy/val/ab", "f1/val/ab", "loss/val/ab", "perplexity/val/ab"], ["loss/train/ab"]),
     ],
 )
 def test_the_layout_draws_each_columns_curves(make_plan, column, validation, training):
@@ -246,8 +246,8 @@ def test_the_layout_draws_each_columns_curves(make_plan, column, validation, tra
     result = {"test": test, "quality": {"a": 0.25, "xa": 0.25}}
     runs = [Run(make_plan().runs[0], "finished", "", result)]
     scenes, measures = ("a", "ab", "a/b", "xa"), ("accuracy", "f1", "loss", "perplexity")
-    tags = [f"val/{measure}/{scene}" for scene in scenes for measure in measures]
-    tags += ["val/quality", "val/scene_weight/a/a", *(f"train/loss/{scene}" for scene in scenes), "train/weight/a"]
+    tags = [f"{measure}/val/{scene}" for scene in scenes for measure in measures]
+    tags += ["quality/val", "scene_weight/val/a/a", *(f"loss/train/{scene}" for scene in scenes), "weight/train/a"]
     [category] = layout(make_plan(columns=(Column("its label", *column, "both"),)), runs)["category"]
     assert category["title"] == "its label"
     drawn = {
@@ -303,20 +303,20 @@ def test_tensorboard_shows_one_comparison(build, folder, tmp_path, fast):
             tags = ask("plugin/scalars/tags")
             groups = ask("plugin/hparams/session_groups", everything)["sessionGroups"]
             ended = [group["sessions"][0]["status"] for group in groups].count("STATUS_SUCCESS")
-            if len(tags) == 3 and ended == 2 and all("val/quality" in actual for actual in tags.values()):
+            if len(tags) == 3 and ended == 2 and all("quality/val" in actual for actual in tags.values()):
                 break
             assert time.monotonic() < deadline, (tags, groups)
             time.sleep(0.1)
-        curves = ask("plugin/custom_scalars/scalars?run=rival/seed0&tag=val/bleu/b$")
+        curves = ask("plugin/custom_scalars/scalars?run=rival/seed0&tag=bleu/val/b$")
         drawn = ask("plugin/custom_scalars/layout")
         columns = ask("plugin/hparams/experiment", {})
     assert sorted(tags) == ["ours/seed0", "ours/seed1", "rival/seed0"]
-    assert {"train/loss/b", "val/bleu/b", "val/quality"} <= set.intersection(*map(set, tags.values()))
-    assert [point[1:] for point in curves["tag_to_events"]["val/bleu/b"]] == [[10, 0.25], [20, 0.25]]
+    assert {"loss/train/b", "bleu/val/b", "quality/val"} <= set.intersection(*map(set, tags.values()))
+    assert [point[1:] for point in curves["tag_to_events"]["bleu/val/b"]] == [[10, 0.25], [20, 0.25]]
     assert [category["title"] for category in drawn["category"]] == ["accuracy", "BLEU"]
     assert [chart["multiline"]["tag"] for chart in drawn["category"][1]["chart"]] == [
-        ["val/bleu/b$"],
-        ["train/loss/b$"],
+        ["bleu/val/b$"],
+        ["loss/train/b$"],
     ]
     assert {info["name"] for info in columns["hparamInfos"]} == {"row", "learning_rate", "seed", "model"}
     assert [info["name"]["tag"] for info in columns["metricInfos"]] == [

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from iamm.table.plan import Column
+from iamm.table.plan import Column, PlannedRun
 
 ACCURACY = Column("accuracy", "accuracy", "a", "both")
 
@@ -94,3 +94,27 @@ def test_more_steps_than_the_first_row(notices, patience):
     lines = notices(result=lambda run: {"steps": steps[run.row], "config": {"patience": patience}})
     expected = "rival has another budget than ours in both: steps in all 60 instead of 30."
     assert lines == ((expected,) if patience is None else ())
+
+
+@pytest.mark.parametrize(
+    ("best", "expected"),
+    [
+        (0.001, ("learning rate 0.001 is at the edge of those tried: a better one may lie below.",)),
+        (0.002, ()),
+        (0.004, ("learning rate 0.004 is at the edge of those tried: a better one may lie above.",)),
+    ],
+)
+def test_a_learning_rate_at_the_edge_of_three(notices, best, expected):
+    rates = (0.001, 0.002, 0.004)
+    runs = tuple(
+        PlannedRun(row, "both", rate, seed, f"{row}-{rate}-{seed}")
+        for row in ("ours", "rival")
+        for rate in rates
+        for seed in range(3)
+    )
+
+    def outcome(run):
+        return {"a": {"accuracy": 0.5 + run.seed / 8 + 0.1 * (run.rate == (best if run.row == "ours" else 0.002))}}
+
+    lines = notices(outcome, rates=rates, runs=runs)
+    assert lines == tuple(f"ours, both: {line}" for line in expected)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iamm.table.plan import PlannedRun
-from iamm.table.selection import choose, choose_rates, grouped
+from iamm.table.selection import choose, choose_rates, grouped, needed
 from iamm.table.table import Run
 
 
@@ -26,7 +26,7 @@ def test_validation_chooses_and_test_does_not():
         run(0.2, 0, 0.6, test=0.1),
         run(0.2, 1, 0.6, test=0.1),
     ]
-    choice = choose(runs)
+    choice = choose(runs, (0, 1))
     assert choice.rate == 0.2
     assert choice.validation == {0.1: 0.5, 0.2: 0.6}
     assert choice.runs == tuple(runs[2:])
@@ -37,7 +37,9 @@ def test_validation_chooses_and_test_does_not():
 def test_whatever_test_says_the_choice_is_the_same(qualities):
     places = [(rate, seed) for rate in (0.1, 0.2, 0.3) for seed in (0, 1)]
     one, other = (
-        choose([run(*place, choice[0], test=choice[kind]) for place, choice in zip(places, qualities, strict=True)])
+        choose(
+            [run(*place, choice[0], test=choice[kind]) for place, choice in zip(places, qualities, strict=True)], (0, 1)
+        )
         for kind in (1, 2)
     )
     assert (one.rate, one.validation) == (other.rate, other.validation)
@@ -45,28 +47,28 @@ def test_whatever_test_says_the_choice_is_the_same(qualities):
 
 @pytest.mark.parametrize("state", ["failed", "missing", "interrupted", "running"])
 def test_a_rate_with_fewer_finished_seeds_gives_way(state):
-    choice = choose([run(0.1, 0, 0.9), run(0.1, 1, state=state), run(0.2, 0, 0.3), run(0.2, 1, 0.2)])
+    choice = choose([run(0.1, 0, 0.9), run(0.1, 1, state=state), run(0.2, 0, 0.3), run(0.2, 1, 0.2)], (0, 1))
     assert choice.rate == 0.2
     assert choice.validation == {0.1: 0.9, 0.2: 0.25}
 
 
 def test_of_equal_rates_the_first_planned_is_taken():
-    assert choose([run(0.2, 0, 0.5), run(0.1, 0, 0.5)]).rate == 0.2
+    assert choose([run(0.2, 0, 0.5), run(0.1, 0, 0.5)], (0, 1)).rate == 0.2
 
 
 def test_a_run_without_any_finite_validation_ranks_last():
-    assert choose([run(0.1, 0, -math.inf), run(0.2, 0, 0.0)]).rate == 0.2
+    assert choose([run(0.1, 0, -math.inf), run(0.2, 0, 0.0)], (0, 1)).rate == 0.2
 
 
 def test_nothing_finished_nothing_chosen():
     runs = (run(0.1, 0), run(0.2, 0), run(0.1, 1), run(0.2, 1, state="missing"))
-    choice = choose(runs)
+    choice = choose(runs, (0, 1))
     assert (choice.rate, choice.validation, choice.runs, choice.results) == (None, {}, runs, {})
     assert choice.failed() == {0}  # seed 1 may still come with the other rate
 
 
 def test_failed_seeds_are_those_of_the_chosen_rate():
-    choice = choose([run(0.1, 0), run(0.1, 1), run(0.2, 0, 0.5), run(0.2, 1), run(0.2, 2, state="running")])
+    choice = choose([run(0.1, 0), run(0.1, 1), run(0.2, 0, 0.5), run(0.2, 1), run(0.2, 2, state="running")], (0, 1))
     assert choice.rate == 0.2
     assert choice.failed() == {1}
 
@@ -79,6 +81,23 @@ def test_each_row_and_setting_chooses_for_itself(make_plan):
         for p in plan.runs
     ]
     assert {place: choice.rate for place, choice in choose_rates(plan, runs).items()} == best
+
+
+def test_the_other_seeds_are_run_at_the_rate_that_the_first_ones_choose(make_plan):
+    """Rates 0.001 and 0.002, seed 0 chooses; rival's choice is open. What seeds 1 and 2 find does not choose."""
+    plan = make_plan(choose_seeds=1)
+    results = {("ours", 0.001, 0): 0.6, ("ours", 0.002, 0): 0.5, ("ours", 0.001, 1): 0.1, ("rival", 0.001, 0): 0.5}
+    runs = [
+        run(p.rate, p.seed, results.get((p.row, p.rate, p.seed)), "missing", row=p.row, setting="both")
+        for p in plan.runs
+    ]
+    places = [(each.planned.row, each.planned.rate, each.planned.seed) for each in needed(plan, runs)]
+    first = [(row, rate, 0) for row in ("ours", "rival") for rate in (0.001, 0.002)]
+    assert places == [*first, ("ours", 0.001, 1), ("ours", 0.001, 2)]
+    choice = choose_rates(plan, runs)["ours", "both"]
+    assert (choice.rate, choice.validation) == (0.001, {0.001: 0.6, 0.002: 0.5})
+    assert list(choice.results) == [0, 1]
+    assert needed(make_plan(), runs) == tuple(runs)
 
 
 def test_a_row_without_planned_runs_has_an_empty_choice(make_plan):

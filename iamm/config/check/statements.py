@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from iamm import constraints
-from iamm.config.check.targets import is_allowed
 from iamm.constraints import Constraint, constraint_of
+from iamm.own import is_allowed
 
 DEEPEST = 20
 """Imports from one module to the next that are followed for a name."""

@@ -42,7 +42,7 @@ KEYS: Mapping[str, Constraint] = {
     "targets": ListOf(Text(), different=True),
     "shots": ListOf(RUN["shots"], different=True),
     "seeds": ListOf(RUN["seed"], different=True),
-    "budget": of_type(dict, "{epochs, steps, learning_rates, parameters} of all rows"),
+    "budget": of_type(dict, "{epochs, steps, learning_rates, row_learning_rates, choose_seeds, parameters}"),
     "test": OneOf(("t", "wilcoxon")),
     "seconds": OrNull(Number(0)),
     "claims": of_type(dict, "{place: …, figures: {row: {column: 1.0}}}"),
@@ -53,6 +53,8 @@ BUDGET: Mapping[str, Constraint] = {
     "epochs": RUN["epochs"],
     "steps": RUN["steps"],
     "learning_rates": ListOf(RUN["optimizer.lr"], different=True),
+    "choose_seeds": Number(1, whole=True),
+    "row_learning_rates": of_type(dict, "row: [rates] for rows on another scale, such as those of another optimizer"),
     "parameters": OrNull(Number(0)),
 }
 TEXT = of_type(str, "text")
@@ -108,10 +110,24 @@ def check_table(table: Mapping[str, Any], rows: Mapping[str, Any], settings: Map
     rates = table["budget"].get("learning_rates")
     of_settings = {key: advice for key, advice in NOT_OF_A_ROW.items() if key != "optimizer.lr" or rates}
     check_overrides("shared.", settings, of_settings)
+    check_row_rates(table["budget"].get("row_learning_rates", {}), rates or [], rows)
     for label, column in (table.get("columns") or {}).items():
         check_column(label, column, tuple(rows), tuple(settings))
     if table.get("claims"):
         check_claims(table["claims"], rows, table["columns"])
+
+
+def check_row_rates(by_row: Mapping[str, Any], rates: Collection[float], rows: Collection[str]) -> None:
+    """Require as many learning rates of a row with its own as the others try."""
+    for row, own in by_row.items():
+        place = f"budget.row_learning_rates.{row}"
+        require(place, row, OneOf(tuple(rows)))
+        require(place, own, BUDGET["learning_rates"])
+        if len(own) != len(rates):
+            raise ConfigError(
+                f"All rows try equally many learning rates. Found {len(own)} under {place}, {len(rates)} under "
+                "budget.learning_rates: give it as many."
+            )
 
 
 def check_overrides(place: str, lists: Mapping[str, Any], refused: Mapping[str, str]) -> None:

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from iamm.config.mistakes import Mistake
 from iamm.config.parts import Part, known_targets, named, parts
-from iamm.errors import DEPENDENCIES, ConfigError, closest
+from iamm.errors import closest
+from iamm.own import ALLOW, OTHERS, is_allowed
 
-ALLOW = "IAMM_ALLOW"
-"""This environment variable names packages of the user's own, separated by commas. No YAML file can set it, so none can
-allow what it names itself."""
-OTHERS = sys.stdlib_module_names | DEPENDENCIES.keys() | {"iamm", "joblib", "pip", "setuptools"}
-"""These packages are nobody's own; they can load and run any file."""
 OPTIMIZER = re.compile(r"torch\.optim\.[A-Z]\w*")
 OPTIONS = ("_target_", "_convert_", "_partial_", "_recursive_")
 CONVERSIONS = ("none", "partial", "object", "all")
-
-
-def allowed_packages() -> tuple[str, ...]:
-    """The packages that the user allows.
-
-    Raises:
-        ConfigError: one of them is not the user's own.
-    """
-    names = tuple(name for name in re.split(r"[,\s]+", os.environ.get(ALLOW, "")) if name)
-    for name in names:
-        if name.split(".")[0] in OTHERS:
-            raise ConfigError(
-                f"{ALLOW} names packages of your own. Found {name}, which can run anything: leave it out."
-            )
-    return names
-
-
-def is_allowed(target: str) -> bool:
-    """Tell whether a dotted name lies in a package that the user allows."""
-    return any(f"{target}.".startswith(f"{package}.") for package in allowed_packages())
 
 
 def check_targets(configured: Iterable[Part]) -> None:

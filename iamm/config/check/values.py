@@ -96,7 +96,7 @@ def run_keys() -> frozenset[str]:
 def check_keys(values: Mapping[str, Any]) -> None:
     """Every key of a run must be there and known, and one scene at least; a part knows its own keys."""
     if not values.get("dataset"):
-        raise Mistake("A run needs a scene. Found an empty `dataset`: name one, such as dataset=[shapes].", "dataset")
+        raise Mistake("A run needs a scene. Found an empty `dataset`: name one, such as 'dataset=[shapes]'.", "dataset")
     given = {path for path, *_ in leaves(values, stop="_target_")}
     places = {place.split(".")[0] for _, place in slots()}
     for key in sorted({*run_keys(), *places} - {*given, *values}):
@@ -129,6 +129,12 @@ def check_places(values: Mapping[str, Any], configured: Iterable[Part]) -> None:
 def check_place(path: str, value: Any, room: str, *, optional: bool = False) -> None:
     if value is None and optional:
         return
+    if room in ("augment", "dataset") and path == f"{room}._target_":
+        raise Mistake(
+            f"A YAML of `{room}` has its keys below a name, since several stand side by side. Found _target_ without: "
+            "write `mine:` above it, with your name, and indent the keys below.",
+            path,
+        )
     if not isinstance(value, Mapping) or "_target_" not in value:
         raise Mistake(f"`{path}` must be a part, chosen by name ({room}=…). Found {value!r}: see --help.", path)
     name = named(value)
@@ -154,7 +160,7 @@ def check_rule(path: str, rule: Constraint | None, value: Any) -> None:
 
 def check_device(device: Any) -> None:
     if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        hint = meant(OneOf(("auto", "cpu", "cuda")), device)
+        hint = ' Did you mean "cuda"?' if device == "gpu" else meant(OneOf(("auto", "cpu", "cuda")), device)
         raise Mistake(f"`device` must be auto, cpu, cuda or cuda:<number>. Found {device!r}.{hint}", "device")
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from iamm.files import shortened
-from iamm.record.recorder import measure_values, tag
+from iamm.record.recorder import chart, measure_values, tag
 from iamm.table.curves import recorded_measure
 from iamm.table.plan import Column, TablePlan
 from iamm.table.table import Run, Table
@@ -143,13 +143,13 @@ def validation(column: Column, runs: Collection[Run]) -> str:
     """Return the pattern of the tags; those of every measure of a scene whose quality has no known one."""
     measure = recorded_measure(column, runs)
     if measure is None:
-        return f"val/[^/]+/{re.escape(str(column.scene))}$"
-    return re.escape(column_tag("val", replace(column, measure=measure.name))) + "$"
+        return f"[^/]+/val/{re.escape(str(column.scene))}$"
+    return re.escape(chart(column_tag("val", replace(column, measure=measure.name)))) + "$"
 
 
 def training(column: Column) -> str:
     """Return the pattern of the tags; all scenes' losses for a mean of scenes."""
-    return "train/loss/" if column.scene is None else re.escape(tag("train", "loss", column.scene)) + "$"
+    return "loss/train/" if column.scene is None else re.escape(chart(tag("train", "loss", column.scene))) + "$"
 
 
 def write_events(sessions: Mapping[Path, Json], columns: Json, charts: Json) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = True) -> str:
+def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = True, command: str = "") -> str:
     """Render the report: figures, curves, written sentences, attention maps, and the origin of all of it.
 
     Args:
@@ -29,6 +29,7 @@ def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = Tru
         output_dir: where the run folders lie: their records, sentences and pictures are read.
         links: path from the report's folder to `output_dir`, such as `../..`.
         costs: False leaves out time and memory: the text is then the same for any sweep over the same runs.
+        command: that runs and builds the table; empty: with no options.
 
     Raises:
         BadDataError: records that cannot be read.
@@ -40,6 +41,7 @@ def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = Tru
             table=table,
             links=links,
             costs=costs,
+            command=command or f"iamm-table table={table.plan.name}",
             axes={column.label: column_axis(table, column) for column in table.plan.columns},
             curves=curve_figures(table, output_dir),
             examples=sentences(table, output_dir),

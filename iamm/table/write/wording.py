@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 from iamm.table.pairing import ALPHA
-from iamm.table.plan import Column
-from iamm.table.selection import grouped
+from iamm.table.plan import Column, TablePlan
+from iamm.table.selection import choosing, grouped
 from iamm.table.statistics import Estimate
 from iamm.table.table import Cost, Row, Run, Table, TableCell
 
@@ -104,19 +104,32 @@ def run_groups(table: Table) -> Iterator[tuple[Row, str, float, Sequence[Run]]]:
     """Yield row, setting, learning rate and the runs over the seeds, in the plan's order of each."""
     groups = grouped(table.runs, lambda run: run.planned.at_rate)
     for row, setting, rate in product(table.rows, table.plan.settings, table.plan.rates):
-        yield row, setting, rate, groups.get((row.label, setting, rate), ())
+        if (row.label, setting, rate) in groups:
+            yield row, setting, rate, groups[row.label, setting, rate]
+
+
+def tried_rates(plan: TablePlan) -> Iterator[str]:
+    """Yield the learning rates that the first row tries, then those of each row that tries others."""
+    tried = {row: sorted({run.rate for run in plan.runs if run.row == row}) for row in plan.rows}
+    common = tried.pop(plan.rows[0]) or plan.rates
+    yield listed("learning rate", (f"{rate:g}" for rate in common))
+    for row, rates in tried.items():
+        if rates and rates != common:
+            yield f"{row}: {listed('learning rate', (f'{rate:g}' for rate in rates))}"
 
 
 def terms(table: Table) -> Iterator[tuple[str, str]]:
     """Yield the terms of the comparison and their texts: the shared budget, the columns, the cells, the verdicts."""
     plan = table.plan
     budget = [f"{name} {value}" for name, value in plan.budget.items()]
-    budget += [listed("seed", map(str, plan.seeds)), listed("learning rate", (f"{rate:g}" for rate in plan.rates))]
+    budget += [listed("seed", map(str, plan.seeds)), *tried_rates(plan)]
     yield "Shared by all rows", f"{'; '.join(budget)}."
     if len(plan.rates) > 1:
+        seeds = listed("seed", map(str, choosing(plan)))
         yield (
             "Learning rate",
-            "chosen for each row and setting on validation alone (most finished seeds, then the best mean quality).",
+            "chosen for each row and setting on validation alone (most finished seeds, then the best mean quality), "
+            f"over {seeds}.",
         )
     yield "Columns", f"{'; '.join(f'{column.label}: {described(table, column)}' for column in plan.columns)}."
     yield "Cells", "mean ± deviation (n − 1) [95 % interval] over n seeds."
