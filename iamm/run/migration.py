@@ -23,12 +23,12 @@ from iamm.engine.seeding import derived_seed
 from iamm.errors import ConfigError
 from iamm.files import write_text
 from iamm.model.scene_network import SceneNetwork
-from iamm.record.checksummed import write_checksummed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import read_result
 from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions
-from iamm.run.finish import result_values
+from iamm.run.finish import result_values, write_result
+from iamm.run.finished import complete
 from iamm.run.planned import Cell
 from iamm.run.source import begin_from
 from iamm.run.training import recorded
@@ -73,6 +73,8 @@ def migrate(cell: Cell, console: Console) -> dict[str, Any]:
     for notice in parts.conditions.notices:
         console.print(f"note: {notice}", soft_wrap=True)
     with folder.held(), recorded(folder) as recorder:
+        if complete(cell):  # by another process, since this one looked
+            return read_result(folder.path)
         folder.clear()
         folder.write_status("running", step=0)
         write_text(folder.config, to_yaml(cell.values))
@@ -143,11 +145,9 @@ def measured(cell: Cell, parts: Migration, recorder: Recorder) -> dict[str, Any]
     result = {
         **result_values(cell, model, device, end, tested),
         "migration": migration_values(cell, parts, before, tested, moved),
-        **{"notices": notices, "data": parts.conditions.data, "files": files, "from": parts.conditions.source},
+        **{"notices": notices, "files": files, **parts.conditions.values()},
     }
-    write_checksummed(folder.result, result)
-    folder.write_status("finished", step=0)
-    return result
+    return write_result(folder, result, 0)
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from iamm.errors import BadDataError, MissingDataError
+from iamm.files import read_file
 from iamm.measure import Measure, undeclared
-from iamm.record.run_folder import write_json
+from iamm.record.checksummed import write_json
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,10 @@ def read_plan(path: Path) -> TablePlan:
         BadDataError: its content is no plan.
     """
     try:
-        return plan_of(json.loads(path.read_text(encoding="utf-8")))
+        return plan_of(json.loads(read_file(path)))
     except FileNotFoundError as error:
         raise MissingDataError(f"A table must be planned first. Found no {path}: run iamm-table.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise BadDataError(
             f"A plan must be whole and of a table. Found {path}: {error}. Delete it and run iamm-table again."
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
@@ -154,3 +155,8 @@ def described(table: Table, column: Column) -> str:
     percent = ["percent points"] if column.kind.scale == "percent" else []
     direction = ["lower is better"] if column.lower_is_better else [] if percent else ["higher is better"]
     return f"{measure}{setting}{minus} ({', '.join((*percent, *direction))})"
+
+
+def code_parts(text: str) -> list[str]:
+    """Split a text at its code in backticks: every second part is code."""
+    return re.split(r"`([^`]+)`", text.strip())
