@@ -118,7 +118,7 @@ def finish(job: TableJob) -> int:
     if options["list"]:
         from iamm.table.listing import show_listing
 
-        unfinished(job)
+        unfinished(job)  # refuses finished runs of other data
         show_listing(job.plan, output_dir, options["sweep"]["jobs"] or processors())
         return 0
     failed, tried = False, set[str]()
