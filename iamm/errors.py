@@ -73,6 +73,10 @@ class BadDataError(UserError):
     exit_code = 65
 
 
+class DamagedRunError(BadDataError):
+    """A run folder with a file that is not as it was written, or not plain; it concerns no other run."""
+
+
 class MissingDataError(UserError):
     """A data file that is not there."""
 

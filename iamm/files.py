@@ -6,16 +6,17 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from iamm.errors import FullDiskError, OutputError
+from iamm.errors import DamagedRunError, FullDiskError, OutputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
-    *(errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOENT),
 )
 FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY, errno.ENXIO, errno.ENODEV, errno.EREMOTEIO)
 """Errors of a device, or of a file server, that fails."""
@@ -25,6 +26,7 @@ LONGEST_NAME, LONGEST_PATH = 255, 4095
 """Limits in bytes of the common file systems."""
 INSIDE = 270
 """Bytes reserved for the paths of files inside a run folder."""
+NOT_PLAIN = "a link, a pipe, a device, a folder or a file with a second name"
 ESCAPED = "backslashreplace"
 LEFTOVER = ".tmp"
 """The suffix of a temporary file."""
@@ -45,7 +47,7 @@ def write_bytes(path: Path, content: bytes | memoryview, *, previous: Path | Non
     temporary = path.with_name(path.name + LEFTOVER)
     with writable(path, len(content)):
         try:
-            with temporary.open("wb") as file:
+            with open(temporary, "wb", opener=plain) as file:
                 file.write(content)
                 file.flush()
                 sync(file.fileno())
@@ -62,6 +64,71 @@ def write_bytes(path: Path, content: bytes | memoryview, *, previous: Path | Non
 def write_text(path: Path, text: str) -> None:
     """Write a text as `write_bytes` does, encoded."""
     write_bytes(path, encoded(text))
+
+
+def plain(path: str, flags: int) -> int:
+    """An opener for `open` that follows no link and waits for no pipe: a run folder may be anybody's.
+
+    Raises:
+        OSError: the path is no regular file or, to be written, one that also has a name elsewhere.
+    """
+    try:
+        handle = os.open(path, flags & ~os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise OSError(errno.ELOOP, NOT_PLAIN, path) from error
+        raise
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or (flags & (os.O_WRONLY | os.O_RDWR) and status.st_nlink > 1):
+        os.close(handle)
+        raise OSError(errno.ELOOP, NOT_PLAIN, path)
+    if flags & os.O_TRUNC:
+        os.ftruncate(handle, 0)
+    return handle
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file of a run.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DamagedRunError: it is not plain, or cannot be read.
+    """
+    try:
+        with open(path, "rb", opener=plain) as file:
+            return file.read()
+    except FileNotFoundError:
+        raise
+    except (OSError, MemoryError) as error:
+        raise DamagedRunError(
+            f"A run's files must be plain and readable. Found {path}: {getattr(error, 'strerror', 'too large')}. "
+            "Put it right, then give the same command again."
+        ) from error
+
+
+def require_no_link(folder: Path) -> None:
+    """Raises:
+    DamagedRunError: the folder is a link.
+    """
+    if os.path.islink(folder):
+        raise DamagedRunError(f"A run folder must be a plain one. Found {folder}, a link: name the folder itself.")
+
+
+def require_plain(file: Path) -> None:
+    """Raises:
+    DamagedRunError: the path is something else than a regular file.
+    """
+    if file.is_symlink() or not file.is_file():
+        raise DamagedRunError(f"A run's files must be plain. Found {file}: {NOT_PLAIN}. Put it right or remove it.")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, and flush their names to disk."""
+    if not os.path.isdir(path):
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        with suppress(PermissionError):  # a folder that can be entered, but not listed
+            flush(path.parent)
 
 
 def encoded(text: str) -> bytes:
@@ -107,12 +174,6 @@ def check_length(folder: Path, what: str = "A run folder") -> None:
             f"{LONGEST_NAME}. Found {str(folder)[:60]}…, of {size:,} bytes, a name of {longest:,} in it. "
             "Set output_dir=… elsewhere."
         )
-
-
-def sweep_leftovers(folder: Path) -> None:
-    """Remove the temporary files of processes that were killed."""
-    for file in folder.rglob(f"*{LEFTOVER}"):
-        file.unlink(missing_ok=True)
 
 
 @contextmanager

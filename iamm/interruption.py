@@ -88,7 +88,9 @@ def resume_hint(command: str) -> str:
 
 
 def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> int:
-    """The exit code of a run; a mistake or an interruption is one line on stderr. A defect is raised.
+    """The exit code of a run, for which signals are handled; a mistake or an interruption is one line on stderr.
+
+    A defect is raised.
 
     Args:
         run: runs the command.
@@ -96,9 +98,11 @@ def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> in
         left: makes the line for an interruption, from the name.
     """
     from iamm.errors import UserError, missing_package
+    from iamm.output import print_mistake
     from iamm.own import own_error
 
     try:
+        install()
         return run()
     except (KeyboardInterrupt, Exception) as error:
         if caused(error):
@@ -107,5 +111,5 @@ def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> in
         mistake = error if isinstance(error, UserError) else missing_package(error) or own_error(error)
         if mistake is None:
             raise
-        print(f"{name}: {mistake}", file=sys.stderr)
+        print_mistake(name, mistake)
         return mistake.exit_code

@@ -1,22 +1,61 @@
-"""The console of a command, and tables that fit it."""
+"""The console of a command, which neither labels nor its reader can disturb, and tables that fit it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
+from typing import IO, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from iamm.output import discard, printable
 
 WIDE = 160
 GAP = 2
 """Blanks between two columns."""
 
 
+class PlainConsole(Console):
+    """A console without markup and control characters, which a closed pipe or a full device does not end."""
+
+    def __init__(self) -> None:
+        stream: Any = sys.stdout and Lasting(sys.stdout)
+        super().__init__(file=stream, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+
+class Lasting:
+    """A stream that goes on as if all were well when it cannot be written any more: a training must not end by that."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self.stream.write(text)
+        except OSError as error:
+            discard(self.stream, error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self.stream.flush()
+        except OSError as error:
+            discard(self.stream, error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
 def plain_console() -> Console:
-    """A console that prints paths and names without markup; its width is fixed for a file or a pipe."""
-    console = Console(markup=False, emoji=False, highlight=False)
+    """A console that prints paths and names as they are; its width is fixed for a file or a pipe."""
+    console = PlainConsole()
     if not console.is_terminal:
         console.width = WIDE
     return console

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from iamm.errors import FullDiskError, OutputError
-from iamm.files import check_length, flush, shortened, sweep_leftovers, writable, write_bytes, write_text
+from iamm.errors import BadDataError, FullDiskError, OutputError
+from iamm.files import check_length, flush, plain, read_file, shortened, writable, write_bytes, write_text
 
 
 def test_written_whole(tmp_path):
@@ -93,9 +94,36 @@ def test_other_errors_are_defects(tmp_path):
         raise ConnectionError(errno.ECONNRESET, "not a file's")
 
 
-def test_leftovers(tmp_path):
-    for name in ("last.pt.tmp", "pictures/attention.json.tmp", "kept.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("half")
-    sweep_leftovers(tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["kept.txt", "pictures"]
+@pytest.fixture(params=["link", "pipe", "device", "folder", "second name"])
+def no_plain_file(request, tmp_path):
+    """A path that is none, and a file of somebody's beside it."""
+    other, path = tmp_path / "other", tmp_path / "path"
+    other.write_text("another's")
+    if request.param == "device":
+        try:
+            os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))  # /dev/zero, which never ends
+        except OSError as error:
+            pytest.skip(f"a device cannot be made here: {error}")
+    else:
+        {"link": path.symlink_to, "second name": path.hardlink_to}.get(request.param, lambda _: None)(other)
+        {"pipe": os.mkfifo, "folder": os.mkdir}.get(request.param, lambda _: None)(path)
+    return path, request.param
+
+
+def test_what_is_no_plain_file_is_refused(no_plain_file, tmp_path):
+    """At once, and nothing is written elsewhere."""
+    path, kind = no_plain_file
+    if kind != "second name":  # which may be read
+        with pytest.raises(BadDataError, match=r"must be plain and readable\. Found .*path: .* Put it right"):
+            read_file(path)
+    for mode in ("a", "r+", "w"):
+        with pytest.raises(OutputError, match="must be writable"), writable(path), open(path, mode, opener=plain):
+            pass
+    assert (tmp_path / "other").read_text() == "another's"
+
+
+def test_a_file_is_replaced_and_no_link_followed(tmp_path):
+    (tmp_path / "other").write_text("another's")
+    (tmp_path / "path").symlink_to(tmp_path / "other")
+    write_text(tmp_path / "path", "ours")
+    assert [(tmp_path / name).read_text() for name in ("path", "other")] == ["ours", "another's"]

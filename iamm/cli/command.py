@@ -37,12 +37,12 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
     for folder in config_dirs():
         import_from_beside(folder)
     sys.argv[1:] = [re.sub(r"^([\w.]+=)~(?=/|$)", rf"\1{Path.home()}", word) for word in sys.argv[1:]]  # as shells do
-    interruption.install()
     try:
         code = interruption.code_of(run, name, interruption.resume_hint)
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = reader_left()
+    except BrokenPipeError as error:
+        output.discard(sys.stdout, error)
+        code = 128 + signal.SIGPIPE
     sys.exit(code)
 
 
@@ -50,11 +50,5 @@ def print_help(text: str) -> None:
     """Print the help, without an error if the reader stops early, as in `--help | head`."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
-        reader_left()
-
-
-def reader_left() -> int:
-    """Send what is still to be printed nowhere; return the exit code of shells for a closed pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
+    except OSError as error:
+        output.discard(sys.stdout, error)

@@ -29,14 +29,20 @@ def help_text() -> str:
 
 def run() -> int:
     from iamm.config.command_line import written
-    from iamm.errors import ConfigError, MissingDataError, nearest
+    from iamm.errors import BadDataError, ConfigError, MissingDataError, nearest
     from iamm.files import write_text
+    from iamm.output import print_mistake
     from iamm.record.overview import csv_text, in_order, read_scored, show_overview, values
     from iamm.terminal import plain_console
 
     words = written(sys.argv[1:])
     output_dir, sort, output = (words.pop(key, default) for key, default in OPTIONS.items())
-    runs = [read_scored(result.parent) for result in sorted(Path(output_dir).glob("*/result.json"))]
+    runs = []
+    for result in sorted(Path(output_dir).glob("*/result.json")):
+        try:
+            runs.append(read_scored(result.parent))
+        except BadDataError as error:
+            print_mistake("note", error)
     if not runs:
         raise MissingDataError(
             f"`output_dir` must hold finished runs. Found none in {output_dir}: name another folder."

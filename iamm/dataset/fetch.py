@@ -28,6 +28,10 @@ PATIENCE = 30.0
 """Seconds to wait for an answer."""
 
 
+SLOWEST = 1000.0
+"""Bytes a second that an answer must have on average."""
+
+
 class Source(NamedTuple):
     """A published file.
 
@@ -119,9 +123,12 @@ def receive(source: Source, part: Path, file: BinaryIO) -> None:
             file.truncate(0)
             raise ConnectionError("not the part that was asked for")
         expected = answer.length
-        received = 0
-        while chunk := answer.read(1 << 16):
+        received, began = 0, time.monotonic()
+        while chunk := answer.read1(1 << 16):
             received += len(chunk)
+            seconds = time.monotonic() - began
+            if seconds > PATIENCE and received < SLOWEST * seconds:
+                raise ConnectionError(f"no more than {received:,} bytes in {seconds:.0f} s")
             if start + received > most:
                 part.unlink()
                 raise BadDataError(f"{source.url} must have at most {most:,} bytes. Found more: nothing was kept.")

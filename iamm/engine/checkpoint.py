@@ -19,7 +19,7 @@ from torch import nn
 
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, UserError
-from iamm.files import write_bytes
+from iamm.files import read_file, write_bytes
 
 MARK = b"sha256:"
 COMMENT = len(MARK) + 64
@@ -48,7 +48,7 @@ def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
         BadDataError: a file that cannot be read as a checkpoint of these parts.
     """
     with readable(path):
-        content = unpacked(path.read_bytes())
+        content = unpacked(read_file(path))
         for name, part in parts.items():
             part.load_state_dict(content[name])
         torch.set_rng_state(content["random"])
@@ -58,10 +58,14 @@ def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
 
 
 def file_is_intact(path: Path) -> bool:
-    """Whether the file exists and its SHA-256 is right."""
+    """Whether the file exists and its SHA-256 is right.
+
+    Raises:
+        BadDataError: it cannot be read.
+    """
     try:
-        return is_intact(path.read_bytes())
-    except OSError:
+        return is_intact(read_file(path))
+    except FileNotFoundError:
         return False
 
 
@@ -77,19 +81,26 @@ def load_model(path: Path, model: nn.Module) -> int:
         BadDataError: a file that is not a checkpoint of this model.
     """
     with readable(path):
-        content = unpacked(path.read_bytes())
+        content = unpacked(read_file(path))
         model.load_state_dict(content["model"])
         return int(content["epoch"])
 
 
-def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a saved model, by name.
+def load_saved(path: Path) -> dict[str, Any]:
+    """The tensors of a saved `model`, by name, and its `epoch`.
 
     Raises:
         BadDataError: a file that is not a saved model.
     """
     with readable(path):
-        return dict(unpacked(path.read_bytes())["model"])
+        content = unpacked(read_file(path))
+        return {"model": dict(content["model"]), "epoch": int(content["epoch"])}
+
+
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a saved model, as `load_saved`."""
+    weights: dict[str, torch.Tensor] = load_saved(path)["model"]
+    return weights
 
 
 def packed(content: Mapping[str, Any]) -> memoryview:

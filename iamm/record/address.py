@@ -25,13 +25,26 @@ BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "grow
 
 
 def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
-    """A readable name and 8 hex digits of SHA-256 over the configuration without `PLACES`.
-
-    Without a target, `MIGRATION` is left out too. `from` is replaced by the address of the run that it names.
+    """A readable name and the digest of a configuration.
 
     Args:
         config: resolved, plain containers.
-        names: the readable part, such as model and data sets.
+        names: the readable part, such as model and data sets; a result that is read may hold any.
+
+    Raises:
+        ConfigError: the name is that of no folder.
+    """
+    name = "-".join(names)
+    if "/" in name or "\0" in name or name.startswith("."):
+        raise ConfigError(f"A run's name is one of a folder. Found {name!r}: name its data sets by plain words.")
+    return f"{shortened(name, 246)}-{digest(config)}"
+
+
+def digest(config: Mapping[str, Any]) -> str:
+    """8 hex digits of SHA-256 over the configuration without `PLACES`; `from` is replaced by the address of its run.
+
+    Raises:
+        ConfigError: a number is not finite.
     """
     content = drop_keys(config, PLACES)
     if config.get("target") is None:
@@ -42,7 +55,7 @@ def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise ConfigError(f"The numbers of a configuration are finite. {error}: write another, or null.") from error
-    return f"{shortened('-'.join(names), 246)}-{hashlib.sha256(encoded(text)).hexdigest()[:8]}"
+    return hashlib.sha256(encoded(text)).hexdigest()[:8]
 
 
 def drop_keys(value: Any, keys: Sequence[str]) -> Any:

@@ -38,15 +38,22 @@ def checked(file: bytes) -> dict[str, Any]:
     """Verify the checksum, then parse the JSON.
 
     Raises:
-        ValueError: the checksum is not right.
+        ValueError: the checksum is not right, or the rest is no object of JSON.
     """
     text, end = file[:-CHECKSUM_BYTES], file[-CHECKSUM_BYTES:]
     if end != f'{hashlib.sha256(text).hexdigest()}"\n}}\n'.encode():
         raise ValueError("its SHA-256 is not right")
-    content: dict[str, Any] = json.loads(file)
-    del content["sha256"]
+    try:
+        content: dict[str, Any] = json.loads(file)
+        del content["sha256"]
+    except (RecursionError, LookupError, TypeError) as error:
+        raise ValueError(f"it is no plain JSON: {error}") from error
     return content
 
 
 def write_checksummed(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, with_checksum(content))
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_text(path, strict(content, indent=2) + "\n")

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from iamm.files import plain
 from iamm.record.run_folder import RunFolder
 
 with warnings.catch_warnings():
@@ -33,7 +34,7 @@ class Events:
     def __init__(self, folder: RunFolder, step: int) -> None:
         number = max([int(time.time()), *(1 + int(path.name.split(".")[3]) for path in folder.events())])
         path = folder.path / f"{PREFIX}{number:010d}.{socket.gethostname()}.{os.getpid()}"
-        self.file = path.open("ab")
+        self.file = open(path, "xb", opener=plain)  # noqa: SIM115
         self.records = RecordWriter(self.file)
         self.write(Event(file_version="brain.Event:2"))
         if step:

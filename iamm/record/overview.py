@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from iamm.measure import Measure, measures_of, selects
+from iamm.output import spreadsheet
 from iamm.record.run_folder import Result, read_result
 from iamm.terminal import print_table
 
@@ -123,5 +124,5 @@ def csv_text(runs: Sequence[Scored]) -> str:
     heads = dict.fromkeys(head for each in cells for head in each)
     writer = csv.DictWriter(text, heads, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(cells)
+    writer.writerows({head: spreadsheet(cell) for head, cell in each.items()} for each in cells)
     return text.getvalue()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +12,9 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from iamm.files import LONGEST_NAME, flush, shortened, write_text
-from iamm.record.checksummed import strict
-from iamm.record.run_folder import RunFolder, write_json
+from iamm.files import LONGEST_NAME, flush, make_folder, read_file, shortened, write_bytes, write_text
+from iamm.record.checksummed import strict, write_json
+from iamm.record.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +42,8 @@ def chart(tag: str) -> str:
 class Recorder:
     """An observer of `fit` that writes each interval and each evaluation to TensorBoard and to records.jsonl.
 
-    It is a part of each checkpoint: a run resumed from one first removes everything that was written later.
+    It is a part of each checkpoint, which holds the records and checksums of the event files: a run resumed from one
+    has its records anew, and what was written later is removed.
 
     Args:
         folder: of the run.
@@ -48,6 +52,7 @@ class Recorder:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.step = 0
+        self.notices: list[str] = []
 
     @cached_property
     def events(self) -> Events:
@@ -57,32 +62,42 @@ class Recorder:
         return Events(self.folder, self.step)
 
     def state_dict(self) -> dict[str, Any]:
-        """Flush all files to the disk; return their sizes and the SHA-256 of the records."""
+        """Flush the events to the disk; return their sizes and SHA-256, and the records."""
         self.events.flush()
-        for path in (*self.folder.events()[-1:], self.folder.records):
-            if path.exists():
-                flush(path)
-        sizes = {path.name: path.stat().st_size for path in self.folder.events()}
-        return {"step": self.step, "events": sizes, "records": self.folder.records_state()}
+        flush(self.folder.events()[-1])
+        events = {path.name: content_state(read_file(path)) for path in self.folder.events()}
+        return {"step": self.step, "events": events, "records": self.folder.records_so_far().decode()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Truncate all files to their saved sizes; remove later files.
+        """Write the saved records, truncate the event files to their saved sizes, and remove later ones.
 
-        Raises:
-            BadDataError: the records are damaged.
+        Damaged event files are written anew from the records, with a notice.
         """
-        self.folder.cut_records(**state["records"])
-        for path in self.folder.events():
-            if path.name not in state["events"]:
+        write_text(self.folder.records, state["records"])
+        found = {path.name: path for path in self.folder.events()}
+        events = state["events"]
+        intact = all(
+            name in found and content_state(read_file(found[name])[: saved["size"]]) == saved
+            for name, saved in events.items()
+        )
+        for name, path in found.items():
+            if intact and name in events:
+                os.truncate(path, events[name]["size"])
+            else:
                 path.unlink()
-            elif path.stat().st_size > state["events"][path.name]:
-                os.truncate(path, state["events"][path.name])
+        if not intact:
+            self.notices = ["TensorBoard's files were damaged; their curves are written anew from the records."]
+            for record in map(json.loads, state["records"].splitlines()):
+                values = {**record["values"], **record["time"]}
+                self.scalars({name: value for name, value in values.items() if value is not None}, record["step"])
         self.step = int(state["step"])
 
     def finish(self) -> None:
-        """Flush the events and end the records with their checksum."""
-        self.events.flush()
+        """End the records with their checksum, and flush them and the events to the disk."""
         self.folder.end_records()
+        self.events.flush()
+        for path in (self.folder.events()[-1], self.folder.records):
+            flush(path)
 
     def close(self) -> None:
         """Close the event file; a failure to write was raised before."""
@@ -151,14 +166,16 @@ class Recorder:
 
     def picture(self, name: str, figure: Figure, step: int) -> None:
         """Write a figure to TensorBoard, and as a PNG to the run folder."""
-        self.folder.pictures.mkdir(exist_ok=True)
-        path = self.folder.pictures / f"{shortened(name.replace('/', '-'), LONGEST_NAME - len('.png'))}.png"
-        figure.savefig(path, dpi=110)
-        self.events.picture(name, path.read_bytes(), step)
+        make_folder(self.folder.pictures)
+        file = f"{shortened(name.replace('/', '-'), LONGEST_NAME - len('.png.tmp'))}.png"
+        png = io.BytesIO()
+        figure.savefig(png, dpi=110)
+        write_bytes(self.folder.pictures / file, png.getvalue())
+        self.events.picture(name, png.getvalue(), step)
 
     def attention(self, content: Mapping[str, Any]) -> None:
         """Write the weights of the attention maps as JSON on one line."""
-        self.folder.pictures.mkdir(exist_ok=True)
+        make_folder(self.folder.pictures)
         write_text(self.folder.attention, strict(content) + "\n")
 
     def hparams(self, choices: Mapping[str, Any]) -> None:
@@ -173,6 +190,10 @@ class Recorder:
         _, *session = hparams(plain, {})
         for summary in session:
             self.events.add(summary)
+
+
+def content_state(content: bytes) -> dict[str, Any]:
+    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def place_of(step: int, epoch: int, phase: str) -> dict[str, Any]:

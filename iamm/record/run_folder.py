@@ -12,7 +12,8 @@ examples.json    some generated sentences of test with their references, if any
 pictures/        figures; with log.attention, attention.json holds the weights
 log.txt          output of a run started by a sweep
 
-The last key of status, scenes and result is the SHA-256 of the text before it.
+The last key of status, scenes and result is the SHA-256 of the text before it. A result holds the SHA-256 of all files
+that are complete with it. Every file is opened without following links, since a folder may be anybody's.
 """
 
 from __future__ import annotations
@@ -21,16 +22,37 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from iamm.errors import BadDataError, BusyError, FullDiskError, MissingDataError
-from iamm.files import ESCAPED, LONGEST_NAME, check_length, shortened, sweep_leftovers, writable, write_text
+from iamm.errors import BadDataError, BusyError, DamagedRunError, FullDiskError, MissingDataError
+from iamm.files import (
+    ESCAPED,
+    LEFTOVER,
+    LONGEST_NAME,
+    check_length,
+    make_folder,
+    plain,
+    read_file,
+    require_no_link,
+    require_plain,
+    shortened,
+    writable,
+    write_text,
+)
 from iamm.lock import locked
 from iamm.record.checksummed import checked, strict, with_checksum
+
+EVENTS = r"events\.out\.tfevents\.\d{10}\..+"
+LASTING = re.compile(rf"config\.yaml|(scenes|examples)\.json|records\.jsonl|best(-.+)?\.pt|{EVENTS}")
+"""Names of the files that are complete once a run is finished."""
+CHANGING = re.compile(r"(status|result)\.json|(last|previous)\.pt")
+PICTURES = re.compile(r"(val|test)-.+\.png|attention\.json")
+"""Names inside `pictures`. All other files are a user's own, and never removed."""
 
 Result = Mapping[str, Any]
 """The content of a `result.json`."""
@@ -44,10 +66,12 @@ class RunFolder:
 
     Raises:
         OutputError: the path is too long.
+        BadDataError: it is a link.
     """
 
     def __init__(self, path: Path) -> None:
         check_length(path)
+        require_no_link(path)
         self.path = path
         self.config = path / "config.yaml"
         self.status = path / "status.json"
@@ -71,7 +95,7 @@ class RunFolder:
         return self.path / f"{shortened(f'best-{phase}', LONGEST_NAME - len('.pt.tmp'))}.pt" if phase else self.best
 
     def finished(self) -> bool:
-        return self.result.exists()
+        return os.path.exists(self.result)  # False also where a folder may not be entered
 
     def state(self) -> tuple[str, str]:
         """The state of the run and its reason: finished, running, failed, interrupted (can be resumed) or missing.
@@ -83,20 +107,19 @@ class RunFolder:
         if self.busy():
             return "running", "in another process"
         try:
-            status = checked(self.status.read_bytes())
+            status = checked(read_file(self.status))
             failed, reason = status["state"] in ("failed", "diverged"), str(status.get("error", ""))
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, BadDataError, ValueError, LookupError, TypeError):
             return ("interrupted" if self.has_checkpoint() else "missing"), ""
         return ("failed", reason) if failed else ("interrupted", "")
 
     def has_checkpoint(self) -> bool:
-        """Whether there is a checkpoint, intact or damaged."""
-        return self.last.exists() or self.previous.exists()
+        return os.path.exists(self.last) or os.path.exists(self.previous)
 
     def busy(self) -> bool:
         """Whether a live process holds the folder. The check takes a shared lock, so several may check at once."""
         try:
-            with (self.path / ".lock").open() as lock:
+            with open(self.path / ".lock", opener=plain) as lock:
                 return not locked(lock, fcntl.LOCK_SH, patience=0.0)
         except OSError:
             return False
@@ -109,26 +132,44 @@ class RunFolder:
             OutputError: the folder cannot be created or written.
             FullDiskError: the disk is full.
             BusyError: another live process holds the folder.
+            BadDataError: one of its files is not plain, or its folder of pictures is a link.
         """
         with writable(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("w")
+            make_folder(self.path)
+            lock = open(self.path / ".lock", "a", opener=plain)  # noqa: SIM115
         with lock:
             with writable(self.path):
                 free = locked(lock)
             if not free:
                 raise BusyError(f"One process a run folder. Found {self.path} in use by a live run: wait for it.")
-            sweep_leftovers(self.path)
+            with writable(self.path):
+                for file in self.own(LASTING, CHANGING, ending=LEFTOVER):
+                    file.unlink()
+            require_no_link(self.pictures)
+            for file in self.own(LASTING, CHANGING):
+                require_plain(file)
             yield
 
+    def own(self, *names: re.Pattern[str], ending: str = "") -> list[Path]:
+        """The files of the run with one of the names, and those inside `pictures`, in the order of their names."""
+        places = ((self.path, names), (self.pictures, (PICTURES,)))
+        return [
+            file
+            for folder, patterns in places
+            for file in (sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else ())
+            if file.name.endswith(ending) and any(each.fullmatch(file.name.removesuffix(ending)) for each in patterns)
+        ]
+
     def clear(self) -> None:
-        """Remove all files of an earlier run."""
-        checkpoints = (self.last, self.previous, *self.path.glob("best*.pt"))
-        others = (self.status, self.records, self.scenes, self.config, self.examples, self.attention)
-        for file in (self.result, *checkpoints, *others):
-            file.unlink(missing_ok=True)
-        for file in (*self.events(), *self.pictures.glob("*.png")):
+        """Remove all files of an earlier run, the result first."""
+        self.result.unlink(missing_ok=True)
+        for file in self.own(LASTING, CHANGING):
             file.unlink()
+
+    def checksums(self) -> dict[str, str]:
+        """Path in the folder → SHA-256 of each file that is complete once the run is finished."""
+        files = self.own(LASTING)
+        return {str(file.relative_to(self.path)): hashlib.sha256(read_file(file)).hexdigest() for file in files}
 
     def write_status(self, state: str, **more: Any) -> None:
         """Write the status; on a full disk, overwrite the old one in place."""
@@ -137,39 +178,26 @@ class RunFolder:
             write_text(self.status, text)
         except FullDiskError:
             mode = "r+" if self.status.exists() else "w"
-            with writable(self.status), self.status.open(mode, encoding="utf-8", errors=ESCAPED) as file:
+            with writable(self.status), open(self.status, mode, opener=plain, errors=ESCAPED, encoding="utf-8") as file:
                 file.write(text)
                 file.truncate()
 
     def append(self, record: Mapping[str, Any]) -> None:
-        with writable(self.records), self.records.open("a", encoding="utf-8") as file:
+        with writable(self.records), open(self.records, "a", encoding="utf-8", opener=plain) as file:
             file.write(strict(record) + "\n")
 
     def end_records(self) -> None:
-        """Write the last line of the records: the SHA-256 of those before it."""
-        content = self.records.read_bytes() if self.records.exists() else b""
-        self.append({"kind": "end", "sha256": hashlib.sha256(content).hexdigest()})
-
-    def records_state(self) -> dict[str, Any]:
-        """The size of the records and their SHA-256."""
-        content = self.records.read_bytes() if self.records.exists() else b""
-        return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-    def cut_records(self, size: int, sha256: str) -> None:
-        """Truncate the records to their first `size` bytes.
-
-        Raises:
-            BadDataError: these bytes are damaged.
-        """
-        content = self.records.read_bytes()[:size] if self.records.exists() else b""
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise BadDataError(damaged(self.records))
-        if self.records.exists():
-            os.truncate(self.records, size)
+        self.append({"kind": "end", "sha256": hashlib.sha256(self.records_so_far()).hexdigest()})
 
     def events(self) -> list[Path]:
         """The event files, in the order of their names."""
-        return sorted(self.path.glob("events.out.*"))
+        return [file for file in self.own(re.compile(EVENTS)) if file.parent == self.path]
+
+    def records_so_far(self) -> bytes:
+        try:
+            return read_file(self.records)
+        except FileNotFoundError:
+            return b""
 
     def read_records(self) -> bytes:
         """All records so far.
@@ -177,23 +205,15 @@ class RunFolder:
         Raises:
             BadDataError: the records of a finished run are damaged.
         """
-        content = self.records.read_bytes() if self.records.exists() else b""
+        content = self.records_so_far()
         lines, _, end = content[:-1].rpartition(b"\n")
         last = {"kind": "end", "sha256": hashlib.sha256(lines + b"\n" * bool(lines)).hexdigest()}
         if self.finished() and end != json.dumps(last).encode():
-            raise BadDataError(damaged(self.records))
+            raise DamagedRunError(
+                f"Records must be as they were written. Found {self.records} damaged: its SHA-256 is not right. "
+                "Give the run's own command again."
+            )
         return content
-
-
-def damaged(records: Path) -> str:
-    return (
-        f"Records must be as they were written. Found {records} damaged: its SHA-256 is not right. "
-        "Run again with rerun=true."
-    )
-
-
-def write_json(path: Path, content: Any) -> None:
-    write_text(path, strict(content, indent=2) + "\n")
 
 
 def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: str = "run") -> dict[str, Any]:
@@ -208,19 +228,19 @@ def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: 
         MissingDataError: the folder has no finished run.
         BadDataError: the result cannot be read, or lacks a key.
     """
-    path = folder / "result.json"
-    if not os.path.exists(path):  # `Path.exists` raises where a name is longer than the file system takes
-        raise MissingDataError(
-            f"`{name}` must name the folder of a finished run. Found no result.json in {folder}: "
-            "look at the end of the training's output for the folder."
-        )
+    path = RunFolder(folder).result
     try:
-        content = checked(path.read_bytes())
+        content = checked(read_file(path))
         missing = [key for key in keys if key not in content]
         if missing:
             raise ValueError(f"no {', '.join(missing)} in it")
         return content
+    except FileNotFoundError as error:
+        raise MissingDataError(
+            f"`{name}` must name the folder of a finished run. Found no result.json in {folder}: "
+            "look at the end of the training's output for the folder."
+        ) from error
     except ValueError as error:
-        raise BadDataError(
+        raise DamagedRunError(
             f"A result must be whole and of a run. Found {path}: {error}. Run again with rerun=true."
         ) from error

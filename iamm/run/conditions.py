@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -30,14 +31,26 @@ class Conditions:
 
     def __init__(self, threads: int, device: str, data: Mapping[str, str]) -> None:
         self.threads, self.data = threads, dict(data)
-        self.machine = {**versions(), "device": device, "instructions": instructions()}
+        self.machine: dict[str, Any] = {
+            "commit": commit(Path(__file__).parent),
+            **versions(),
+            "device": device,
+            "instructions": instructions(),
+        }
         self.notices: list[str] = []
+        self.commits = [self.machine["commit"]]
+        """Of all parts of the run; more than one where the code changed before it was resumed."""
         self.source: dict[str, str] | None = None
         """The address and SHA-256 of the model that the run began from."""
 
     def state_dict(self) -> dict[str, Any]:
         saved = {"threads": self.threads, "data": self.data, "machine": self.machine, "source": self.source}
-        return {**saved, "notices": self.notices}
+        return {**saved, "commits": self.commits, "notices": self.notices}
+
+    def values(self) -> dict[str, Any]:
+        """What a result holds of them."""
+        source = {"from": self.source} if self.source else {}
+        return {"data": self.data, "commit": self.commits[-1], "commits": self.commits, **source}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Compare the saved conditions with the present ones.
@@ -64,6 +77,7 @@ class Conditions:
             if before.get(name) != now
         ]
         self.notices, self.source = list(state["notices"]), state["source"]
+        self.commits = list(dict.fromkeys((*state["commits"], *self.commits)))
         if changes:
             self.notices.append(f"this run went on elsewhere, so not surely to the same bits: {'; '.join(changes)}.")
 
@@ -78,15 +92,18 @@ def versions() -> dict[str, str]:
 
 
 def commit(folder: Path) -> str | None:
-    """The git commit of the checkout that the code runs from, `+changes` behind it where files differ; else None."""
+    """The git commit of the checkout that the code runs from, else None.
+
+    Where files differ from the commit, `+changes-` and 8 hex digits of their difference's SHA-256 stand behind it.
+    """
     try:
-        answers = [
-            subprocess.run(["git", "-C", str(folder), *call], capture_output=True, text=True, check=True).stdout.strip()
-            for call in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no", "."))
-        ]
+        head, changes = (
+            subprocess.run(["git", "-C", str(folder), *call], capture_output=True, check=True).stdout.strip()
+            for call in (("rev-parse", "HEAD"), ("diff", "HEAD", "--", "."))
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return answers[0] + ("+changes" if answers[1] else "")
+    return head.decode() + (f"+changes-{hashlib.sha256(changes).hexdigest()[:8]}" if changes else "")
 
 
 def slow_precision(precision: str, device: torch.device) -> str | None:

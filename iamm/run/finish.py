@@ -1,9 +1,8 @@
-"""The end of a run: test the chosen model, write the result, then draw the figures."""
+"""The end of a run: test the chosen model, draw the figures and, once all is on the disk, write the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from iamm.record.checksummed import write_checksummed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts
-from iamm.run.conditions import Conditions, commit, instructions, versions
+from iamm.run.conditions import Conditions, instructions, versions
 from iamm.run.finished import code_states
 from iamm.run.interest import interest_notices, interest_report, interest_values
 from iamm.run.pictures import draw
@@ -36,30 +35,35 @@ def finish(
     conditions: Conditions,
     state: RunState,
 ) -> dict[str, Any]:
-    """Test the chosen model, write the result, then draw; a figure that cannot be drawn is a notice in the result."""
+    """Test the chosen model, draw, then write the result; a figure that cannot be drawn is a notice in the result.
+
+    The result is written last, since it says that the run is finished: all other files are on the disk by then.
+    """
     folder = cell.folder
     load_chosen(folder, parts, state)
     tested = evaluate(parts.model, datasets, "test", parts.device)
     recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
     interest: dict[str, Any] = {}
     failed = attempt("interest", lambda: interest.update(report_interest(cell, datasets, parts, recorder, state)))
+    values = result_values(cell, parts.model, parts.device, state, tested)
+    failed += present(cell, datasets, parts, recorder, state, tested, values["details"])
     recorder.finish()
     notices = [notice for dataset in datasets for notice in dataset.notices]
     notices += [*conditions.notices, *skipped(state), *failed, *interest_notices(interest)]
     files = {name: content for dataset in datasets for name, content in dataset.files.items()}
-    result = {**result_values(cell, parts.model, parts.device, state, tested), "notices": notices}
+    result = {**values, "notices": notices}
     if interest:
         result["interest"] = interest
-    result |= {"data": conditions.data, "files": files, "code": code_states(cell.values)}
-    if conditions.source:
-        result["from"] = conditions.source
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
+    result |= {**conditions.values(), "files": files, "code": code_states(cell.values)}
+    return write_result(folder, result, state.step)
+
+
+def write_result(folder: RunFolder, result: Mapping[str, Any], step: int) -> dict[str, Any]:
+    """Write the result of a run, and the checksums of its other files, which are all on the disk."""
+    folder.write_status("finished", step=step)
+    result = {**result, "written": folder.checksums()}
     write_checksummed(folder.result, result)
-    folder.write_status("finished", step=state.step)
-    more = list(present(cell, datasets, parts, recorder, state, tested, result["details"]))
-    if more:
-        result["notices"] = [*notices, *more]
-        write_checksummed(folder.result, result)
     return result
 
 
@@ -149,6 +153,5 @@ def result_values(
         "bleu_signature": bleu(["a"], ["a"])[1],
         "versions": versions(),
         "instructions": instructions(),
-        "commit": commit(Path(__file__).parent),
         "config": dict(cell.values),
     }

@@ -1,15 +1,21 @@
-"""The check whether a planned run is finished already."""
+"""The checks whether a planned run is finished already, and whether a finished run's folder is whole."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from iamm.config.check.run_keys import leaves
+from iamm.config.check.values import check_values, run_keys
+from iamm.config.compose import to_yaml
 from iamm.config.parts import parts
 from iamm.dataset.cache import checksum
-from iamm.errors import BadDataError
+from iamm.errors import BadDataError, ConfigError, DamagedRunError
+from iamm.files import encoded, read_file
 from iamm.own import code_state, import_from_beside, is_allowed
-from iamm.record.run_folder import read_result
+from iamm.record.address import digest
+from iamm.record.run_folder import Result, RunFolder, read_result
 from iamm.run.planned import Cell
 
 PROJECT = "iamm"
@@ -21,11 +27,14 @@ def finished(cell: Cell) -> bool:
     Files that no longer exist are not compared.
 
     Raises:
-        BadDataError: a data file or a user's own package differs, or the result cannot be read.
+        BadDataError: a data file or a user's own package differs; the result cannot be read, or is of another
+            configuration.
     """
     if not cell.folder.finished():
         return False
-    recorded = read_result(cell.folder.path).get("files", {})
+    result = read_result(cell.folder.path)
+    require_own(cell.folder, result)
+    recorded = result.get("files", {})
     folders = {part.get("data_dir") for part in cell.values["dataset"].values()}
     changed = []
     for name, content in recorded.items():
@@ -44,6 +53,81 @@ def finished(cell: Cell) -> bool:
             f"{cell.folder.path}: start anew with rerun=true, or set output_dir=… elsewhere."
         )
     return True
+
+
+def require_own(folder: RunFolder, result: Result) -> None:
+    """Raises:
+    BadDataError: the result is not that of the configuration in the folder's name.
+    """
+    if not folder.path.name.endswith(f"-{digest(result['config'])}"):
+        raise DamagedRunError(
+            f"A result must be of its folder's configuration. Found {folder.result} of another: remove it, then give "
+            "the same command again."
+        )
+
+
+def complete(cell: Cell) -> bool:
+    """Whether the run is finished, not to be started anew, and all its files are as they were then.
+
+    Raises:
+        BadDataError: as `finished`; or the damaged run cannot be brought to its end again.
+    """
+    if cell.values["rerun"] or not finished(cell):
+        return False
+    files = damaged(cell.folder)
+    if "best.pt" in files or (files and not cell.folder.has_checkpoint()):
+        raise BadDataError(
+            f"A finished run's files must be as they were written. Found {', '.join(files)} of {cell.folder.path} "
+            "damaged: bring them back, or start anew with rerun=true."
+        )
+    return not files
+
+
+def damaged(folder: RunFolder) -> list[str]:
+    """The files of a finished run that are not as they were when its result was written."""
+    now = folder.checksums()
+    return sorted(name for name, sum in read_result(folder.path).get("written", {}).items() if now.get(name) != sum)
+
+
+def read_finished(folder: RunFolder, *keys: str) -> dict[str, Any]:
+    """The result of a finished run's folder, which may be anybody's.
+
+    Args:
+        folder: of the run.
+        keys: that the result must hold, besides its configuration.
+
+    Raises:
+        MissingDataError: there is no finished run.
+        BadDataError: the result is damaged, is of an earlier release, or does not fit the folder's configuration.
+    """
+    result = read_result(folder.path, ("config", "seed", "threads", *keys))
+    config = result["config"]
+    require_release(config, folder.path)
+    try:
+        check_values(config)
+        same = read_file(folder.config) == encoded(to_yaml(config))
+    except (ConfigError, FileNotFoundError) as error:
+        raise BadDataError(f"A run's configuration must be there and valid. Found {folder.config}: {error}") from error
+    if not same or any(result[key] != config[key] for key in ("seed", "threads")):
+        raise BadDataError(
+            f"A result must be of its folder's configuration. Found {folder.result} of another than {folder.config}: "
+            "get the folder again."
+        )
+    return result
+
+
+def require_release(config: Mapping[str, Any], run: Path) -> None:
+    """Refuse a run of an earlier release, whose model may have other parameter names.
+
+    Raises:
+        BadDataError: the run lacks a key of this release.
+    """
+    missing = sorted(run_keys() - {*config, *(path for path, *_ in leaves(config, stop="_target_"))})
+    if missing:
+        raise BadDataError(
+            f"A run is measured and repeated by the release that made it. Found {run} of an earlier one, without "
+            f"{', '.join(missing)}: take that release, or train again with rerun=true."
+        )
 
 
 def code_states(values: Mapping[str, Any]) -> dict[str, str]:

@@ -9,12 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
-from iamm.config.check.run_keys import leaves
-from iamm.config.check.values import run_keys
-from iamm.errors import BadDataError, ConfigError
+from iamm.errors import ConfigError, DifferentError
 from iamm.measure import Measure, measures_of
+from iamm.record.checksummed import strict
 from iamm.record.run_folder import RunFolder, read_result
-from iamm.run.finished import changed_code, finished
+from iamm.run.finished import changed_code, complete, read_finished
 from iamm.run.planned import Cell, with_source
 from iamm.terminal import plain_console, print_table
 
@@ -30,7 +29,7 @@ def train_job(cell: Cell) -> float:
         train_job(source)
     console = plain_console()
     folder = cell.folder
-    if not cell.values["rerun"] and finished(cell):
+    if complete(cell):
         console.print("This run is finished; rerun=true starts it anew.")
         if changed_code(cell):
             console.print("note: The code of iamm has changed since.")
@@ -60,36 +59,26 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
         moved: whether the data are now in the `data_dir` of `values` instead of the recorded one.
 
     Raises:
-        BadDataError: the data are not those of the run.
+        BadDataError: the data are not those of the run, or its files are damaged.
+        DifferentError: the numbers differ.
     """
     from iamm.run.training import evaluate_again
 
     console = plain_console()
     folder = RunFolder(Path(values["run"]))
-    recorded = read_result(folder.path, ("test", "config", "data"))
-    require_release(recorded["config"], folder.path)
+    recorded = read_finished(folder, "test", "data")
     if recorded["config"]["target"] is not None:
         raise ConfigError(f"A migration is checked by its repetition. Found {folder.path}: add mode=verify.")
     trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
     measures = evaluate_again(trained, folder, recorded["data"])
     show_measures(console, measures, recorded)
-    same = measures == recorded["test"]
+    same = strict(measures) == strict(recorded["test"])
     console.print("The run's own numbers: the same to the last digit." if same else "The run's own numbers differ:")
     if not same:
         show_measures(console, recorded["test"], recorded)
-
-
-def require_release(config: Mapping[str, Any], run: Path) -> None:
-    """Refuse a run of an earlier release, whose model may have other parameter names.
-
-    Raises:
-        BadDataError: the run lacks a key of this release.
-    """
-    missing = sorted(run_keys() - {*config, *(path for path, *_ in leaves(config, stop="_target_"))})
-    if missing:
-        raise BadDataError(
-            f"A run is measured and repeated by the release that made it. Found {run} of an earlier one, without "
-            f"{', '.join(missing)}: take that release, or train again with rerun=true."
+        raise DifferentError(
+            f"A model measured again must give its run's numbers. Found others for {folder.path}: look for another "
+            "machine, version or number of threads, or train again with rerun=true."
         )
 
 

@@ -23,12 +23,12 @@ from iamm.engine.seeding import derived_seed
 from iamm.errors import ConfigError
 from iamm.files import write_text
 from iamm.model.scene_network import SceneNetwork
-from iamm.record.checksummed import write_checksummed
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import read_result
 from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions
-from iamm.run.finish import result_values
+from iamm.run.finish import result_values, write_result
+from iamm.run.finished import complete
 from iamm.run.planned import Cell
 from iamm.run.source import begin_from
 from iamm.run.training import recorded
@@ -73,6 +73,8 @@ def migrate(cell: Cell, console: Console) -> dict[str, Any]:
     for notice in parts.conditions.notices:
         console.print(f"note: {notice}", soft_wrap=True)
     with folder.held(), recorded(folder) as recorder:
+        if complete(cell):  # by another process, since this one looked
+            return read_result(folder.path)
         folder.clear()
         folder.write_status("running", step=0)
         write_text(folder.config, to_yaml(cell.values))
@@ -94,16 +96,16 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
     refuse_trained(name, source)
     device = chosen_device(config["device"])
     model = build_model(config, scenes).to(device)
-    address, notices = begin_from(source, model)
-    conditions = Conditions(
-        config["threads"], str(device), {dataset.name: dataset.checksum() for dataset in (target, *known)}
-    )
-    conditions.source, conditions.notices = address, notices
+    with own_mistakes():
+        transfer: Transfer = instantiate(config["transfer"])
+    data = {dataset.name: dataset.checksum() for dataset in (target, *known)}
+    conditions = Conditions(config["threads"], str(device), data)
+    if transfer.begins_from_source:
+        conditions.source, conditions.notices = begin_from(source, model)
     seed = derived_seed(config["seed"], "transfer", config["draw"])
     with own_mistakes():
         model.add_scene(target.scenes[0], scenes)
         material = material_of(target, known, config["shots"], config["draw"], seed, device)
-        transfer: Transfer = instantiate(config["transfer"])
     return Migration(target, known, model, transfer, material, conditions)
 
 
@@ -143,16 +145,15 @@ def measured(cell: Cell, parts: Migration, recorder: Recorder) -> dict[str, Any]
     result = {
         **result_values(cell, model, device, end, tested),
         "migration": migration_values(cell, parts, before, tested, moved),
-        **{"notices": notices, "data": parts.conditions.data, "files": files, "from": parts.conditions.source},
+        **{"notices": notices, "files": files, **parts.conditions.values()},
     }
-    write_checksummed(folder.result, result)
-    folder.write_status("finished", step=0)
-    return result
+    return write_result(folder, result, 0)
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of each parameter by its name."""
-    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    """A copy of each parameter by its name, which a parametrization does not change."""
+    named = {name.replace("parametrizations.", ""): values for name, values in model.named_parameters()}
+    return {name.removesuffix(".original"): values.detach().clone() for name, values in named.items()}
 
 
 def count_moved(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> int:

@@ -13,8 +13,10 @@ from iamm.config.check.migration import source_values
 from iamm.config.command_line import written
 from iamm.config.groups import overrides_of
 from iamm.errors import BadDataError, ConfigError
+from iamm.files import read_file
 from iamm.record.address import MIGRATION, PLACES, address
-from iamm.record.run_folder import RunFolder, write_json
+from iamm.record.checksummed import write_json
+from iamm.record.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,8 @@ def read_cell(path: Path) -> Cell:
         BadDataError: the file cannot be read.
     """
     try:
-        return cell_of(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError) as error:
+        return cell_of(read_file(path).decode())
+    except (OSError, BadDataError, ValueError, TypeError) as error:
         raise BadDataError(
             f"Every machine of a sweep must see its run folders. Found {path}: {error}. Set output_dir=… where all do."
         ) from error

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from iamm.engine.checkpoint import load_weights
 from iamm.errors import ConfigError, MissingDataError
+from iamm.files import read_file
 from iamm.record.run_folder import RunFolder, read_result
 
 
@@ -39,7 +40,7 @@ def begin_from(path: Path, model: nn.Module) -> tuple[dict[str, str], list[str]]
     with torch.no_grad():
         for name in common:
             target[name].copy_(source[name])
-    address = {"run": path.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    address = {"run": path.name, "sha256": hashlib.sha256(read_file(file)).hexdigest()}
     new, left = [name for name in target if name not in source], [name for name in source if name not in target]
     return address, differences(path.name, new, left)
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from iamm import interruption
 from iamm.config.compose import to_yaml
 from iamm.dataset.base import Dataset
-from iamm.engine.checkpoint import load_model
+from iamm.engine.checkpoint import file_is_intact, load_model
 from iamm.engine.checkpointer import FileCheckpointer
 from iamm.engine.evaluate import evaluate
 from iamm.engine.fit import fit
@@ -28,7 +28,7 @@ from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions, slow_precision
 from iamm.run.course import Course, build_phases
 from iamm.run.finish import finish
-from iamm.run.finished import finished
+from iamm.run.finished import complete, damaged
 from iamm.run.planned import Cell
 from iamm.run.progress import ProgressLine
 from iamm.run.source import begin_from
@@ -49,8 +49,12 @@ def train(cell: Cell, console: Console) -> dict[str, Any]:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
     conditions = conditions_of(config, folder, datasets, course)
     with folder.held():
-        if not config["rerun"] and finished(cell):  # by another process, since this one looked
+        if complete(cell):  # by another process, since this one looked
             return read_result(folder.path)
+        if folder.finished() and not config["rerun"]:
+            files = ", ".join(damaged(folder))
+            console.print(f"note: {files} damaged; this run is brought to its end again.", soft_wrap=True)
+            folder.result.unlink()
         with recorded(folder) as recorder:
             return run(cell, console, datasets, course, recorder, conditions)
 
@@ -102,9 +106,17 @@ def run(
     checkpointer = file_checkpointer(config, folder, course, conditions, recorder)
     state, warning = checkpointer.restore()
     if not folder.has_checkpoint():
+        if folder.records_so_far():
+            warning = "there is no checkpoint of this run left; it starts anew."
         folder.clear()
         state.phase = course.current.phase.name
-    for notice in filter(None, (warning, *conditions.notices)):
+    best = folder.best_of(course.best)
+    if state.best_epoch and not file_is_intact(best):
+        raise BadDataError(
+            f"A run goes on with its best model. Found {best} missing or damaged: bring it back, or start anew with "
+            "rerun=true."
+        )
+    for notice in filter(None, (warning, *recorder.notices, *conditions.notices)):
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     folder.write_status("running", step=state.step)
     write_text(folder.config, to_yaml(config))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from iamm.output import discard
 from iamm.serve.options import options, switch
 from iamm.serve.written import answers_to, require_place
 
@@ -26,8 +26,8 @@ def run_command_line(words: Sequence[str]) -> int:
         with answers_to(values["output"]) as write:
             for answer in predictions(values, attention=attention, tokenised=tokenised):
                 write(answer)
-    except BrokenPipeError:  # the reader has left, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError as error:
+        discard(sys.stdout, error)
     return 0
 
 

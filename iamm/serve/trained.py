@@ -13,11 +13,12 @@ from iamm.dataset.base import Scene, SceneBatch
 from iamm.dataset.outline import scenes_of
 from iamm.engine.checkpoint import load_model
 from iamm.errors import BadDataError, ConfigError, MissingDataError, nearest
+from iamm.files import read_file
 from iamm.model.scene_network import SceneNetwork
 from iamm.record.checksummed import checked
-from iamm.record.run_folder import RunFolder, read_result
+from iamm.record.run_folder import RunFolder
 from iamm.run.build import build_model, chosen_device
-from iamm.run.job import require_release
+from iamm.run.finished import read_finished
 from iamm.serve.example import Example, example_of
 from iamm.serve.rows import batches
 
@@ -169,8 +170,7 @@ def load(run: str | Path, device: str = "auto") -> Trained:
         ConfigError: a device that this machine lacks.
     """
     folder = RunFolder(Path(run))
-    config = read_result(folder.path, ("config",))["config"]
-    require_release(config, folder.path)
+    config = read_finished(folder)["config"]
     groups = read_scenes(folder)
     if not folder.best.exists():
         raise MissingDataError(f"A finished run must hold its model. Found no {folder.best}: train again.")
@@ -186,7 +186,7 @@ def read_scenes(folder: RunFolder) -> list[list[Scene]]:
             f"A trained model is used with its scenes. Found no {folder.scenes}: train again with rerun=true."
         )
     try:
-        return scenes_of(checked(folder.scenes.read_bytes()))
+        return scenes_of(checked(read_file(folder.scenes)))
     except (ValueError, LookupError, TypeError) as error:
         raise BadDataError(
             f"Scenes must be as they were written. Found {folder.scenes}: {error}. Train again with rerun=true."

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from iamm.errors import ConfigError, OutputError
 from iamm.files import ESCAPED, LEFTOVER, flush, sync, writable
+from iamm.output import spreadsheet
 
 STANDARD = "-"
 
@@ -92,7 +93,8 @@ def leaves(answer: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
         if isinstance(value, Mapping):
             yield from leaves(value, f"{above}{name}.")
         else:
-            yield f"{above}{name}", json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+            text = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+            yield spreadsheet(f"{above}{name}"), spreadsheet(text)
 
 
 FORMS: Mapping[str, Callable[[IO[str]], Writer]] = {".csv": Table, ".jsonl": JsonLines}

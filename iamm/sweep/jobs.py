@@ -15,6 +15,7 @@ from iamm.config.mistakes import refuse_dashes
 from iamm.config.overrides import NotPlainError
 from iamm.config.simplex import expanded
 from iamm.errors import FailedCellError, UserError
+from iamm.output import print_mistake
 
 if TYPE_CHECKING:
     from iamm.run.planned import Cell
@@ -51,7 +52,7 @@ class Jobs:
                 train_job(cell)
         except UserError as error:
             if str(error) not in map(str, self.failed):  # a mistake of all jobs is one line
-                print(f"iamm-train: {error}", file=sys.stderr)
+                print_mistake("iamm-train", error)
             self.failed.append(error)
         except Exception as error:
             self.defects.append(error)

@@ -8,14 +8,15 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
-from iamm.errors import BadDataError, BusyError, OutputError
+from iamm.errors import BadDataError, BusyError, OutputError, UserError
+from iamm.files import make_folder, plain, read_file
 from iamm.interruption import SIGNALS
 from iamm.record.run_folder import RunFolder
 from iamm.run.finished import finished
@@ -26,6 +27,8 @@ GLANCE = 0.5
 """Seconds between two checks of the running processes."""
 PATIENCE = 15.0
 """Seconds that a run has to stop before it is killed."""
+LOST = 255
+"""Exit code, by `multiprocessing`, of a process whose fork server was killed; the run is started again, once."""
 UNTOLD = (BusyError.exit_code, *(128 + number for number in SIGNALS))
 """Exit codes of runs whose status is written by another process, or already states the interruption."""
 
@@ -76,6 +79,7 @@ def run_cells(
 
 def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[ProcessOutcome]:
     """Run the waiting cells, and yield each outcome as the run ends."""
+    again = list[Cell]()
     with stopped_at_the_end() as running:
         while waiting or running:
             while len(running) < jobs and (cell := ready(waiting, [live.cell for live in running])):
@@ -89,7 +93,12 @@ def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[Proces
                 reason = hung(live, silence)
                 if reason or not live.process.is_alive():
                     running.remove(live)
-                    yield ended(live, reason)
+                    if live.process.exitcode == LOST and live.cell not in again:
+                        kill_orphan(live.process)
+                        again.append(live.cell)
+                        waiting.append(live.cell)
+                    else:
+                        yield ended(live, reason)
 
 
 def ready(waiting: Sequence[Cell], running: Sequence[Cell]) -> Cell | None:
@@ -121,8 +130,9 @@ def begin(cell: Cell) -> Live | ProcessOutcome:
     try:
         if not cell.values["rerun"] and finished(cell):
             return ProcessOutcome(cell, 0, "", reused=True)
-        cell.folder.path.mkdir(parents=True, exist_ok=True)
-        cell.folder.log.touch()
+        make_folder(cell.folder.path)
+        with open(cell.folder.log, "a", opener=plain):
+            pass
     except BadDataError as error:
         return ProcessOutcome(cell, error.exit_code, str(error))
     except OSError as error:
@@ -130,7 +140,13 @@ def begin(cell: Cell) -> Live | ProcessOutcome:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["iamm.sweep.warm"])
     process = context.Process(target=run_alone, args=(cell, dict(os.environ)))
-    process.start()
+    try:
+        process.start()
+    except OSError as error:
+        raise OutputError(
+            f"A sweep must be able to start processes. Found: {error}. Set TMPDIR to a folder with a short path, or "
+            "look at the limit of processes."
+        ) from error
     return Live(cell, process, signs_of_life(cell.folder), time.monotonic())
 
 
@@ -148,13 +164,24 @@ def hung(live: Live, silence: float) -> str:
 
 def signs_of_life(folder: RunFolder) -> list[tuple[int, int]]:
     """Size and time of each file that a run writes."""
-    statuses = [file.stat() for file in folder.files() if file.exists()]
-    return [(status.st_size, status.st_mtime_ns) for status in statuses]
+    signs = []
+    for file in folder.files():
+        with suppress(OSError):
+            status = file.stat()
+            signs.append((status.st_size, status.st_mtime_ns))
+    return signs
 
 
 def interrupt(process: BaseProcess) -> None:
     if process.pid is not None and process.is_alive():
         os.kill(process.pid, signal.SIGINT)
+
+
+def kill_orphan(process: BaseProcess) -> None:
+    """Kill a process that goes on although its fork server was killed."""
+    if process.pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
 
 
 def stop(process: BaseProcess) -> None:
@@ -174,7 +201,8 @@ def ended(live: Live, reason: str) -> ProcessOutcome:
         return ProcessOutcome(live.cell, 0, "")
     stopped, reason = bool(reason), reason or last_line(folder, code)
     if stopped or (code not in UNTOLD and folder.state()[0] != "failed"):
-        folder.write_status("failed", error=reason)
+        with suppress(UserError):  # the folder may be gone
+            folder.write_status("failed", error=reason)
     return ProcessOutcome(live.cell, code or 1, reason)
 
 
@@ -182,5 +210,8 @@ def last_line(folder: RunFolder, code: int) -> str:
     """The last line of the run's log, or the signal that killed it."""
     if code < 0:
         return f"killed by {signal.Signals(-code).name}"
-    lines = [line for line in folder.log.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
+    try:
+        lines = [line for line in read_file(folder.log).decode(errors="replace").split("\n") if line.strip()]
+    except (OSError, BadDataError) as error:
+        return f"its folder was removed or changed: {error}"
     return lines[-1].removeprefix("iamm-train: ") if lines else f"left with exit code {code}"

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from iamm import interruption, output
+from iamm.files import plain
 from iamm.run.planned import Cell
 
 GRACE = 10.0
@@ -30,8 +31,7 @@ def run_alone(cell: Cell, environment: Mapping[str, str]) -> None:
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
-    interruption.install()
-    log = os.open(cell.folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    log = plain(str(cell.folder.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     output.print_anything()

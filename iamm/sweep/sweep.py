@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from iamm.errors import FailedCellError
+from iamm.errors import BadDataError, FailedCellError, MissingDataError
 from iamm.processors import processors
 from iamm.record.overview import described, differing, read_scored
 from iamm.record.run_folder import read_result
@@ -126,6 +126,9 @@ def outcome_line(outcome: ProcessOutcome, keys: Sequence[str]) -> str:
     folder, settings = outcome.cell.folder, described(outcome.cell.settings, keys) or outcome.cell.name
     if outcome.code:
         return f"failed  {settings}  {outcome.reason}  (see {folder.log})"
-    run = read_scored(folder.path)
+    try:
+        run = read_scored(folder.path)
+    except (BadDataError, MissingDataError) as error:
+        return f"failed  {settings}  {error}"
     state = "reused" if outcome.reused else "done  "
     return f"{state}  {settings}  validation {100 * run.validation:.2f}  {run.seconds:.1f} s"

@@ -86,7 +86,7 @@ def mixed(results: Sequence[Result]) -> Iterator[str]:
         if len(counts) > 1:
             shares = ", ".join(f"{value} (runs: {count})" for value, count in sorted(counts.items()))
             yield f"The runs are of several {PLURALS.get(name, f'versions of {name}')}: {shares}."
-    changed = sum(str(result["commit"]).endswith("+changes") for result in results)
+    changed = sum("+changes" in str(result["commit"]) for result in results)
     if changed:
         yield f"Made from code with changes that are in no commit: {changed} of {len(results)} finished runs."
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
+from iamm.errors import BadDataError, MissingDataError
 from iamm.record.run_folder import Result, RunFolder, read_result
 from iamm.table.plan import PlannedRun, TablePlan
 from iamm.table.table import Run
@@ -49,16 +50,16 @@ Choices = Mapping[tuple[str, str], Choice]
 
 
 def read_run(planned: PlannedRun, output_dir: Path) -> Run:
-    """Read the state and the result of a planned run.
-
-    Raises:
-        BadDataError: a result that cannot be read.
-    """
-    folder = RunFolder(output_dir / planned.folder)
-    state, reason = folder.state()
-    if state != "finished":
-        return Run(planned, state, reason, None)
-    result = read_result(folder.path, NEEDED)
+    """Read the state and the result of a planned run; one whose folder is damaged counts as failed."""
+    try:
+        folder = RunFolder(output_dir / planned.folder)
+        state, reason = folder.state()
+        if state != "finished":
+            return Run(planned, state, reason, None)
+        result = read_result(folder.path, NEEDED)
+        folder.read_records()
+    except (BadDataError, MissingDataError) as error:
+        return Run(planned, "failed", str(error), None)
     return Run(planned, state, reason, result | {key: numbers(result[key]) for key in MEASURED})
 
 

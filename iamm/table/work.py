@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iamm import __version__
 from iamm.config.command_line import HYDRA, in_order, refuse_rerun
 from iamm.config.sources import Sources
-from iamm.errors import FailedCellError
+from iamm.errors import BadDataError, ConfigError, DamagedRunError, FailedCellError, MissingDataError
 from iamm.own import ALLOW
 from iamm.table.options import check_options, compose_options, config_dir, explained_for_tables
 
@@ -36,7 +36,7 @@ class TableJob(NamedTuple):
         options: of the command, plain.
         folder: of the table's files.
         plan: of the table.
-        runs_file: the planned runs, a line each.
+        cells: the planned runs.
         launcher: overrides that choose another launcher of Hydra's; none: side by side on this machine.
         command: for a shell, that runs and builds the same table.
     """
@@ -44,7 +44,7 @@ class TableJob(NamedTuple):
     options: dict[str, Any]
     folder: Path
     plan: TablePlan
-    runs_file: Path
+    cells: Sequence[Cell]
     launcher: tuple[str, ...]
     command: str
 
@@ -72,8 +72,7 @@ def prepare(arguments: Sequence[str]) -> TableJob | None:
         return None
     options = composed.values
     check_options(options, composed.chosen)
-    from iamm.files import check_length, writable
-    from iamm.table.plan import read_plan
+    from iamm.files import check_length, require_no_link, writable
     from iamm.table.planning import plan_table
 
     folder = Path(options["output_dir"]) / "tables" / composed.chosen["table"]
@@ -81,11 +80,15 @@ def prepare(arguments: Sequence[str]) -> TableJob | None:
     sources = Sources(config_dir(arguments))
     digest = fingerprint(options, sources)
     plan_file, runs_file = folder / f"plan-{digest}.json", folder / f"runs-{digest}.jsonl"
-    if not (plan_file.exists() and runs_file.exists()):
+    for place in (folder.parent, folder):
+        require_no_link(place)
+    try:
+        plan, cells = read_planned(plan_file, runs_file)
+    except (BadDataError, MissingDataError):
         plan, cells = plan_table(options, folder.name, sources)
         with writable(folder, what="A table's folder"):
             write_planned(plan_file, plan, runs_file, cells)
-    return TableJob(options, folder, read_plan(plan_file), runs_file, launcher_of(arguments), command_of(arguments))
+    return TableJob(options, folder, plan, cells, launcher_of(arguments), command_of(arguments))
 
 
 def command_of(arguments: Sequence[str]) -> str:
@@ -115,7 +118,7 @@ def finish(job: TableJob) -> int:
     if options["list"]:
         from iamm.table.listing import show_listing
 
-        unfinished(job)
+        unfinished(job)  # refuses finished runs of other data
         show_listing(job.plan, output_dir, options["sweep"]["jobs"] or processors())
         return 0
     failed, tried = False, set[str]()
@@ -141,6 +144,27 @@ def write_planned(plan_file: Path, plan: TablePlan, runs_file: Path, cells: Sequ
     write_plan(plan_file, plan)
 
 
+def read_planned(plan_file: Path, runs_file: Path) -> tuple[TablePlan, list[Cell]]:
+    """Read both files.
+
+    Raises:
+        MissingDataError, BadDataError: they are not there, damaged, or not of each other.
+    """
+    from iamm.files import read_file
+    from iamm.run.planned import cell_of
+    from iamm.table.plan import read_plan
+
+    plan = read_plan(plan_file)
+    try:
+        cells = [cell_of(line) for line in read_file(runs_file).decode().split("\n")[:-1]]
+        if [cell.name for cell in cells] == [run.folder for run in plan.runs]:
+            return plan, cells
+        error: Exception | None = None
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, ConfigError) as caught:
+        error = caught
+    raise BadDataError(f"Planned runs must be those of {plan_file}. Found others in {runs_file}.") from error
+
+
 def fingerprint(options: dict[str, Any], sources: Sources) -> str:
     """Return 16 hex digits of SHA-256 over the table and every YAML file that its runs may be composed of.
 
@@ -157,17 +181,23 @@ def fingerprint(options: dict[str, Any], sources: Sources) -> str:
 
 
 def unfinished(job: TableJob) -> list[Cell]:
-    """Return the needed runs that are not finished; each call decides where and how to run them.
+    """Return the needed runs that are neither finished nor damaged; each call decides where and how to run them.
 
     Raises:
         BadDataError: a finished run was made with other data than the present files.
     """
     from iamm.run.finished import finished
-    from iamm.run.planned import cell_of
     from iamm.table.selection import needed_folders
+
+    def is_left(cell: Cell) -> bool:
+        try:
+            return not finished(cell)
+        except DamagedRunError:  # the table names it
+            return False
 
     folders = needed_folders(job.plan, Path(job.options["output_dir"]))
     places = {key: job.options[key] for key in ("device", "output_dir", "sweep")}
-    planned = [cell_of(line) for line in job.runs_file.read_text(encoding="utf-8").split("\n")[:-1]]
-    cells = [replace(cell, values={**cell.values, **places}) for cell in planned]
-    return [cell for cell in cells if not finished(cell) and cell.name in folders]
+    placed = (replace(cell, values={**cell.values, **places}) for cell in job.cells)
+    cells = [cell for cell in placed if is_left(cell)]
+    sources = {Path(cell.values["from"]).name for cell in cells if cell.name in folders and cell.values["from"]}
+    return [cell for cell in cells if cell.name in folders | sources]

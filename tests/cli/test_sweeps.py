@@ -126,7 +126,7 @@ def test_a_run_that_another_driver_has_just_finished_is_not_written_again(comman
     before = {
         path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in run.iterdir() if path.name != ".lock"
     }
-    monkeypatch.setattr("iamm.run.job.finished", lambda cell: False)
+    monkeypatch.setattr("iamm.run.job.complete", lambda cell: False)
     assert command(*words).code == 0
     assert {
         path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in run.iterdir() if path.name in before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from iamm.engine.checkpoint import packed
 from iamm.engine.plan import RunState
 from iamm.record.checksummed import checked, write_checksummed
 from iamm.run.finish import skipped
@@ -311,8 +313,55 @@ def test_a_run_that_is_not_what_it_says_is_found_out(command, small, tmp_path):
     assert answer.code == 6
     assert answer.err.startswith(
         "iamm-train: A repeated run must be the same to the last bit. Found test to differ. "
-        f"Made under other conditions: torch 2.0 then, {torch.__version__} now. Compare {run} with {run}/verify/"
+        f"Made under other conditions: torch 2.0 then, {torch.__version__} now. Compare {run} with /"
     )
+    again = Path(answer.err.strip().removesuffix(".").rpartition(" ")[2])
+    assert again.name == run.name
+    shutil.rmtree(again.parent)
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda saved: saved["model"].clear(), "weights of "),
+        (lambda saved: saved.update(epoch=7), "the epoch of the best model"),
+        (lambda saved: saved["model"].update({k: v.double() for k, v in saved["model"].items()}), "weights of "),
+    ],
+    ids=["no weights", "another epoch", "other types"],
+)
+def test_another_model_is_found_out(command, small, tmp_path, harm, said, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    (tmp_path / "temporary").mkdir()
+    assert command(*small, "dataset=shapes", "model=fam", "steps=1").code == 0
+    run = only_run(tmp_path / "outputs")
+    saved = torch.load(run / "best.pt", weights_only=True)
+    harm(saved)
+    (run / "best.pt").write_bytes(packed(saved))
+    answer = command("mode=verify", f"run={run}")
+    assert answer.code == 6
+    assert f"Found {said}" in answer.err
+
+
+@pytest.mark.parametrize("key", ["seed", "threads", "config", "choices"])
+def test_a_result_of_another_configuration_is_refused(command, small, tmp_path, key):
+    """Sealed anew; a name with dots leads to no other folder."""
+    assert command(*small, "dataset=shapes", "model=fam", "steps=1").code == 0
+    run = only_run(tmp_path / "outputs")
+    (tmp_path / "mine").mkdir()
+    changed = checked((run / "result.json").read_bytes())
+    match key:
+        case "config":
+            changed["config"]["seed"] = 99
+        case "choices":
+            changed["choices"]["model"] = f"../../mine/{run.name}"
+        case _:
+            changed[key] = 99
+    write_checksummed(run / "result.json", changed)
+    answer = command("mode=verify", f"run={run}")
+    assert (answer.code, answer.err.count("\n")) == ((2, 1) if key == "choices" else (65, 1))
+    assert ("name is one of a folder" if key == "choices" else "must be of its folder's configuration") in answer.err
+    assert list((tmp_path / "mine").iterdir()) == []
 
 
 def test_details_are_verified_too(command, small, tmp_path):

@@ -12,10 +12,10 @@ IDS = tensor([[4, 5, 6, 4, 7], [8, 3, 0, 0, 0], [5, 0, 0, 0, 0]])
 HERE = tensor([True, True, True])
 
 
-def naive_direction(gru: nn.GRU, suffix: str, inputs: list[Tensor]) -> list[Tensor]:
+def naive_gru(recurrence: nn.GRU | nn.LSTM, suffix: str, inputs: list[Tensor]) -> list[Tensor]:
     """h ← (1 − z) n + z h, step by step (Cho et al. 2014, with the reset gate behind the product, as torch has it)."""
-    w_i, w_h, b_i, b_h = (getattr(gru, f"{part}_{suffix}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-    hidden, states = inputs[0].new_zeros(gru.hidden_size), []
+    w_i, w_h, b_i, b_h = parameters(recurrence, suffix)
+    hidden, states = inputs[0].new_zeros(recurrence.hidden_size), []
     for x in inputs:
         from_x, from_h = (w_i @ x + b_i).chunk(3), (w_h @ hidden + b_h).chunk(3)
         reset, update = torch.sigmoid(from_x[0] + from_h[0]), torch.sigmoid(from_x[1] + from_h[1])
@@ -25,7 +25,24 @@ def naive_direction(gru: nn.GRU, suffix: str, inputs: list[Tensor]) -> list[Tens
     return states
 
 
+def naive_lstm(recurrence: nn.GRU | nn.LSTM, suffix: str, inputs: list[Tensor]) -> list[Tensor]:
+    """c ← f c + i g, h ← o tanh c, step by step."""
+    w_i, w_h, b_i, b_h = parameters(recurrence, suffix)
+    hidden, memory, states = inputs[0].new_zeros(recurrence.hidden_size), 0.0, []
+    for x in inputs:
+        write, forget, new, output = (w_i @ x + b_i + w_h @ hidden + b_h).chunk(4)
+        memory = torch.sigmoid(forget) * memory + torch.sigmoid(write) * torch.tanh(new)
+        hidden = torch.sigmoid(output) * torch.tanh(memory)
+        states.append(hidden)
+    return states
+
+
+def parameters(recurrence: nn.GRU | nn.LSTM, suffix: str) -> list[Tensor]:
+    return [getattr(recurrence, f"{part}_{suffix}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+
+
 def naive_encoder(encoder: RecurrentEncoder, ids: Tensor) -> Tensor:
+    naive_direction = naive_lstm if isinstance(encoder.recurrence, nn.LSTM) else naive_gru
     rows = []
     for row in ids.tolist():
         real = [id for id in row if id != 0]
@@ -52,10 +69,11 @@ def test_by_hand(text_scene):
     assert allow.tolist() == [[True, True, False]]
 
 
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.parametrize("layers", [1, 2])
-def test_equals_the_naive_loop_with_gradients(text_scene, agree, layers):
+def test_equals_the_naive_loop_with_gradients(text_scene, agree, layers, cell):
     torch.manual_seed(0)
-    encoder = RecurrentEncoder(text_scene(5), 6, layers=layers, dropout=0.0).double()
+    encoder = RecurrentEncoder(text_scene(5), 6, cell=cell, layers=layers, dropout=0.0).double()
     found = encoder({"text": IDS}, HERE).values
     agree(found, naive_encoder(encoder, IDS), list(encoder.parameters()))
 

@@ -119,14 +119,38 @@ def test_nothing_is_restarted_in_silence(interrupted):
     assert before == {path.name: path.read_bytes() for path in run.iterdir() if path.name in before}
 
 
-def test_changed_records_are_reported(interrupted):
+@pytest.mark.parametrize("name", ["records.jsonl", "events.out.tfevents.*"])
+def test_changed_records_and_curves_are_written_anew(interrupted, undisturbed, same_end, name):
     run, life = interrupted
-    content = bytearray((run / "records.jsonl").read_bytes())
+    (path,) = run.glob(name)
+    content = bytearray(path.read_bytes())
     content[3] ^= 1
-    (run / "records.jsonl").write_bytes(bytes(content))
+    path.write_bytes(bytes(content))
+    going_on = life()
+    code, said = going_on.end()
+    assert code == 0, said
+    assert ("their curves are written anew from the records" in going_on.printed()) == name.startswith("events")
+    same_end(undisturbed("interest guidance"), run)
+
+
+def test_a_damaged_best_model_is_noticed_at_once(interrupted):
+    run, life = interrupted
+    (run / "best.pt").write_bytes(b"damaged")
+    before = (run / "last.pt").stat().st_mtime_ns
     code, said = life().end()
     assert code == 65
-    assert said.startswith("iamm-train: Records must be as they were written. Found outputs"), said
+    assert said.startswith("iamm-train: A run goes on with its best model. Found outputs"), said
+    assert (run / "last.pt").stat().st_mtime_ns == before
+
+
+def test_a_run_without_checkpoints_says_that_it_starts_anew(interrupted, undisturbed, same_end):
+    run, life = interrupted
+    for path in run.glob("*.pt"):
+        path.unlink()
+    going_on = life()
+    assert going_on.end()[0] == 0
+    assert "note: there is no checkpoint of this run left; it starts anew." in going_on.printed()
+    same_end(undisturbed("interest guidance"), run)
 
 
 def test_a_status_that_is_damaged_is_in_nobodys_way(interrupted, undisturbed, same_end):

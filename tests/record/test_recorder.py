@@ -202,6 +202,30 @@ def test_a_resumed_run_shows_no_doubled_points(folder, interval, evaluation, rea
     assert lines[-1]["kind"] == "end"
 
 
+@pytest.mark.parametrize("harm", ["cut", "flipped", "deleted"])
+def test_damaged_curves_are_written_anew_from_the_records(folder, interval, evaluation, read, harm):
+    first = Recorder(folder)
+    for step in (2, 4):
+        first.trained(interval(step))
+    first.validated(RunState(step=4, epoch=1, seconds=2.5), evaluation)
+    kept = first.state_dict()
+    first.close()
+    whole = {name: points(read(folder.path), name) for name in read(folder.path).Tags()["scalars"]}
+    (events,) = folder.events()
+    content = events.read_bytes()
+    if harm == "deleted":
+        events.unlink()
+    else:
+        events.write_bytes(content[:-3] if harm == "cut" else content[:-3] + b"???")
+    folder.records.write_text("damaged")
+    again = Recorder(folder)
+    again.load_state_dict(kept)
+    assert again.notices == ["TensorBoard's files were damaged; their curves are written anew from the records."]
+    again.close()
+    assert folder.records.read_text() == kept["records"]
+    assert {name: points(read(folder.path), name) for name in read(folder.path).Tags()["scalars"]} == whole
+
+
 def test_a_picture_is_in_both_places(folder, read):
     recorder = Recorder(folder)
     recorder.picture("val/attention/a", words_figure(torch.rand(2, 3), ["x", "y"], ["a", "b", "c"]), 7)
@@ -218,7 +242,7 @@ def test_a_picture_of_a_long_name_has_a_file(folder):
     for ending in ("", "a"):
         recorder.picture("é" * 200 + ending, words_figure(torch.rand(1, 1), ["x"], ["a"]), 1)
     recorder.close()
-    assert [len(path.name.encode()) for path in folder.pictures.iterdir()] == [255, 255]
+    assert [len(path.name.encode()) for path in folder.pictures.iterdir()] == [251, 251]  # and .tmp
 
 
 def test_the_numbers_of_pictures_lie_beside_them(folder):

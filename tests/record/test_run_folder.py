@@ -19,8 +19,8 @@ from iamm.errors import BadDataError, BusyError, ConfigError, FullDiskError, Mis
 from iamm.files import write_text
 from iamm.lock import locked
 from iamm.record.address import address
-from iamm.record.checksummed import checked, with_checksum, write_checksummed
-from iamm.record.run_folder import RunFolder, read_result, write_json
+from iamm.record.checksummed import checked, with_checksum, write_checksummed, write_json
+from iamm.record.run_folder import RunFolder, read_result
 
 CONFIG = {
     "seed": 1,
@@ -247,44 +247,16 @@ def test_a_folder_that_is_not_there_is_a_missing_run(tmp_path):
 def test_a_folder_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     folder = RunFolder(tmp_path / "file" / "run")
-    said = r"must be writable\. Found .*run: Not a directory\. Set output_dir"
+    said = r"must be writable\. Found .*file: File exists\. Set output_dir"
     with pytest.raises(OutputError, match=said) as caught, folder.held():
         pass
     assert caught.value.exit_code == 73
-
-
-def test_cut_records(folder):
-    """To what they were when a checkpoint was made: the same bytes, whatever came after."""
-    folder.append({"kind": "train", "step": 3, "values": {"é": 3 / 7}})
-    kept, before = folder.records_state(), folder.records.read_bytes()
-    folder.append({"kind": "train", "step": 6})
-    with folder.records.open("a") as file:
-        file.write('{"kind": "train", "step"')
-    folder.cut_records(**kept)
-    assert folder.records.read_bytes() == before
-
-
-def test_nothing_to_cut(folder):
-    nothing = folder.records_state()
-    folder.cut_records(**nothing)
-    assert not folder.records.exists()
-    folder.append({"kind": "train", "step": 6})
-    folder.cut_records(**nothing)
-    assert folder.records.read_bytes() == b""
 
 
 def spoil(path: Path, place: int) -> None:
     content = bytearray(path.read_bytes())
     content[place] ^= 4
     path.write_bytes(bytes(content))
-
-
-def test_records_that_are_not_as_they_were_are_refused(folder):
-    folder.append({"kind": "train", "step": 3})
-    kept = folder.records_state()
-    spoil(folder.records, 12)
-    with pytest.raises(BadDataError, match=r"Records must be as they were written\. Found .* damaged"):
-        folder.cut_records(**kept)
 
 
 @pytest.mark.parametrize("place", [0, 20, 27, -3, -30])
@@ -302,14 +274,40 @@ def test_clear_forgets_all_but_the_lock(folder):
     with folder.held():
         folder.pictures.mkdir()
         files = [folder.config, folder.status, folder.records, folder.result, folder.last, folder.best]
-        files += [folder.path / "events.out.tfevents.1.x", folder.pictures / "a.png", folder.attention]
+        files += [folder.path / "events.out.tfevents.1234567890.x", folder.pictures / "val-a.png", folder.attention]
         for file in files:
             file.write_text("old")
         (folder.path / "notes.txt").write_text("mine")
+        (folder.pictures / "mine.png").write_text("mine")
         folder.clear()
         left = sorted(file.name for file in folder.path.rglob("*"))
-    assert left == [".lock", "notes.txt", "pictures"]
+    assert left == [".lock", "mine.png", "notes.txt", "pictures"]
     assert not folder.finished()
+
+
+def test_leftovers_of_a_run_are_removed_and_nothing_else(folder):
+    ours = ["last.pt.tmp", "pictures/attention.json.tmp", "best-warm.pt.tmp"]
+    others = ["notes.tmp", "mine/last.pt.tmp", "pictures/mine.tmp"]
+    for name in (*ours, *others):
+        (folder.path / name).parent.mkdir(exist_ok=True)
+        (folder.path / name).write_text("half")
+    with folder.held():
+        assert [name for name in (*ours, *others) if (folder.path / name).exists()] == others
+
+
+def test_a_folder_that_is_a_link_is_refused(folder, tmp_path):
+    (tmp_path / "link").symlink_to(folder.path)
+    with pytest.raises(BadDataError, match=r"a plain one\. Found .*link, a link: name the folder itself\."):
+        RunFolder(tmp_path / "link")
+    (folder.path / "pictures").symlink_to(tmp_path)
+    with pytest.raises(BadDataError, match="pictures, a link"), folder.held():
+        pass
+
+
+@pytest.mark.parametrize("name", ["../../other", "/tmp/other", ".lock"])
+def test_a_name_leads_to_no_other_folder(name):
+    with pytest.raises(ConfigError, match="name is one of a folder"):
+        address(CONFIG, (name, "x"))
 
 
 def test_status(folder):

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from iamm.errors import BadDataError
 from iamm.record.run_folder import read_result
 from iamm.run.job import train_job
 
@@ -54,17 +55,69 @@ def test_whatever_else_is_shown(planned, what, monkeypatch):
     assert notice.endswith("could not be written: OSError: [Errno 28] No space left on device")
 
 
-def test_a_run_that_is_killed_while_it_draws_is_finished(planned, monkeypatch):
+def test_a_run_that_is_killed_while_it_draws_draws_again(planned, monkeypatch):
+    """It is finished once all is on the disk, and its training is not repeated."""
+
     def killed(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("iamm.run.finish.draw", killed)
     cell = planned("log.pictures=1")
-    with pytest.raises(KeyboardInterrupt):
-        train_job(cell)
+    with monkeypatch.context() as patched:
+        patched.setattr("iamm.run.finish.draw", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_job(cell)
+    assert (cell.folder.state(), status(cell)) == (("interrupted", ""), "interrupted")
+    monkeypatch.setattr("iamm.engine.fit.Loop.step", lambda *_, **__: pytest.fail("trained again"))
+    train_job(cell)
     assert (cell.folder.state(), status(cell)) == (("finished", ""), "finished")
-    cell.folder.read_records()  # as they were written
-    assert train_job(cell) == read_result(cell.folder.path)["validation_quality"]
+    assert list(cell.folder.pictures.glob("*.png"))
+
+
+@pytest.fixture
+def repaired(planned, monkeypatch, capfd):
+    """Gives a finished run, and a function that gives its command again and returns what it prints."""
+    cell = planned("log.pictures=1")
+    train_job(cell)
+    monkeypatch.setattr("iamm.engine.fit.Loop.step", lambda *_, **__: pytest.fail("trained again"))
+
+    def again() -> str:
+        capfd.readouterr()
+        train_job(cell)
+        return capfd.readouterr().out
+
+    return cell.folder, again
+
+
+def test_a_damaged_finished_run_is_brought_to_its_end_again(repaired):
+    """As after a power cut on a disk that lies: zeros in the records, an empty picture, no event file."""
+    folder, again = repaired
+    before, records = read_result(folder.path), folder.records.read_bytes()
+    folder.records.write_bytes(records[:-40] + bytes(40))
+    picture, events = min(folder.pictures.glob("*.png")), folder.events()[-1]
+    png = picture.read_bytes()
+    picture.write_bytes(b"")
+    events.unlink()
+    damaged = f"note: {events.name}, pictures/{picture.name}, records.jsonl damaged; this run is brought to its end"
+    assert damaged in again()
+    after = read_result(folder.path)
+    assert {key for key in before if before[key] != after[key]} <= {"written", "peak_memory_mib", "seconds"}
+    assert picture.read_bytes() == png
+    assert len(folder.read_records().splitlines()) == len(records.splitlines())
+    assert "This run is finished" in again()
+
+
+@pytest.mark.parametrize(("lost", "named"), [("best.pt", "best.pt"), ("last.pt", "scenes.json")])
+def test_a_finished_run_that_cannot_be_repaired_is_left_as_it_is(repaired, lost, named):
+    folder, again = repaired
+    folder.previous.unlink(missing_ok=True)
+    (folder.path / lost).write_bytes(b"")
+    if lost == "last.pt":
+        folder.last.unlink()
+        folder.scenes.write_bytes(b"")
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()}
+    with pytest.raises(BadDataError, match=rf"as they were written\. Found {named} of .* damaged: bring them back"):
+        again()
+    assert {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()} == before
 
 
 def test_paths_that_are_no_utf8(planned, tmp_path, monkeypatch):

@@ -7,7 +7,8 @@ import pytest
 from iamm.errors import BadDataError
 from iamm.measure import LOSS, Measure
 from iamm.record.checksummed import write_checksummed
-from iamm.run.job import evaluate_job, interest_lines, require_release
+from iamm.run.finished import require_release
+from iamm.run.job import evaluate_job, interest_lines
 from iamm.run.verify import KEYS, verify_job
 
 
@@ -15,7 +16,7 @@ def test_a_run_of_an_earlier_release_is_refused_by_one_line(tmp_path):
     """Its model's parameters have other names; it lacks the keys that came later."""
     config = {"dataset": {}, "seed": 0}
     values = {"run": str(tmp_path), "device": "cpu", "data_dir": None, "output_dir": "."}
-    keys = ("choices", "device", "versions", "instructions", *KEYS)
+    keys = ("choices", "device", "versions", "instructions", "commit", *KEYS)
     write_checksummed(tmp_path / "result.json", {**{key: {} for key in keys}, "config": config})
     for job in (evaluate_job, verify_job):
         with pytest.raises(

@@ -8,8 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from iamm.errors import BadDataError
-from iamm.record.checksummed import checked, write_checksummed
-from iamm.record.run_folder import write_json
+from iamm.record.checksummed import checked, write_checksummed, write_json
 from iamm.table.aggregate import build_table
 from iamm.table.plan import Claims, Column
 from iamm.table.write import html_examples

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
+from iamm.output import printable
 from iamm.table.plan import Claims, Column
 from iamm.table.write.markdown import escaped, grid, markdown
 
@@ -228,3 +229,17 @@ def test_links_lead_to_the_folders_whatever_their_names(make_plan, make_table):
     html = MarkdownIt("commonmark").enable("table").render(markdown(table, "../.."))
     assert re.findall('href="(.*?)"', html) == ["../../a%20%28b%29%7Cc%20d-both-0.5-seed0"]
     assert "<td>a (b)|c d</td>" in html
+
+
+@pytest.mark.parametrize(
+    "text", ["[a](https://b)", "![a](https://b/c.png)", "[a][b]", "[b]: https://c", "<img src=x>", "a `b", "\x1b[31m"]
+)
+def test_no_label_is_a_link_or_a_picture(text):
+    """For a parser of Markdown it is the text itself."""
+    from markdown_it import MarkdownIt
+
+    tokens = MarkdownIt("commonmark").parse(f"- {escaped(text)}\n- {escaped('[b]: https://c')}\n")
+    kinds = {part.type for token in tokens for part in token.children or ()}
+    assert kinds <= {"text", "code_inline", "text_special"}
+    assert tokens[3].type == "inline"
+    assert "".join(part.content for part in tokens[3].children) == printable(text)

@@ -70,6 +70,11 @@ HINTS: Mapping[str, Any] = {
     "optimizer.nesterov": bool,
     "optimizer.amsgrad": bool,
     "optimizer.fused": bool,
+    "optimizer.foreach": bool,
+    "optimizer.lr_decay": NotNegative,
+    "optimizer.initial_accumulator_value": NotNegative,
+    "optimizer.alpha": ShareBelow1,
+    "optimizer.centered": bool,
 }
 
 RUN: Mapping[str, Constraint] = {key: rule for key, hint in HINTS.items() if (rule := constraint_of(hint))}

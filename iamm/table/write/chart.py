@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iamm.files import write_bytes
 from iamm.table.plan import Column
 from iamm.table.table import Row, Table, TableCell
 from iamm.table.write.wording import empty, gaps, verdict
@@ -35,7 +37,9 @@ def draw_chart(table: Table, path: Path) -> None:
     import matplotlib
 
     with matplotlib.rc_context({"text.parse_math": False}):  # a $ in a label is a $
-        chart(table).savefig(path, dpi=150, metadata={"Software": None})
+        png = io.BytesIO()
+        chart(table).savefig(png, dpi=150, metadata={"Software": None})
+    write_bytes(path, png.getvalue())
 
 
 def chart(table: Table) -> Figure:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from iamm.files import shortened
+from iamm.output import printable
 from iamm.record.recorder import chart, measure_values, tag
 from iamm.table.curves import recorded_measure
 from iamm.table.plan import Column, TablePlan
@@ -77,7 +78,7 @@ def named_runs(table: Table, output_dir: Path) -> Iterator[tuple[str, Run]]:
 
 def file_name(label: str) -> str:
     """Return the label with look-alikes in place of slashes and a leading dot, cut where it is too long."""
-    return shortened(re.sub(r"^\.", "·", label.replace("/", "∕")))
+    return shortened(re.sub(r"^\.", "·", printable(label).replace("/", "∕")))
 
 
 def link_events(run: Path, place: Path) -> None:

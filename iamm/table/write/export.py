@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import Any
 
+from iamm.output import spreadsheet
 from iamm.table.pairing import value_of
 from iamm.table.plan import Column
 from iamm.table.table import Row, Run, Table
@@ -40,12 +41,12 @@ def csv_text(table: Table, *, costs: bool = True) -> str:
 
 
 def field(value: Any) -> Any:
-    """Write a value so that both pandas and R read it: true and false, NaN and Inf, nothing for None."""
+    """Write a value so that both pandas and R read it: true and false, NaN and Inf, nothing for None, no formula."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else str(value).replace("inf", "Inf")
-    return value
+    return spreadsheet(value)
 
 
 def json_text(table: Table, *, costs: bool = True) -> str:
@@ -101,7 +102,7 @@ def run_entries(table: Table) -> Iterator[dict[str, Any]]:
 def run_entry(table: Table, row: Row, run: Run) -> dict[str, Any]:
     planned, result = run.planned, run.result or {}
     chosen = row.costs[planned.setting].rate == planned.rate
-    columns = [column for column in table.plan.columns if column.setting == planned.setting]
+    columns = [column for column in table.plan.columns if planned.setting in dict(column.parts)]
     return {
         "row": row.label,
         "setting": planned.setting,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iamm.output import printable
 from iamm.table.notices import origins
 from iamm.table.plan import Column
 from iamm.table.table import Table
@@ -55,7 +55,7 @@ def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = Tru
 
 @cache
 def templates() -> Environment:
-    """Prepare the templates, which escape all values and can call the functions of `wording`."""
+    """Prepare the templates, which escape all values and their control characters, and can call what `wording` has."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -66,18 +66,14 @@ def templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    environment.filters["code_parts"] = code_parts
+    environment.filters["code_parts"] = wording.code_parts
     environment.tests["finite"] = math.isfinite
     environment.globals.update(
         {name: function for name, function in vars(wording).items() if callable(function) and name.islower()}
     )
     return environment
-
-
-def code_parts(text: str) -> list[str]:
-    """Split a text at its code in backticks: every second part is code."""
-    return re.split(r"`([^`]+)`", text.strip())
 
 
 def column_axis(table: Table, column: Column) -> Axis | None:

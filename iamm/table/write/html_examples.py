@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from iamm.errors import BadDataError
+from iamm.files import read_file
 from iamm.record.run_folder import RunFolder
 from iamm.table.table import Cost, Table
 from iamm.table.write.wording import places
@@ -48,7 +50,12 @@ def first_finished(output_dir: Path, cost: Cost) -> RunFolder | None:
 
 
 def read_pairs(path: Path) -> Pairs:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    """Read a run's sentences; none where the file is missing or damaged."""
+    try:
+        texts = json.loads(read_file(path))
+        return {scene: [(str(one), str(other)) for one, other in pairs] for scene, pairs in texts.items()}
+    except (OSError, BadDataError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def by_reference(written: dict[str, Pairs], scene: str) -> References:
@@ -63,9 +70,13 @@ def by_reference(written: dict[str, Pairs], scene: str) -> References:
 def attention_maps(table: Table, output_dir: Path) -> list[AttentionMaps]:
     """Read the pictures of each row's first finished seed; all together take no more than `MOST` bytes."""
     folders = [(label, first_finished(output_dir, cost)) for label, cost in places(table)]
-    files = {label: sorted(folder.pictures.glob("*.png"), key=natural) for label, folder in folders if folder}
-    filled = {label: pictures for label, pictures in files.items() if pictures}
-    return [maps(label, pictures, MOST // len(filled)) for label, pictures in filled.items()]
+    files = {label: sorted(pictures(folder), key=natural) for label, folder in folders if folder}
+    filled = {label: drawn for label, drawn in files.items() if drawn}
+    return [maps(label, drawn, MOST // len(filled)) for label, drawn in filled.items()]
+
+
+def pictures(folder: RunFolder) -> list[Path]:
+    return [] if folder.pictures.is_symlink() else list(folder.pictures.glob("*.png"))
 
 
 def natural(path: Path) -> list[tuple[int, str]]:
@@ -74,13 +85,16 @@ def natural(path: Path) -> list[tuple[int, str]]:
 
 
 def maps(label: str, files: list[Path], most: int) -> AttentionMaps:
-    """Read as many pictures as fit into `most` bytes of the report."""
+    """Read as many pictures as fit into `most` bytes of the report; what is no plain file is left out."""
     result, used = AttentionMaps(label, [], []), 0
     for file in files:
-        size = 4 * ((file.stat().st_size + 2) // 3)
-        if used + size <= most:
-            used += size
-            result.images.append((file.stem, base64.b64encode(file.read_bytes()).decode()))
+        try:
+            picture = base64.b64encode(read_file(file)).decode()
+        except (OSError, BadDataError):
+            continue
+        if used + len(picture) <= most:
+            used += len(picture)
+            result.images.append((file.stem, picture))
         else:
             result.left_out.append((file.stem, "/".join(file.parts[-3:])))
     return result

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
+from iamm.output import printable
 from iamm.table.plan import Column
 from iamm.table.table import Cost, Row, Table
 from iamm.table.write.wording import (
@@ -71,7 +72,7 @@ def line(cells: Sequence[str]) -> str:
 
 def escaped(text: str) -> str:
     """Write text on one line, each special character as one that is printed."""
-    return " ".join(text.split()).translate(SPECIAL)
+    return printable(" ".join(text.split())).translate(SPECIAL)
 
 
 def caption(table: Table) -> str:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
+from iamm.output import printable
 from iamm.table.statistics import Estimate
 from iamm.table.table import Row, Run, Table, TableCell
 from iamm.table.write.wording import (
     NOTHING,
     claimed,
+    code_parts,
     count,
     empty,
     figure,
@@ -34,7 +36,7 @@ def markdown(table: Table, links: str, *, costs: bool = True) -> str:
     """
     parts = [
         f"# {escaped(table.plan.title)}",
-        table.plan.about.strip(),
+        "\n".join(map(escaped, table.plan.about.strip().split("\n"))),
         bullets(f"{name}: {escaped(text)}" for name, text in terms(table)),
         results(table),
         *section("Parameters and costs" if costs else "Parameters", costs_grid(table, costs), tolerance(table)),
@@ -72,9 +74,15 @@ def grid(heads: Sequence[str], sides: Sequence[str], rows: Sequence[Sequence[str
 
 
 def escaped(text: str) -> str:
-    """Write text on one line and escape what Markdown would take for markup; code in backticks stays code."""
-    line = re.sub(r"[\\|<*~$]", r"\\\g<0>", " ".join(text.split()))
-    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # no markup inside a word
+    """Write text on one line and escape what Markdown would take for markup, links and pictures included.
+
+    Code in backticks stays code.
+    """
+    parts = code_parts(printable(" ".join(text.split())))
+    parts[::2] = [re.sub(r"[\\|<*~$`]|\](?=[(\[:])", r"\\\g<0>", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", part) for part in parts[::2]]  # no markup inside a word
+    parts[1::2] = [f"`{part.replace('|', '¦')}`" for part in parts[1::2]]
+    return "".join(parts)
 
 
 def results(table: Table) -> str:

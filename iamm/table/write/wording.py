@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
@@ -16,6 +17,9 @@ TESTS = {"t": "paired t test", "wilcoxon": "Wilcoxon signed-rank test"}
 """The names of the tests by their keys in a plan."""
 
 NOTHING = "–"
+
+MIGRATED = {"target": "quality of the target", "kept": "share of the known scenes' quality that is left"}
+"""The measures of a migration."""
 
 
 def number(value: float | None, decimals: int, sign: str = "") -> str:
@@ -150,7 +154,15 @@ def described(table: Table, column: Column) -> str:
     """Describe a column: its measure, scene and setting, its scale, and its direction unless that is plain."""
     measure = f"{column.measure} of {column.scene}" if column.scene else "mean quality of the scenes"
     setting = f" in {column.setting}" if len(table.plan.settings) > 1 else ""
+    if column.over:
+        measure = MIGRATED[column.measure]
+        setting = ": " + " + ".join(f"{weight:.3g} × {name}" for name, weight in column.over)
     minus = f", minus that of {column.minus} with the same seed" if column.minus else ""
     percent = ["percent points"] if column.kind.scale == "percent" else []
     direction = ["lower is better"] if column.lower_is_better else [] if percent else ["higher is better"]
     return f"{measure}{setting}{minus} ({', '.join((*percent, *direction))})"
+
+
+def code_parts(text: str) -> list[str]:
+    """Split a text at its code in backticks: every second part is code."""
+    return re.split(r"`([^`]+)`", text.strip())
