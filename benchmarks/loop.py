@@ -2,6 +2,7 @@
 
     python benchmarks/loop.py                                  # dataset=[shapes], one thread
     python benchmarks/loop.py dataset=[digits] model=cnn       # any overrides
+    python benchmarks/loop.py +experiment=recommendation model=din     # log of a recommender
 
 Same model, batches and optimizer in both, in turns in one process, so that the machine's noise meets both alike.
 """
@@ -40,11 +41,16 @@ def bare_batch(dataset: Dataset, rows: torch.Tensor) -> dict[str, SceneBatch]:
     batch = {}
     for scene in dataset.scenes:
         part = scene.splits["train"]
-        inputs, targets = part.inputs[scene.kind][rows], part.targets[rows]
-        inputs = inputs.float() / 255 if scene.kind == "image" else inputs[:, : int((inputs != 0).sum(1).max())]
+        inputs, targets = {name: values[rows] for name, values in part.inputs.items()}, part.targets[rows]
+        for name, values in inputs.items():
+            if name == "image":
+                inputs[name] = values.float() / 255
+            elif values.dim() == 2:
+                padding = -1 if name == "ages" else 0
+                inputs[name] = values[:, : int((values != padding).sum(1).max())]
         if targets.dim() == 2:
             targets = targets[:, : int((targets != 0).sum(1).max())]
-        batch[scene.name] = SceneBatch({scene.kind: inputs}, targets, part.present[rows])
+        batch[scene.name] = SceneBatch(inputs, targets, part.present[rows])
     return batch
 
 

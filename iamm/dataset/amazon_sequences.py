@@ -11,7 +11,8 @@ import numpy as np
 from iamm.constrained import Constrained
 from iamm.constraints import Count, ListOf, OneOf, Seed, WholeNumber
 from iamm.dataset.base import Dataset
-from iamm.dataset.behaviour import Log, Sampling, behaviour_datasets, last_clicks_apart
+from iamm.dataset.behaviour import Sampling, behaviour_datasets
+from iamm.dataset.log import Log, last_clicks_apart
 from iamm.dataset.number_lines import number_lines, numbers
 from iamm.errors import BadDataError
 

@@ -10,60 +10,11 @@ import torch
 
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator
 from iamm.dataset.fields import AGES, CLASS, ID, ITEMS, NUMBER
+from iamm.dataset.log import TRAIN, History, Log
 from iamm.dataset.vocabulary import PAD, SPECIAL, UNKNOWN, Vocabulary, WordVocabulary
 from iamm.names import scene_name
 
 CLASSES = ("passed", "clicked")
-TRAIN, VALIDATION, TEST = range(3)
-"""The split of a row, as a number: its place in `SPLITS`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Log:
-    """A log of user actions in one scene, one row each, sorted by user and then by time.
-
-    Shapes:
-        user: (N,) int64, from 0 on, the same number in every scene of a data set
-        item: (N,) int64, from 0 on
-        clicked: (N,) bool; False where the user was shown the item and passed
-        time: (N,) int64 seconds; None where only the order is known
-    """
-
-    user: np.ndarray
-    item: np.ndarray
-    clicked: np.ndarray
-    time: np.ndarray | None = None
-
-    def rows(self, rows: np.ndarray) -> Log:
-        """Select rows by a mask."""
-        return Log(self.user[rows], self.item[rows], self.clicked[rows], None if self.time is None else self.time[rows])
-
-    def before(self) -> np.ndarray:
-        """Count the clicks, of all users, in the rows above each row.  # (N,)"""
-        return np.cumsum(self.clicked) - self.clicked
-
-    def earlier(self) -> np.ndarray:
-        """Count the clicks that each row's user made before it.  # (N,)"""
-        before, first = self.before(), np.searchsorted(self.user, self.user)
-        return before - before[first]
-
-
-def sorted_log(user: np.ndarray, item: np.ndarray, clicked: np.ndarray, time: np.ndarray) -> Log:
-    """Sort rows into a log; rows of one user and second stay in their order."""
-    order = np.lexsort((time, user))
-    return Log(user[order], item[order], clicked[order], time[order])
-
-
-def last_clicks_apart(log: Log, count: int = 1) -> np.ndarray:
-    """Split by time: a user's last `count` clicks are for test, as many before them for validation, the earlier ones
-    for train.
-
-    An item that a user passed belongs to the split of the user's next click, or to test after the last one. All rows
-    of users without a click for train belong to train.  # (N,)
-    """
-    clicks = np.bincount(log.user, log.clicked).astype(np.int64)[log.user]
-    remaining = clicks - log.earlier()  # from this row on
-    return np.select([clicks <= 2 * count, remaining > 2 * count, remaining > count], [TRAIN, TRAIN, VALIDATION], TEST)
 
 
 @dataclass(frozen=True)
@@ -110,11 +61,12 @@ def behaviour_datasets(
     sampling: Sampling,
     *,
     batch_size: int,
+    histories: Mapping[str, History] | None = None,
     notices: tuple[str, ...] = (),
 ) -> list[Dataset]:
     """Make a data set for each scene, with one vocabulary of items; the first one has the notices of all.
 
-    An example needs an earlier click of its user in the scene. Negatives are drawn uniformly from the items of the
+    An example needs an earlier click of its user in its history. Negatives are drawn uniformly from the items of the
     scene with which the user has no row in any split; a list has no item twice. Items without a row in a training
     split are UNKNOWN.
 
@@ -122,6 +74,7 @@ def behaviour_datasets(
         name: the name of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
         logs: the log of each scene.
         splits: (N,) for each scene, the split of each row of its log, as `last_clicks_apart` gives it.
+        histories: the clicks before each row of each log; None = those in the same log.
         items: a word without blanks for each item, by its number.
         sampling: how examples are drawn.
         batch_size: the batch size of each data set.
@@ -135,10 +88,10 @@ def behaviour_datasets(
     ids[trained] = np.arange(len(SPECIAL), len(vocabulary))
     datasets = list[Dataset]()
     for scene, log in logs.items():
-        full_name = scene_name(name, scene)
+        full_name, history = scene_name(name, scene), histories[scene] if histories else log.history()
         made = {
             split: behaviour_split(
-                log, examples(log, splits[scene] == number, split, full_name, sampling), ids, sampling
+                log, history, examples(log, history, splits[scene] == number, split, full_name, sampling), ids, sampling
             )
             for number, split in enumerate(SPLITS)
         }
@@ -159,7 +112,7 @@ def behaviour_scene(name: str, splits: Mapping[str, Split], vocabulary: Vocabula
     return Scene(name, "behaviour", "ranking", splits, fields, CLASS, CLASSES, source=vocabulary)
 
 
-def examples(log: Log, inside: np.ndarray, split: str, scene: str, sampling: Sampling) -> Examples:
+def examples(log: Log, history: History, inside: np.ndarray, split: str, scene: str, sampling: Sampling) -> Examples:
     """Select the rows of a split that have a history, and draw negatives for them.
 
     Args:
@@ -167,7 +120,7 @@ def examples(log: Log, inside: np.ndarray, split: str, scene: str, sampling: Sam
         split, scene: names, which seed the draws.
     """
     generator = random_generator(sampling.seed, scene, split)
-    rows = (inside & (log.earlier() > 0)).nonzero()[0]
+    rows = (inside & (history.length > 0)).nonzero()[0]
     if split != "train" and sampling.evaluated is not None:
         users = generator.permutation(np.unique(log.user[rows]))[: sampling.evaluated]
         rows = rows[np.isin(log.user[rows], users)]
@@ -218,17 +171,17 @@ def draw_excluding(
     return drawn + np.searchsorted(excluded - np.arange(len(excluded)), drawn, side="right")
 
 
-def behaviour_split(log: Log, examples: Examples, ids: np.ndarray, sampling: Sampling) -> Split:
+def behaviour_split(log: Log, history: History, examples: Examples, ids: np.ndarray, sampling: Sampling) -> Split:
     """Make the tensors of a split; a history begins with its oldest click.
 
     Args:
         ids: (items,), the id of each item.
     """
-    clicks, row = log.rows(log.clicked), examples.row
-    length = np.minimum(log.earlier()[row], sampling.max_history)[:, None]
+    clicks, row = history.clicks, examples.row
+    length = np.minimum(history.length[row], sampling.max_history)[:, None]
     place = np.arange(length.max(initial=1))  # (T,)
     real = place < length  # (E, T)
-    chosen = np.where(real, log.before()[row][:, None] - length + place, 0)
+    chosen = np.where(real, history.end[row][:, None] - length + place, 0)
     inputs = {
         "history": np.where(real, ids[clicks.item[chosen]], PAD),
         "candidate": ids[examples.item],

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from iamm.constrained import Constrained
 from iamm.constraints import Count, ListOf, NotNegative, OneOf, Seed, Share
 from iamm.dataset.base import Dataset, random_generator
-from iamm.dataset.behaviour import Log, Sampling, behaviour_datasets, last_clicks_apart
+from iamm.dataset.behaviour import Sampling, behaviour_datasets
+from iamm.dataset.log import HistoryOf, Log, scene_logs
 from iamm.memory import require_memory
 
 SCENES = ("news", "video", "shop")
@@ -47,13 +48,21 @@ class FeedsDataset(list[Dataset], Constrained):
         drift: δ, the share of a taste's variance that has changed at the end; 0: tastes are constant.
         sharpness: κ, how strongly tastes decide; 0 leaves the appeal alone.
         held_out: number of a user's last clicks for test, and of those before them for validation.
-        max_history: the largest number of a user's latest clicks in the scene that are read.
+        max_history: the largest number of a user's latest clicks that are read.
+        history: the clicks that a history holds: those in the same `scene`, in `all` scenes or in the `others`.
+        new_users: in place of last clicks, hold out all rows of users who are new in a scene, a tenth of all users for
+            validation and a tenth for test, drawn scene by scene. No history holds a row that is held out.
 
     Raises:
         ValueError: an unknown scene; a number out of its range.
         BadDataError: more rows than memory holds.
     """
 
+    impossible: ClassVar = {
+        "A user who is new in a scene has a history in other scenes only": (
+            {"history": ["scene"], "new_users": [True]},
+        ),
+    }
     provides = ({"name": "feeds_{scene}", "kind": "behaviour", "task": "ranking"},)
 
     def __init__(
@@ -70,22 +79,27 @@ class FeedsDataset(list[Dataset], Constrained):
         sharpness: NotNegative = 3.0,
         held_out: Count = 8,
         max_history: Count = 20,
+        history: HistoryOf = "scene",
+        new_users: bool = False,
     ) -> None:
         rows = users * impressions
         size = rows * (BYTES + 32 * max_history)
         require_memory(f"{rows:,} rows of feeds", size, "lower dataset.feeds.users or impressions")
         world = World.drawn(seed, users, items, relatedness, drift, sharpness)
         log, scene = impressions_of(world, random_generator(seed, "feeds", "rows"), impressions)
-        splits = last_clicks_apart(log, held_out)
         inside = {name: scene == SCENES.index(name) for name in scenes}
+        logs, splits, histories = scene_logs(
+            log, inside, held_out=held_out, history=history, new_users=new_users, name="feeds", seed=seed
+        )
         super().__init__(
             behaviour_datasets(
                 "feeds",
-                {name: log.rows(mask) for name, mask in inside.items()},
-                {name: splits[mask] for name, mask in inside.items()},
+                logs,
+                splits,
                 [f"{ASPECTS[aspect]}_{item}" for item, aspect in enumerate(world.aspects.argmax(axis=1))],
                 Sampling(seed, max_history, negatives=0, candidates=0),
                 batch_size=batch_size,
+                histories=histories,
             )
         )
 

@@ -13,7 +13,8 @@ import numpy as np
 from iamm.constrained import Constrained
 from iamm.constraints import Count, OneOf, Seed, WholeNumber
 from iamm.dataset.base import SPLITS, Dataset, random_generator
-from iamm.dataset.behaviour import TRAIN, Log, Sampling, behaviour_datasets, last_clicks_apart
+from iamm.dataset.behaviour import Sampling, behaviour_datasets
+from iamm.dataset.log import TRAIN, Log, last_clicks_apart
 from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_examples
 from iamm.dataset.splitting import DRAWN, Unit, divided, split_named
 from iamm.dataset.table_file import Format, Row, bad_row, value_of

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from iamm.constrained import Constrained
 from iamm.constraints import Count, ListOf, Number, OneOf, Seed, WholeNumber
 from iamm.dataset.base import Dataset
-from iamm.dataset.behaviour import Log, Sampling, behaviour_datasets, last_clicks_apart, sorted_log
+from iamm.dataset.behaviour import Sampling, behaviour_datasets
 from iamm.dataset.files import bad_text, read_lines
+from iamm.dataset.log import HistoryOf, Log, scene_logs, sorted_log
 from iamm.dataset.number_lines import number_lines, numbers
 from iamm.errors import BadDataError
 
@@ -69,7 +71,10 @@ class MovielensDataset(list[Dataset], Constrained):
         scenes: genres, groups of users, or all.
         click: the lowest rating that is a click, from 0.5 to 5.
         held_out: number of a user's last clicks for test, and of those before them for validation.
-        max_history: the largest number of a user's latest clicks in the scene that are read.
+        max_history: the largest number of a user's latest clicks that are read.
+        history: the clicks that a history holds: those in the same `scene`, in `all` scenes or in the `others`.
+        new_users: in place of last clicks, hold out all rows of users who are new in a scene, a tenth of all users for
+            validation and a tenth for test, drawn scene by scene. No history holds a row that is held out.
         negatives: films drawn for each click of train.
         candidates: length of each user's list in a held-out split, filled up with negatives.
         evaluated: number of users of each scene that are evaluated; None = all.
@@ -82,6 +87,11 @@ class MovielensDataset(list[Dataset], Constrained):
     Source: Harper, Konstan 2015, in the edition `ml-latest-small` of 2018-09-26.
     """
 
+    impossible: ClassVar = {
+        "A user who is new in a scene has a history in other scenes only": (
+            {"history": ["scene"], "new_users": [True]},
+        ),
+    }
     provides = ({"name": "movielens_{scene}", "kind": "behaviour", "task": "ranking"},)
 
     def __init__(
@@ -94,23 +104,28 @@ class MovielensDataset(list[Dataset], Constrained):
         click: Annotated[float, Number(0.5, 5)] = 4.0,
         held_out: Count = 2,
         max_history: Count = 20,
+        history: HistoryOf = "scene",
+        new_users: bool = False,
         negatives: WholeNumber = 4,
         candidates: WholeNumber = 100,
         evaluated: Count | None = None,
         train: Count | None = None,
     ) -> None:
-        log, films = read_ratings(data_dir, click)
-        genres = read_genres(data_dir, films)
-        splits = last_clicks_apart(log, held_out)
+        log, numbers = read_ratings(data_dir, click)
+        titles, genres = read_films(data_dir, numbers)
         inside = {scene: rows_of(scene, log, genres) for scene in scenes}
+        logs, splits, histories = scene_logs(
+            log, inside, held_out=held_out, history=history, new_users=new_users, name="movielens", seed=seed
+        )
         super().__init__(
             behaviour_datasets(
                 "movielens",
-                {scene: log.rows(rows) for scene, rows in inside.items()},
-                {scene: splits[rows] for scene, rows in inside.items()},
-                [str(film) for film in films],
+                logs,
+                splits,
+                titles,
                 Sampling(seed, max_history, negatives, candidates, evaluated, train),
                 batch_size=batch_size,
+                histories=histories,
             )
         )
 
@@ -128,22 +143,27 @@ def read_ratings(data_dir: str | None, click: float) -> tuple[Log, np.ndarray]:
     return sorted_log(person, item, rating >= click, time.astype(np.int64)), films
 
 
-def read_genres(data_dir: str | None, films: np.ndarray) -> list[set[str]]:
-    """Read the genres of each film, spelled as scenes."""
-    genres_of: dict[int, set[str]] = {}
+def read_films(data_dir: str | None, numbers: np.ndarray) -> tuple[list[str], list[set[str]]]:
+    """Read the title of each film, with its number where another film has the same, and its genres as scenes."""
+    title_of, genres_of = dict[int, str](), dict[int, set[str]]()
     for number, line in enumerate(read_lines(data_dir, MOVIES)[1:], start=2):
         try:
-            film, _, genres = next(csv.reader([line], strict=True))
-            genres_of[int(film)] = set(genres.lower().replace("-", "_").split("|"))
+            word, title, genres = next(csv.reader([line], strict=True))
+            film = int(word)
         except (ValueError, csv.Error) as error:
             raise bad_text(
                 MOVIES, "have a film, a title and genres in each line", repr(line[:20]), number, 1
             ) from error
-        if wrong := genres_of[int(film)] - {*SCENES, NO_GENRE}:
+        title_of[film] = "_".join(title.split())
+        genres_of[film] = set(genres.lower().replace("-", "_").split("|"))
+        if wrong := genres_of[film] - {*SCENES, NO_GENRE}:
             raise bad_text(MOVIES, "have genres of MovieLens in each line", repr(min(wrong)[:20]), number, 1)
-    if missing := sorted(set(films.tolist()) - genres_of.keys()):
+    films = numbers.tolist()
+    if missing := sorted(set(films) - genres_of.keys()):
         raise BadDataError(f"{MOVIES} must have each film that is rated. Found no film {missing[0]}: get it again.")
-    return [genres_of[film] for film in films.tolist()]
+    count = Counter(title_of[film] for film in films)
+    titles = [title_of[film] + f"_{film}" * (count[title_of[film]] > 1) for film in films]
+    return titles, [genres_of[film] for film in films]
 
 
 def rows_of(scene: str, log: Log, genres: Sequence[set[str]]) -> np.ndarray:

@@ -130,7 +130,7 @@ class AttentionMaps:
                 self.recorder.picture(name, heads_figure(each, names, names, title), self.step)
 
     def draw_interest(self, dataset: Dataset, batch: Batch) -> None:
-        """Draw where interest looks: all pictures of a scene in one figure, each text in its own."""
+        """Draw where interest looks: all pictures of a scene in one figure, each text or history in its own."""
         what = f"{dataset.name}: where interest looks"
         try:
             interest = self.model.interest(batch)
@@ -145,7 +145,7 @@ class AttentionMaps:
                 pictures = part.inputs["image"][rows].cpu()
                 figure = places_figure(pictures, places[rows].unsqueeze(2), titles, heads=self.heads)
                 self.recorder.picture(tag("val", "interest", scene.name), figure, self.step)
-            for row in rows if scene.kind == "text" else ():
+            for row in rows if scene.source is not None else ():
                 keys = key_labels(scene, part, row, places.shape[-1])
                 names = [f"interest {number}" for number in range(1, places.shape[1] + 1)]
                 figure = words_figure(places[row, :, : len(keys)], names, keys)
@@ -178,8 +178,8 @@ def present_rows(part: SceneBatch) -> list[int]:
 def key_labels(scene: Scene, part: SceneBatch, row: int, count: int) -> list[str]:
     """A label for each key: the piece of a text, the candidate and the items of its history, row and column on a
     picture's map, or the key's number."""
-    if scene.source is not None and (ids := ids_read(part, row)):
-        return [scene.source.piece(index) for index in ids if index]
+    if scene.source is not None and 0 < len(ids := ids_read(part, row)) <= count:
+        return [scene.source.piece(index) for index in ids]
     if "image" not in part.inputs:
         return [str(key) for key in range(count)]
     height, width = map_shape(count, *part.inputs["image"].shape[2:])
@@ -187,9 +187,9 @@ def key_labels(scene: Scene, part: SceneBatch, row: int, count: int) -> list[str
 
 
 def ids_read(part: SceneBatch, row: int) -> list[int]:
-    """Of a text, or of a behaviour as `ItemEmbeddingEncoder` places them; empty of other inputs."""
+    """The ids of a text, or of a candidate and its history, as `ItemEmbeddingEncoder` places them; else none."""
     names = [name for name in ("text", "candidate", "history") if name in part.inputs]
-    return [index for name in names for index in part.inputs[name][row].reshape(-1).tolist()]
+    return [index for name in names for index in part.inputs[name][row].reshape(-1).tolist() if index]
 
 
 def truth(scene: Scene, target: Tensor) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from iamm.dataset.base import Dataset
-from iamm.dataset.behaviour import Log, Sampling, behaviour_datasets, draw_excluding, last_clicks_apart, sorted_log
+from iamm.dataset.behaviour import Sampling, behaviour_datasets, draw_excluding
+from iamm.dataset.log import Log, last_clicks_apart, sorted_log
 from iamm.dataset.vocabulary import UNKNOWN
 
 WORDS = [f"i{number}" for number in range(40)]

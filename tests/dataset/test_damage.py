@@ -14,9 +14,9 @@ from iamm.dataset import ag_news
 from iamm.dataset.ag_news import read_stories
 from iamm.dataset.amazon_cdr import read_purchases
 from iamm.dataset.amazon_sequences import read_sequences
-from iamm.dataset.behaviour import Log
 from iamm.dataset.idx import read_idx, read_pair
-from iamm.dataset.movielens import read_genres, read_ratings
+from iamm.dataset.log import Log
+from iamm.dataset.movielens import read_films, read_ratings
 from iamm.dataset.multi30k import read_pairs
 from iamm.errors import BadDataError
 
@@ -58,7 +58,7 @@ def plain(log: Log, items: Sequence[str]) -> list:
 
 def films(folder: str) -> list:
     log, numbers = read_ratings(folder, 4)
-    return [*plain(log, numbers.tolist()), log.time.tolist(), read_genres(folder, numbers)]
+    return [*plain(log, numbers.tolist()), log.time.tolist(), *read_films(folder, numbers)]
 
 
 @pytest.fixture

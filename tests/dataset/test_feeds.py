@@ -95,6 +95,18 @@ def test_a_scene_has_the_same_rows_whatever_others_there_are():
     assert alone.checksum() == beside.checksum()
 
 
+def test_a_new_user_has_a_history_in_other_scenes_only():
+    """Who is tested in a scene is in no training example of it, and has clicks elsewhere; one user is new in all."""
+    for dataset in made(history="others", new_users=True, users=50):
+        splits = dataset.scenes[0].splits
+        users = {name: set(split.inputs["user"].tolist()) for name, split in splits.items()}
+        assert all(4 <= len(users[name]) <= 5 for name in ("validation", "test"))
+        assert not users["train"] & (users["test"] | users["validation"])
+        assert (splits["test"].inputs["history"][:, 0] > 0).all()
+    with pytest.raises(ValueError, match=r"in other scenes only\. Found history=scene, new_users=True: change one"):
+        made(new_users=True)
+
+
 def test_data_beyond_memory_are_refused(monkeypatch):
     monkeypatch.setattr(iamm.memory, "available_memory", lambda: 1 << 30)
     with pytest.raises(BadDataError, match=r"1,000,000,000 rows of feeds, which takes .* lower dataset\.feeds\.users"):

@@ -19,6 +19,10 @@ MOVIES = (
     "40,None (2003),(no genres listed)",
     "50,Far (2004),Sci-Fi|Drama",
 )
+NUMBERS = {
+    **{"Deep,_Dark_(1999)": "10", "Fun_(2001)": "20", "Both_(2002)": "30"},
+    **{"None_(2003)": "40", "Far_(2004)": "50"},
+}
 RATINGS = (
     *("1,10,4.0,100", "1,30,5.0,200", "1,20,4.5,300", "1,40,1.0,350", "1,50,4.0,400"),
     *("2,10,4.0,900", "2,20,3.5,100", "2,30,4.0,500", "2,50,5.0,700"),
@@ -48,13 +52,21 @@ def readable(dataset: Dataset, split: str) -> list[tuple]:
     part, piece = scene.splits[split], scene.source.piece
     columns = [part.inputs["user"], part.inputs["history"], part.inputs["candidate"], part.targets]
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [(u, " ".join(piece(i) for i in history if i), piece(item), click) for u, history, item, click in rows]
+    return [
+        (u, " ".join(number(piece(i)) for i in history if i), number(piece(item)), click)
+        for u, history, item, click in rows
+    ]
+
+
+def number(title: str) -> str:
+    """The film of an invented title; others stay as they are."""
+    return NUMBERS.get(title, title)
 
 
 def test_by_hand(folder):
     """User 1 clicks 10, 30, 20, 50 and passes 40 before the last; user 2 passes 20, then clicks 30, 50, 10."""
     (dataset,) = made(folder)
-    assert dataset.scenes[0].source.pieces[4:] == ("10", "20", "30")
+    assert dataset.scenes[0].source.pieces[4:] == ("Deep,_Dark_(1999)", "Fun_(2001)", "Both_(2002)")
     assert readable(dataset, "train") == [(0, "10", "30", 1)]
     assert readable(dataset, "validation") == [(0, "10 30", "20", 1), (1, "30", "<unk>", 1)]
     assert readable(dataset, "test") == [
@@ -64,6 +76,12 @@ def test_by_hand(folder):
     ]
     ages = dataset.scenes[0].splits["test"].inputs["ages"].tolist()
     assert ages == [[250, 150, 50], [300, 200, 100], [400, 200, -1]]
+
+
+def test_films_of_one_title_have_their_numbers(folder):
+    write(folder, "movies.csv.gz", *MOVIES[:2], "20,Same (2001),Comedy", "30,Same (2001),Drama", *MOVIES[4:])
+    (dataset,) = made(folder)
+    assert dataset.scenes[0].source.pieces[4:] == ("Deep,_Dark_(1999)", "Same_(2001)_20", "Same_(2001)_30")
 
 
 def test_what_is_a_click(folder):

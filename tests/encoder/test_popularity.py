@@ -21,11 +21,12 @@ def scene_of(rows: list[int]) -> Scene:
 
 
 def test_by_hand():
-    """Item 4 has three clicks, 5 one, 6 and what is unknown none; the last row is absent."""
+    """Item 4 has three clicks, 5 one, 6 and what is unknown none: the mean of ln 4, ln 2 and 0 is ln 2. The last row is
+    absent."""
     encoder = PopularityEncoder(scene_of([*range(6)]), 5)
     values, allow = encoder({"candidate": tensor([4, 5, 6, 3, 4])}, tensor([True] * 4 + [False]))
     assert allow[:, 0].tolist() == [True] * 4 + [False]
-    expected = tensor([math.log(4), math.log(2), 0.0, 0.0, 0.0])
+    expected = tensor([math.log(2), 0.0, -math.log(2), -math.log(2), 0.0])
     torch.testing.assert_close(values, expected[:, None, None].expand(-1, 1, 5))
     assert list(encoder.parameters()) == []
 
@@ -33,7 +34,7 @@ def test_by_hand():
 def test_an_absent_click_counts_nothing():
     scene = scene_of([0, 1])
     scene.splits["train"].present[0] = False
-    torch.testing.assert_close(PopularityEncoder(scene, 5).popularity[4], tensor(math.log(2)))
+    torch.testing.assert_close(PopularityEncoder(scene, 5).popularity[4], tensor(2 / 3 * math.log(2)))  # one of three
 
 
 def test_scenes_that_share_it_count_together():

@@ -185,6 +185,23 @@ def test_clicks_as_in_evaluation(command, clicks, tmp_path):
     assert found == pytest.approx(expected.tolist(), abs=1e-6)
 
 
+def test_attention_over_a_history_names_its_items(command, trained, tmp_path):
+    """By a model that is not trained: the weights of the history, none of the candidate, by name."""
+    feeds = ("dataset.feeds.users=20", "dataset.feeds.items=9", "dataset.feeds.scenes=[shop]", "dataset.feeds.seed=1")
+    run = trained("dataset=[feeds]", "model=din", *feeds)
+    (dataset,) = build_datasets(run.values)
+    names = [dataset.scenes[0].source.piece(item) for item in (4, 5, 6)]
+    record = {"history": names[:2], "candidate": names[2], "user": 999, "ages": [60, 0]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(record))
+    code, out, err = command(f"run={run.folder.path}", "input=a.jsonl", "attention=true", "device=cpu")
+    assert (code, err) == (0, "")
+    attention = json.loads(out)["attention"]
+    assert attention["keys"] == [names[2], *names[:2]]
+    (weights,) = attention["weights"]
+    assert weights[0] == 0
+    assert all(0 < weight < 1 for weight in weights[1:])
+
+
 @pytest.mark.parametrize(
     ("line", "rule"),
     [
