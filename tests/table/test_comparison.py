@@ -71,7 +71,7 @@ def build(make_table, tmp_path):
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    return tmp_path / "outputs-tables" / "small"
+    return tmp_path / "tables" / "small" / "tensorboard"
 
 
 def names(folder: Path) -> list[str]:
