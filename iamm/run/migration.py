@@ -96,16 +96,16 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
     refuse_trained(name, source)
     device = chosen_device(config["device"])
     model = build_model(config, scenes).to(device)
-    address, notices = begin_from(source, model)
-    conditions = Conditions(
-        config["threads"], str(device), {dataset.name: dataset.checksum() for dataset in (target, *known)}
-    )
-    conditions.source, conditions.notices = address, notices
+    with own_mistakes():
+        transfer: Transfer = instantiate(config["transfer"])
+    data = {dataset.name: dataset.checksum() for dataset in (target, *known)}
+    conditions = Conditions(config["threads"], str(device), data)
+    if transfer.begins_from_source:
+        conditions.source, conditions.notices = begin_from(source, model)
     seed = derived_seed(config["seed"], "transfer", config["draw"])
     with own_mistakes():
         model.add_scene(target.scenes[0], scenes)
         material = material_of(target, known, config["shots"], config["draw"], seed, device)
-        transfer: Transfer = instantiate(config["transfer"])
     return Migration(target, known, model, transfer, material, conditions)
 
 
@@ -151,8 +151,9 @@ def measured(cell: Cell, parts: Migration, recorder: Recorder) -> dict[str, Any]
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of each parameter by its name."""
-    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    """A copy of each parameter by its name, which a parametrization does not change."""
+    named = {name.replace("parametrizations.", ""): values for name, values in model.named_parameters()}
+    return {name.removesuffix(".original"): values.detach().clone() for name, values in named.items()}
 
 
 def count_moved(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> int:

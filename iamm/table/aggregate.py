@@ -58,7 +58,7 @@ def cell(plan: TablePlan, column: Column, row: str, choices: Choices, compared: 
     claim = plan.claims.figures.get(row, {}).get(column.label) if plan.claims else None
     if values is None:
         return TableCell({}, None, None, claim, 0, 0, applies=False)
-    places = [(label, column.setting) for label in (row, column.minus) if label is not None]
+    places = [(label, setting) for label in (row, column.minus) if label is not None for setting, _ in column.parts]
     failed = set().union(*(choices[place].failed() for place in places)) - values.keys()
     missing = set(plan.seeds) - values.keys() - failed
     if not values:

@@ -90,7 +90,7 @@ def other_budgets(rows: Sequence[Row]) -> Iterator[str]:
 def other_beginnings(rows: Sequence[Row]) -> Iterator[str]:
     """Name rows that begin from the model of another run."""
     for row, setting, cost in costs(rows):
-        if any(result["config"].get("from") for result in cost.results.values()):
+        if any(result["config"].get("from") and "migration" not in result for result in cost.results.values()):
             yield f"{row.label} begins from another run in {setting}, whose training is not in its budget and costs."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean, median
 
@@ -21,8 +21,17 @@ Differences = dict[tuple[str, Column], Difference]
 """By row and bare column."""
 
 
+MIGRATED: Mapping[str, Callable[[Result], float]] = {
+    "target": lambda result: result["quality"][result["migration"]["target"]],
+    "kept": lambda result: result["migration"]["kept"],
+}
+"""What a migration measures besides each scene."""
+
+
 def value_of(column: Column, result: Result) -> float | None:
     """Return the measure of a run, before scaling; None where it has no such scene or measure."""
+    if column.measure in MIGRATED and "migration" in result:
+        return MIGRATED[column.measure](result)
     scenes = tuple(result["quality"]) if column.scene is None else (column.scene,)
     values = [value for scene in scenes if (value := measure_of(result, scene, column.measure)) is not None]
     return fmean(values) if len(values) == len(scenes) else None
@@ -45,10 +54,17 @@ def measured(column: Column, row: str, choices: Choices) -> dict[int, float] | N
 
 
 def raw_values(column: Column, row: str, choices: Choices) -> dict[int, float]:
-    """Return values by seed, with nothing subtracted. A mean over scenes needs all scenes of the setting."""
-    results = choices[row, column.setting].results
-    if column.scene is None:
-        scenes = all_scenes(column.setting, choices)
+    """Return values by seed, with nothing subtracted: the weighted sum over the column's settings."""
+    parts = [(weight, values_in(setting, column, row, choices)) for setting, weight in column.parts]
+    shared = [seed for seed in parts[0][1] if all(seed in values for _, values in parts)]
+    return {seed: sum(weight * values[seed] for weight, values in parts) for seed in shared}
+
+
+def values_in(setting: str, column: Column, row: str, choices: Choices) -> dict[int, float]:
+    """Return values by seed in one setting. A mean over scenes needs all scenes of the setting."""
+    results = choices[row, setting].results
+    if column.scene is None and column.measure not in MIGRATED:
+        scenes = all_scenes(setting, choices)
         results = {seed: result for seed, result in results.items() if set(result["quality"]) == scenes}
     values = {seed: value_of(column, results[seed]) for seed in sorted(results)}
     return {seed: column.scale * value for seed, value in values.items() if value is not None}
@@ -63,8 +79,10 @@ def all_scenes(setting: str, choices: Choices) -> set[str]:
 def paired(column: Column, first: str, row: str, choices: Choices) -> dict[int, tuple[float, float]]:
     """Return both rows' values for each seed that both have finished on the same examples."""
     before, after = (raw_values(column, label, choices) for label in (first, row))
-    one, other = (choices[label, column.setting].results for label in (first, row))
-    shared = [seed for seed in before if seed in after and same_examples(one[seed], other[seed])]
+    pairs = [[choices[label, setting].results for label in (first, row)] for setting, _ in column.parts]
+    shared = [
+        seed for seed in before if seed in after and all(same_examples(one[seed], other[seed]) for one, other in pairs)
+    ]
     return {seed: (before[seed], after[seed]) for seed in shared}
 
 

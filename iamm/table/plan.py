@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,13 @@ class Column:
     Args:
         label: the heading.
         measure: one of the scene's test measures, or `quality`: the measure that its head selects by, turned so that
-            higher is better.
+            higher is better. Of a migration also `target`, the target's quality, and `kept`.
         scene: None for the mean over all scenes of the setting, which rows that lack one of them do not have.
         setting: in which it is measured.
         minus: label of the row whose value of the same seed is subtracted, as for transfer.
         declared: the measure as the runs' results declare it; None before there is such a result.
+        over: settings and weights: the value is the weighted sum over these, each seed by itself; empty: that in
+            `setting`.
     """
 
     label: str
@@ -34,6 +38,12 @@ class Column:
     setting: str
     minus: str | None = None
     declared: Measure | None = None
+    over: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[str, float], ...]:
+        """The settings in which it is measured, and their weights."""
+        return self.over or ((self.setting, 1.0),)
 
     @property
     def kind(self) -> Measure:
@@ -92,6 +102,7 @@ class TablePlan:
         seconds: that one run is expected to take; None where unknown.
         claims: of a document, if any.
         runs: every run that may be needed, in the order of running.
+        shots: labels of each class, of a table of migrations; the first columns are of these.
     """
 
     name: str
@@ -109,6 +120,7 @@ class TablePlan:
     seconds: float | None
     claims: Claims | None
     runs: tuple[PlannedRun, ...]
+    shots: tuple[int, ...] = ()
 
 
 def write_plan(path: Path, plan: TablePlan) -> None:
@@ -134,9 +146,50 @@ def read_plan(path: Path) -> TablePlan:
 
 def plan_of(content: dict[str, Any]) -> TablePlan:
     tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates")}
+    tuples["shots"] = tuple(content.get("shots", ()))  # which plans of an earlier version lack, as `over`
     parts = {
-        "columns": tuple(Column(**column) for column in content["columns"]),
+        "columns": tuple(
+            Column(**{**column, "over": tuple((setting, weight) for setting, weight in column.get("over", ()))})
+            for column in content["columns"]
+        ),
         "runs": tuple(PlannedRun(**run) for run in content["runs"]),
         "claims": content["claims"] and Claims(**content["claims"]),
     }
     return TablePlan(**{**content, **tuples, **parts})
+
+
+def migration_settings(targets: Sequence[str], shots: Sequence[int], shared: Sequence[str]) -> dict[str, list[str]]:
+    """Return the overrides of each pair of a target and a number of labels."""
+    return {setting(target, k): [*shared, f"target={target}", f"shots={k}"] for target in targets for k in shots}
+
+
+def setting(target: str, shots: int) -> str:
+    return f"{target}, {shots} labels a class"
+
+
+def migration_columns(targets: Sequence[str], shots: Sequence[int]) -> tuple[Column, ...]:
+    """Return a column for each number of labels, their area, and what is kept: each is a mean over the targets."""
+    columns = {f"{k} labels" if k else "no label": ("target", {k: 1.0}) for k in shots}
+    if len(shots) > 1:
+        columns["area"] = "target", area_weights(shots)
+    columns[f"kept, {max(shots)} labels"] = "kept", {max(shots): 1.0}
+    return tuple(mean_column(label, measure, weights, targets) for label, (measure, weights) in columns.items())
+
+
+def mean_column(label: str, measure: str, weights: Mapping[int, float], targets: Sequence[str]) -> Column:
+    """Return the column of Σ_t Σ_k weight_k / T × the measure for target t with k labels."""
+    over = tuple((setting(target, k), weight / len(targets)) for target in targets for k, weight in weights.items())
+    return Column(label, measure, None, over[0][0], over=over)
+
+
+def area_weights(shots: Sequence[int]) -> dict[int, float]:
+    """Return the weights of the trapezoidal rule over u = log₂(1 + k), whose sum is 1.
+
+    Σ_k weight_k v_k is the area under the curve through the points (u_k, v_k), over the width of u.
+    """
+    weights = dict.fromkeys(sorted(shots), 0.0)
+    width = log2(1 + max(shots)) - log2(1 + min(shots))
+    for one, other in pairwise(weights):
+        for k in (one, other):
+            weights[k] += (log2(1 + other) - log2(1 + one)) / 2 / width
+    return weights

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from iamm.config.check.run_keys import leaves
+from iamm.config.check.statements import trait
 from iamm.config.check.table import check_shape, check_table
 from iamm.config.check.values import check_composed
 from iamm.config.compose import named_choices, resolve, tree_composer
@@ -17,9 +19,9 @@ from iamm.config.groups import groups
 from iamm.config.sources import Sources
 from iamm.errors import ConfigError, nearest
 from iamm.record.address import BUDGET
-from iamm.run.planned import Cell, distinct
+from iamm.run.planned import Cell, distinct, with_source
 from iamm.table.dependencies import Pair, linked
-from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
+from iamm.table.plan import Claims, Column, PlannedRun, TablePlan, migration_columns, migration_settings
 
 ONLY = "runs"
 """The name of the only setting of a table."""
@@ -65,6 +67,8 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
     check_shape(table)
     rows, shared = all_rows(table, sources), settings(table)
     check_table(table, rows, shared)
+    if table.get("targets"):
+        shared = migration_settings(table["targets"], table["shots"], shared[ONLY])
     places = {key: options[key] for key in PLACES}
     compose = tree_composer(sources)
     configs = {
@@ -76,9 +80,9 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
     columns = columns_of(table, next(iter(shared)))
     require_scenes(columns, configs)
     require_every_rate(table, rows, configs)
-    runs, cells = zip(*linked(list(planned_runs(table, configs))), strict=True)
-    distinct(cells)
-    return plan_of(table, name, columns, configs, runs), list(cells)
+    pairs = [(run, with_source(cell)) for run, cell in linked(list(planned_runs(table, configs)))]
+    runs = [replace(run, folder=chain[-1].name) for run, chain in pairs]
+    return plan_of(table, name, columns, configs, runs), distinct(cell for _, chain in pairs for cell in chain)
 
 
 def all_rows(table: Mapping[str, Any], sources: Sources) -> dict[str, list[str]]:
@@ -147,6 +151,8 @@ def terms(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def columns_of(table: Mapping[str, Any], first: str) -> tuple[Column, ...]:
     """Return the columns in order, those that name no setting in the first one."""
+    if table.get("targets"):
+        return migration_columns(table["targets"], table["shots"])
     return tuple(
         Column(label, column["measure"], column.get("scene"), column.get("setting", first), column.get("minus"))
         for label, column in table["columns"].items()
@@ -180,6 +186,9 @@ def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair
     for number, seed in enumerate(table["seeds"]):
         for (row, setting), (tree, values, choices, overrides) in configs.items():
             tree["seed"] = seed
+            if tree["target"] is not None:
+                tree["draw"] = seed
+                tree["shots"] *= trait(tree["transfer"], "reads_labels", True)
             if number:
                 tree["log"]["pictures"] = 0
             for rate in own.get(row) or rates or [values["optimizer"]["lr"]]:
@@ -219,4 +228,5 @@ def plan_of(
         seconds=table.get("seconds"),
         claims=Claims(**claims) if claims else None,
         runs=tuple(runs),
+        shots=tuple(table.get("shots") or ()),
     )

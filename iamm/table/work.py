@@ -197,5 +197,7 @@ def unfinished(job: TableJob) -> list[Cell]:
 
     folders = needed_folders(job.plan, Path(job.options["output_dir"]))
     places = {key: job.options[key] for key in ("device", "output_dir", "sweep")}
-    cells = (replace(cell, values={**cell.values, **places}) for cell in job.cells)
-    return [cell for cell in cells if is_left(cell) and cell.name in folders]
+    placed = (replace(cell, values={**cell.values, **places}) for cell in job.cells)
+    cells = [cell for cell in placed if is_left(cell)]
+    sources = {Path(cell.values["from"]).name for cell in cells if cell.name in folders and cell.values["from"]}
+    return [cell for cell in cells if cell.name in folders | sources]

@@ -69,8 +69,14 @@ class Transfer(Constrained):
     transfer does depends on the model and the material alone.
     """
 
+    reads_labels = True
+    """Whether the target's labels change anything; else a table has one run for all numbers of labels."""
+
     reads_unlabelled = False
     """Whether it reads the target's inputs without labels."""
+
+    begins_from_source = True
+    """Whether the model that it adapts is the source run's; else it is one that nothing has trained."""
 
     def adapt(self, model: SceneNetwork, material: Material) -> None:
         """Adapt the model.

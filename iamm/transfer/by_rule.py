@@ -24,6 +24,8 @@ class ByRuleTransfer(Transfer):
         like: nearest, mean, or a known scene, by its full name or as `scenes` of its data set has it.
     """
 
+    reads_labels = False
+
     def __init__(self, *, like: str = "nearest") -> None:
         self.like, self.reads_unlabelled = like, like == "nearest"
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from iamm.constraints import OneOf
+from iamm.fusion.base import NO_INTEREST
 from iamm.model.scene_network import SceneNetwork
 from iamm.transfer.base import Material, Transfer
 
@@ -12,7 +16,21 @@ class UnchangedTransfer(Transfer):
     With `fusion=interest_guidance` this is migration by attention (D0 §2.3.3): an example of the target has the
     interest q(x) = Σ_s p_s(x) q_s of the known scenes that it resembles. A fusion with parameters of single scenes uses
     those for unknown scenes, any other fusion those of all scenes.
+
+    Args:
+        control: what stands in for interest, as in `fusion.control`, now that the model is trained: if `learnt` is no
+            better than `shuffled` and `uniform`, it is not interest that migrates.
     """
 
+    reads_labels = False
+
+    def __init__(
+        self, *, control: Annotated[str, OneOf(("learnt", "shuffled", "uniform", "absent"))] = "learnt"
+    ) -> None:
+        self.control = control
+
     def adapt(self, model: SceneNetwork, material: Material) -> None:
-        """Change nothing."""
+        if self.control != "learnt":
+            if self.control not in model.fusion.controls:
+                raise ValueError(NO_INTEREST.format(fusion=type(model.fusion).__name__))
+            model.fusion.control = self.control

@@ -363,12 +363,14 @@ def test_every_table_of_the_project_can_be_planned(name, table_command):
     assert (answer.code, answer.err) == (0, "")
     plan, cells = read_planned(name)
     rates = len(table.budget.get("learning_rates", ["that of the configuration"]))
-    assert len(plan.runs) == len(plan.rows) * len(plan.settings) * rates * len(plan.seeds) == len(cells)
-    assert len({run.folder for run in plan.runs}) == len(plan.runs)
+    sources = [cell for cell in cells if "targets" in table and cell.values["target"] is None]
+    assert len(plan.runs) == len(plan.rows) * len(plan.settings) * rates * len(plan.seeds)
+    assert "targets" in table or len(plan.runs) == len(cells)
+    assert len({run.folder for run in plan.runs}) == len(cells) - len(sources)
     assert len(table.seeds) >= 3
     assert plan.seconds is not None
-    assert (plan.tolerance is None) == (name in OVER_ALL)
-    assert {column.setting for column in plan.columns} == set(plan.settings)
+    assert (plan.tolerance is None) == (name in OVER_ALL or "targets" in table)
+    assert {setting for column in plan.columns for setting, _ in column.parts} == set(plan.settings)
     first = path.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith("# ")
     assert first.endswith(".")
@@ -378,6 +380,63 @@ def test_every_table_of_the_project_can_be_planned(name, table_command):
     if name in EMBEDDED:
         for cell in cells[: len(plan.rows) * len(plan.rates)]:
             can_be_built(cell)
+
+
+MIGRATIONS = """
+# A table of one's own.
+title: Mine
+about: Made up.
+shared: [+experiment=migration_reviews, dim=8]
+rows:
+  as it is: [transfer=unchanged]
+  tuned: [transfer=fine_tune]
+targets: [book, hotel]
+shots: [0, 3]
+seeds: [3, 1]
+budget: {epochs: 2, parameters: null}
+test: t
+"""
+
+
+def test_a_table_of_migrations(planned):
+    plan, cells = planned(MIGRATIONS)
+    assert plan.settings == tuple(f"{target}, {k} labels a class" for target in ("book", "hotel") for k in (0, 3))
+    sources = {cell.name: cell for cell in cells if cell.values["target"] is None}
+    assert len(sources) == 4  # two targets, two seeds: each is trained once
+    assert len(cells) == 4 + (1 + 2) * 2 * 2  # what reads no label has one run for both numbers of labels
+    moved = {cell.name: cell.values for cell in cells if cell.values["target"] is not None}
+    assert set(moved) == {run.folder for run in plan.runs}
+    for run in plan.runs:
+        values = moved[run.folder]
+        assert values["draw"] == values["seed"] == run.seed
+        shots = values["shots"] if run.row == "tuned" else run.setting.split()[1]
+        assert f"{values['target']}, {shots} labels a class" == run.setting
+        source = sources[Path(values["from"]).name].values["dataset"]["review_domains"]["scenes"]
+        assert values["target"] not in source
+        assert len(source) == 3
+    assert [column.label for column in plan.columns] == ["no label", "3 labels", "area", "kept, 3 labels"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("shots: [0, 3]\n", "", "A table must have `shots`. Found none"),
+        (
+            "test: t",
+            "test: t\ncolumns: {a: {measure: quality}}",
+            "A table with `targets` has columns and settings of its own",
+        ),
+        (
+            "[transfer=unchanged]",
+            "[transfer=unchanged, target=book]",
+            "Found target=book in rows.as it is: give the table `targets`.",
+        ),
+        ("targets: [book,", "targets: [sofa,", "`target` must be a scene of the run. Found sofa."),
+    ],
+)
+def test_mistakes_in_a_table_of_migrations(refused, old, new, line):
+    assert old in MIGRATIONS
+    assert line in refused(MIGRATIONS.replace(old, new))
 
 
 def can_be_built(cell: Cell) -> None:

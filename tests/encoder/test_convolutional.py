@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hydra.utils import instantiate
 from torch import Tensor, nn, tensor
 
 from iamm.encoder.convolutional import ConvolutionalEncoder
+from tests.composing import config_of
 
 
 @pytest.fixture
@@ -104,6 +106,36 @@ def test_equals_the_naive_loop_with_gradients(image_scene, noise, agree):
     expected = torch.stack([naive_encoder(encoder, picture, groups=2) for picture in inputs])
     assert found.shape == (2, 2 * 3, 5)
     agree(found, expected, [inputs, *encoder.parameters()])
+
+
+def test_attention_inside_equals_the_naive_loop_with_gradients(image_scene, noise, agree):
+    """x_t + Σ_k softmax_k(n_tᵀ n_k / √D) n_k, n = LayerNorm x, for one picture at a time."""
+    torch.manual_seed(0)
+    inner = instantiate(config_of("attention=scaled_dot_product").attention)
+    encoder = ConvolutionalEncoder(image_scene(noise), 4, channels=[4, 6], groups=2, attention=inner).double()
+    for parameter in encoder.parameters():
+        torch.nn.init.normal_(parameter)
+    inputs = (noise[:2] / 255.0).double().requires_grad_()
+    present = tensor([True, True])
+    expected, weights = [], []
+    for picture in inputs:
+        places = naive_encoder(encoder, picture, groups=2)
+        normed = torch.stack([encoder.norm(place) for place in places])
+        weights.append(torch.stack([torch.stack([n @ m / 2 for m in normed]).softmax(0) for n in normed]))
+        read = [sum(w * m for w, m in zip(row, normed, strict=True)) for row in weights[-1]]
+        expected.append(places + torch.stack(read))
+    agree(encoder({"image": inputs}, present).values, torch.stack(expected), [inputs, *encoder.parameters()])
+    (found,) = encoder.attention_map({"image": inputs}, present)
+    torch.testing.assert_close(found[:, 0], torch.stack(weights))
+
+
+def test_an_absent_picture_has_no_part_in_attention(image_scene, noise):
+    inner = instantiate(config_of("attention=multi_head").attention)
+    encoder = ConvolutionalEncoder(image_scene(noise), 8, attention=inner).eval()
+    inputs = noise / 255.0
+    inputs[1] = torch.nan
+    values, allow = encoder({"image": inputs}, tensor([True, False, True, True, True]))
+    assert values[allow].isfinite().all()
 
 
 def test_no_batch_mate_is_seen_in_training_either(image_scene, noise):

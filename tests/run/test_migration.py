@@ -81,6 +81,13 @@ def test_without_a_label_the_target_is_measured_by_the_source_model(moved):
     assert values["quality"][BOOK] == values["migration"]["before"][BOOK]
 
 
+def test_from_scratch_is_from_no_source(moved):
+    _, run = trained(moved("target=book", "transfer=scratch"))
+    result = read_result(run.folder.path)
+    assert (result["from"], result["migration"]["moved"]) == (None, 0)
+    assert result["quality"][BOOK] == 0.5  # an untrained model has one answer
+
+
 @pytest.mark.parametrize(
     "transfer", ["fine_tune", *(pytest.param(name, marks=pytest.mark.long) for name in ("by_rule", "interest"))]
 )
@@ -166,6 +173,15 @@ def test_a_target_like_no_known_scene(planned):
     cell = planned(*REVIEWS, "dataset=[review_domains,digits]", "target=digits", "encoder@encoder.image=convolutional")
     with pytest.raises(ConfigError, match=r"needs a known one with the same kind of inputs.* Found none like digits"):
         train_job(cell)
+
+
+def test_low_rank_changes_move_themselves_alone(moved):
+    """Σ r (in + out) over all linear maps, whose own weights stay."""
+    _, run = trained(moved("target=book", "shots=1", "transfer=low_rank", "transfer.rank=1"))
+    saved = load_weights(run.folder.best)
+    names = [name for name in saved if name.endswith((".up", ".down")) and ("heads" not in name or KNOWN[0] in name)]
+    once = {name for name in names if "encoders" not in name or KNOWN[0] in name}  # which all scenes share
+    assert read_result(run.folder.path)["migration"]["moved"] == sum(saved[name].numel() for name in once)
 
 
 def test_values_by_hand():

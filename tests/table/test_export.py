@@ -79,6 +79,7 @@ def test_json_holds_everything(make_table):
         "setting": "both",
         "minus": None,
         "declared": {"name": "bleu", "scale": "percent", "lower_is_better": False},
+        "over": [],
     }
     assert content["plan"]["seconds"] == 10.0
     ours, rival = content["rows"]

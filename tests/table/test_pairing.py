@@ -229,3 +229,32 @@ def test_equal_rows_tie_and_single_seeds_are_untested(make_plan):
 def test_nothing_to_pair_no_difference(make_plan):
     plan = make_plan(columns=(ACCURACY, BLEU))
     assert differences(plan, choices(ours=accuracies(0.5, 0.6), rival=[])) == {}
+
+
+def migrated(seed, quality, kept):
+    moved = {"target": "a", "kept": kept}
+    return {
+        "quality": {"a": quality, "b": 1.0},
+        "migration": moved,
+        "data": {"small": str(seed)},
+        "config": {"dataset": {}},
+    }
+
+
+def test_a_column_over_several_settings_is_a_weighted_sum():
+    column = Column("area", "target", None, "one", over=(("one", 0.25), ("two", 0.75)))
+    by_setting = {"one": [0.4, 0.6], "two": [0.8, 0.2]}
+    found = {
+        (row, setting): Choice(
+            0.1, {}, (), {seed: migrated(seed, value + more, 0.5) for seed, value in enumerate(values)}
+        )
+        for row, more in (("ours", 0.0), ("rival", 0.1))
+        for setting, values in by_setting.items()
+    }
+    assert measured(column, "ours", found) == pytest.approx({0: 70.0, 1: 30.0})
+    assert paired(column, "ours", "rival", found)[1] == pytest.approx((30.0, 40.0))
+    kept = Column("kept", "kept", None, "one", over=(("two", 1.0),))
+    assert measured(kept, "rival", found) == pytest.approx({0: 50.0, 1: 50.0})
+    del found["ours", "two"].results[1]
+    assert measured(column, "ours", found) == pytest.approx({0: 70.0})
+    assert list(paired(column, "ours", "rival", found)) == [0]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from iamm.errors import BadDataError, MissingDataError
-from iamm.table.plan import Column, read_plan, write_plan
+from iamm.table.plan import Column, area_weights, migration_columns, migration_settings, read_plan, write_plan
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from iamm.table.plan import Column, read_plan, write_plan
         {"claims": None, "tolerance": None, "seconds": None},
         {"title": "Größe “×”", "rows": ("a/b", "ñ \\ |"), "settings": ("one", "two"), "rates": (1e-3 / 3,)},
         {"columns": (Column("t", "quality", None, "both", minus="rival"),), "budget": {"steps": None, "more": [1, 2]}},
+        {"columns": (Column("t", "target", None, "both", over=(("both", 0.5), ("one", 0.25))),)},
         {"runs": ()},
     ],
     ids=str,
@@ -73,3 +74,23 @@ def test_a_spoilt_plan_is_named_in_one_line(make_plan, tmp_path, spoil):
     ) as caught:
         read_plan(path)
     assert "\n" not in str(caught.value)
+
+
+def test_settings_and_columns_of_migrations():
+    settings = migration_settings(["a", "b"], [0, 7], ["dim=8"])
+    assert settings["b, 7 labels a class"] == ["dim=8", "target=b", "shots=7"]
+    zero, seven, area, kept = migration_columns(["a", "b"], [0, 7])
+    assert zero.over == (("a, 0 labels a class", 0.5), ("b, 0 labels a class", 0.5))
+    assert (zero.label, seven.label, area.label, kept.label) == ("no label", "7 labels", "area", "kept, 7 labels")
+    assert (zero.measure, kept.measure, zero.setting, zero.scene) == ("target", "kept", "a, 0 labels a class", None)
+    assert dict(area.over) == dict.fromkeys(settings, 0.25)
+    (alone,) = migration_columns(["a"], [5])[:1]
+    assert alone.over == (("a, 5 labels a class", 1.0),)
+    assert [column.label for column in migration_columns(["a"], [5])] == ["5 labels", "kept, 5 labels"]
+
+
+def test_the_area_is_the_trapezoidal_rule_over_log_labels():
+    """Points at u = 0, 1, 3: widths 1 and 2 of 3, so the weights are 1/6, 3/6 and 2/6."""
+    assert area_weights([0, 1, 7]) == pytest.approx({0: 1 / 6, 1: 1 / 2, 7: 1 / 3})
+    assert area_weights([7, 0, 1]) == area_weights([0, 1, 7])
+    assert sum(area_weights([0, 5, 20, 100]).values()) == pytest.approx(1)

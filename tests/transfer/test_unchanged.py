@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from iamm.transfer.unchanged import UnchangedTransfer
@@ -15,6 +16,17 @@ def test_nothing_changes(task, changed):
     assert changed(made.model, before) == set()
     torch.testing.assert_close(made.losses(), losses, rtol=0, atol=0)
     assert not UnchangedTransfer.reads_unlabelled
+
+
+def test_something_stands_in_for_interest(task):
+    made = task()
+    losses = made.losses()
+    UnchangedTransfer(control="uniform").adapt(made.model, made.material(0))
+    assert made.model.fusion.control == "uniform"
+    assert not made.losses().equal(losses)
+    plain = task("fusion=shared")
+    with pytest.raises(ValueError, match=r"has interest. Found SharedFusion"):
+        UnchangedTransfer(control="uniform").adapt(plain.model, plain.material(0))
 
 
 def test_interest_is_that_of_the_scenes_that_an_example_resembles(task):

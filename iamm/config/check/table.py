@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iamm.config.check.run_keys import RUN
-from iamm.constraints import Constraint, ListOf, Number, OneOf, OrNull
+from iamm.constraints import Constraint, ListOf, Number, OneOf, OrNull, Text
 from iamm.errors import ConfigError, nearest
 
 
@@ -39,13 +39,15 @@ KEYS: Mapping[str, Constraint] = {
     "each": of_type(dict, "{group: …, leave_out: […]}, a row more for each other choice of the group"),
     "shared": of_type((list, dict), "[overrides] of all rows or, for several settings, name: [overrides]"),
     "columns": of_type(dict, "label: {scene: …, measure: …} for each column, with setting: … or minus: … if need be"),
+    "targets": ListOf(Text(), different=True),
+    "shots": ListOf(RUN["shots"], different=True),
     "seeds": ListOf(RUN["seed"], different=True),
     "budget": of_type(dict, "{epochs, steps, learning_rates, row_learning_rates, choose_seeds, parameters}"),
     "test": OneOf(("t", "wilcoxon")),
     "seconds": OrNull(Number(0)),
     "claims": of_type(dict, "{place: …, figures: {row: {column: 1.0}}}"),
 }
-NEEDED = ("title", "about", "columns", "seeds", "budget", "test")
+NEEDED = ("title", "about", "seeds", "budget", "test")
 EACH: Mapping[str, Constraint] = {"group": of_type(str, "the name of a group"), "leave_out": texts("a list of choices")}
 BUDGET: Mapping[str, Constraint] = {
     "epochs": RUN["epochs"],
@@ -64,6 +66,7 @@ NOT_OF_A_ROW = {
     "optimizer.lr": "give the table `budget.learning_rates`",
     **dict.fromkeys(("device", "data_dir", "output_dir", "sweep"), "give it to iamm-table"),
     **dict.fromkeys(("mode", "run", "planned", "rerun"), "leave it out"),
+    **{"target": "give the table `targets`", "shots": "give the table `shots`", "draw": "leave it out: it is the seed"},
 }
 """Keys of a run that are not a row's to set, and what to do instead."""
 
@@ -76,7 +79,11 @@ def check_shape(table: Any) -> None:
     """
     require("table", table, of_type(dict, "a YAML with keys"))
     values = {key: value for key, value in table.items() if value is not None}
-    check_keys("A table", "", values, KEYS, NEEDED if "each" in values else (*NEEDED, "rows"))
+    rows = () if "each" in values else ("rows",)
+    columns = ("targets", "shots") if {"targets", "shots"} & values.keys() else ("columns",)
+    check_keys("A table", "", values, KEYS, (*NEEDED, *rows, *columns))
+    if "targets" in values and (values.keys() & {"columns", "claims"} or isinstance(values.get("shared"), dict)):
+        raise ConfigError("A table with `targets` has columns and settings of its own. Found others: leave them out.")
     check_keys("`budget`", "budget.", values["budget"], BUDGET)
     if "each" in values:
         check_keys("`each`", "each.", values["each"], EACH, ("group",))
@@ -93,7 +100,7 @@ def check_table(table: Mapping[str, Any], rows: Mapping[str, Any], settings: Map
     Raises:
         ConfigError: the first part that does not fit.
     """
-    for place, labels in (("rows", rows), ("shared", settings), ("columns", table["columns"])):
+    for place, labels in (("rows", rows), ("shared", settings), ("columns", table.get("columns") or {})):
         for label in labels:
             if not isinstance(label, str):
                 raise ConfigError(f"A label must be text. Found {label!r} under {place}: put it in quotes.")
@@ -104,7 +111,7 @@ def check_table(table: Mapping[str, Any], rows: Mapping[str, Any], settings: Map
     of_settings = {key: advice for key, advice in NOT_OF_A_ROW.items() if key != "optimizer.lr" or rates}
     check_overrides("shared.", settings, of_settings)
     check_row_rates(table["budget"].get("row_learning_rates", {}), rates or [], rows)
-    for label, column in table["columns"].items():
+    for label, column in (table.get("columns") or {}).items():
         check_column(label, column, tuple(rows), tuple(settings))
     if table.get("claims"):
         check_claims(table["claims"], rows, table["columns"])

@@ -102,7 +102,7 @@ def run_entries(table: Table) -> Iterator[dict[str, Any]]:
 def run_entry(table: Table, row: Row, run: Run) -> dict[str, Any]:
     planned, result = run.planned, run.result or {}
     chosen = row.costs[planned.setting].rate == planned.rate
-    columns = [column for column in table.plan.columns if column.setting == planned.setting]
+    columns = [column for column in table.plan.columns if planned.setting in dict(column.parts)]
     return {
         "row": row.label,
         "setting": planned.setting,

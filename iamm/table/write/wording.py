@@ -18,6 +18,9 @@ TESTS = {"t": "paired t test", "wilcoxon": "Wilcoxon signed-rank test"}
 
 NOTHING = "–"
 
+MIGRATED = {"target": "quality of the target", "kept": "share of the known scenes' quality that is left"}
+"""The measures of a migration."""
+
 
 def number(value: float | None, decimals: int, sign: str = "") -> str:
     """Return the number, never with a minus before nothing but zeros; – for None and what is not finite.
@@ -151,6 +154,9 @@ def described(table: Table, column: Column) -> str:
     """Describe a column: its measure, scene and setting, its scale, and its direction unless that is plain."""
     measure = f"{column.measure} of {column.scene}" if column.scene else "mean quality of the scenes"
     setting = f" in {column.setting}" if len(table.plan.settings) > 1 else ""
+    if column.over:
+        measure = MIGRATED[column.measure]
+        setting = ": " + " + ".join(f"{weight:.3g} × {name}" for name, weight in column.over)
     minus = f", minus that of {column.minus} with the same seed" if column.minus else ""
     percent = ["percent points"] if column.kind.scale == "percent" else []
     direction = ["lower is better"] if column.lower_is_better else [] if percent else ["higher is better"]

@@ -1,0 +1,60 @@
+"""A table of migrations as one picture: the quality of the target over the number of labels, a line for each row."""
+
+from __future__ import annotations
+
+from math import log2
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iamm.table.table import Row, Table
+from iamm.table.write.chart import INK, SOFT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_label_curves(table: Table, path: Path) -> None:
+    """Write a PNG, the same bytes each time: means over the targets, and the 95 % interval over seeds as a band.
+
+    Args:
+        table: of migrations, with `shots`.
+        path: of the file.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context({"text.parse_math": False}):
+        label_curves(table).savefig(path, dpi=150, metadata={"Software": None})
+
+
+def label_curves(table: Table) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    panel = figure.subplots()
+    for number, row in enumerate(table.rows):
+        draw_line(panel, table, row, f"C{number}", "-" if number < 10 else "--")
+    shots = table.plan.shots
+    panel.set_xticks([log2(1 + k) for k in shots], [str(k) for k in shots])
+    panel.set_xlabel("labels of each class of the target, as log₂(1 + labels)", fontsize=9, color=SOFT)
+    panel.set_ylabel("quality of the target × 100", fontsize=9, color=SOFT)
+    panel.set_title(table.plan.title, fontsize=11, color=INK)
+    panel.grid(color="#e3e6e9", linewidth=0.6)
+    panel.tick_params(labelsize=8, colors=SOFT)
+    panel.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    return figure
+
+
+def draw_line(panel: Axes, table: Table, row: Row, color: str, style: str) -> None:
+    """Draw the means of a row as far as there are any, with a band where there are two seeds at least."""
+    columns = table.plan.columns[: len(table.plan.shots)]
+    pairs = zip(table.plan.shots, (row.cells[column.label].estimate for column in columns), strict=True)
+    points = [(log2(1 + k), each) for k, each in pairs if each is not None]
+    if points:
+        x, means = [place for place, _ in points], [each.mean for _, each in points]
+        panel.plot(x, means, style, color=color, marker="o", markersize=4, linewidth=1.4, label=row.label)
+    bands = [(place, each.low, each.high) for place, each in points if each.low is not None]
+    if len(bands) > 1:
+        places, lows, highs = zip(*bands, strict=True)
+        panel.fill_between(places, lows, highs, color=color, alpha=0.12, linewidth=0)
