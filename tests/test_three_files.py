@@ -185,7 +185,7 @@ def test_a_wrong_value_is_one_line_without_torch(where, request):
 
 
 def test_help_and_completion_find_it(outside, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["iamm-train", "--config-dir=configs", "--help"])
+    monkeypatch.setattr(sys, "argv", ["iamm-train", "--config-dir=configs", "--help", "all"])
     shown = [" ".join(line.split()) for line in help_text().splitlines()]
     for room, one in VARIANTS.items():
         assert f"mine A {room} of mine, for a test" in shown

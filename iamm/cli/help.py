@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+import sys
 
-from iamm.config.groups import config_dirs, configs_folder, groups, heading, headline
+from iamm.config.groups import choices, config_dirs, configs_folder, groups, heading, headline
 
-HEADER = """iamm-train: train and evaluate attention, sharing and loss weighting across scenes
+HEADER = """iamm-train: train and evaluate models on several scenes at once
 
   iamm-train +experiment=multiscene                 a preset
-  iamm-train 'dataset=[digits,shapes]' model=iamm     scenes side by side
+  iamm-train 'dataset=[digits,shapes]' model=iamm   scenes side by side
   iamm-train attention=additive attention.dropout=0.1 epochs=5 seed=1
   iamm-train -m fusion=none,shared,interest_guidance seed=0,1,2
-  iamm-train mode=eval run=outputs/<run folder>     evaluate a finished run again
+  iamm-train mode=eval run=outputs/<run folder>     evaluate a run again
   iamm-train +experiment=multiscene --cfg job       the composed configuration
+  iamm-train --help attention                       a group; also keys, all
+
+A scene is one source of data with one task. Quality is the measure by which
+validation chooses the model of a run, the mean over scenes: accuracy, BLEU or
+gAUC, unless head.….quality names another. Applied weights are the factors of
+the scenes' losses in a step. D0 to D4 are the documents that this project
+follows (README); FAM is the fusion attention model that D0 compares with.
 """
 
 TABLE_HEADER = """iamm-table: run what a comparison table lacks, then build it
@@ -36,10 +44,21 @@ def listed(group: str) -> list[str]:
 
 
 def help_text() -> str:
-    parts = [HEADER]
-    for group in groups():
+    """The overview; with `keys`, a group or `all` on the command line, their lists."""
+    topics = [word.rstrip("=") for word in sys.argv[1:] if word.rstrip("=") in (*groups(), "keys", "all")]
+    shown = [group for group in groups() if {group, "all"} & {*topics}]
+    parts = [] if topics else [HEADER, "Groups:", *map(counted, groups())]
+    for group in shown:
         parts += [heading(group), *listed(group), ""]
-    return "\n".join([*parts, "Keys (see --cfg job for all, with their values):", *described_keys("train.yaml")])
+    if {"keys", "all"} & {*topics}:
+        parts += ["Keys (see --cfg job for all, with their values):", *described_keys("train.yaml")]
+    return "\n".join(parts)
+
+
+def counted(group: str) -> str:
+    """A group with the number of its choices and as many of them as fit a line of 80."""
+    line = f"  {heading(group):<30} {len(choices(group)):>3}: {', '.join(choices(group))}"
+    return line if len(line) <= 79 else f"{line[:76].rpartition(',')[0]}, …"
 
 
 def table_help_text() -> str:

@@ -60,7 +60,7 @@ def digest(config: Mapping[str, Any]) -> str:
 
 def drop_keys(value: Any, keys: Sequence[str]) -> Any:
     """A copy of nested containers without the given keys, at any depth."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: drop_keys(part, keys) for key, part in value.items() if key not in keys}
     if isinstance(value, list):
         return [drop_keys(part, keys) for part in value]

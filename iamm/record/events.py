@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from iamm.files import plain
+from iamm.files import plain, sync
 from iamm.record.run_folder import RunFolder
 
 with warnings.catch_warnings():
@@ -67,6 +67,11 @@ class Events:
 
     def flush(self) -> None:
         self.file.flush()
+
+    def sync(self) -> None:
+        """Flush to the disk."""
+        self.flush()
+        sync(self.file.fileno())
 
     def close(self) -> None:
         self.file.close()

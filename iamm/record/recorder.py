@@ -63,8 +63,7 @@ class Recorder:
 
     def state_dict(self) -> dict[str, Any]:
         """Flush the events to the disk; return their sizes and SHA-256, and the records."""
-        self.events.flush()
-        flush(self.folder.events()[-1])
+        self.events.sync()
         events = {path.name: content_state(read_file(path)) for path in self.folder.events()}
         return {"step": self.step, "events": events, "records": self.folder.records_so_far().decode()}
 
@@ -95,9 +94,8 @@ class Recorder:
     def finish(self) -> None:
         """End the records with their checksum, and flush them and the events to the disk."""
         self.folder.end_records()
-        self.events.flush()
-        for path in (self.folder.events()[-1], self.folder.records):
-            flush(path)
+        flush(self.folder.records)
+        self.events.sync()
 
     def close(self) -> None:
         """Close the event file; a failure to write was raised before."""

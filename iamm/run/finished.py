@@ -46,7 +46,7 @@ def finished(cell: Cell) -> bool:
             f"A finished run holds for the data that it was made with. Found {', '.join(changed)} changed since "
             f"{cell.folder.path}: bring the data back, start anew with rerun=true, or set output_dir=… elsewhere."
         )
-    own = [package for package in changed_code(cell) if package != PROJECT]
+    own = [package for package in changed_code(result) if package != PROJECT]
     if own:
         raise BadDataError(
             f"A finished run holds for the code that it was made with. Found {', '.join(own)} changed since "
@@ -137,8 +137,8 @@ def code_states(values: Mapping[str, Any]) -> dict[str, str]:
     return {name: code_state(name) for name in sorted(names) if name == PROJECT or is_allowed(name)}
 
 
-def changed_code(cell: Cell) -> list[str]:
+def changed_code(result: Result) -> list[str]:
     """The packages whose sources are not those that a finished run was made with."""
-    recorded = read_result(cell.folder.path).get("code", {})
-    present = code_states(cell.values)
-    return [name for name in recorded if name in present and recorded[name] != present[name]]
+    import_from_beside()
+    names = [name for name in result.get("code", {}) if name == PROJECT or is_allowed(name)]
+    return [name for name in names if code_state(name) != result["code"][name]]

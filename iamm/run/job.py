@@ -31,9 +31,9 @@ def train_job(cell: Cell) -> float:
     folder = cell.folder
     if complete(cell):
         console.print("This run is finished; rerun=true starts it anew.")
-        if changed_code(cell):
-            console.print("note: The code of iamm has changed since.")
         result = read_result(folder.path)
+        if changed_code(result):
+            console.print("note: The code of iamm has changed since.")
     else:
         result = run_of(cell)(cell, console)
     show(console, folder, result)

@@ -125,15 +125,15 @@ def refuse_trained(target: str, source: Path) -> None:
 
 def measured(cell: Cell, parts: Migration, recorder: Recorder) -> dict[str, Any]:
     """Measure before and after the transfer; write the result."""
-    folder, model, device, begun = cell.folder, parts.model, parts.material.device, time.perf_counter()
+    folder, model, device = cell.folder, parts.model, parts.material.device
     reset_peak(device)
     before = evaluate(model, parts.datasets, "test", device)
-    state = snapshot(model)
+    state, begun = snapshot(model), time.perf_counter()
     torch.manual_seed(parts.material.seed)
     with own_mistakes():
         parts.transfer.adapt(model, parts.material)
-    moved = count_moved(state, snapshot(model))
     seconds = time.perf_counter() - begun
+    moved = count_moved(state, snapshot(model))
     tested = evaluate(model, parts.datasets, "test", device)
     quality = evaluate(model, parts.known, "validation", device).quality
     save_model(folder.best, model, 0)

@@ -171,6 +171,8 @@ def load(run: str | Path, device: str = "auto") -> Trained:
     """
     folder = RunFolder(Path(run))
     config = read_finished(folder)["config"]
+    if config.get("target") is not None:
+        raise ConfigError(f"A migration measures its model. Found {folder.path}: use the run that it migrates from.")
     groups = read_scenes(folder)
     if not folder.best.exists():
         raise MissingDataError(f"A finished run must hold its model. Found no {folder.best}: train again.")

@@ -15,6 +15,7 @@ from iamm.errors import BadDataError
 from iamm.files import writable, write_text
 from iamm.record.address import BUDGET, PLACES
 from iamm.record.overview import Scored, csv_text, described, differing, in_order, read_scored, show_overview
+from iamm.record.run_folder import read_result
 from iamm.run.finished import changed_code, finished
 from iamm.run.planned import Cell
 from iamm.terminal import plain_console
@@ -33,7 +34,7 @@ def summarize(cells: Sequence[Cell]) -> None:
     name = "sweep_" + hashlib.sha256("".join(sorted(cell.name for cell in cells)).encode()).hexdigest()[:8]
     folder, console = output_dir / "sweeps", plain_console()
     show_overview(console, runs)
-    older = sum(bool(changed_code(cell)) for cell in current)
+    older = sum(bool(changed_code(read_result(cell.folder.path))) for cell in current)
     if older:
         console.print(f"note: {older} of these were made by other code of iamm; rerun=true makes them anew.")
     save(folder / f"{name}.csv", csv_text(runs))

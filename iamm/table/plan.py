@@ -155,6 +155,8 @@ def plan_of(content: dict[str, Any]) -> TablePlan:
         "runs": tuple(PlannedRun(**run) for run in content["runs"]),
         "claims": content["claims"] and Claims(**content["claims"]),
     }
+    if any("/" in run["folder"] for run in content["runs"]):
+        raise ValueError("a run's folder is no plain name")
     return TablePlan(**{**content, **tuples, **parts})
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iamm import __version__
 from iamm.config.command_line import HYDRA, in_order, refuse_rerun
 from iamm.config.sources import Sources
-from iamm.errors import BadDataError, ConfigError, DamagedRunError, FailedCellError, MissingDataError
+from iamm.errors import BadDataError, DamagedRunError, FailedCellError, MissingDataError
 from iamm.own import ALLOW
 from iamm.table.options import check_options, compose_options, config_dir, explained_for_tables
 
@@ -148,7 +148,7 @@ def read_planned(plan_file: Path, runs_file: Path) -> tuple[TablePlan, list[Cell
     """Read both files.
 
     Raises:
-        MissingDataError, BadDataError: they are not there, damaged, or not of each other.
+        MissingDataError, BadDataError: one of them is not there or damaged.
     """
     from iamm.files import read_file
     from iamm.run.planned import cell_of
@@ -157,12 +157,11 @@ def read_planned(plan_file: Path, runs_file: Path) -> tuple[TablePlan, list[Cell
     plan = read_plan(plan_file)
     try:
         cells = [cell_of(line) for line in read_file(runs_file).decode().split("\n")[:-1]]
-        if [cell.name for cell in cells] == [run.folder for run in plan.runs]:
-            return plan, cells
-        error: Exception | None = None
-    except (OSError, ValueError, LookupError, TypeError, RecursionError, ConfigError) as caught:
-        error = caught
-    raise BadDataError(f"Planned runs must be those of {plan_file}. Found others in {runs_file}.") from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise BadDataError(f"Planned runs must be lines of JSON. Found {runs_file}: {error}") from error
+    if len(cells) != len(plan.runs):
+        raise BadDataError(f"Planned runs must be those of the plan. Found {len(cells)} of {len(plan.runs)}.")
+    return plan, cells
 
 
 def fingerprint(options: dict[str, Any], sources: Sources) -> str:

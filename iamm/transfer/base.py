@@ -49,17 +49,24 @@ class Material:
         return collate(self.target, split, rows, self.device)
 
     def batches(self, split: str, size: int) -> Callable[[int], dict[str, SceneBatch]]:
-        """A function: step → its batch of the target; each pass is in another order, and no row comes twice in one."""
-        count = self.target.size(split)
-        size = min(size, count)
+        """A function: step → its batch of the target."""
+        return random_batches(self.target, split, size, self.seed, self.device)
 
-        def batch(step: int) -> dict[str, SceneBatch]:
-            visit, place = divmod(step, count // size)
-            generator = torch.Generator().manual_seed(derived_seed(self.seed, split, visit))
-            order = torch.randperm(count, generator=generator)
-            return self.batch(split, order[place * size : (place + 1) * size])
 
-        return batch
+def random_batches(
+    dataset: Dataset, split: str, size: int, seed: int, device: torch.device
+) -> Callable[[int], dict[str, SceneBatch]]:
+    """A function: step → its batch; each pass has an order of its own, and no row comes twice in one."""
+    count = dataset.size(split)
+    size = min(size, count)
+
+    def batch(step: int) -> dict[str, SceneBatch]:
+        visit, place = divmod(step, count // size)
+        generator = torch.Generator().manual_seed(derived_seed(seed, split, visit))
+        order = torch.randperm(count, generator=generator)
+        return collate(dataset, split, order[place * size : (place + 1) * size], device)
+
+    return batch
 
 
 class Transfer(Constrained):

@@ -95,5 +95,5 @@ def replace_output(model: SceneNetwork, name: str, output: nn.Module) -> None:
 def require_classifier(head: nn.Module) -> None:
     if not all(hasattr(head, name) for name in ("pool", "norm", "output", "classes")):
         raise ValueError(
-            f"This transfer replaces a classifier's last layer. Found {type(head).__name__}: take another transfer."
+            f"This transfer reads a classifier's last layer. Found {type(head).__name__}: take another transfer."
         )

@@ -56,6 +56,7 @@ def lines(text: str) -> list[list[str]]:
 def test_every_state_is_counted(become, tmp_path, capsys):
     for seed, seconds in ((0, 10.0), (1, 30.0)):
         folder = become(f"ours-pictures-{seed}", "finished")
+        folder.end_records()
         write_checksummed(folder.result, {**dict.fromkeys(NEEDED), "seconds": seconds})
     become("ours-pictures-2", "failed", error="a weight that is no number")
     become("ours-text-0", "interrupted")

@@ -217,7 +217,7 @@ def test_the_same_cell_twice_is_run_once(tmp_path, monkeypatch):
     values = {"seed": 1, "output_dir": str(tmp_path), "rerun": False, "dataset": {}}
     cell = Cell(values, {"model": "iamm", "dataset": "shapes"})
     cell.folder.path.mkdir()
-    write_checksummed(cell.folder.result, {"test": {}, "config": {}})
+    write_checksummed(cell.folder.result, {"test": {}, "config": values})
     told: list[ProcessOutcome] = []
     assert run_cells([cell, cell], 2, 1.0, told.append) == []
     assert told == [ProcessOutcome(cell, 0, "", reused=True)]

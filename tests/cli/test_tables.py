@@ -260,9 +260,9 @@ def test_a_thousand_finished_runs_are_only_looked_at(table_command, small_table,
     ]
     write_plan(plan_file(folder), TablePlan(**{**plan.__dict__, "runs": tuple(many)}))
     write_text(next(folder.glob("runs-*.jsonl")), "".join(cell.text() for cell in each))
-    for run in many:
-        Path("outputs", run.folder).mkdir()
-        write_checksummed(Path("outputs", run.folder, "result.json"), {"test": {}, "config": {}})
+    for cell in each:
+        Path("outputs", cell.name).mkdir()
+        write_checksummed(Path("outputs", cell.name, "result.json"), {"test": {}, "config": cell.values})
     built: list[TablePlan] = []
     monkeypatch.setattr("iamm.table.planning.plan_table", no_more)
     monkeypatch.setattr("iamm.table.building.build", lambda plan, *_, **__: built.append(plan))

@@ -210,6 +210,8 @@ def test_other_numbers_are_shown(command, small, tmp_path):
     write_checksummed(run / "result.json", found)
     answer = command("mode=eval", f"run={run}", "device=cpu")
     assert "The run's own numbers differ:" in answer.out
+    assert (answer.code, answer.err.count("\n")) == (6, 1)
+    assert answer.err.startswith("iamm-train: A model measured again must give its run's numbers. Found others for ")
 
 
 def test_divergence(command, small, tmp_path):

@@ -17,6 +17,7 @@ from iamm.run.job import evaluate_job, train_job
 from iamm.run.migration import count_moved, mean_quotient
 from iamm.run.planned import with_source
 from iamm.run.verify import verify_job
+from iamm.serve.trained import load
 
 REVIEWS = (
     *("dataset=[review_domains]", "+experiment=migration_reviews", "dataset.review_domains.train=40", "epochs=1"),
@@ -124,6 +125,10 @@ def test_a_repeated_migration_is_the_same(moved, capsys):
     assert "repeated and matched, to the last bit" in capsys.readouterr().out
     with pytest.raises(ConfigError, match=r"^A migration is checked by its repetition. Found .*: add mode=verify.$"):
         evaluate_job(values, moved=False)
+    with pytest.raises(
+        ConfigError, match=r"^A migration measures its model. Found .*: use the run that it migrates from"
+    ):
+        load(run.folder.path)
 
 
 def test_a_source_of_ones_own_must_not_have_met_the_target(moved, planned):

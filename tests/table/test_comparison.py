@@ -71,7 +71,7 @@ def build(make_table, tmp_path):
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    return tmp_path / "outputs-tables" / "small"
+    return tmp_path / "tables" / "small" / "tensorboard"
 
 
 def names(folder: Path) -> list[str]:
@@ -89,7 +89,7 @@ def test_the_chosen_runs_are_there_as_links(build, folder, tmp_path):
     line, events = sorted((folder / "ours" / "seed1").iterdir())
     assert line.name == FIRST
     assert not line.is_symlink()
-    assert os.readlink(events) == f"../../../../../ours-both-0.001-seed1/{events.name}"
+    assert os.readlink(events) == f"../../../../ours-both-0.001-seed1/{events.name}"
     assert events.stat().st_size > 500
 
 

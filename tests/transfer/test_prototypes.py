@@ -61,5 +61,5 @@ def test_nothing_is_trained_and_known_scenes_keep_their_head(task, changed):
 
 
 def test_only_a_classifier_has_a_last_layer():
-    with pytest.raises(ValueError, match=r"replaces a classifier's last layer. Found Linear"):
+    with pytest.raises(ValueError, match=r"reads a classifier's last layer. Found Linear"):
         require_classifier(nn.Linear(2, 2))

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from iamm.constraints import (
-    HUGE,
     Constraint,
     Count,
     ListOf,
@@ -17,6 +16,7 @@ from iamm.constraints import (
     Seed,
     ShareBelow1,
     Sharing,
+    WholeNumber,
     Width,
     constraint_of,
 )
@@ -26,7 +26,7 @@ HINTS: Mapping[str, Any] = {
     "run": str | None,
     "from": str | None,
     "target": str | None,
-    "shots": Annotated[int, Number(0, HUGE, whole=True)],
+    "shots": WholeNumber,
     "draw": Seed,
     "rerun": bool,
     "precision": Annotated[str, OneOf(("fp32", "bf16"))],

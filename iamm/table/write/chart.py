@@ -37,8 +37,13 @@ def draw_chart(table: Table, path: Path) -> None:
     import matplotlib
 
     with matplotlib.rc_context({"text.parse_math": False}):  # a $ in a label is a $
-        png = io.BytesIO()
-        chart(table).savefig(png, dpi=150, metadata={"Software": None})
+        save_png(chart(table), path)
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a figure, with the same bytes each time."""
+    png = io.BytesIO()
+    figure.savefig(png, dpi=150, metadata={"Software": None})
     write_bytes(path, png.getvalue())
 
 

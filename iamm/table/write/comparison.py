@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from iamm.files import shortened
+from iamm.files import require_no_link, shortened
 from iamm.output import printable
 from iamm.record.recorder import chart, measure_values, tag
 from iamm.table.curves import recorded_measure
@@ -49,6 +49,7 @@ def compare_in_tensorboard(table: Table, folder: Path, output_dir: Path) -> str:
     runs = dict(named_runs(table, output_dir))
     lines = dict(zip(runs, choices(table.plan, runs.values()), strict=True))
     columns = experiment(lines.values(), final_measures(table.plan, runs.values()))
+    require_no_link(folder.parent)
     try:
         if folder.exists():
             shutil.rmtree(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iamm.table.table import Row, Table
-from iamm.table.write.chart import INK, SOFT
+from iamm.table.write.chart import INK, SOFT, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ def draw_label_curves(table: Table, path: Path) -> None:
     import matplotlib
 
     with matplotlib.rc_context({"text.parse_math": False}):
-        label_curves(table).savefig(path, dpi=150, metadata={"Software": None})
+        save_png(label_curves(table), path)
 
 
 def label_curves(table: Table) -> Figure:

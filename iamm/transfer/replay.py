@@ -1,0 +1,78 @@
+"""Training goes on with the known scenes beside the target's few labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from iamm.constraints import Count, Positive
+from iamm.dataset.base import SceneBatch
+from iamm.engine.seeding import derived_seed
+from iamm.model.scene_network import SceneNetwork
+from iamm.transfer.base import Material, Transfer, descend, random_batches
+from iamm.transfer.prototypes import require_classifier
+
+
+class Read(NamedTuple):
+    """What a classifier makes of a batch of one scene: its loss, z (B, D) before the last layer, logits (B, C)."""
+
+    loss: Tensor
+    vectors: Tensor
+    logits: Tensor
+
+
+class ReplayTransfer(Transfer):
+    """θ ← AdamW(θ, ∇ [mean_s L_s + L_t + λ P]), over a batch of each known scene and one of the target's labels a step.
+
+    All parameters are trained. The known scenes are those that share the target's head. Without labels L_t is 0. Here P
+    is 0; subclasses bring the target's inputs without labels and those of the known scenes together by a P of theirs.
+
+    Args:
+        steps: of the optimizer.
+        rate: the learning rate.
+        batch: examples of each scene a step; fewer where there are fewer.
+    """
+
+    weight = 0.0
+
+    def __init__(self, *, steps: Count = 100, rate: Positive = 1e-3, batch: Count = 32) -> None:
+        self.steps, self.rate, self.batch = steps, rate, batch
+
+    def adapt(self, model: SceneNetwork, material: Material) -> None:
+        size, head = self.batch, model.heads[material.name]
+        require_classifier(head)
+        known = [
+            random_batches(dataset, "train", size, derived_seed(material.seed, dataset.name), material.device)
+            for dataset in material.known
+            if model.heads[dataset.scenes[0].name] is head
+        ]
+        labelled = material.batches("train", size) if material.labelled else None
+        unlabelled = material.batches("unlabelled", size)
+
+        def loss(step: int) -> Tensor:
+            reads = [read(model, batch(step)) for batch in known]
+            total = torch.stack([each.loss for each in reads]).mean()
+            if labelled is not None:
+                total = total + read(model, labelled(step)).loss
+            if self.weight:
+                total = total + self.weight * self.penalty(reads, read(model, unlabelled(step)))
+            return total
+
+        descend(model, list(model.parameters()), loss, self.steps, self.rate)
+
+    def penalty(self, known: Sequence[Read], target: Read) -> Tensor:
+        """P of the known scenes' batches and the target's batch without labels, whose loss means nothing.  # ()"""
+        raise NotImplementedError
+
+
+def read(model: SceneNetwork, batch: dict[str, SceneBatch]) -> Read:
+    """Read a batch of one scene; the penalties of the fusion are added to its loss."""
+    ((name, part),) = batch.items()
+    fused, head = model.fusion(model.encoded(batch)), cast(Any, model.heads[name])
+    vectors = head.norm(head.pool(fused.features[name])[0])
+    logits = head.output(head.dropout(vectors))
+    loss = torch.nn.functional.cross_entropy(logits, part.targets)
+    return Read(loss + sum(fused.penalties.values()), vectors, logits)
