@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from iamm.table.orders import orders
 from iamm.table.pairing import Differences, bare, differences, measured
 from iamm.table.plan import Column, TablePlan
 from iamm.table.selection import Choice, Choices, choose_rates, needed, read_run
-from iamm.table.statistics import estimate
+from iamm.table.statistics import Estimate, estimate
 from iamm.table.table import Cost, Row, Run, Table, TableCell
 
 
@@ -63,8 +64,16 @@ def cell(plan: TablePlan, column: Column, row: str, choices: Choices, compared: 
     missing = set(plan.seeds) - values.keys() - failed
     if not values:
         return TableCell({}, None, None, claim, len(missing), len(failed))
-    average = estimate(list(values.values()))
+    average = within_scale(estimate(list(values.values())), column)
     return TableCell(values, average, compared.get((row, bare(column))), claim, len(missing), len(failed))
+
+
+def within_scale(average: Estimate, column: Column) -> Estimate:
+    """The estimate with its interval cut to 0 to 100 where the column holds shares, whose means lie nowhere else."""
+    share = column.kind.scale == "percent" and column.minus is None and len(column.parts) == 1
+    if not share or average.low is None or average.high is None or not math.isfinite(average.low):
+        return average
+    return average._replace(low=max(average.low, 0.0), high=min(average.high, 100.0))
 
 
 def cost(plan: TablePlan, row: str, setting: str, choices: Choices) -> Cost:

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from itertools import product
 
 import pytest
 from scipy import stats
 
 from iamm.record.run_folder import RunFolder
-from iamm.table.aggregate import build_table
+from iamm.table.aggregate import build_table, within_scale
 from iamm.table.plan import Column
+from iamm.table.statistics import Estimate
 
 ACCURACY, BLEU = Column("accuracy", "accuracy", "a", "both"), Column("BLEU", "bleu", "b", "both")
 TRANSFER = Column("transfer", "accuracy", "a", "both", minus="alone")
@@ -288,3 +290,13 @@ def test_rows_of_other_examples_are_not_paired(make):
     assert actual.estimate.n == 3
     assert actual.difference.estimate.n == 2
     assert "rival met other examples than ours in both, so they are not paired: seed 1." in table.notices
+
+
+def test_the_interval_of_a_share_stays_within_its_scale():
+    accuracy, loss = Column("accuracy", "accuracy", "a", "both"), Column("loss", "loss", "a", "both")
+    wide = Estimate(99.0, 1.0, 97.5, 100.5, 3)
+    assert within_scale(wide, accuracy) == Estimate(99.0, 1.0, 97.5, 100.0, 3)
+    assert within_scale(Estimate(1.0, 1.0, -0.5, 2.5, 3), accuracy).low == 0.0
+    assert within_scale(wide, loss) == wide
+    assert within_scale(wide, replace(accuracy, minus="other")) == wide
+    assert within_scale(Estimate(99.0, None, None, None, 1), accuracy).high is None
