@@ -38,7 +38,9 @@ Strip = tuple[str, str, Sequence[str]]
 
 
 def latex(table: Table, *, costs: bool = True) -> str:
-    """Write a `table` environment with the label `tab:` and the table's name.
+    """Write a `table` environment with the label `tab:` and the table's name, and one with claims and costs.
+
+    Few columns side by side fit the width of a page.
 
     Bold is the best mean of a column, and only if the tests say so: better than the first row or, for the first row
     itself, every other row worse.
@@ -47,13 +49,20 @@ def latex(table: Table, *, costs: bool = True) -> str:
         table: to be written.
         costs: False leaves out time and memory.
     """
-    heads, sides, cells = zip(*results(table), *costs_of(table, costs), strict=True)
+    name = re.sub("[^A-Za-z0-9_.:-]", "-", table.plan.name)
+    more = [labels(table), *claims(table), *costs_of(table, costs)]
+    title = f"{escaped(table.plan.title).rstrip('.')}: {'claimed figures and ' if table.plan.claims else ''}costs."
+    parts = (caption(table), name, results(table)), (f"{title} {remarks(table)}".rstrip(), f"{name}-costs", more)
+    return "% needs \\usepackage{booktabs}\n" + "\n".join(environment(*part) for part in parts)
+
+
+def environment(caption: str, name: str, strips: Sequence[Strip]) -> str:
+    heads, sides, cells = zip(*strips, strict=True)
     lines = [
-        r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{caption(table)}}}",
-        rf"\label{{tab:{re.sub('[^A-Za-z0-9_.:-]', '-', table.plan.name)}}}",
+        rf"\caption{{{caption}}}",
+        rf"\label{{tab:{name}}}",
         rf"\begin{{tabular}}{{{''.join(sides)}}}",
         r"\toprule",
         line(heads),
@@ -79,29 +88,46 @@ def caption(table: Table) -> str:
     plan = table.plan
     first, test = escaped(plan.rows[0]), TESTS[plan.test]
     verdicts = {verdict(table, row, column) for row in table.rows for column in plan.columns}
-    oversize = any(cost.within is False for row in table.rows for cost in row.costs.values())
-    share = rf"{100 * (plan.tolerance or 0):g}\,\%"
     sentences = {
         f"{escaped(plan.title).rstrip('.')}.": True,
         rf"Mean $\pm$ deviation over seeds ($n = {len(plan.seeds)}$).": True,
         f"Compared with {first} by a {test} with Holm's correction; bold: best mean, separated by it.": True,
         f"${MARKS['tie']}$: tie with {first}.": "tie" in verdicts,
         f"${MARKS['untested']}$: too few seeds to be tested.": "untested" in verdicts,
+    }
+    return " ".join(sentence for sentence, applies in sentences.items() if applies)
+
+
+def remarks(table: Table) -> str:
+    """Explain the marks of the second table."""
+    plan = table.plan
+    oversize = any(cost.within is False for row in table.rows for cost in row.costs.values())
+    share = rf"{100 * (plan.tolerance or 0):g}\,\%"
+    sentences = {
         rf"$^{{\dagger}}$: differs by more than {share} from the first row's parameters.": oversize,
         f"Claimed figures: {escaped(plan.claims.place if plan.claims else '')}.": plan.claims,
     }
     return " ".join(sentence for sentence, applies in sentences.items() if applies)
 
 
-def results(table: Table) -> list[Strip]:
-    strips: list[Strip] = [("", "l", [escaped(row.label) for row in table.rows])]
+def labels(table: Table) -> Strip:
+    return "", "l", [escaped(row.label) for row in table.rows]
+
+
+def claims(table: Table) -> Iterator[Strip]:
+    """Yield the claimed figures of each column that has some."""
     for column in table.plan.columns:
-        head = escaped(column.label)
-        bold = best(table, column)
-        strips.append((head, "r", [result(table, row, column, row is bold) for row in table.rows]))
         if claimed(table, column):
-            claims = [escaped(figure(row.cells[column.label].claim)) for row in table.rows]
-            strips.append((f"{head}, claimed", "r", claims))
+            figures = [escaped(figure(row.cells[column.label].claim)) for row in table.rows]
+            yield f"{escaped(column.label)}, claimed", "r", figures
+
+
+def results(table: Table) -> list[Strip]:
+    strips = [labels(table)]
+    for column in table.plan.columns:
+        bold = best(table, column)
+        cells = [result(table, row, column, row is bold) for row in table.rows]
+        strips.append((escaped(column.label), "r", cells))
     return strips
 
 
