@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
-import tomllib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
 CONFIGS, CODE, TESTS = ROOT / "configs", ROOT / "iamm", ROOT / "tests"

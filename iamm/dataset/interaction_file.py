@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import partial
 from typing import Annotated, ClassVar, NamedTuple
 
@@ -168,7 +168,7 @@ def seconds(path: str, word: str, line: int) -> float:
             raise bad_row(
                 path, "have seconds or a date (ISO 8601) in the column of times", repr(word[:30]), line
             ) from error
-        time = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        time = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
     if not abs(time) <= LARGEST:
         raise bad_row(path, "have finite times", repr(word[:30]), line)
     return time

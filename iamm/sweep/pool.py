@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -141,6 +142,7 @@ def begin(cell: Cell) -> Live | ProcessOutcome:
     context.set_forkserver_preload(["iamm.sweep.warm"])
     process = context.Process(target=run_alone, args=(cell, dict(os.environ)))
     try:
+        start_server()
         process.start()
     except OSError as error:
         raise OutputError(
@@ -148,6 +150,20 @@ def begin(cell: Cell) -> Live | ProcessOutcome:
             "look at the limit of processes."
         ) from error
     return Live(cell, process, signs_of_life(cell.folder), time.monotonic())
+
+
+def start_server() -> None:
+    """Start the fork server, if need be, from the root folder.
+
+    Python 3.10 knows no PYTHONSAFEPATH: its processes import from the folder that they begin in.
+    """
+    here = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir("/")
+        forkserver.ensure_running()
+    finally:
+        os.fchdir(here)
+        os.close(here)
 
 
 def hung(live: Live, silence: float) -> str:
