@@ -29,7 +29,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from iamm.errors import BadDataError, BusyError, DamagedRunError, FullDiskError, MissingDataError
+from iamm.errors import BadDataError, BusyError, DamagedRunError, FullDiskError, MissingDataError, OutputError
 from iamm.files import (
     ESCAPED,
     LEFTOVER,
@@ -228,14 +228,14 @@ def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: 
         MissingDataError: the folder has no finished run.
         BadDataError: the result cannot be read, or lacks a key.
     """
-    path = RunFolder(folder).result
+    path = folder / "result.json"
     try:
-        content = checked(read_file(path))
+        content = checked(read_file(RunFolder(folder).result))
         missing = [key for key in keys if key not in content]
         if missing:
             raise ValueError(f"no {', '.join(missing)} in it")
         return content
-    except FileNotFoundError as error:
+    except (FileNotFoundError, OutputError) as error:  # no folder has a name that is too long
         raise MissingDataError(
             f"`{name}` must name the folder of a finished run. Found no result.json in {folder}: "
             "look at the end of the training's output for the folder."

@@ -272,9 +272,9 @@ def test_a_thousand_finished_runs_are_only_looked_at(table_command, small_table,
 
 
 MISTAKES = [  # the arguments, what is expected, the exit code
-    ("", "`iamm-table` builds one table. Found none: add table=…. Choices: attention, image,"),
-    ("table=imag", '`table` must be one of its choices. Found imag. Did you mean "image"? Choices: attention, image,'),
-    ("table=smal --config-dir=mine", 'Found smal. Did you mean "small"? Choices: attention, image, image_real,'),
+    ("", "`iamm-table` builds one table. Found none: add table=…. Choices: attention, digit_scenes, image,"),
+    ("table=imag", '`table` must be one of its choices. Found imag. Did you mean "image"? Choices: attention,'),
+    ("table=smal --config-dir=mine", 'Found smal. Did you mean "small"? Choices: attention, digit_scenes, image,'),
     ("table=" + "x" * 300, "`table` must be one of its choices. Found xxx"),
     ("table=", "`table` must be one of its choices. Found none. Choices: attention,"),
     ("table=null", "A group takes the name of a choice. Found null or a number: see --help for the choices."),
