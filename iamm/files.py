@@ -125,6 +125,8 @@ def require_plain(file: Path) -> None:
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, and flush their names to disk."""
     if not os.path.isdir(path):
+        if os.path.exists(path):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
         with suppress(PermissionError):  # a folder that can be entered, but not listed

@@ -75,7 +75,7 @@ def test_a_sweep_does_not_count_it(command, data):
     assert answer.code == 3
     assert "[1/1] failed" in answer.out
     assert "A finished run holds for the data" in answer.out
-    assert "[1/1] done" in command("-m", *WORDS, "data_dir=C", "seed=0").out
+    assert "[1/1] reused" in command("-m", *WORDS, "data_dir=C", "seed=0").out
 
 
 def test_a_table_does_not_mix_them(table_command, data):

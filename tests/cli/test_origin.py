@@ -33,7 +33,7 @@ def test_where_a_value_comes_from(words, line, place, multirun, command):
     (folder / "mine.yaml").write_text(f"# @package _global_\n# A preset of one's own.\n{line}", encoding="utf-8")
     answer = command(*multirun, "--config-dir", "mine", "+experiment=mine", *words.split())
     assert place in answer.err
-    assert answer.code == (3 if multirun else 2)
+    assert answer.code == 2
 
 
 def test_the_file_that_sets_a_value_last_is_named(tmp_path, monkeypatch):

@@ -66,16 +66,18 @@ def test_what_a_run_folder_names_is_held_too():
         check_parts(config)
 
 
-def test_keys_of_a_class_of_ones_own(monkeypatch):
-    monkeypatch.setenv("IAMM_ALLOW", "fractions")
+def test_keys_of_a_class_of_ones_own(monkeypatch, tmp_path):
+    (tmp_path / "my_own.py").write_text("import math\nclass Part:\n    def __init__(self, numerator): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("IAMM_ALLOW", "my_own")
     config = values_of()
-    config["weighting"] = {"_target_": "fractions.Fraction", "numerator": 1}
+    config["weighting"] = {"_target_": "my_own.Part", "numerator": 1}
     check_parts(config)
-    config["weighting"] = {"_target_": "fractions.Fraction", "numerater": 1}
-    with pytest.raises(ConfigError, match=r"A part must know its keys\. Found fractions\.Fraction: .*numerater"):
+    config["weighting"] = {"_target_": "my_own.Part", "numerater": 1}
+    with pytest.raises(ConfigError, match=r"A part must know its keys\. Found my_own\.Part: .*numerater"):
         check_parts(config)
-    config["weighting"] = {"_target_": "fractions.math.floor"}
-    with pytest.raises(ConfigError, match=r"of an allowed package\. Found fractions\.math\.floor, of math\."):
+    config["weighting"] = {"_target_": "my_own.math.floor"}
+    with pytest.raises(ConfigError, match=r"of an allowed package\. Found my_own\.math\.floor, of math\."):
         check_parts(config)
 
 

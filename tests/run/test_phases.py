@@ -191,7 +191,7 @@ def test_a_damaged_model_of_the_phase_before(planned):
     leave(cell, 4)
     file = cell.folder.best_of("alone")
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    with pytest.raises(BadDataError, match=r"must be whole and of this model\. Found .*best-alone\.pt"):
+    with pytest.raises(BadDataError, match=r"Found .*best-alone\.pt missing or damaged: bring it back"):
         train_job(cell)
 
 

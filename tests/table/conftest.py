@@ -39,7 +39,7 @@ def make_plan():
             **changes,
         }
         runs = [
-            PlannedRun(row, setting, rate, seed, f"{row}-{setting}-{rate:g}-seed{seed}")
+            PlannedRun(row, setting, rate, seed, f"{row}-{setting}-{rate:g}-seed{seed}".replace("/", "_"))
             for setting in values["settings"]
             for seed in values["seeds"]
             for row in values["rows"]

@@ -89,7 +89,7 @@ def test_the_chosen_runs_are_there_as_links(build, folder, tmp_path):
     line, events = sorted((folder / "ours" / "seed1").iterdir())
     assert line.name == FIRST
     assert not line.is_symlink()
-    assert os.readlink(events) == f"../../../../ours-both-0.001-seed1/{events.name}"
+    assert os.readlink(events) == f"../../../../../ours-both-0.001-seed1/{events.name}"
     assert events.stat().st_size > 500
 
 
