@@ -194,7 +194,7 @@ def test_a_launcher_that_breaks(command, small, mine, tmp_path):
 
 def test_mistakes_are_said_before_anything_is_launched(command, small, tmp_path):
     answer = command("-m", "hydra/launcher=basic", *small, "dropout=2,3")
-    assert answer.code == 3
+    assert answer.code == 2
     assert answer.err.count("iamm-train: `dropout` must be") == 2
     answer = command("-m", "hydra/launcher=jobli", *small)
     assert answer.code == 2

@@ -85,11 +85,10 @@ def test_random_corruptions(undisturbed, tmp_path, monkeypatch, request):
 
 @pytest.fixture
 def interrupted(life):
-    """A run that was asked to leave on its way, after its first record: its folder, and a way to go on."""
+    """A run that was asked to leave on its way, after its first validation: its folder, and a way to go on."""
     running = life()
-    running.wait(
-        60.0, lambda: list(running.output.glob("*/previous.pt")) and list(running.output.glob("*/records.jsonl"))
-    )
+    needed = ("previous.pt", "records.jsonl", "best.pt")
+    running.wait(60.0, lambda: all(list(running.output.glob(f"*/{name}")) for name in needed))
     running.process.terminate()
     assert running.end()[0] == 143
     (run,) = running.output.iterdir()
