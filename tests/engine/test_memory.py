@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,12 +10,13 @@ import torch
 from iamm.engine.memory import PROCESS, peak_memory_mib, reset_peak
 
 CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(not (PROCESS / "clear_refs").exists(), reason="only Linux tells of a peak and forgets it")
 def test_a_run_does_not_answer_for_the_one_before():
     """In a process of its own: torch keeps freed memory, here that of other tests, for what comes next."""
-    subprocess.run([sys.executable, "-c", f"from {__name__} import measure; measure()"], check=True)
+    subprocess.run([sys.executable, "-c", f"from {__name__} import measure; measure()"], check=True, cwd=ROOT)
 
 
 def measure() -> None:

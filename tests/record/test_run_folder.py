@@ -247,7 +247,7 @@ def test_a_folder_that_is_not_there_is_a_missing_run(tmp_path):
 def test_a_folder_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     folder = RunFolder(tmp_path / "file" / "run")
-    said = r"must be writable\. Found .*file: File exists\. Set output_dir"
+    said = r"must be writable\. Found .*file: Not a directory\. Set output_dir"
     with pytest.raises(OutputError, match=said) as caught, folder.held():
         pass
     assert caught.value.exit_code == 73
