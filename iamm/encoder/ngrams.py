@@ -63,7 +63,8 @@ class NgramsEncoder(Encoder):
         self.order, self.buckets = order, buckets
         train = scene.splits["train"]
         texts = train.inputs["text"][train.present]
-        importance = self.inverse_frequencies(texts)
+        count = self.text_counts(texts)
+        importance = (1 + torch.log((1 + len(texts)) / (1 + count))).masked_fill(count == 0, 0.0).float()  # idf
         if naive_bayes:
             targets = train.targets[train.present]
             if not scene.classes or len(targets.unique()) < 2:
@@ -71,7 +72,7 @@ class NgramsEncoder(Encoder):
                     f"Naive Bayes needs training texts of two classes. Found no two in {scene.name} (a shared encoder "
                     "has them where all its scenes have the same classes): set encoder.text.naive_bayes=0."
                 )
-            importance *= self.class_ratios(texts, targets) ** naive_bayes
+            importance *= self.class_ratios(texts, targets, count) ** naive_bayes
         self.register_buffer("importance", importance)
         self.embedding = nn.Embedding(buckets, dim, padding_idx=PAD)
         nn.init.zeros_(self.embedding.weight)
@@ -98,14 +99,9 @@ class NgramsEncoder(Encoder):
             count += ngrams.flatten().bincount(shares.flatten(), minlength=self.buckets)
         return count.round().index_fill(0, torch.tensor([PAD]), 0.0)
 
-    def inverse_frequencies(self, texts: Tensor) -> Tensor:
-        """idf by row of E.  # (buckets,)"""
-        count = self.text_counts(texts)
-        return (1 + torch.log((1 + len(texts)) / (1 + count))).masked_fill(count == 0, 0.0).float()
-
-    def class_ratios(self, texts: Tensor, targets: Tensor) -> Tensor:
-        """ρ by row of E.  # (buckets,)"""
-        count, ratios = self.text_counts(texts), torch.zeros(self.buckets, dtype=torch.float64)
+    def class_ratios(self, texts: Tensor, targets: Tensor, count: Tensor) -> Tensor:
+        """ρ by row of E, from df of all texts, `count`.  # (buckets,)"""
+        ratios = torch.zeros(self.buckets, dtype=torch.float64)
         for label in targets.unique():
             own = texts[targets == label]
             held = self.text_counts(own)
