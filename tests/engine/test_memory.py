@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.skipif(not (PROCESS / "clear_refs").exists(), reason="only Linux tells of a peak and forgets it")
 def test_a_run_does_not_answer_for_the_one_before():
     """In a process of its own: torch keeps freed memory, here that of other tests, for what comes next."""
-    subprocess.run([sys.executable, "-c", f"from {__name__} import measure; measure()"], check=True, cwd=ROOT)
+    code = f"from {__name__} import measure; measure()"
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
 
 
 def measure() -> None:
