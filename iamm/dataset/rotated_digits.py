@@ -45,7 +45,9 @@ class RotatedDigitsDataset(list[Dataset], Constrained):
         self, *, seed: Seed, batch_size: Count = 64, scenes: Scenes = SCENES, validation: Part = 0.1, test: Part = 0.2
     ) -> None:
         pictures, labels = digit_pictures()
-        train, *held_out = stratified_rows(labels, (1 - validation - test, validation), random_generator(seed, "digits"))
+        train, *held_out = stratified_rows(
+            labels, (1 - validation - test, validation), random_generator(seed, "digits")
+        )
         dealt = random_generator(seed, "rotated_digits").permutation(train)
         made = []
         for scene in scenes:

@@ -26,7 +26,7 @@ CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
 class ShapesDataset(Dataset):
     """Small worlds of two objects with two views: a picture to classify and a sentence to translate.
 
-    `shapes_image`: 3×32×32 pixels → colour and shape of the large object, 24 classes; on light ground, of the small one.
+    `shapes_image`: 3×32×32 pixels → colour and shape of the large object, on light ground of the small one, 24 classes.
     `shapes_text`: a sentence of up to 13 words → the whole world in 13 words of a language with another word order
     and with gender. No world of one split occurs in another.
 

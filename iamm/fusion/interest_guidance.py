@@ -120,13 +120,17 @@ class InterestGuidanceFusion(Fusion):
         guidance = self.guidance(features, places)
         gated, described = self.gated(features, places, guidance.recognised), {}
         for row, (name, part) in enumerate(guidance.recognised.items()):
-            values, allow = gated[name]
-            look = self.pool(guidance.interest[:, row], values, key_allow=allow, need_weights=True).weights
-            assert look is not None
-            weights = guidance.weights[:, :, row].mean(dim=(1, 2))
-            gates = self.gates.mean(Features(places[name], allow), part.scenes, name) if self.gates else weights[:, :0]
-            described[name] = Interest(part.scenes, weights, look.mean(dim=1), gates)
+            read = {other: self.read(guidance.interest[:, row], scene) for other, scene in gated.items()}
+            weights, x = guidance.weights[:, :, row].mean(dim=(1, 2)), Features(places[name], features[name].allow)
+            gates = self.gates.mean(x, part.scenes, name) if self.gates else weights[:, :0]
+            described[name] = Interest(part.scenes, weights, read.pop(name), gates, read)
         return described
+
+    def read(self, interest: Tensor, scene: Features) -> Tensor:
+        """α of interest (B, K, D) in a scene, the mean over heads.  # (B, K, T)"""
+        weights = self.pool(interest, scene.values, key_allow=scene.allow, need_weights=True).weights
+        assert weights is not None
+        return weights.mean(dim=1)
 
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         weights = self.guidance(features, self.normalised(features)).weights.mean(dim=3)

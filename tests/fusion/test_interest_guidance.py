@@ -277,6 +277,17 @@ def test_an_example_s_own_interest_teaches_its_encoder(learnt, features):
     assert (gradient[[0, 1, 3]] == 0).all()
 
 
+def test_where_interest_looks_in_the_own_scene_and_in_the_other_view(learnt, features):
+    """α of both, by the formula, for an example with both views."""
+    fusion, given = learnt(), features("ab", 6)
+    places, described = fusion.normalised(given), fusion.describe(given)["a"]
+    guidance = fusion.guidance(given, places)
+    for name, look in (("a", described.places), ("b", described.elsewhere["b"])):
+        z = fusion.gates(places[name], guidance.recognised[name].scenes, name)[0]  # (T, D)
+        scores = (guidance.interest[0, 0] @ z.T / math.sqrt(6)).masked_fill(~given[name].allow[0], -torch.inf)
+        torch.testing.assert_close(look[0], scores.softmax(dim=-1))
+
+
 def guidance_of(fusion, given, control="learnt"):
     fusion.control = control
     return fusion.guidance(given, fusion.normalised(given))
