@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from iamm.config.check.migration import target_scene
 from iamm.config.compose import to_yaml
-from iamm.config.instantiate import instantiate, own_mistakes
+from iamm.config.instantiate import instantiate, instantiate_each, own_mistakes
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import save_model
 from iamm.engine.evaluate import Evaluation, evaluate
@@ -105,7 +105,8 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
     seed = derived_seed(config["seed"], "transfer", config["draw"])
     with own_mistakes():
         model.add_scene(target.scenes[0], scenes)
-        material = material_of(target, known, config["shots"], config["draw"], seed, device)
+        augment = instantiate_each(config["augment"])
+        material = material_of(target, known, config["shots"], config["draw"], seed, device, augment)
     return Migration(target, known, model, transfer, material, conditions)
 
 
