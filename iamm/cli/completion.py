@@ -16,7 +16,10 @@ from iamm.config.groups import choices, configs_folder, dotted_keys, groups, hea
 from iamm.constraints import choices_of
 from iamm.errors import ConfigError, nearest
 
-OPTIONS = ("--help", "--multirun", "--cfg", "--config-dir", "--resolve", "--package", "--info", "--completion=")
+OPTIONS = (
+    *("--help", "--multirun", "--summary", "--cfg", "--config-dir", "--resolve", "--package", "--info"),
+    "--completion=",
+)
 AFTER = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all")}
 TABLE = "iamm-table"
 BASH = """_iamm_complete() {

@@ -15,21 +15,25 @@ HEADER = """iamm-train: train and evaluate models on several scenes at once
   iamm-train -m fusion=none,shared,interest_guidance seed=0,1,2
   iamm-train mode=eval run=outputs/<run folder>     evaluate a run again
   iamm-train +experiment=multiscene --cfg job       the composed configuration
+  iamm-train +experiment=multiscene --summary       the parts of the model
   iamm-train --help attention                       a group; also keys, all
 
 A scene is one source of data with one task. Quality is the measure by which
 validation chooses the model of a run, the mean over scenes: accuracy, BLEU or
 gAUC, unless head.….quality names another. Applied weights are the factors of
-the scenes' losses in a step. D0 to D4 are the documents that this project
-follows (README); FAM is the fusion attention model that D0 compares with.
+the scenes' losses in a step.
 """
+
+DOCUMENTS = """
+D0 to D4 are the source documents that this project follows; FAM is the fusion
+attention model that D0 compares with: docs/documents.md says what they are."""
 
 TABLE_HEADER = """iamm-table: run what a comparison table lacks, then build it
 
   iamm-table table=multiscene                       run what is missing, side by side, and build the table
   iamm-table table=multiscene list=true             which runs are there, and what the others will cost
   iamm-table table=multiscene run=false             build from what is there
-  iamm-table table=image 'table.seeds=[0,1,2]'        another budget
+  iamm-table table=image 'table.seeds=[0,1,2]'      another budget
   iamm-table --config-dir my_configs table=mine     your own table, my_configs/table/mine.yaml
   iamm-table table=image hydra/launcher=joblib      by another launcher of Hydra's
 """
@@ -52,7 +56,12 @@ def help_text() -> str:
         parts += [heading(group), *listed(group), ""]
     if {"keys", "all"} & {*topics}:
         parts += ["Keys (see --cfg job for all, with their values):", *described_keys("train.yaml")]
-    return "\n".join(parts)
+    return explained("\n".join(parts))
+
+
+def explained(text: str) -> str:
+    """The text, and what the names of documents in it stand for."""
+    return f"{text.rstrip()}\n{DOCUMENTS}" if re.search(r"\bD[0-4]\b|\bFAM\b", text) else text
 
 
 def counted(group: str) -> str:
@@ -62,13 +71,12 @@ def counted(group: str) -> str:
 
 
 def table_help_text() -> str:
-    from iamm.config.check.table import KEYS
+    from iamm.config.check.table import KEYS, REQUIRED
 
-    inside = [f"  {key:<9} {rule.description()}" for key, rule in KEYS.items()]
-    table_keys = ["A table's YAML holds (docs/tables.md shows one):", *inside]
-    return "\n".join(
-        [TABLE_HEADER, "table=", *listed("table"), "", "Keys:", *described_keys("table.yaml"), "", *table_keys]
-    )
+    inside = [f"{'*' if key in REQUIRED else ' '} {key:<9} {rule.description()}" for key, rule in KEYS.items()]
+    table_keys = ["A table's YAML holds (*: must; docs/tables.md shows one):", *inside]
+    parts = [TABLE_HEADER, "table=", *listed("table"), "", "Keys:", *described_keys("table.yaml"), "", *table_keys]
+    return explained("\n".join(parts))
 
 
 def described_keys(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Jobs of `iamm-train`: train a run, or evaluate a finished one, and print the result."""
+"""Jobs of `iamm-train`: train a run, evaluate a finished one, or summarise a model, and print the result."""
 
 from __future__ import annotations
 
@@ -80,6 +80,25 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
             f"A model measured again must give its run's numbers. Found others for {folder.path}: look for another "
             "machine, version or number of threads, or train again with rerun=true."
         )
+
+
+def summary_job(cell: Cell) -> None:
+    """Print the parts of the run's model, without a training; of a migration, the model of the run on known scenes."""
+    import torch
+
+    from iamm.engine.collate import collate
+    from iamm.model.summary import parameters, summary
+    from iamm.run.build import build_datasets, build_model
+
+    config = with_source(cell)[0].values
+    datasets = build_datasets(config)
+    model = build_model(config, [scene for dataset in datasets for scene in dataset.scenes])
+    rows = torch.arange(2)
+    batches = [collate(dataset, "train", rows, torch.device("cpu")) for dataset in datasets]
+    parts = [[part.name, part.kind, str(part.shape or ""), f"{part.parameters:,}"] for part in summary(model, batches)]
+    console = plain_console()
+    print_table(console, cell.name, ["part", "class", "output", "parameters"], parts, labels=2)
+    console.print(f"{parameters(model):,} parameters; outputs are those of {len(rows)} training examples")
 
 
 def with_data(config: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]:

@@ -20,11 +20,15 @@ from iamm.output import print_mistake
 if TYPE_CHECKING:
     from iamm.run.planned import Cell
 
+SUMMARY = "--summary"
+"""The option that prints the parts of each job's model instead of training it."""
+
 
 @dataclass
 class Jobs:
-    """The planned runs of a command line, and the errors of its jobs."""
+    """The planned runs of a command line, and the errors of its jobs; `summary`: models are only summarised."""
 
+    summary: bool = False
     sweeping: bool = False
     cells: list[Cell] = field(default_factory=list)
     failed: list[UserError] = field(default_factory=list)
@@ -40,7 +44,11 @@ class Jobs:
             with explained():
                 composed = compose()
             cell = checked(composed)
-            if cell.values["mode"] != "train":
+            if self.summary:
+                from iamm.run.job import summary_job
+
+                summary_job(cell)
+            elif cell.values["mode"] != "train":
                 revisit(cell.values, moved="data_dir" in keys(composed.overrides))
             elif sweeping:
                 from iamm.run.planned import with_source
@@ -66,8 +74,9 @@ def run_command_line(words: Sequence[str]) -> int:
     Hydra. A job that fails by a user's mistake prints one line; the other jobs continue.
     """
     refuse_rerun(words)
+    jobs = Jobs(summary=SUMMARY in words)
+    words = [word for word in words if word != SUMMARY]
     words, launcher = split([expanded(word) for word in side_by_side(in_order(words))])
-    jobs = Jobs()
     with explained():
         try:
             line = plain_line(words)

@@ -69,9 +69,8 @@ def cell(plan: TablePlan, column: Column, row: str, choices: Choices, compared: 
 
 
 def within_scale(average: Estimate, column: Column) -> Estimate:
-    """The estimate with its interval cut to 0 to 100 where the column holds shares, whose means lie nowhere else."""
-    share = column.kind.scale == "percent" and column.minus is None and len(column.parts) == 1
-    if not share or average.low is None or average.high is None or not math.isfinite(average.low):
+    """The estimate with its interval cut to 0 to 100 where the column holds shares: it covers the mean as often."""
+    if not column.is_share or average.low is None or average.high is None or not math.isfinite(average.low):
         return average
     return average._replace(low=max(average.low, 0.0), high=min(average.high, 100.0))
 

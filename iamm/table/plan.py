@@ -55,6 +55,11 @@ class Column:
         return self.kind.factor
 
     @property
+    def is_share(self) -> bool:
+        """Whether every value, and so every mean, lies within 0 to 100."""
+        return self.kind.scale == "percent" and self.minus is None and self.measure != "kept"
+
+    @property
     def lower_is_better(self) -> bool:
         return self.kind.lower_is_better
 

@@ -65,7 +65,7 @@ def test_a_command_is_right_as_printed(page, line, calls, monkeypatch, capfd):
     name, *arguments = words
     if name in ("iamm-predict", "iamm-export", "iamm-data", "iamm-runs"):
         return check_keys(name, arguments)
-    if {"--help", "--cfg"} & {*arguments}:
+    if {"--help", "--cfg", "--summary"} & {*arguments}:
         return None
     module = __import__(f"iamm.cli.{name.removeprefix('iamm-')}", fromlist=["main"])
     monkeypatch.setattr(sys, "argv", [name, *arguments])

@@ -54,6 +54,11 @@ def test_every_key_of_a_run_is_described(shown):
         assert re.search(rf"^  {key}=.* {re.escape(said)}$", shown, flags=re.MULTILINE), key
 
 
+@pytest.mark.parametrize(("topic", "named"), [("fusion", True), ("table", True), ("schedule", False)])
+def test_documents_are_explained_where_they_are_named(topic, named, command):
+    assert ("docs/documents.md" in command("--help", topic).out) == named
+
+
 def test_h_is_help(command, shown):
     assert command("-h", "all").out == shown
 

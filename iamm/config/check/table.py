@@ -47,7 +47,7 @@ KEYS: Mapping[str, Constraint] = {
     "seconds": OrNull(Number(0)),
     "claims": of_type(dict, "{place: …, figures: {row: {column: 1.0}}}"),
 }
-NEEDED = ("title", "about", "seeds", "budget", "test")
+REQUIRED = ("title", "about", "seeds", "budget", "test")
 EACH: Mapping[str, Constraint] = {"group": of_type(str, "the name of a group"), "leave_out": texts("a list of choices")}
 BUDGET: Mapping[str, Constraint] = {
     "epochs": RUN["epochs"],
@@ -81,7 +81,7 @@ def check_shape(table: Any) -> None:
     values = {key: value for key, value in table.items() if value is not None}
     rows = () if "each" in values else ("rows",)
     columns = ("targets", "shots") if {"targets", "shots"} & values.keys() else ("columns",)
-    check_keys("A table", "", values, KEYS, (*NEEDED, *rows, *columns))
+    check_keys("A table", "", values, KEYS, (*REQUIRED, *rows, *columns))
     if "targets" in values and (values.keys() & {"columns", "claims"} or isinstance(values.get("shared"), dict)):
         raise ConfigError("A table with `targets` has columns and settings of its own. Found others: leave them out.")
     check_keys("`budget`", "budget.", values["budget"], BUDGET)

@@ -122,7 +122,7 @@ def tried_rates(plan: TablePlan) -> Iterator[str]:
 def terms(table: Table) -> Iterator[tuple[str, str]]:
     """Yield the terms of the comparison and their texts: the shared budget, the columns, the cells, the verdicts."""
     plan = table.plan
-    budget = [f"{name} {value}" for name, value in plan.budget.items()]
+    budget = [f"{name} {value}" for name, value in plan.budget.items() if value is not None]
     budget += [listed("seed", map(str, plan.seeds)), *tried_rates(plan)]
     yield "Shared by all rows", f"{'; '.join(budget)}."
     if len(plan.rates) > 1:
@@ -133,7 +133,8 @@ def terms(table: Table) -> Iterator[tuple[str, str]]:
             f"over {seeds}.",
         )
     yield "Columns", f"{'; '.join(f'{column.label}: {described(table, column)}' for column in plan.columns)}."
-    yield "Cells", "mean ± deviation (n − 1) [95 % interval] over n seeds."
+    shares = ", shares within 0 to 100" if any(column.is_share for column in plan.columns) else ""
+    yield "Cells", f"mean ± deviation (n − 1) [95 % interval of the mean by Student's t{shares}] over n seeds."
     yield (
         "Verdicts",
         f"against {plan.rows[0]}, {TESTS[plan.test]} over the same seeds and data; "
