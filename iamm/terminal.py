@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import IO, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from iamm.output import discard, printable
@@ -75,17 +74,44 @@ def print_table(
         rows: of cells, as many as heads.
         labels: number of columns at the left that hold text and are repeated.
     """
-    widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    shown = [[printable(cell) for cell in row] for row in (heads, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
     room = console.width - min(sum(widths[:labels]) + GAP * labels, console.width // 2) - GAP
     for block in blocks(widths[labels:], room):
-        shown = [*range(labels), *(labels + place for place in block)]
-        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-        for place in shown:
-            text = place < labels
-            table.add_column(heads[place], justify="left" if text else "right", overflow="fold", no_wrap=not text)
-        for row in rows:
-            table.add_row(*(row[place] for place in shown))
-        console.print(table)
+        places = [*range(labels), *(labels + place for place in block)]
+        figures = sum(widths[place] + GAP for place in places[labels:])
+        wide = [*narrowed(widths[:labels], console.width - GAP * labels - figures), *widths[labels:]]
+        head, *others = ([(row[place], wide[place]) for place in places] for row in shown)
+        rule = "─" * (sum(wide[place] + GAP for place in places) - GAP)
+        console.print(title, style="italic")
+        console.print("", *lines(console, head, labels), sep="\n ", style="bold", soft_wrap=True)
+        body = (line for row in others for line in lines(console, row, labels))
+        console.print(f" {rule}", *body, "", sep="\n ", soft_wrap=True)
+
+
+def narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """The widths, of which the widest are less until all fit side by side."""
+    narrow = list(widths)
+    while sum(narrow) > room and max(narrow) > 1:
+        narrow[narrow.index(max(narrow))] -= 1
+    return narrow
+
+
+def lines(console: Console, cells: Sequence[tuple[str, int]], labels: int) -> Iterator[str]:
+    """The lines of a row.
+
+    Args:
+        console: folds labels that are too wide.
+        cells: text and width of each; the labels come first, and stand at the left.
+        labels: their number.
+    """
+    folded = [Text(text).wrap(console, width) if cell_len(text) > width else [text] for text, width in cells]
+    for parts in zip_longest(*folded, fillvalue=""):
+        line = []
+        for place, ((_, width), part) in enumerate(zip(cells, map(str, parts), strict=True)):
+            gap = " " * (width - cell_len(part))
+            line.append(part + gap if place < labels else gap + part)
+        yield (" " * GAP).join(line).rstrip()
 
 
 def blocks(widths: Sequence[int], room: int) -> Iterator[list[int]]:

@@ -33,7 +33,8 @@ def finished(cell: Cell) -> bool:
     if not cell.folder.finished():
         return False
     result = read_result(cell.folder.path)
-    require_own(cell.folder, result)
+    if result["config"] != cell.values:  # else the folder's name is that of the configuration
+        require_own(cell.folder, result)
     recorded = result.get("files", {})
     folders = {part.get("data_dir") for part in cell.values["dataset"].values()}
     changed = []

@@ -9,6 +9,7 @@ from itertools import permutations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from iamm.table.statistics import PAIRED_TESTS, Estimate, estimate, holm, paired_t, smallest_p, wilcoxon
 
@@ -38,8 +39,6 @@ def test_an_estimate_by_hand(values, mean, deviation, half):
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
 @pytest.mark.parametrize("n", [2, 3, 5, 30])
 def test_an_interval_is_that_of_scipy(n, confidence):
-    from scipy import stats
-
     draw = random.Random(n)
     values = [draw.gauss(0.7, 0.01) for _ in range(n)]
     low, high = stats.ttest_1samp(values, 0.0).confidence_interval(confidence)
@@ -109,8 +108,6 @@ def test_a_tiny_p_keeps_its_digits(middle):
 @pytest.mark.parametrize("n", [2, 3, 5, 10, 30])
 @pytest.mark.parametrize("better", [0.0, 0.01, 1.0])
 def test_paired_t_is_that_of_scipy(n, better):
-    from scipy import stats
-
     draw = random.Random(n)
     first, second = ([draw.gauss(middle, 0.01) for _ in range(n)] for middle in (0.5, 0.5 + better))
     assert paired_t(first, second) == close(stats.ttest_rel(first, second).pvalue)
@@ -172,8 +169,6 @@ def test_wilcoxon_sees_ties_through_rounding(pairs, scale):
 @pytest.mark.parametrize("n", [1, 2, 5, 12, 25, 60])
 def test_wilcoxon_is_that_of_scipy(n):
     """Where there are no ties and no zeros, scipy is exact."""
-    from scipy import stats
-
     draw = random.Random(n)
     first, second = ([draw.gauss(middle, 1.0) for _ in range(n)] for middle in (0.0, 0.5))
     exact = stats.wilcoxon(first, second, zero_method="wilcox", method="exact").pvalue

@@ -173,11 +173,15 @@ def write_events(sessions: Mapping[Path, Json], columns: Json, charts: Json) -> 
     def hparams(name: str, content: Json) -> Json:
         return value(f"_hparams_/{name}", "hparams", encoded(content, HParamsPluginData()))
 
+    def event(*values: Json) -> bytes:
+        return Event(summary={"value": values}).SerializeToString(deterministic=True)
+
     text = {"dtype": "DT_STRING", "string_val": [encoded(charts, Layout())], "tensor_shape": {}}
-    shared = [hparams("experiment", columns), value("custom_scalars__config__", "custom_scalars", tensor=text)]
+    layout = value("custom_scalars__config__", "custom_scalars", tensor=text)
+    shared = event(hparams("experiment", columns), layout)
+    version = Event(file_version="brain.Event:2").SerializeToString(deterministic=True)
     for path, session in sessions.items():
-        values = [*shared, hparams("session_start_info", session)]
         with path.open("wb") as file:
             writer = RecordWriter(file)
-            for event in (Event(file_version="brain.Event:2"), Event(summary={"value": values})):
-                writer.write(event.SerializeToString(deterministic=True))
+            for content in (version, shared, event(hparams("session_start_info", session))):
+                writer.write(content)
