@@ -32,39 +32,27 @@ def finished(cell: Cell) -> bool:
     """
     if not cell.folder.finished():
         return False
-    result = read_result(cell.folder.path)
-    if result["config"] != cell.values:  # else the folder's name is that of the configuration
-        require_own(cell.folder, result)
-    recorded = result.get("files", {})
-    folders = {part.get("data_dir") for part in cell.values["dataset"].values()}
-    changed = []
-    for name, content in recorded.items():
-        present = {checksum(folder, name) for folder in folders} - {None}
-        if present and content not in present:
-            changed.append(name)
-    if changed:
-        raise BadDataError(
-            f"A finished run holds for the data that it was made with. Found {', '.join(changed)} changed since "
-            f"{cell.folder.path}: bring the data back, start anew with rerun=true, or set output_dir=… elsewhere."
+    path, result = cell.folder.path, read_result(cell.folder.path)
+    if result["config"] != cell.values and not path.name.endswith(f"-{digest(result['config'])}"):
+        raise DamagedRunError(
+            f"A result must be of its folder's configuration. Found {cell.folder.result} of another: remove it, then "
+            "give the same command again."
         )
     own = [package for package in changed_code(result) if package != PROJECT]
-    if own:
-        raise BadDataError(
-            f"A finished run holds for the code that it was made with. Found {', '.join(own)} changed since "
-            f"{cell.folder.path}: start anew with rerun=true, or set output_dir=… elsewhere."
-        )
+    for what, changed in (("data", changed_files(cell, result)), ("code", own)):
+        if changed:
+            raise BadDataError(
+                f"A finished run holds for the {what} that it was made with. Found {', '.join(changed)} changed since "
+                f"{path}: bring the {what} back, start anew with rerun=true, or set output_dir=… elsewhere."
+            )
     return True
 
 
-def require_own(folder: RunFolder, result: Result) -> None:
-    """Raises:
-    BadDataError: the result is not that of the configuration in the folder's name.
-    """
-    if not folder.path.name.endswith(f"-{digest(result['config'])}"):
-        raise DamagedRunError(
-            f"A result must be of its folder's configuration. Found {folder.result} of another: remove it, then give "
-            "the same command again."
-        )
+def changed_files(cell: Cell, result: Result) -> list[str]:
+    """The data files that are there, but not as they were when the result was written."""
+    folders = {part.get("data_dir") for part in cell.values["dataset"].values()}
+    present = {name: {checksum(folder, name) for folder in folders} - {None} for name in result.get("files", {})}
+    return [name for name, found in present.items() if found and result["files"][name] not in found]
 
 
 def complete(cell: Cell) -> bool:
