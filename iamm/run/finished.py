@@ -24,8 +24,6 @@ PROJECT = "iamm"
 def finished(cell: Cell) -> bool:
     """Whether the run is finished with the present data files and the present code of a user's own packages.
 
-    Files that no longer exist are not compared.
-
     Raises:
         BadDataError: a data file or a user's own package differs; the result cannot be read, or is of another
             configuration.
@@ -35,25 +33,21 @@ def finished(cell: Cell) -> bool:
     result = read_result(cell.folder.path)
     if result["config"] != cell.values:  # else the folder's name is that of the configuration
         require_own(cell.folder, result)
-    recorded = result.get("files", {})
-    folders = {part.get("data_dir") for part in cell.values["dataset"].values()}
-    changed = []
-    for name, content in recorded.items():
-        present = {checksum(folder, name) for folder in folders} - {None}
-        if present and content not in present:
-            changed.append(name)
-    if changed:
-        raise BadDataError(
-            f"A finished run holds for the data that it was made with. Found {', '.join(changed)} changed since "
-            f"{cell.folder.path}: bring the data back, start anew with rerun=true, or set output_dir=… elsewhere."
-        )
     own = [package for package in changed_code(result) if package != PROJECT]
-    if own:
-        raise BadDataError(
-            f"A finished run holds for the code that it was made with. Found {', '.join(own)} changed since "
-            f"{cell.folder.path}: start anew with rerun=true, or set output_dir=… elsewhere."
-        )
+    for what, changed in (("data", changed_files(cell, result)), ("code", own)):
+        if changed:
+            raise BadDataError(
+                f"A finished run holds for the {what} that it was made with. Found {', '.join(changed)} changed since "
+                f"{cell.folder.path}: bring the {what} back, start anew with rerun=true, or set output_dir=… elsewhere."
+            )
     return True
+
+
+def changed_files(cell: Cell, result: Result) -> list[str]:
+    """The data files that are not those that a finished run was made with; files that no longer exist are not named."""
+    folders = {part.get("data_dir") for part in cell.values["dataset"].values()}
+    present = {name: {checksum(folder, name) for folder in folders} - {None} for name in result.get("files", {})}
+    return [name for name, sums in present.items() if sums and result["files"][name] not in sums]
 
 
 def require_own(folder: RunFolder, result: Result) -> None:

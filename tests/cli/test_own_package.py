@@ -44,7 +44,8 @@ def test_changed_code_is_no_finished_run(module, command, small):
     assert (answer.code, answer.out) == (65, "")
     assert re.fullmatch(
         r"iamm-train: A finished run holds for the code that it was made with\. Found my_package changed since "
-        r"outputs/iamm-shapes-seed0-\w{8}: start anew with rerun=true, or set output_dir=… elsewhere\.\n",
+        r"outputs/iamm-shapes-seed0-\w{8}: bring the code back, start anew with rerun=true, or set output_dir=… "
+        r"elsewhere\.\n",
         answer.err,
     )
     assert command(*WORDS, *small, "rerun=true").code == 0
