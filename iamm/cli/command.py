@@ -30,6 +30,8 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
         return print_help(f"{name} {__version__}")
     if {"-h", "--help"} & set(sys.argv[1:]):
         return print_help(help_text())
+    if sys.argv[1:] and sys.argv[1].startswith("--complet"):
+        run = complete
     from iamm import interruption
     from iamm.config.groups import config_dirs
     from iamm.own import import_from_beside
@@ -44,6 +46,12 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
         output.discard(sys.stdout, error)
         code = 128 + signal.SIGPIPE
     sys.exit(code)
+
+
+def complete() -> int:
+    from iamm.cli.completion import answer
+
+    return answer(sys.argv[1:])
 
 
 def print_help(text: str) -> None:

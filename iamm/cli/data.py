@@ -18,10 +18,6 @@ Data sets: mnist, fashion_mnist, ag_news, multi30k. Bring those of fdu_mtl, digi
 yourself, see docs/data.md. The others need no files."""
 
 
-def help_text() -> str:
-    return HELP
-
-
 def run() -> int:
     names, data_dir = asked_for(sys.argv[1:])
     if not names:
@@ -90,7 +86,7 @@ def get(name: str, data_dir: str) -> None:
 
 
 def main() -> None:
-    command("iamm-data", help_text, run)
+    command("iamm-data", lambda: HELP, run)
 
 
 if __name__ == "__main__":

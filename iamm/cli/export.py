@@ -22,10 +22,6 @@ Keys:
   format=torch  torch or onnx"""
 
 
-def help_text() -> str:
-    return HELP
-
-
 def run() -> int:
     from iamm.serve.export import run_command_line
 
@@ -33,7 +29,7 @@ def run() -> int:
 
 
 def main() -> None:
-    command("iamm-export", help_text, run)
+    command("iamm-export", lambda: HELP, run)
 
 
 if __name__ == "__main__":

@@ -28,10 +28,6 @@ Keys:
   device=auto    auto, cpu, cuda, cuda:1"""
 
 
-def help_text() -> str:
-    return HELP
-
-
 def run() -> int:
     from iamm.serve.predict import run_command_line
 
@@ -39,7 +35,7 @@ def run() -> int:
 
 
 def main() -> None:
-    command("iamm-predict", help_text, run)
+    command("iamm-predict", lambda: HELP, run)
 
 
 if __name__ == "__main__":

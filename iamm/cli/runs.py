@@ -23,10 +23,6 @@ Keys:
 OPTIONS = {"output_dir": "outputs", "sort": "validation", "output": ""}
 
 
-def help_text() -> str:
-    return HELP
-
-
 def run() -> int:
     from iamm.config.command_line import written
     from iamm.errors import BadDataError, ConfigError, MissingDataError, nearest
@@ -60,7 +56,7 @@ def run() -> int:
 
 
 def main() -> None:
-    command("iamm-runs", help_text, run)
+    command("iamm-runs", lambda: HELP, run)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,6 @@ def help_text() -> str:
 
 
 def run() -> int:
-    if sys.argv[1:] and sys.argv[1].startswith("--complet"):
-        from iamm.cli.completion import answer
-
-        return answer(sys.argv[1:])
     from iamm.sweep.jobs import run_command_line
 
     return run_command_line(sys.argv[1:])

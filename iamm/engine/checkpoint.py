@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from iamm.engine.plan import RunState
-from iamm.errors import BadDataError, UserError
+from iamm.errors import BadDataError, MissingDataError, UserError
 from iamm.files import read_file, write_bytes
 
 MARK = b"sha256:"
@@ -78,29 +78,27 @@ def load_model(path: Path, model: nn.Module) -> int:
     """Restore the model; return the epoch after which it was saved.
 
     Raises:
+        MissingDataError: there is no such file.
         BadDataError: a file that is not a checkpoint of this model.
     """
+    saved = load_saved(path)
     with readable(path):
-        content = unpacked(read_file(path))
-        model.load_state_dict(content["model"])
-        return int(content["epoch"])
+        model.load_state_dict(saved["model"])
+    return int(saved["epoch"])
 
 
 def load_saved(path: Path) -> dict[str, Any]:
     """The tensors of a saved `model`, by name, and its `epoch`.
 
     Raises:
+        MissingDataError: there is no such file.
         BadDataError: a file that is not a saved model.
     """
+    if not path.exists():
+        raise MissingDataError(f"A finished run must hold its model. Found no {path}: train again with rerun=true.")
     with readable(path):
         content = unpacked(read_file(path))
         return {"model": dict(content["model"]), "epoch": int(content["epoch"])}
-
-
-def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a saved model, as `load_saved`."""
-    weights: dict[str, torch.Tensor] = load_saved(path)["model"]
-    return weights
 
 
 def packed(content: Mapping[str, Any]) -> memoryview:

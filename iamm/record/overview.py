@@ -16,6 +16,7 @@ from iamm.output import spreadsheet
 from iamm.record.run_folder import Result, read_result
 from iamm.terminal import print_table
 
+OTHERS = "other settings"
 NO_NUMBER = "–"
 """The cell of a measure that is not a number."""
 
@@ -107,8 +108,15 @@ def entries(runs: Iterable[Scored], keys: Iterable[str]) -> Iterator[dict[str, s
 
 
 def show_overview(console: Console, runs: Sequence[Scored]) -> None:
-    """Print a line for each run: what differs, what it scored, and the hash at the end of its folder's name."""
-    keys = differing(run.settings for run in runs)
+    """Print a line for each run: what differs, what it scored, and the hash at the end of its folder's name.
+
+    A setting that some runs lack has no column of its own, since each of many runs may have others.
+    """
+    different = differing(run.settings for run in runs)
+    keys = [key for key in different if all(key in run.settings for run in runs)]
+    others = [key for key in different if key not in keys]
+    runs = [run._replace(settings={**run.settings, OTHERS: described(run.settings, others)}) for run in runs]
+    keys += [OTHERS] * bool(others)
     cells = [{**entry, "folder": entry["folder"][-8:]} for entry in entries(runs, keys)]
     heads = list(dict.fromkeys(head for each in cells for head in each))
     rows = [[each.get(head, "") for head in heads] for each in cells]

@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from iamm.files import LONGEST_NAME, flush, make_folder, read_file, shortened, write_bytes, write_text
 from iamm.record.checksummed import strict, write_json
+from iamm.record.loggers import Loggers, csv_of
 from iamm.record.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -47,10 +49,12 @@ class Recorder:
 
     Args:
         folder: of the run.
+        log: the configuration's `log`, which chooses other loggers.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, log: Mapping[str, Any] = MappingProxyType({})) -> None:
         self.folder = folder
+        self.loggers = Loggers(folder.path, log)
         self.step = 0
         self.notices: list[str] = []
 
@@ -65,7 +69,9 @@ class Recorder:
         """Flush the events to the disk; return their sizes and SHA-256, and the records."""
         self.events.sync()
         events = {path.name: content_state(read_file(path)) for path in self.folder.events()}
-        return {"step": self.step, "events": events, "records": self.folder.records_so_far().decode()}
+        records = self.folder.records_so_far()
+        write_text(self.folder.scalars, csv_of(records))
+        return {"step": self.step, "events": events, "records": records.decode()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Write the saved records, truncate the event files to their saved sizes, and remove later ones.
@@ -92,19 +98,23 @@ class Recorder:
         self.step = int(state["step"])
 
     def finish(self) -> None:
-        """End the records with their checksum, and flush them and the events to the disk."""
+        """Write the scalars as CSV; end the records with their checksum; flush them and the events to the disk."""
+        write_text(self.folder.scalars, csv_of(self.folder.records_so_far()))
         self.folder.end_records()
         flush(self.folder.records)
         self.events.sync()
 
     def close(self) -> None:
-        """Close the event file; a failure to write was raised before."""
+        """Close the event file and the loggers; a failure to write was raised before."""
+        self.loggers.each(lambda logger: logger.close())
         if "events" in vars(self):
             with suppress(OSError):
                 self.events.close()
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        self.events.scalars({chart(tag): value for tag, value in values.items()}, step)
+        charts = {chart(tag): value for tag, value in values.items()}
+        self.events.scalars(charts, step)
+        self.loggers.each(lambda logger: logger.scalars(charts, step))
 
     def layout(self, measures: Mapping[str, Iterable[str]]) -> None:
         """Write the layout of custom scalars: per scene one chart of both losses, and one of each other measure.
@@ -170,6 +180,7 @@ class Recorder:
         figure.savefig(png, dpi=110)
         write_bytes(self.folder.pictures / file, png.getvalue())
         self.events.picture(name, png.getvalue(), step)
+        self.loggers.each(lambda logger: logger.picture(name, self.folder.pictures / file, step))
 
     def attention(self, content: Mapping[str, Any]) -> None:
         """Write the weights of the attention maps as JSON on one line."""
@@ -188,6 +199,7 @@ class Recorder:
         _, *session = hparams(plain, {})
         for summary in session:
             self.events.add(summary)
+        self.loggers.each(lambda logger: logger.settings(plain))
 
 
 def content_state(content: bytes) -> dict[str, Any]:

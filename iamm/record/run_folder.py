@@ -3,6 +3,7 @@
 config.yaml      the resolved configuration
 status.json      running, finished, interrupted, diverged or failed
 records.jsonl    one line a record: intervals of training, validations; a finished run's last line holds its checksum
+scalars.csv      the values of the records, for other programs
 result.json      the final measures and all that is needed to reproduce them; it exists only in a finished run
 last.pt          the latest checkpoint; previous.pt is the one before it
 scenes.json      the scenes without their examples: classes, vocabularies, shapes of the inputs
@@ -50,7 +51,7 @@ from iamm.record.checksummed import checked, strict, with_checksum
 EVENTS = r"events\.out\.tfevents\.\d{10}\..+"
 LASTING = re.compile(rf"config\.yaml|(scenes|examples)\.json|records\.jsonl|best(-.+)?\.pt|{EVENTS}")
 """Names of the files that are complete once a run is finished."""
-CHANGING = re.compile(r"(status|result)\.json|(last|previous)\.pt")
+CHANGING = re.compile(r"(status|result)\.json|(last|previous)\.pt|scalars\.csv")
 PICTURES = re.compile(r"(val|test)-.+\.png|attention\.json")
 """Names inside `pictures`. All other files are a user's own, and never removed."""
 
@@ -76,6 +77,7 @@ class RunFolder:
         self.config = path / "config.yaml"
         self.status = path / "status.json"
         self.records = path / "records.jsonl"
+        self.scalars = path / "scalars.csv"
         self.result = path / "result.json"
         self.last = path / "last.pt"
         self.previous = path / "previous.pt"

@@ -30,7 +30,7 @@ def finished(cell: Cell) -> bool:
     """
     if not cell.folder.finished():
         return False
-    result = read_result(cell.folder.path)
+    path, result = cell.folder.path, read_result(cell.folder.path)
     if result["config"] != cell.values:  # else the folder's name is that of the configuration
         require_own(cell.folder, result)
     own = [package for package in changed_code(result) if package != PROJECT]
@@ -38,16 +38,16 @@ def finished(cell: Cell) -> bool:
         if changed:
             raise BadDataError(
                 f"A finished run holds for the {what} that it was made with. Found {', '.join(changed)} changed since "
-                f"{cell.folder.path}: bring the {what} back, start anew with rerun=true, or set output_dir=… elsewhere."
+                f"{path}: bring the {what} back, start anew with rerun=true, or set output_dir=… elsewhere."
             )
     return True
 
 
 def changed_files(cell: Cell, result: Result) -> list[str]:
-    """The data files that are not those that a finished run was made with; files that no longer exist are not named."""
+    """The data files that are there, but not as they were when the result was written."""
     folders = {part.get("data_dir") for part in cell.values["dataset"].values()}
     present = {name: {checksum(folder, name) for folder in folders} - {None} for name in result.get("files", {})}
-    return [name for name, sums in present.items() if sums and result["files"][name] not in sums]
+    return [name for name, found in present.items() if found and result["files"][name] not in found]
 
 
 def require_own(folder: RunFolder, result: Result) -> None:

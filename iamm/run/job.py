@@ -12,6 +12,7 @@ from rich.console import Console
 from iamm.errors import ConfigError, DifferentError
 from iamm.measure import Measure, measures_of
 from iamm.record.checksummed import strict
+from iamm.record.loggers import require_packages
 from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.finished import changed_code, complete, read_finished
 from iamm.run.planned import Cell, with_source
@@ -35,6 +36,7 @@ def train_job(cell: Cell) -> float:
         if changed_code(result):
             console.print("note: The code of iamm has changed since.")
     else:
+        require_packages(cell.values["log"])
         result = run_of(cell)(cell, console)
     show(console, folder, result)
     return float(result["validation_quality"])

@@ -72,7 +72,7 @@ def migrate(cell: Cell, console: Console) -> dict[str, Any]:
     parts = build_migration(cell.values)
     for notice in parts.conditions.notices:
         console.print(f"note: {notice}", soft_wrap=True)
-    with folder.held(), recorded(folder) as recorder:
+    with folder.held(), recorded(folder, cell.values["log"]) as recorder:
         if complete(cell):  # by another process, since this one looked
             return read_result(folder.path)
         folder.clear()

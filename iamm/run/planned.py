@@ -63,10 +63,6 @@ class Cell:
             value = value.get(part) if isinstance(value, Mapping) else None
         return value if isinstance(value, (bool, int, float, str)) else text
 
-    def text(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
-
 
 def with_source(cell: Cell) -> list[Cell]:
     """The run, behind the run on known scenes that it migrates from; alone if it has no target or names a source."""
@@ -116,11 +112,6 @@ def model_name(choices: Mapping[str, str]) -> str:
     return "-".join((model, *changed))
 
 
-def cell_of(text: str) -> Cell:
-    content = json.loads(text)
-    return Cell(**{**content, "overrides": tuple(content.get("overrides", ()))})
-
-
 def write_cell(path: Path, cell: Cell) -> None:
     write_json(path, asdict(cell))
 
@@ -132,8 +123,9 @@ def read_cell(path: Path) -> Cell:
         BadDataError: the file cannot be read.
     """
     try:
-        return cell_of(read_file(path).decode())
-    except (OSError, BadDataError, ValueError, TypeError) as error:
+        content = json.loads(read_file(path))
+        return Cell(content["values"], content["choices"], tuple(content["overrides"]))
+    except (OSError, BadDataError, ValueError, TypeError, LookupError) as error:
         raise BadDataError(
             f"Every machine of a sweep must see its run folders. Found {path}: {error}. Set output_dir=… where all do."
         ) from error

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from iamm.engine.checkpoint import load_weights
-from iamm.errors import ConfigError, MissingDataError
+from iamm.engine.checkpoint import load_saved
+from iamm.errors import ConfigError
 from iamm.files import read_file
 from iamm.record.run_folder import RunFolder, read_result
 
@@ -32,9 +32,7 @@ def begin_from(path: Path, model: nn.Module) -> tuple[dict[str, str], list[str]]
     """
     read_result(path, name="from")
     file = RunFolder(path).best
-    if not file.exists():
-        raise MissingDataError(f"`from` must name a run that holds its model. Found no {file}: train that run again.")
-    source, target = load_weights(file), model.state_dict()
+    source, target = load_saved(file)["model"], model.state_dict()
     common = [name for name in target if name in source]
     check_shapes(path, {name: (source[name], target[name]) for name in common})
     with torch.no_grad():

@@ -19,7 +19,7 @@ from iamm.engine.fit import fit
 from iamm.engine.memory import reset_peak
 from iamm.engine.observer import Observer
 from iamm.engine.plan import RunState
-from iamm.errors import BadDataError, DivergedError, MissingDataError, UserError
+from iamm.errors import BadDataError, DivergedError, UserError
 from iamm.files import writable, write_text
 from iamm.own import own_error
 from iamm.record.recorder import Recorder
@@ -55,15 +55,15 @@ def train(cell: Cell, console: Console) -> dict[str, Any]:
             files = ", ".join(damaged(folder))
             console.print(f"note: {files} damaged; this run is brought to its end again.", soft_wrap=True)
             folder.result.unlink()
-        with recorded(folder) as recorder:
+        with recorded(folder, config["log"]) as recorder:
             return run(cell, console, datasets, course, recorder, conditions)
 
 
 @contextmanager
-def recorded(folder: RunFolder) -> Iterator[Recorder]:
+def recorded(folder: RunFolder, log: Mapping[str, Any]) -> Iterator[Recorder]:
     """A recorder of the run; a failure is written into its status."""
     try:
-        with writable(folder.path), closing(Recorder(folder)) as recorder:
+        with writable(folder.path), closing(Recorder(folder, log)) as recorder:
             yield recorder
     except DivergedError as error:
         message = f"{error} {last_checkpoint(folder)}"
@@ -191,10 +191,6 @@ def evaluate_again(
     scenes = [scene for dataset in datasets for scene in dataset.scenes]
     device = chosen_device(config["device"])
     model = build_model(config, scenes).to(device)
-    if not folder.best.exists():
-        raise MissingDataError(
-            f"A finished run must hold its model. Found no {folder.best}: train again with rerun=true."
-        )
     load_model(folder.best, model)
     tested = evaluate(model, datasets, "test", device)
     return {scene: dict(values) for scene, values in tested.measures.items()}

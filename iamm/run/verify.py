@@ -48,7 +48,8 @@ def verify_job(values: Mapping[str, Any], *, moved: bool) -> None:
     with ExitStack() as stack:
         output = tempfile.mkdtemp(prefix="iamm-verify-")
         stack.callback(shutil.rmtree, output, ignore_errors=True)
-        config |= {"device": recorded["device"], "output_dir": output, "rerun": False}
+        log = {**config["log"], "mlflow": None, "wandb": None}  # which have the run already
+        config |= {"device": recorded["device"], "output_dir": output, "rerun": False, "log": log}
         cell, console = Cell(config, recorded["choices"]), plain_console()
         repeated = run_of(cell)(cell, console)
         different = list(differences(folder, cell.folder, recorded, repeated))

@@ -174,8 +174,6 @@ def load(run: str | Path, device: str = "auto") -> Trained:
     if config.get("target") is not None:
         raise ConfigError(f"A migration measures its model. Found {folder.path}: use the run that it migrates from.")
     groups = read_scenes(folder)
-    if not folder.best.exists():
-        raise MissingDataError(f"A finished run must hold its model. Found no {folder.best}: train again.")
     with torch.random.fork_rng(devices=[]):
         network = build_model(config, [scene for group in groups for scene in group])
     load_model(folder.best, network)

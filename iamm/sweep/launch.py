@@ -12,7 +12,8 @@ from iamm.config import by_hydra
 from iamm.config.command_line import in_order
 from iamm.config.explain import explained
 from iamm.config.hydra_compat import arguments
-from iamm.errors import ConfigError, FailedCellError, MissingPackageError, OutputError
+from iamm.errors import ConfigError, FailedCellError, MissingPackageError
+from iamm.files import writable
 from iamm.run.finished import finished
 from iamm.run.planned import Cell, read_cell, write_cell
 from iamm.sweep.pool import ProcessOutcome, ready, run_cells
@@ -83,13 +84,9 @@ def planned_file(cell: Cell) -> Path:
         OutputError: the folder cannot be written.
     """
     folder = cell.folder.path.absolute()
-    try:
+    with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_cell(folder / PLANNED, cell)
-    except OSError as error:
-        raise OutputError(
-            f"A run folder must be writable. Found {folder}: {error.strerror}. Set output_dir=… elsewhere."
-        ) from error
     return folder / PLANNED
 
 

@@ -34,7 +34,6 @@ def build(plan: TablePlan, output_dir: Path, folder: Path, *, costs: bool, comma
     """
     table = build_table(plan, output_dir)
     links = Path(os.path.relpath(output_dir, folder)).as_posix()
-    folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "table.md": markdown(table, links, costs=costs),
         "table.csv": csv_text(table, costs=costs),

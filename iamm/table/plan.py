@@ -1,19 +1,14 @@
-"""The plan of a comparison table: rows, columns, and the runs that it needs. It is written and read as plain JSON."""
+"""The plan of a comparison table: rows, columns, and the runs that it needs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from math import log2
-from pathlib import Path
 from typing import Any
 
-from iamm.errors import BadDataError, MissingDataError
-from iamm.files import read_file
 from iamm.measure import Measure, undeclared
-from iamm.record.checksummed import write_json
 
 
 @dataclass(frozen=True)
@@ -126,43 +121,6 @@ class TablePlan:
     claims: Claims | None
     runs: tuple[PlannedRun, ...]
     shots: tuple[int, ...] = ()
-
-
-def write_plan(path: Path, plan: TablePlan) -> None:
-    write_json(path, asdict(plan))
-
-
-def read_plan(path: Path) -> TablePlan:
-    """Read a plan that `write_plan` wrote.
-
-    Raises:
-        MissingDataError: there is no such file.
-        BadDataError: its content is no plan.
-    """
-    try:
-        return plan_of(json.loads(read_file(path)))
-    except FileNotFoundError as error:
-        raise MissingDataError(f"A table must be planned first. Found no {path}: run iamm-table.") from error
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise BadDataError(
-            f"A plan must be whole and of a table. Found {path}: {error}. Delete it and run iamm-table again."
-        ) from error
-
-
-def plan_of(content: dict[str, Any]) -> TablePlan:
-    tuples = {key: tuple(content[key]) for key in ("rows", "settings", "seeds", "rates")}
-    tuples["shots"] = tuple(content.get("shots", ()))  # which plans of an earlier version lack, as `over`
-    parts = {
-        "columns": tuple(
-            Column(**{**column, "over": tuple((setting, weight) for setting, weight in column.get("over", ()))})
-            for column in content["columns"]
-        ),
-        "runs": tuple(PlannedRun(**run) for run in content["runs"]),
-        "claims": content["claims"] and Claims(**content["claims"]),
-    }
-    if any("/" in run["folder"] for run in content["runs"]):
-        raise ValueError("a run's folder is no plain name")
-    return TablePlan(**{**content, **tuples, **parts})
 
 
 def migration_settings(targets: Sequence[str], shots: Sequence[int], shared: Sequence[str]) -> dict[str, list[str]]:

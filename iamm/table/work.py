@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shlex
 from collections.abc import Sequence
@@ -11,19 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iamm import __version__
 from iamm.config.command_line import HYDRA, in_order, refuse_rerun
 from iamm.config.sources import Sources
-from iamm.errors import BadDataError, DamagedRunError, FailedCellError, MissingDataError
+from iamm.errors import DamagedRunError, FailedCellError
 from iamm.own import ALLOW
 from iamm.table.options import check_options, compose_options, config_dir, explained_for_tables
 
 if TYPE_CHECKING:
     from iamm.run.planned import Cell
     from iamm.table.plan import TablePlan
-
-NOT_PLANNED = ("run", "list", "costs", "device", "sweep")
-"""Options that change nothing in a plan."""
 
 NOT_REPORTED = ("run", "list", "device", "sweep")
 """Options that change nothing in a report."""
@@ -59,7 +53,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def prepare(arguments: Sequence[str]) -> TableJob | None:
-    """Check everything and plan, or take the plan that was written earlier; nothing is run yet.
+    """Check everything and plan; nothing is run or written yet.
 
     Returns:
         The job; None where the options were only to be shown.
@@ -72,22 +66,14 @@ def prepare(arguments: Sequence[str]) -> TableJob | None:
         return None
     options = composed.values
     check_options(options, composed.chosen)
-    from iamm.files import check_length, require_no_link, writable
+    from iamm.files import check_length, require_no_link
     from iamm.table.planning import plan_table
 
     folder = Path(options["output_dir"]) / "tables" / composed.chosen["table"]
     check_length(folder, "A table's folder")
-    sources = Sources(config_dir(arguments))
-    digest = fingerprint(options, sources)
-    plan_file, runs_file = folder / f"plan-{digest}.json", folder / f"runs-{digest}.jsonl"
     for place in (folder.parent, folder):
         require_no_link(place)
-    try:
-        plan, cells = read_planned(plan_file, runs_file)
-    except (BadDataError, MissingDataError):
-        plan, cells = plan_table(options, folder.name, sources)
-        with writable(folder, what="A table's folder"):
-            write_planned(plan_file, plan, runs_file, cells)
+    plan, cells = plan_table(options, folder.name, Sources(config_dir(arguments)))
     return TableJob(options, folder, plan, cells, launcher_of(arguments), command_of(arguments))
 
 
@@ -121,6 +107,8 @@ def finish(job: TableJob) -> int:
         unfinished(job)  # refuses finished runs of other data
         show_listing(job.plan, output_dir, options["sweep"]["jobs"] or processors())
         return 0
+    with writable(job.folder, what="A table's folder"):
+        job.folder.mkdir(parents=True, exist_ok=True)
     failed, tried = False, set[str]()
     while cells := [cell for cell in unfinished(job) if options["run"] and cell.name not in tried]:
         tried |= {cell.name for cell in cells}
@@ -130,53 +118,6 @@ def finish(job: TableJob) -> int:
     with writable(job.folder, what="A table's folder"):
         build(job.plan, output_dir, job.folder, costs=options["costs"], command=job.command)
     return FailedCellError.exit_code if failed else 0
-
-
-def write_planned(plan_file: Path, plan: TablePlan, runs_file: Path, cells: Sequence[Cell]) -> None:
-    """Write both files in place of those of other configurations."""
-    from iamm.files import write_text
-    from iamm.table.plan import write_plan
-
-    plan_file.parent.mkdir(parents=True, exist_ok=True)
-    for old in (*plan_file.parent.glob("plan-*.json"), *runs_file.parent.glob("runs-*.jsonl")):
-        old.unlink(missing_ok=True)
-    write_text(runs_file, "".join(cell.text() for cell in cells))
-    write_plan(plan_file, plan)
-
-
-def read_planned(plan_file: Path, runs_file: Path) -> tuple[TablePlan, list[Cell]]:
-    """Read both files.
-
-    Raises:
-        MissingDataError, BadDataError: one of them is not there or damaged.
-    """
-    from iamm.files import read_file
-    from iamm.run.planned import cell_of
-    from iamm.table.plan import read_plan
-
-    plan = read_plan(plan_file)
-    try:
-        cells = [cell_of(line) for line in read_file(runs_file).decode().split("\n")[:-1]]
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise BadDataError(f"Planned runs must be lines of JSON. Found {runs_file}: {error}") from error
-    if len(cells) != len(plan.runs):
-        raise BadDataError(f"Planned runs must be those of the plan. Found {len(cells)} of {len(plan.runs)}.")
-    return plan, cells
-
-
-def fingerprint(options: dict[str, Any], sources: Sources) -> str:
-    """Return 16 hex digits of SHA-256 over the table and every YAML file that its runs may be composed of.
-
-    While it stays the same, so does the plan, and nothing is composed anew.
-    """
-    planned = {key: value for key, value in options.items() if key not in NOT_PLANNED}
-    digest = hashlib.sha256(json.dumps([__version__, planned], default=str).encode())
-    output_dir = Path(options["output_dir"]).resolve()  # its run folders hold YAML files of their own
-    for root in sources.roots:
-        for file in sorted(root.rglob("*.yaml")):
-            if output_dir not in file.resolve().parents:
-                digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
 
 
 def unfinished(job: TableJob) -> list[Cell]:

@@ -55,6 +55,21 @@ def table_command(monkeypatch, capfd):
     return in_process("iamm-table", main, monkeypatch, capfd)
 
 
+@pytest.fixture
+def plans(monkeypatch):
+    """Each plan that `iamm-table` makes, with its runs; the latest last."""
+    from iamm.table.planning import plan_table
+
+    made = []
+
+    def planned(*arguments):
+        made.append(plan_table(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("iamm.table.planning.plan_table", planned)
+    return made
+
+
 def in_process(name, main, monkeypatch, capfd):
     def run(*words: str) -> Answer:
         GlobalHydra.instance().clear()

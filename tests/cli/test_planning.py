@@ -10,8 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from iamm.record.address import PLACES, drop_keys
-from iamm.run.planned import Cell, cell_of
-from iamm.table.plan import Claims, Column, PlannedRun, TablePlan, read_plan
+from iamm.run.planned import Cell
+from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
 from iamm.table.write.wording import tried_rates
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -61,12 +61,6 @@ def write(files: dict[str, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def read_planned(name: str, output_dir: str = "outputs") -> Planned:
-    folder = Path(output_dir, "tables", name)
-    (plan,), (runs,) = folder.glob("plan-*.json"), folder.glob("runs-*.jsonl")
-    return Planned(read_plan(plan), [cell_of(line) for line in runs.read_text(encoding="utf-8").split("\n")[:-1]])
-
-
 @pytest.fixture(autouse=True)
 def allowed(monkeypatch):
     """The weighting of one's own may be named."""
@@ -74,14 +68,14 @@ def allowed(monkeypatch):
 
 
 @pytest.fixture
-def planned(table_command):
+def planned(table_command, plans):
     """The text of a table of one's own, and other files, by name → what is planned; nothing is run."""
 
     def make(text: str = TABLE, *arguments: str, **files: str) -> Planned:
         write({"table/mine.yaml": text, "weighting/mine.yaml": MINE, **files})
         answer = table_command("--config-dir=my_configs", "table=mine", "list=true", *arguments)
         assert (answer.code, answer.err) == (0, "")
-        return read_planned("mine")
+        return Planned(*plans[-1])
 
     return make
 
@@ -356,12 +350,12 @@ def test_a_row_on_another_scale_tries_its_own_learning_rates(planned):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_table_of_the_project_can_be_planned(name, table_command):
+def test_every_table_of_the_project_can_be_planned(name, table_command, plans):
     path = CONFIGS / "table" / f"{name}.yaml"
     table: Any = OmegaConf.load(path)
     answer = table_command(f"table={name}", "list=true", *(["table.seeds=[0]"] if name in OVER_ALL else []))
     assert (answer.code, answer.err) == (0, "")
-    plan, cells = read_planned(name)
+    plan, cells = plans[-1]
     rates = len(table.budget.get("learning_rates", ["that of the configuration"]))
     sources = [cell for cell in cells if "targets" in table and cell.values["target"] is None]
     assert len(plan.runs) == len(plan.rows) * len(plan.settings) * rates * len(plan.seeds)

@@ -65,6 +65,7 @@ def test_a_run_from_start_to_end(process, command, small, tmp_path):
     files = {
         "config.yaml",
         "records.jsonl",
+        "scalars.csv",
         "previous.pt",
         "result.json",
         "scenes.json",

@@ -67,5 +67,6 @@ def test_an_overview_shows_what_differs():
     show_overview(console, RUNS[:2])
     lines = [line.split() for line in console.file.getvalue().splitlines()]
     assert lines[0] == ["2", "runs"]
-    assert ["fusion", "seed", "dim", "validation", "digits", "accuracy", "seconds", "folder"] in lines
+    assert ["fusion", "seed", "other", "settings", "validation", "digits", "accuracy", "seconds", "folder"] in lines
     assert ["none", "1", "50.00", "59.05", "2.8", "00000001"] in lines
+    assert ["shared", "0", "dim=8", "75.00", "–", "1.0", "00000002"] in lines

@@ -9,7 +9,7 @@ import torch
 
 from iamm.config.mistakes import Mistake
 from iamm.dataset.base import Dataset
-from iamm.engine.checkpoint import load_weights
+from iamm.engine.checkpoint import load_saved
 from iamm.errors import ConfigError
 from iamm.record.run_folder import read_result
 from iamm.run import migration
@@ -75,7 +75,7 @@ def test_what_is_measured_and_kept(moved, capsys):
 
 def test_without_a_label_the_target_is_measured_by_the_source_model(moved):
     source, run = trained(moved("target=book", "transfer=fine_tune"))
-    one, other = load_weights(source.folder.best), load_weights(run.folder.best)
+    one, other = load_saved(source.folder.best)["model"], load_saved(run.folder.best)["model"]
     assert all(torch.equal(values, other[name]) for name, values in one.items())
     values = read_result(run.folder.path)
     assert (values["migration"]["moved"], values["migration"]["kept"]) == (0, 1.0)
@@ -184,7 +184,7 @@ def test_a_target_like_no_known_scene(planned):
 def test_low_rank_changes_move_themselves_alone(moved):
     """Σ r (in + out) over all linear maps, whose own weights stay."""
     _, run = trained(moved("target=book", "shots=1", "transfer=low_rank", "transfer.rank=1"))
-    saved = load_weights(run.folder.best)
+    saved = load_saved(run.folder.best)["model"]
     names = [name for name in saved if name.endswith((".up", ".down")) and ("heads" not in name or KNOWN[0] in name)]
     once = {name for name in names if "encoders" not in name or KNOWN[0] in name}  # which all scenes share
     assert read_result(run.folder.path)["migration"]["moved"] == sum(saved[name].numel() for name in once)

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from iamm.engine.checkpoint import load_weights
+from iamm.engine.checkpoint import load_saved
 from iamm.engine.fit import Loop
 from iamm.errors import BadDataError, ConfigError
 from iamm.record.run_folder import RunFolder, read_result
@@ -33,7 +33,8 @@ def same(one: RunFolder, other: RunFolder) -> None:
     results = [read_result(folder.path) for folder in (one, other)]
     keys = ("test", "quality", "validation_quality", "best_epoch", "steps", "epochs", "phases")
     assert [results[0].get(key) for key in keys] == [results[1].get(key) for key in keys]
-    torch.testing.assert_close(load_weights(one.best), load_weights(other.best), rtol=0, atol=0)
+    weights, others = load_saved(one.best)["model"], load_saved(other.best)["model"]
+    torch.testing.assert_close(weights, others, rtol=0, atol=0)
     assert [r["values"] for r in records(one)] == [r["values"] for r in records(other)]
 
 
@@ -78,7 +79,7 @@ def test_what_is_frozen_stays_as_the_best_model_before_had_it(planned):
     """Also under weight decay; what is not frozen moves."""
     cell = planned(*WORDS, "optimizer.weight_decay=0.5")
     train_job(cell)
-    one, other = load_weights(cell.folder.best_of("alone")), load_weights(cell.folder.best)
+    one, other = load_saved(cell.folder.best_of("alone"))["model"], load_saved(cell.folder.best)["model"]
     changed = moved(one, other)
     assert {"encoders.shapes_text"} <= changed
     assert any(name.startswith("fusion.") for name in changed)
@@ -104,7 +105,8 @@ def test_one_phase_is_the_run_without_phases(planned):
     results = [read_result(cell.folder.path) for cell in (plain, one)]
     assert results[0]["test"] == results[1]["test"]
     assert "phases" not in results[0]
-    torch.testing.assert_close(load_weights(plain.folder.best), load_weights(one.folder.best), rtol=0, atol=0)
+    weights, others = load_saved(plain.folder.best)["model"], load_saved(one.folder.best)["model"]
+    torch.testing.assert_close(weights, others, rtol=0, atol=0)
     assert not any("phase" in record for record in records(plain.folder))
 
 
@@ -181,7 +183,7 @@ def test_a_phase_may_begin_from_any_earlier_one(planned):
     phases = "phases={a:{epochs:1},b:{epochs:1},c:{epochs:1,start:a,freeze:[encoder,head,fusion.*.bias]}}"
     cell = planned("steps=2", phases)
     train_job(cell)
-    a, b, c = (load_weights(cell.folder.best_of(name)) for name in ("a", "b", ""))
+    a, b, c = (load_saved(cell.folder.best_of(name))["model"] for name in ("a", "b", ""))
     assert not any(name.startswith(("heads", "encoders")) for name in moved(a, c))
     assert any(name.startswith("encoders") for name in moved(b, c))
 

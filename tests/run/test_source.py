@@ -9,7 +9,7 @@ import shutil
 import pytest
 import torch
 
-from iamm.engine.checkpoint import load_weights
+from iamm.engine.checkpoint import load_saved
 from iamm.engine.fit import Loop
 from iamm.errors import BadDataError, ConfigError, MissingDataError
 from iamm.record.run_folder import read_result
@@ -34,7 +34,7 @@ def from_(folder) -> str:
 def test_the_model_and_its_record(planned, source):
     cell = planned(*FIRST, from_(source))
     train_job(cell)
-    trained, begun = load_weights(cell.folder.best), load_weights(source.best)
+    trained, begun = load_saved(cell.folder.best)["model"], load_saved(source.best)["model"]
     for name, values in trained.items():
         if "prototypes" not in name:  # which no learning rate holds back
             torch.testing.assert_close(values, begun[name], rtol=0, atol=0)
@@ -56,7 +56,7 @@ def test_what_is_new_and_what_is_left(planned, source):
     """Parts go together by their names: those of one scene fewer, and another fusion."""
     cell = planned(*FIRST, from_(source), "dataset.shapes.views=[image]", "fusion=none", "model=fam")
     train_job(cell)
-    one, other = load_weights(cell.folder.best), load_weights(source.best)
+    one, other = load_saved(cell.folder.best)["model"], load_saved(source.best)["model"]
     assert all(torch.equal(one[name], other[name]) for name in one)
     (notice,) = [line for line in read_result(cell.folder.path)["notices"] if "begun from" in line]
     assert notice.startswith(f"begun from {source.path.name}; left there: encoders.shapes_text, fusion.")
@@ -80,7 +80,8 @@ def test_a_run_that_goes_on_needs_its_source_no_more(planned, source):
             train_job(cell)
     shutil.rmtree(source.path)
     train_job(cell)
-    torch.testing.assert_close(load_weights(cell.folder.best), load_weights(whole.folder.best), rtol=0, atol=0)
+    weights, others = load_saved(cell.folder.best)["model"], load_saved(whole.folder.best)["model"]
+    torch.testing.assert_close(weights, others, rtol=0, atol=0)
     results = [read_result(one.folder.path) for one in (whole, cell)]
     assert results[0]["from"] == results[1]["from"]
 
@@ -99,7 +100,7 @@ def test_what_is_no_source(planned, source):
     with pytest.raises(BadDataError, match="must be whole"):
         train_job(damaged)
     source.best.unlink()
-    with pytest.raises(MissingDataError, match=r"^`from` must name a run that holds its model\. Found no "):
+    with pytest.raises(MissingDataError, match=r"^A finished run must hold its model\. Found no "):
         train_job(damaged)
     source.result.write_text(json.dumps({}))
     with pytest.raises(BadDataError, match="must be whole"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from iamm.config.check.run_keys import leaves
 from iamm.record.address import PLACES, drop_keys
 from iamm.record.run_folder import Result
 from iamm.table.table import Table
@@ -58,15 +59,8 @@ def configuration(result: Result, first: Result | None) -> Configuration:
 
 def flat(config: Values) -> dict[str, str]:
     """Return `optimizer.lr` → `0.001` for each value, without places and devices."""
-    return dict(leaves(drop_keys(config, PLACES)))
-
-
-def leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        for key, part in value.items():
-            yield from leaves(part, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    values = {path: value for path, _, value in leaves(drop_keys(config, PLACES))}
+    return {path: value if isinstance(value, str) else json.dumps(value) for path, value in values.items()}
 
 
 def checksums(table: Table) -> list[tuple[str, list[int], str]]:
