@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from iamm.errors import BadDataError, MissingDataError
 from iamm.record.run_folder import Result, RunFolder, read_result
+from iamm.run.finished import require_own
 from iamm.table.plan import PlannedRun, TablePlan
 from iamm.table.table import Run
 
@@ -50,13 +51,14 @@ Choices = Mapping[tuple[str, str], Choice]
 
 
 def read_run(planned: PlannedRun, output_dir: Path) -> Run:
-    """Read the state and the result of a planned run; one whose folder is damaged counts as failed."""
+    """Read the state and the result of a planned run; one whose folder is damaged, or holds another run, failed."""
     try:
         folder = RunFolder(output_dir / planned.folder)
         state, reason = folder.state()
         if state != "finished":
             return Run(planned, state, reason, None)
         result = read_result(folder.path, NEEDED)
+        require_own(folder, result)
         folder.read_records()
     except (BadDataError, MissingDataError) as error:
         return Run(planned, "failed", str(error), None)
