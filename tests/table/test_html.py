@@ -291,7 +291,6 @@ def test_configurations(report):
             "seed": run.seed,
             "optimizer": {"lr": run.rate, "betas": [0.9, 0.99]},
             "data_dir": "/somewhere",
-            "augment": {},
         }
         if run.row == "rival":
             config["weighting"] = {"_target_": "x.Y"}
@@ -305,7 +304,7 @@ def test_configurations(report):
         ["weighting._target_", "x.Y", "not there"],
     ]
     text = page.sections["configurations"]
-    assert "seed: 0\noptimizer.lr: 0.001\noptimizer.betas: [0.9, 0.99]\naugment: {}\npatience: null" in text
+    assert "seed: 0\noptimizer.lr: 0.001\noptimizer.betas: [0.9, 0.99]\npatience: null" in text
     assert "somewhere" not in text
 
 

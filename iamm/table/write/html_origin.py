@@ -60,7 +60,10 @@ def configuration(result: Result, first: Result | None) -> Configuration:
 def flat(config: Values) -> dict[str, str]:
     """Return `optimizer.lr` → `0.001` for each value, without places and devices."""
     values = {path: value for path, _, value in leaves(drop_keys(config, PLACES))}
-    return {path: value if isinstance(value, str) else json.dumps(value) for path, value in values.items()}
+    return {
+        path: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for path, value in values.items()
+    }
 
 
 def checksums(table: Table) -> list[tuple[str, list[int], str]]:
