@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,19 +12,7 @@ from iamm.constraints import Layers, NotNegative, ShareBelow1
 from iamm.encoder.base import Features, masked_mean, present_mean
 from iamm.fusion.base import Fused
 from iamm.fusion.shared import SharedFusion
-
-
-class Reversal(torch.autograd.Function):
-    """x forwards, −λ times the gradient backwards (Ganin and Lempitsky 2015, eqs. 7 and 8)."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, strength: float) -> Tensor:
-        ctx.strength = strength
-        return values.view_as(values)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return -ctx.strength * gradients[0], None
+from iamm.reversal import Reversal, strength
 
 
 class DomainAdversarialFusion(SharedFusion):
@@ -62,11 +48,6 @@ class DomainAdversarialFusion(SharedFusion):
         self.discriminator = nn.Sequential(nn.Linear(dim, 2 * dim), nn.ReLU(), nn.Linear(2 * dim, 2 * dim), nn.ReLU())
         self.answers = nn.ModuleDict({name: nn.Linear(2 * dim, 1) for name in self.scenes})
 
-    @property
-    def strength(self) -> float:
-        """λ."""
-        return 2 / (1 + math.exp(-10 * self.progress)) - 1
-
     def forward(self, features: Mapping[str, Features]) -> Fused:
         fused = super().forward(features)
         losses = [self.loss(scene, name) for name, scene in fused.features.items() if name in self.scenes]
@@ -76,7 +57,7 @@ class DomainAdversarialFusion(SharedFusion):
 
     def loss(self, scene: Features, name: str) -> Tensor:
         """Cross-entropy of the scene's name, the mean over its present examples."""
-        hidden = self.discriminator(Reversal.apply(masked_mean(scene), self.strength))
+        hidden = self.discriminator(Reversal.apply(masked_mean(scene), strength(self.progress)))
         logits = torch.cat([answer(hidden) for answer in self.answers.values()], dim=-1)  # (B, S)
         target = torch.full(logits.shape[:1], self.scenes.index(name), device=logits.device)
         each = functional.cross_entropy(logits, target, reduction="none")

@@ -24,8 +24,6 @@ PROJECT = "iamm"
 def finished(cell: Cell) -> bool:
     """Whether the run is finished with the present data files and the present code of a user's own packages.
 
-    Files that no longer exist are not compared.
-
     Raises:
         BadDataError: a data file or a user's own package differs; the result cannot be read, or is of another
             configuration.
@@ -33,11 +31,8 @@ def finished(cell: Cell) -> bool:
     if not cell.folder.finished():
         return False
     path, result = cell.folder.path, read_result(cell.folder.path)
-    if result["config"] != cell.values and not path.name.endswith(f"-{digest(result['config'])}"):
-        raise DamagedRunError(
-            f"A result must be of its folder's configuration. Found {cell.folder.result} of another: remove it, then "
-            "give the same command again."
-        )
+    if result["config"] != cell.values:  # else the folder's name is that of the configuration
+        require_own(cell.folder, result)
     own = [package for package in changed_code(result) if package != PROJECT]
     for what, changed in (("data", changed_files(cell, result)), ("code", own)):
         if changed:
@@ -53,6 +48,17 @@ def changed_files(cell: Cell, result: Result) -> list[str]:
     folders = {part.get("data_dir") for part in cell.values["dataset"].values()}
     present = {name: {checksum(folder, name) for folder in folders} - {None} for name in result.get("files", {})}
     return [name for name, found in present.items() if found and result["files"][name] not in found]
+
+
+def require_own(folder: RunFolder, result: Result) -> None:
+    """Raises:
+    BadDataError: the result is not that of the configuration in the folder's name.
+    """
+    if not folder.path.name.endswith(f"-{digest(result['config'])}"):
+        raise DamagedRunError(
+            f"A result must be of its folder's configuration. Found {folder.result} of another: remove it, then give "
+            "the same command again."
+        )
 
 
 def complete(cell: Cell) -> bool:

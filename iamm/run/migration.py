@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from iamm.config.check.migration import target_scene
 from iamm.config.compose import to_yaml
-from iamm.config.instantiate import instantiate, own_mistakes
+from iamm.config.instantiate import instantiate, instantiate_each, own_mistakes
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import save_model
 from iamm.engine.evaluate import Evaluation, evaluate
@@ -105,7 +106,8 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
     seed = derived_seed(config["seed"], "transfer", config["draw"])
     with own_mistakes():
         model.add_scene(target.scenes[0], scenes)
-        material = material_of(target, known, config["shots"], config["draw"], seed, device)
+        augment = instantiate_each(config["augment"])
+        material = material_of(target, known, config["shots"], config["draw"], seed, device, augment)
     return Migration(target, known, model, transfer, material, conditions)
 
 
@@ -135,7 +137,8 @@ def measured(cell: Cell, parts: Migration, recorder: Recorder) -> dict[str, Any]
     seconds = time.perf_counter() - begun
     moved = count_moved(state, snapshot(model))
     tested = evaluate(model, parts.datasets, "test", device)
-    quality = evaluate(model, parts.known, "validation", device).quality
+    validated = evaluate(model, parts.datasets, "validation", device).qualities
+    quality = fmean(validated[scene.name] for dataset in parts.known for scene in dataset.scenes)
     save_model(folder.best, model, 0)
     recorder.evaluated("test", 0, 0, tested, seconds=seconds)
     recorder.finish()
@@ -144,7 +147,10 @@ def measured(cell: Cell, parts: Migration, recorder: Recorder) -> dict[str, Any]
     files = {name: content for dataset in parts.datasets for name, content in dataset.files.items()}
     result = {
         **result_values(cell, model, device, end, tested),
-        "migration": migration_values(cell, parts, before, tested, moved),
+        "migration": {
+            **migration_values(cell, parts, before, tested, moved),
+            "validation": validated[parts.material.name],  # by which a table chooses the rate for another target
+        },
         **{"notices": notices, "files": files, **parts.conditions.values()},
     }
     return write_result(folder, result, 0)

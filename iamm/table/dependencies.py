@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from iamm.errors import ConfigError
 from iamm.run.planned import Cell
@@ -45,3 +46,12 @@ def linked(pairs: Sequence[Pair]) -> list[Pair]:
     for place in planned:
         add(place, ())
     return list(done.values())
+
+
+def require_every_rate(budget: Mapping[str, Any], rows: Collection[str], begins: Iterable[str | None]) -> None:
+    """Require all learning rates at all seeds where a row begins from another: that run has the same rate and seed."""
+    if "choose_seeds" in budget and any(start in rows for start in begins):
+        raise ConfigError(
+            "A row that begins from another needs it at every learning rate and seed. Found `budget.choose_seeds` too: "
+            "leave it out."
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import log2
 from typing import Any
@@ -103,6 +103,7 @@ class TablePlan:
         claims: of a document, if any.
         runs: every run that may be needed, in the order of running.
         shots: labels of each class, of a table of migrations; the first columns are of these.
+        judges: setting → the setting in whose runs its learning rate is chosen, where that is another one.
     """
 
     name: str
@@ -121,11 +122,17 @@ class TablePlan:
     claims: Claims | None
     runs: tuple[PlannedRun, ...]
     shots: tuple[int, ...] = ()
+    judges: Mapping[str, str] = field(default_factory=dict)
 
 
 def migration_settings(targets: Sequence[str], shots: Sequence[int], shared: Sequence[str]) -> dict[str, list[str]]:
     """Return the overrides of each pair of a target and a number of labels."""
     return {setting(target, k): [*shared, f"target={target}", f"shots={k}"] for target in targets for k in shots}
+
+
+def migration_judges(targets: Sequence[str], shots: Sequence[int]) -> dict[str, str]:
+    """Return the setting that chooses the learning rate of each: as many labels of the next target, in a circle."""
+    return {setting(one, k): setting(other, k) for one, other in pairwise([*targets, targets[0]]) for k in shots}
 
 
 def setting(target: str, shots: int) -> str:

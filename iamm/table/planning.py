@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -20,8 +20,16 @@ from iamm.config.sources import Sources
 from iamm.errors import ConfigError, nearest
 from iamm.record.address import BUDGET
 from iamm.run.planned import Cell, distinct, with_source
-from iamm.table.dependencies import Pair, linked
-from iamm.table.plan import Claims, Column, PlannedRun, TablePlan, migration_columns, migration_settings
+from iamm.table.dependencies import Pair, linked, require_every_rate
+from iamm.table.plan import (
+    Claims,
+    Column,
+    PlannedRun,
+    TablePlan,
+    migration_columns,
+    migration_judges,
+    migration_settings,
+)
 
 ONLY = "runs"
 """The name of the only setting of a table."""
@@ -72,14 +80,14 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
     places = {key: options[key] for key in PLACES}
     compose = tree_composer(sources)
     configs = {
-        (row, setting): compose_row(row, [*common, *budget_overrides(table["budget"]), *rows[row]], places, compose)
+        (row, setting): compose_row(row, [*common, *budget_overrides(table), *rows[row]], places, compose)
         for row in rows
         for setting, common in shared.items()
     }
     require_equal_terms(configs, next(iter(rows)))
     columns = columns_of(table, next(iter(shared)))
     require_scenes(columns, configs)
-    require_every_rate(table, rows, configs)
+    require_every_rate(table["budget"], rows, [config.values["from"] for config in configs.values()])
     pairs = [(run, with_source(cell)) for run, cell in linked(list(planned_runs(table, configs)))]
     runs = [replace(run, folder=chain[-1].name) for run, chain in pairs]
     return plan_of(table, name, columns, configs, runs), distinct(cell for _, chain in pairs for cell in chain)
@@ -107,10 +115,17 @@ def settings(table: Mapping[str, Any]) -> dict[str, list[str]]:
     return dict(shared) if isinstance(shared, Mapping) else {ONLY: shared}
 
 
-def budget_overrides(budget: Mapping[str, Any]) -> list[str]:
-    """Return the budget as overrides of a run; of several learning rates, the first."""
+def of_transfers(table: Mapping[str, Any]) -> bool:
+    """Return whether the learning rates of the budget are those of transfers."""
+    return bool(table.get("targets") and table["budget"].get("learning_rates"))
+
+
+def budget_overrides(table: Mapping[str, Any]) -> list[str]:
+    """Return the budget as overrides of a run; of several learning rates, the first, but for those of transfers."""
+    budget = table["budget"]
+    rates = [] if of_transfers(table) else budget.get("learning_rates", [])
     overrides = [f"{key}={json.dumps(budget[key])}" for key in ("epochs", "steps") if key in budget]
-    return [*overrides, *(f"optimizer.lr={rate}" for rate in budget.get("learning_rates", [])[:1])]
+    return [*overrides, *(f"optimizer.lr={rate}" for rate in rates[:1])]
 
 
 def compose_row(row: str, overrides: Sequence[str], places: Mapping[str, Any], compose: Compose) -> RowConfig:
@@ -182,7 +197,6 @@ def scenes(name: str, part: Any) -> list[str]:
 
 def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair]:
     """Yield the runs with their cells; only the first seed draws pictures, which are no part of a result."""
-    rates, own = table["budget"].get("learning_rates"), table["budget"].get("row_learning_rates", {})
     for number, seed in enumerate(table["seeds"]):
         for (row, setting), (tree, values, choices, overrides) in configs.items():
             tree["seed"] = seed
@@ -191,19 +205,21 @@ def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair
                 tree["shots"] *= trait(tree["transfer"], "reads_labels", True)
             if number:
                 tree["log"]["pictures"] = 0
-            for rate in own.get(row) or rates or [values["optimizer"]["lr"]]:
-                tree["optimizer"]["lr"] = rate
-                cell = Cell(resolve(tree), choices, (*overrides, f"optimizer.lr={rate}"))
+            group, key, rates = tried(row, values, table["budget"])
+            for rate in rates:
+                tree[group][key] = rate
+                cell = Cell(resolve(tree), choices, (*overrides, f"{group}.{key}={rate}"))
                 yield PlannedRun(row, setting, rate, seed, cell.name), cell
 
 
-def require_every_rate(table: Mapping[str, Any], rows: Collection[str], configs: RowConfigs) -> None:
-    """Require all learning rates at all seeds where a row begins from another: that run has the same rate and seed."""
-    if "choose_seeds" in table["budget"] and any(config.values["from"] in rows for config in configs.values()):
-        raise ConfigError(
-            "A row that begins from another needs it at every learning rate and seed. Found `budget.choose_seeds` too: "
-            "leave it out."
-        )
+def tried(row: str, values: Mapping[str, Any], budget: Mapping[str, Any]) -> tuple[str, str, Sequence[float]]:
+    """Return group, key and values of the learning rate that a row tries: in a migration, that of its transfer."""
+    rates = budget.get("row_learning_rates", {}).get(row) or budget.get("learning_rates")
+    if values["target"] is None:
+        return "optimizer", "lr", rates or [values["optimizer"]["lr"]]
+    if "rate" in values["transfer"]:
+        return "transfer", "rate", rates or [values["transfer"]["rate"]]
+    return "optimizer", "lr", [values["optimizer"]["lr"]]
 
 
 def plan_of(
@@ -229,4 +245,5 @@ def plan_of(
         claims=Claims(**claims) if claims else None,
         runs=tuple(runs),
         shots=tuple(table.get("shots") or ()),
+        judges=migration_judges(table["targets"], table["shots"]) if of_transfers(table) else {},
     )

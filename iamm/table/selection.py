@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from iamm.errors import BadDataError, MissingDataError
 from iamm.record.run_folder import Result, RunFolder, read_result
+from iamm.run.finished import require_own
 from iamm.table.plan import PlannedRun, TablePlan
 from iamm.table.table import Run
 
@@ -28,8 +29,8 @@ class Choice(NamedTuple):
     """The learning rate of a row in a setting, and its runs.
 
     Args:
-        rate: that validation chose; None before any run is finished.
-        validation: mean quality on validation of each rate, over its finished seeds.
+        rate: that validation chose; None before any run that chooses is finished.
+        validation: mean quality on validation of each rate, over its finished seeds, in the runs that choose.
         runs: those of the chosen rate; all, before there is one.
         results: of these runs, by seed.
     """
@@ -50,13 +51,14 @@ Choices = Mapping[tuple[str, str], Choice]
 
 
 def read_run(planned: PlannedRun, output_dir: Path) -> Run:
-    """Read the state and the result of a planned run; one whose folder is damaged counts as failed."""
+    """Read the state and the result of a planned run; one whose folder is damaged, or holds another run, failed."""
     try:
         folder = RunFolder(output_dir / planned.folder)
         state, reason = folder.state()
         if state != "finished":
             return Run(planned, state, reason, None)
         result = read_result(folder.path, NEEDED)
+        require_own(folder, result)
         folder.read_records()
     except (BadDataError, MissingDataError) as error:
         return Run(planned, "failed", str(error), None)
@@ -73,7 +75,15 @@ def numbers(value: Any) -> Any:
 def choose_rates(plan: TablePlan, runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
     by_place = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     seeds = choosing(plan)
-    return {place: choose(by_place.get(place, ()), seeds) for place in product(plan.rows, plan.settings)}
+    return {
+        (row, setting): choose(by_place.get((row, setting), ()), seeds, by_place.get((row, judge(plan, setting)), ()))
+        for row, setting in product(plan.rows, plan.settings)
+    }
+
+
+def judge(plan: TablePlan, setting: str) -> str:
+    """Return the setting in whose runs the learning rates of a setting are chosen."""
+    return plan.judges.get(setting, setting)
 
 
 def choosing(plan: TablePlan) -> tuple[int, ...]:
@@ -94,8 +104,9 @@ def needed(plan: TablePlan, runs: Sequence[Run]) -> tuple[Run, ...]:
     }
 
     def wanted(planned: PlannedRun) -> bool:
-        place = planned.row, planned.setting
-        return planned.seed in seeds or (place not in choosing_now and planned.rate == chosen[place].rate)
+        chooses_now = (planned.row, judge(plan, planned.setting)) in choosing_now
+        rate = chosen[planned.row, planned.setting].rate
+        return planned.seed in seeds or (not chooses_now and planned.rate == rate)
 
     return tuple(run for run in runs if wanted(run.planned))
 
@@ -107,7 +118,7 @@ def needed_folders(plan: TablePlan, output_dir: Path) -> set[str]:
     return {run.planned.folder for run in needed(plan, [read_run(run, output_dir) for run in plan.runs])}
 
 
-def choose(runs: Sequence[Run], seeds: Collection[int]) -> Choice:
+def choose(runs: Sequence[Run], seeds: Collection[int], judges: Sequence[Run] | None = None) -> Choice:
     """Choose the rate with the most finished seeds and, among such, the best mean quality on validation.
 
     The test is not used. A rate at which a run failed thus gives way to one without failures. Of equal rates the one
@@ -116,21 +127,23 @@ def choose(runs: Sequence[Run], seeds: Collection[int]) -> Choice:
     Args:
         runs: of one row and setting.
         seeds: over which the rate is chosen.
+        judges: runs of another setting, which choose; None: these do.
     """
-    by_rate = grouped(runs, lambda run: run.planned.rate)
-    results = {
-        rate: {run.planned.seed: run.result for run in group if run.result is not None}
-        for rate, group in by_rate.items()
-    }
     qualities = {
-        rate: [result["validation_quality"] for seed, result in by_seed.items() if seed in seeds]
-        for rate, by_seed in results.items()
+        rate: [validated(run.result) for run in group if run.result is not None and run.planned.seed in seeds]
+        for rate, group in grouped(runs if judges is None else judges, lambda run: run.planned.rate).items()
     }
     validation = {rate: fmean(values) for rate, values in qualities.items() if values}
     if not validation:
         return Choice(None, {}, runs, {})
     rate = max(validation, key=lambda rate: (len(qualities[rate]), validation[rate]))
-    return Choice(rate, validation, by_rate[rate], results[rate])
+    chosen = tuple(run for run in runs if run.planned.rate == rate)
+    return Choice(rate, validation, chosen, {run.planned.seed: run.result for run in chosen if run.result is not None})
+
+
+def validated(result: Result) -> float:
+    """Return a run's quality on validation: in a migration, that of the target."""
+    return result.get("migration", {}).get("validation", result["validation_quality"])
 
 
 def grouped(runs: Iterable[Run], key: Callable[[Run], Key]) -> dict[Key, tuple[Run, ...]]:

@@ -91,6 +91,15 @@ class Cost:
     def first_result(self) -> Result | None:
         return next(iter(self.results.values()), None)
 
+    @property
+    def reads(self) -> str:
+        """What a migration read of its target; empty for another run, and before any is finished."""
+        moved = (self.first_result or {}).get("migration")
+        if moved is None:
+            return ""
+        given = {"labels": moved["labelled"], "inputs without labels": moved["unlabelled"]}
+        return " and ".join(name for name, some in given.items() if some) or "nothing"
+
 
 @dataclass(frozen=True)
 class Row:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,12 @@ from torch import Tensor, nn
 from iamm.constrained import Constrained
 from iamm.constraints import Count, Positive
 from iamm.dataset.base import Dataset, SceneBatch, Split
-from iamm.engine.collate import collate
+from iamm.engine.collate import Augment, collate
 from iamm.engine.seeding import derived_seed
-from iamm.model.scene_network import SceneNetwork
+from iamm.model.scene_network import Outcome, SceneNetwork
+
+Batches = Callable[[int], dict[str, SceneBatch]]
+"""A function: step → its batch."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,14 @@ class Material:
         known: the data sets of the known scenes.
         seed: of all random numbers.
         device: of the model.
+        augment: name → augmentation of the examples that a transfer trains with.
     """
 
     target: Dataset
     known: Sequence[Dataset]
     seed: int
     device: torch.device
+    augment: Mapping[str, Augment] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -48,14 +53,24 @@ class Material:
         """Examples of a split of the target, as the model reads them."""
         return collate(self.target, split, rows, self.device)
 
-    def batches(self, split: str, size: int) -> Callable[[int], dict[str, SceneBatch]]:
-        """A function: step → its batch of the target."""
-        return random_batches(self.target, split, size, self.seed, self.device)
+    def batches(self, split: str, size: int) -> Batches:
+        """Batches of the target."""
+        return random_batches(self.target, split, size, self.seed, self.device, self.augment)
+
+    def known_batches(self, model: SceneNetwork, size: int) -> list[Batches]:
+        """Training batches of each known scene that shares the target's head."""
+        head = model.heads[self.name]
+        alike = [dataset for dataset in self.known if model.heads[dataset.scenes[0].name] is head]
+        seeds = [derived_seed(self.seed, dataset.name) for dataset in alike]
+        return [
+            random_batches(dataset, "train", size, seed, self.device, self.augment)
+            for dataset, seed in zip(alike, seeds, strict=True)
+        ]
 
 
 def random_batches(
-    dataset: Dataset, split: str, size: int, seed: int, device: torch.device
-) -> Callable[[int], dict[str, SceneBatch]]:
+    dataset: Dataset, split: str, size: int, seed: int, device: torch.device, augment: Mapping[str, Augment]
+) -> Batches:
     """A function: step → its batch; each pass has an order of its own, and no row comes twice in one."""
     count = dataset.size(split)
     size = min(size, count)
@@ -64,7 +79,8 @@ def random_batches(
         visit, place = divmod(step, count // size)
         generator = torch.Generator().manual_seed(derived_seed(seed, split, visit))
         order = torch.randperm(count, generator=generator)
-        return collate(dataset, split, order[place * size : (place + 1) * size], device)
+        rows = order[place * size : (place + 1) * size]
+        return collate(dataset, split, rows, device, augment=augment, seed=seed, epoch=visit)
 
     return batch
 
@@ -105,6 +121,9 @@ class LearningTransfer(Transfer):
         batch: examples a step; fewer where there are fewer.
     """
 
+    momentum = 0.9
+    """β₁ of AdamW."""
+
     def __init__(self, *, steps: Count = 50, rate: Positive = 1e-3, batch: Count = 64) -> None:
         self.steps, self.rate, self.batch = steps, rate, batch
 
@@ -116,7 +135,7 @@ class LearningTransfer(Transfer):
             def loss(step: int) -> Tensor:
                 return model(batch(step)).losses[material.name]
 
-            descend(model, parameters, loss, self.steps, self.rate)
+            descend(model, parameters, loss, self.steps, self.rate, self.momentum)
 
     def trained(self, model: SceneNetwork, material: Material) -> list[nn.Parameter]:
         """The parameters that are trained; those of the target's own are added to the model first.
@@ -128,7 +147,13 @@ class LearningTransfer(Transfer):
 
 
 def material_of(
-    target: Dataset, known: Sequence[Dataset], shots: int, draw: int, seed: int, device: torch.device
+    target: Dataset,
+    known: Sequence[Dataset],
+    shots: int,
+    draw: int,
+    seed: int,
+    device: torch.device,
+    augment: Mapping[str, Augment],
 ) -> Material:
     """Select what a transfer may read.
 
@@ -139,6 +164,7 @@ def material_of(
         draw: seed of the draw of labels, which are nested: those of k are the first of those of 2k.
         seed: of the transfer's random numbers.
         device: of the model.
+        augment: of the examples that the transfer trains with.
 
     Raises:
         ValueError: the scene has no classes, or a class has fewer examples than `shots`.
@@ -148,14 +174,19 @@ def material_of(
     inputs = scene.splits.get("unlabelled", scene.splits["train"])
     unlabelled = Split(inputs.inputs, torch.zeros_like(inputs.targets), inputs.present)
     selected = replace(scene, splits={"train": few, "unlabelled": unlabelled})
-    return Material(Dataset(target.name, (selected,), target.batch_size), known, seed, device)
+    return Material(Dataset(target.name, (selected,), target.batch_size), known, seed, device, augment)
 
 
 NO_ROWS = torch.zeros(0, dtype=torch.int64)
 
 
 def descend(
-    model: SceneNetwork, parameters: Sequence[nn.Parameter], loss: Callable[[int], Tensor], steps: int, rate: float
+    model: SceneNetwork,
+    parameters: Sequence[nn.Parameter],
+    loss: Callable[[int], Tensor],
+    steps: int,
+    rate: float,
+    momentum: float = 0.9,
 ) -> None:
     """Take steps of AdamW without weight decay, with dropout on, and leave the model in evaluation.
 
@@ -165,8 +196,9 @@ def descend(
         loss: step → its loss.
         steps: their number.
         rate: the learning rate.
+        momentum: β₁.
     """
-    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(momentum, 0.999), weight_decay=0.0)
     model.train().requires_grad_(False)
     for parameter in parameters:
         parameter.requires_grad_(True)
@@ -176,6 +208,11 @@ def descend(
         optimizer.step()
         model.end_step()
     model.train(False).requires_grad_(True)
+
+
+def task_loss(outcome: Outcome) -> Tensor:
+    """The sum of a batch's losses and of the penalties that its examples pay.  # ()"""
+    return torch.stack([*outcome.losses.values(), *outcome.penalties.values()]).sum()
 
 
 def matching(model: nn.Module, wanted: Callable[[str], bool]) -> list[nn.Parameter]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from iamm.constraints import Count, Positive
 from iamm.dataset.base import SceneBatch
-from iamm.engine.seeding import derived_seed
 from iamm.model.scene_network import SceneNetwork
-from iamm.transfer.base import Material, Transfer, descend, random_batches
+from iamm.transfer.base import Material, Transfer, descend
 from iamm.transfer.prototypes import require_classifier
 
 
@@ -42,13 +41,9 @@ class ReplayTransfer(Transfer):
         self.steps, self.rate, self.batch = steps, rate, batch
 
     def adapt(self, model: SceneNetwork, material: Material) -> None:
-        size, head = self.batch, model.heads[material.name]
-        require_classifier(head)
-        known = [
-            random_batches(dataset, "train", size, derived_seed(material.seed, dataset.name), material.device)
-            for dataset in material.known
-            if model.heads[dataset.scenes[0].name] is head
-        ]
+        size = self.batch
+        require_classifier(model.heads[material.name])
+        known = material.known_batches(model, size)
         labelled = material.batches("train", size) if material.labelled else None
         unlabelled = material.batches("unlabelled", size)
 
@@ -58,13 +53,27 @@ class ReplayTransfer(Transfer):
             if labelled is not None:
                 total = total + read(model, labelled(step)).loss
             if self.weight:
-                total = total + self.weight * self.penalty(reads, read(model, unlabelled(step)))
+                penalty = self.penalty(reads, read(model, unlabelled(step)), step / self.steps)
+                total = total + self.weight * penalty
             return total
 
-        descend(model, list(model.parameters()), loss, self.steps, self.rate)
+        descend(model, [*model.parameters(), *self.own_parameters()], loss, self.steps, self.rate)
 
-    def penalty(self, known: Sequence[Read], target: Read) -> Tensor:
-        """P of the known scenes' batches and the target's batch without labels, whose loss means nothing.  # ()"""
+    def own_parameters(self) -> Iterable[nn.Parameter]:
+        """Parameters of P, which are trained beside the model's."""
+        return ()
+
+    def penalty(self, known: Sequence[Read], target: Read, progress: float) -> Tensor:
+        """P of the known scenes' batches and the target's batch without labels, whose loss means nothing.
+
+        Args:
+            known: what is read of each known scene's batch.
+            target: of the target's.
+            progress: the share of the steps that are done.
+
+        Shapes:
+            returns ()
+        """
         raise NotImplementedError
 
 

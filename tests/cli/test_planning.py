@@ -356,9 +356,11 @@ def test_every_table_of_the_project_can_be_planned(name, table_command, plans):
     answer = table_command(f"table={name}", "list=true", *(["table.seeds=[0]"] if name in OVER_ALL else []))
     assert (answer.code, answer.err) == (0, "")
     plan, cells = plans[-1]
-    rates = len(table.budget.get("learning_rates", ["that of the configuration"]))
+    rates = {row: {run.rate for run in plan.runs if run.row == row} for row in plan.rows}
     sources = [cell for cell in cells if "targets" in table and cell.values["target"] is None]
-    assert len(plan.runs) == len(plan.rows) * len(plan.settings) * rates * len(plan.seeds)
+    if "targets" not in table:  # where only some transfers have a learning rate
+        assert {len(tried) for tried in rates.values()} == {len(table.budget.get("learning_rates", ["default"]))}
+    assert len(plan.runs) == sum(map(len, rates.values())) * len(plan.settings) * len(plan.seeds)
     assert "targets" in table or len(plan.runs) == len(cells)
     assert len({run.folder for run in plan.runs}) == len(cells) - len(sources)
     assert len(table.seeds) >= 3
@@ -411,6 +413,17 @@ def test_a_table_of_migrations(planned):
     assert [column.label for column in plan.columns] == ["no label", "3 labels", "area", "kept, 3 labels"]
 
 
+def test_learning_rates_of_a_table_of_migrations_are_those_of_transfers(planned):
+    plan, cells = planned(MIGRATIONS.replace("epochs: 2", "epochs: 2, learning_rates: [0.1, 0.2]"))
+    moved = {cell.name: cell.values for cell in cells}
+    rates = {row: {run.rate for run in plan.runs if run.row == row} for row in plan.rows}
+    assert rates == {"as it is": {0.01}, "tuned": {0.1, 0.2}}
+    assert {moved[run.folder]["optimizer"]["lr"] for run in plan.runs} == {0.01}
+    assert all(moved[run.folder]["transfer"]["rate"] == run.rate for run in plan.runs if run.row == "tuned")
+    assert len([cell for cell in cells if cell.values["target"] is None]) == 4
+    assert plan.judges["hotel, 3 labels a class"] == "book, 3 labels a class"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
@@ -424,6 +437,11 @@ def test_a_table_of_migrations(planned):
             "[transfer=unchanged]",
             "[transfer=unchanged, target=book]",
             "Found target=book in rows.as it is: give the table `targets`.",
+        ),
+        (
+            "targets: [book, hotel]\nshots: [0, 3]\nseeds: [3, 1]\nbudget: {",
+            "targets: [book]\nshots: [0, 3]\nseeds: [3, 1]\nbudget: {learning_rates: [0.1], ",
+            "A transfer's learning rate is chosen on another target. Found book alone:",
         ),
         ("targets: [book,", "targets: [sofa,", "`target` must be a scene of the run. Found sofa."),
     ],

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from iamm.errors import FailedCellError
-from iamm.record.checksummed import write_checksummed
+from iamm.record.checksummed import checked, write_checksummed
 from iamm.record.run_folder import RunFolder
 from iamm.run.planned import Cell
 from iamm.table.plan import PlannedRun, TablePlan
@@ -226,6 +226,21 @@ def test_a_thousand_finished_runs_are_only_looked_at(table_command, small_table,
     assert table_command(*MINE).code == 0
     assert swept == []
     assert built[0].runs == many
+
+
+def test_a_result_of_another_configuration_counts_nowhere(table_command, small_table, swept, plans):
+    """Sealed anew; the table names it and goes on."""
+    table_command(*MINE, "list=true")
+    plan, cells = plans[-1]
+    for run, cell in zip(plan.runs, cells, strict=True):
+        pretend(run, cell)
+    path = Path("outputs", plan.runs[0].folder, "result.json")
+    result = checked(path.read_bytes())
+    write_checksummed(path, {**result, "config": {**result["config"], "seed": 99}})
+    answer = table_command(*MINE, "run=false")
+    assert (answer.code, answer.err) == (0, "")
+    assert f"A result must be of its folder's configuration. Found {path} of another" in answer.out
+    assert f"1 of {len(plan.runs)} planned runs are not finished: 1 failed." in answer.out
 
 
 MISTAKES = [  # the arguments, what is expected, the exit code

@@ -13,15 +13,6 @@ from tests.fusion.naive import mean_of_real, varied
 NAMES = ("a", "b", "c")
 
 
-def test_the_schedule_by_hand():
-    """λ = 2 / (1 + e^(−10 p)) − 1: 0 at first, 0.4621 after a tenth, 0.9866 after a half, nearly 1 at the end."""
-    fusion = DomainAdversarialFusion(NAMES, 4)
-    found = []
-    for fusion.progress in (0.0, 0.1, 0.5, 1.0):
-        found.append(round(fusion.strength, 4))
-    assert found == [0.0, 0.4621, 0.9866, 0.9999]
-
-
 def test_a_discriminator_that_knows_nothing_pays_ln_s_a_scene(features):
     """Each of two of three scenes: ln 3, times penalty / S; absent views count for nothing."""
     fusion = DomainAdversarialFusion(NAMES, 4, penalty=0.6).double()

@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 
 from iamm.output import printable
 from iamm.table.plan import Claims, Column
+from iamm.table.table import Cost, Run
 from iamm.table.write.markdown import escaped, grid, markdown
 
 SMALL = """\
@@ -243,3 +244,16 @@ def test_no_label_is_a_link_or_a_picture(text):
     assert kinds <= {"text", "code_inline", "text_special"}
     assert tokens[3].type == "inline"
     assert "".join(part.content for part in tokens[3].children) == printable(text)
+
+
+@pytest.mark.parametrize(
+    ("labelled", "unlabelled", "text"),
+    [(0, False, "nothing"), (10, False, "labels"), (0, True, "inputs without labels")],
+)
+def test_what_a_migration_reads_of_its_target(make_plan, labelled, unlabelled, text):
+    planned = make_plan().runs[0]
+    results = {"migration": {"labelled": labelled, "unlabelled": unlabelled}}, {}
+    moved, plain = (
+        Cost(None, {}, None, None, None, None, (Run(planned, "finished", "", result),)).reads for result in results
+    )
+    assert (moved, plain) == (text, "")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from iamm.table.plan import Column, area_weights, migration_columns, migration_settings
+from iamm.table.plan import Column, area_weights, migration_columns, migration_judges, migration_settings
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,13 @@ def test_settings_and_columns_of_migrations():
     (alone,) = migration_columns(["a"], [5])[:1]
     assert alone.over == (("a, 5 labels a class", 1.0),)
     assert [column.label for column in migration_columns(["a"], [5])] == ["5 labels", "kept, 5 labels"]
+
+
+def test_each_target_is_judged_by_the_next_one_with_as_many_labels():
+    judges = migration_judges(["a", "b", "c"], [0, 5])
+    assert judges["a, 5 labels a class"] == "b, 5 labels a class"
+    assert judges["c, 0 labels a class"] == "a, 0 labels a class"
+    assert set(judges) == set(migration_settings(["a", "b", "c"], [0, 5], []))
 
 
 def test_the_area_is_the_trapezoidal_rule_over_log_labels():

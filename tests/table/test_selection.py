@@ -100,6 +100,27 @@ def test_the_other_seeds_are_run_at_the_rate_that_the_first_ones_choose(make_pla
     assert needed(make_plan(), runs) == tuple(runs)
 
 
+def test_another_target_chooses_and_the_own_validation_does_not(make_plan):
+    """Target b reaches 0.9 at rate 0.2 on its validation, so a takes 0.2, whatever a's is; seed 1 runs at 0.2 alone."""
+    plan = make_plan(rows=("ours",), settings=("a", "b"), judges={"a": "b", "b": "a"}, choose_seeds=1, seeds=(0, 1))
+    qualities = {("a", 0.001): 0.8, ("a", 0.002): 0.3, ("b", 0.001): 0.4, ("b", 0.002): 0.9}
+
+    def migrated(planned):
+        result = {"validation_quality": 1 - planned.rate, "migration": {"validation": qualities[key(planned)]}}
+        return Run(planned, "finished" if planned.seed == 0 else "missing", "", result if planned.seed == 0 else None)
+
+    def key(planned):
+        return planned.setting, planned.rate
+
+    runs = [migrated(planned) for planned in plan.runs]
+    choices = choose_rates(plan, runs)
+    assert {setting: choice.rate for (_, setting), choice in choices.items()} == {"a": 0.002, "b": 0.001}
+    assert choices["ours", "a"].validation == {0.001: 0.4, 0.002: 0.9}
+    assert [key(run.planned) for run in choices["ours", "a"].runs] == [("a", 0.002)] * 2
+    wanted = [key(each.planned) for each in needed(plan, runs) if each.planned.seed == 1]
+    assert wanted == [("a", 0.002), ("b", 0.001)]
+
+
 def test_a_row_without_planned_runs_has_an_empty_choice(make_plan):
     assert choose_rates(make_plan(runs=()), ())["ours", "both"].runs == ()
 

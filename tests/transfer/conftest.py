@@ -30,7 +30,7 @@ class Task:
     known: list[Dataset]
 
     def material(self, shots: int, draw: int = 0) -> Material:
-        return material_of(self.target, self.known, shots, draw, 7, torch.device("cpu"))
+        return material_of(self.target, self.known, shots, draw, 7, torch.device("cpu"), {})
 
     def losses(self) -> torch.Tensor:
         """The loss of each test example of the target, without dropout."""

@@ -28,7 +28,7 @@ def test_the_mean_over_known_scenes_has_gradients():
     generator = torch.Generator().manual_seed(1)
     one, other, target = (torch.randn(5, 3, dtype=DOUBLE, generator=generator, requires_grad=True) for _ in range(3))
     reads = [Read(torch.zeros(()), z, torch.zeros(5, 2)) for z in (one, other, target)]
-    found = CoralTransfer().penalty(reads[:2], reads[2])
+    found = CoralTransfer().penalty(reads[:2], reads[2], 0.5)
     torch.testing.assert_close(found, (distance(one, target) + distance(other, target)) / 2)
     assert all(gradient.any() for gradient in torch.autograd.grad(found, (one, other, target)))
 

@@ -15,7 +15,7 @@ def test_what_is_read_is_what_the_network_computes(task):
     """Without dropout: the loss with the fusion's penalties, and the logits of the head."""
     made = task()
     made.model.train(False)
-    batch = random_batches(made.known[0], "train", 8, 3, torch.device("cpu"))(0)
+    batch = random_batches(made.known[0], "train", 8, 3, torch.device("cpu"), {})(0)
     found, outcome = read(made.model, batch), made.model(batch)
     (loss,) = outcome.losses.values()
     torch.testing.assert_close(found.loss, loss + outcome.penalties["recognition"])
@@ -30,7 +30,7 @@ def test_a_step_is_that_of_a_plain_loop(task):
     ReplayTransfer(steps=2, rate=0.01, batch=4).adapt(made.model, made.material(2))
     material = other.material(2)
     known = [
-        random_batches(dataset, "train", 4, derived_seed(7, dataset.name), torch.device("cpu"))
+        random_batches(dataset, "train", 4, derived_seed(7, dataset.name), torch.device("cpu"), {})
         for dataset in other.known
     ]
     labelled = material.batches("train", 4)

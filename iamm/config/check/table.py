@@ -107,8 +107,14 @@ def check_table(table: Mapping[str, Any], rows: Mapping[str, Any], settings: Map
     if len(rows) < 2:
         raise ConfigError(f"A table compares rows. Found {len(rows)}: give it two at least under `rows` or `each`.")
     check_overrides("rows.", rows, NOT_OF_A_ROW)
-    rates = table["budget"].get("learning_rates")
-    of_settings = {key: advice for key, advice in NOT_OF_A_ROW.items() if key != "optimizer.lr" or rates}
+    rates, targets = table["budget"].get("learning_rates"), table.get("targets")
+    if rates and targets and len(targets) < 2:
+        raise ConfigError(
+            f"A transfer's learning rate is chosen on another target. Found {targets[0]} alone: give the table two "
+            "`targets`, or leave `budget.learning_rates` out."
+        )
+    free = not rates or targets  # whose learning rates are those of transfers
+    of_settings = {key: advice for key, advice in NOT_OF_A_ROW.items() if key != "optimizer.lr" or not free}
     check_overrides("shared.", settings, of_settings)
     check_row_rates(table["budget"].get("row_learning_rates", {}), rates or [], rows)
     for label, column in (table.get("columns") or {}).items():

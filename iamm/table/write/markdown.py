@@ -119,7 +119,7 @@ def interval(estimate: Estimate, decimals: int, sign: str = "") -> str:
 def costs_grid(table: Table, costs: bool) -> str:
     """Write parameters and costs of each row in each setting, at its chosen learning rate."""
     plan = table.plan
-    shown = (True, len(plan.settings) > 1, True, len(plan.rates) > 1, costs, costs)
+    shown = (True, len(plan.settings) > 1, bool(plan.shots), True, len(plan.rates) > 1, costs, costs)
 
     def chosen(values: Iterable[str]) -> list[str]:
         return [value for value, show in zip(values, shown, strict=True) if show]
@@ -127,14 +127,16 @@ def costs_grid(table: Table, costs: bool) -> str:
     rows = [
         chosen(
             (
-                *(escaped(row.label), escaped(setting), parameters(cost) + (" †" if cost.within is False else "")),
-                *(rate(cost), number(cost.seconds, 1), number(cost.memory, 0)),
+                *(escaped(row.label), escaped(setting), cost.reads),
+                *(parameters(cost) + (" †" if cost.within is False else ""), rate(cost)),
+                *(number(cost.seconds, 1), number(cost.memory, 0)),
             )
         )
         for row in table.rows
         for setting, cost in row.costs.items()
     ]
-    return grid(chosen(("row", "setting", "parameters", "learning rate", "seconds", "MiB")), chosen("<<>>>>"), rows)
+    heads = ("row", "setting", "reads of the target", "parameters", "learning rate", "seconds", "MiB")
+    return grid(chosen(heads), chosen("<<<>>>>"), rows)
 
 
 def tolerance(table: Table) -> str:

@@ -127,11 +127,9 @@ def terms(table: Table) -> Iterator[tuple[str, str]]:
     yield "Shared by all rows", f"{'; '.join(budget)}."
     if len(plan.rates) > 1:
         seeds = listed("seed", map(str, choosing(plan)))
-        yield (
-            "Learning rate",
-            "chosen for each row and setting on validation alone (most finished seeds, then the best mean quality), "
-            f"over {seeds}.",
-        )
+        place = "the next target's validation, never the target's own" if plan.judges else "validation alone"
+        choice = f"chosen for each row and setting on {place} (most finished seeds, then the best mean quality)"
+        yield "Learning rate", f"{choice}, over {seeds}."
     yield "Columns", f"{'; '.join(f'{column.label}: {described(table, column)}' for column in plan.columns)}."
     shares = ", shares within 0 to 100" if any(column.is_share for column in plan.columns) else ""
     yield "Cells", f"mean ± deviation (n − 1) [95 % interval of the mean by Student's t{shares}] over n seeds."
