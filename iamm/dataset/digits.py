@@ -34,16 +34,18 @@ class DigitsDataset(Dataset):
     at_most: ClassVar = {("validation", "test"): 0.99}
 
     def __init__(self, *, seed: Seed, batch_size: Count = 64, validation: Part = 0.1, test: Part = 0.2) -> None:
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
-        pictures = np.rint(bunch.images * (255 / 16)).astype(np.uint8)  # (N, 8, 8)
-        shares = (1 - validation - test, validation)
-        rows = stratified_rows(bunch.target, shares, random_generator(seed, "digits"))
-        splits = {
-            split: picture_split(pictures[part], bunch.target[part]) for split, part in zip(SPLITS, rows, strict=True)
-        }
+        pictures, labels = digit_pictures()
+        rows = stratified_rows(labels, (1 - validation - test, validation), random_generator(seed, "digits"))
+        splits = {split: picture_split(pictures[part], labels[part]) for split, part in zip(SPLITS, rows, strict=True)}
         super().__init__("digits", (picture_scene("digits", splits, tuple("0123456789")),), batch_size)
+
+
+def digit_pictures() -> tuple[np.ndarray, np.ndarray]:
+    """All pictures (N, 8, 8) uint8 and their labels (N,)."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return np.rint(bunch.images * (255 / 16)).astype(np.uint8), bunch.target
 
 
 def stratified_rows(labels: np.ndarray, shares: tuple[float, ...], generator: np.random.Generator) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ from iamm.dataset.base import Dataset, Scene, Split, random_generator
 from iamm.dataset.fields import CLASS, PIXELS, TOKENS
 from iamm.dataset.shapes_language import blurred, sentences, source_words, target_words
 from iamm.dataset.shapes_picture import SIDE, pictures
-from iamm.dataset.shapes_world import COLOURS, LARGE, SHAPES, Worlds, paired_worlds, worlds, worlds_of_splits
+from iamm.dataset.shapes_world import COLOURS, LARGE, SHAPES, SMALL, Worlds, paired_worlds, worlds, worlds_of_splits
 from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import WordVocabulary, framed, padded
 
@@ -26,7 +26,7 @@ CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
 class ShapesDataset(Dataset):
     """Small worlds of two objects with two views: a picture to classify and a sentence to translate.
 
-    `shapes_image`: 3×32×32 pixels → colour and shape of the large object, 24 classes.
+    `shapes_image`: 3×32×32 pixels → colour and shape of the large object, on light ground of the small one, 24 classes.
     `shapes_text`: a sentence of up to 13 words → the whole world in 13 words of a language with another word order
     and with gender. No world of one split occurs in another.
 
@@ -41,6 +41,8 @@ class ShapesDataset(Dataset):
         occlusion_size: the square's side, in pixels.
         word_drop: probability that a size, colour, shape or place is left out of the source sentence.
         word_ambiguity: probability that it becomes `sized`, `coloured`, `thing` or `somewhere`.
+        small: probability that a picture asks for the small object: then the pictures differ in what they want of their
+            sentence.
         missing: share of the instances that lack one of their views, each with equal probability.
         views: the views that are made; the content of one does not depend on the other.
 
@@ -68,6 +70,7 @@ class ShapesDataset(Dataset):
         occlusion_size: Annotated[int, Number(1, SIDE, whole=True)] = 16,
         word_drop: Share = 0.15,
         word_ambiguity: Share = 0.1,
+        small: Share = 0.0,
         missing: Share = 0.0,
         views: Views = VIEWS,
     ) -> None:
@@ -76,8 +79,9 @@ class ShapesDataset(Dataset):
         for split, numbers in worlds_of_splits(seed).items():
             pictured, described = map(worlds, paired_worlds(numbers, seed, split, counts[split], relatedness))
             has_picture, has_text = present_views(seed, split, counts[split], missing)
-            pixels = pictures(pictured, seed, split, pixel_noise, occlusion, occlusion_size)
-            images[split] = image_split(pictured, pixels, has_picture)
+            asked = asked_objects(seed, split, counts[split], small)
+            pixels = pictures(pictured, asked, seed, split, pixel_noise, occlusion, occlusion_size)
+            images[split] = image_split(pictured, asked, pixels, has_picture)
             texts[split] = text_pairs(
                 described, has_text, word_drop, word_ambiguity, random_generator(seed, "shapes", split, "words")
             )
@@ -94,9 +98,16 @@ def present_views(seed: int, split: str, count: int, missing: float) -> np.ndarr
     return present
 
 
-def image_split(pictured: Worlds, pixels: np.ndarray, present: np.ndarray) -> Split:
-    """Make the split of pixels (N, 3, 32, 32), black where `present` (N,) is False; the class is the large object's."""
-    classes = pictured.shape[:, LARGE] * len(COLOURS) + pictured.colour[:, LARGE]
+def asked_objects(seed: int, split: str, count: int, small: float) -> np.ndarray:
+    """Which object each picture's class names: the small one with probability `small`.  # (N,)"""
+    draw = random_generator(seed, "shapes", split, "asked").random(count)
+    return np.where(draw < small, SMALL, LARGE)
+
+
+def image_split(pictured: Worlds, asked: np.ndarray, pixels: np.ndarray, present: np.ndarray) -> Split:
+    """Make the split of pixels (N, 3, 32, 32), black where `present` (N,) is False; the class is the asked object's."""
+    row = np.arange(len(asked))
+    classes = pictured.shape[row, asked] * len(COLOURS) + pictured.colour[row, asked]
     pixels *= present[:, None, None, None]
     return Split({"image": torch.from_numpy(pixels)}, torch.from_numpy(classes), torch.from_numpy(present))
 

@@ -18,12 +18,13 @@ INSIDE = (  # of each shape, at (x, y) in units of its radius, y downwards
     lambda x, y: (2 * abs(x) <= y + 1) & (y <= 0.85),
     lambda x, y: (np.minimum(abs(x), abs(y)) <= 0.34) & (np.maximum(abs(x), abs(y)) <= 1),
 )
-BACKGROUND, FIRST_COLOUR, GREY = 0, 1, 7  # rows of the palette
+BACKGROUND, FIRST_COLOUR, GREY, LIGHT = 0, 1, 7, 8  # rows of the palette
 PALETTE = np.array(
     (
         (30, 30, 30),
         *((230, 40, 40), (40, 190, 60), (50, 80, 240), (240, 220, 50), (170, 60, 210), (50, 215, 225)),
         (128, 128, 128),
+        (200, 200, 200),
     ),
     dtype=np.uint8,
 )
@@ -78,8 +79,10 @@ def coloured(canvas: np.ndarray, noise: float, generator: np.random.Generator) -
 
 
 def pictures(
-    worlds: Worlds, seed: int, split: str, pixel_noise: float, occlusion: float, occlusion_size: int
+    worlds: Worlds, asked: np.ndarray, seed: int, split: str, pixel_noise: float, occlusion: float, occlusion_size: int
 ) -> np.ndarray:
-    """Draw the pictures of the worlds.  # (N, 3, 32, 32) uint8"""
+    """Draw the pictures of the worlds, those that ask for the small object on light ground.  # (N, 3, 32, 32) uint8"""
     shape, square, noise = (random_generator(seed, "shapes", split, what) for what in ("jitter", "occlusion", "noise"))
-    return coloured(occluded(rendered(worlds, shape), occlusion, occlusion_size, square), pixel_noise, noise)
+    canvas = rendered(worlds, shape)
+    canvas[(canvas == BACKGROUND) & (asked == SMALL)[:, None, None]] = LIGHT
+    return coloured(occluded(canvas, occlusion, occlusion_size, square), pixel_noise, noise)

@@ -41,12 +41,14 @@ class Interest(NamedTuple):
         weights: (B, S), w: the weight of each scene
         places: (B, K, T), α: the attention of each of K interest vectors in the example's scene
         gates: (B, D), the mean gate of each feature over the example's places; (B, 0) without gates
+        elsewhere: (B, K, T_i) by the name i of each other scene of the group: α there
     """
 
     recognised: Tensor
     weights: Tensor
     places: Tensor
     gates: Tensor
+    elsewhere: Mapping[str, Tensor]
 
 
 class Fusion(Constrained, nn.Module):

@@ -47,6 +47,7 @@ class InterestRecogniser(nn.Module):
     learnt by the cross-entropy of p with the scenes' names, and by what q is used for. An example of a scene that is
     not known gets an interest all the same, from the known scenes that it resembles. For a scene in
     `resembled` p_s is given: p_sm = p_s softmax_m(cos / τ). `added` holds vectors that are added to the q of a scene.
+    Q begins at a tenth of unit size, small beside an example's own interest, which so leads at first.
 
     D0 §3.2 step 3 asks for a recogniser trained on known scenes and says no more; prototypes as its keys are ours.
 
@@ -67,7 +68,7 @@ class InterestRecogniser(nn.Module):
         self.project = nn.Linear(dim, dim, bias=False)
         self.prototypes = nn.ModuleDict({name: Prototypes(prototypes, dim) for name in scenes})
         self.interests = nn.ParameterDict(  # of pairs: the names of a mapping would be sorted
-            (name, torch.randn(interests, dim).expand(prototypes, -1, -1).clone()) for name in scenes
+            (name, (0.1 * torch.randn(interests, dim)).expand(prototypes, -1, -1).clone()) for name in scenes
         )
 
     def forward(self, vector: Tensor, scene: str, hidden: Tensor | None = None) -> Recognised:

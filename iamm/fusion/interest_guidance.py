@@ -19,8 +19,7 @@ from iamm.fusion.interest import CONTROLS, Guidance, InterestRecogniser, Recogni
 class InterestGuidanceFusion(Fusion):
     """x'_t = x_t + γ W A(x̂_t; h_1 … h_K): places read what K interest vectors gather from all scenes.
 
-        q_k = LN Σ_s p_s(x) q_sk          an example's interest: that of the scenes that it resembles (D0 §2.3, §3.2)
-        q_k ← LN(q_k + U h_k)             and, from the second look on, what the look before has found
+        q_k = LN(Σ_s p_s(x) q_sk + U_k LN x̄)   an example's interest: that of the scenes that it resembles, and its own
         z_t = 2σ(Σ_s p_s W_s x̂_t) ⊙ x̂_t   the scenes' gates (D1 §4: σ(W_s x) ⊙ x)
         α_kit = softmax_t(score(q_k, z_it)),  x_ki = Σ_t α_kit z_it      where interest looks in scene i (D0 §2.3)
         w_ki = softmax_i(q_kᵀ(LN x_ki + e_i)/√D),  h_k = Σ_i w_ki x_ki   which scenes count (D0 §3.1.2, §4)
@@ -31,9 +30,9 @@ class InterestGuidanceFusion(Fusion):
     own scene is left out of p in training, so that the model learns there what it does for a scene that it has never
     met: such a scene has places, and the interest and the gates of the known scenes that it resembles.
 
-    From the documents: q, w, h, the gates, and recognition on known scenes. Ours: K vectors in place of one, 1/√D,
-    LN, prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), A in place of adding one h to all places, and the
-    second look: a hop of a memory network (Sukhbaatar et al. 2015, §2.2: u ← u + o), with U = 0 at the start.
+    From the documents: q (D0 §2.3, §3.2), w, h, the gates, and recognition on known scenes. Ours: U, 1/√D, LN,
+    prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), and K > 1, where A takes the place of adding one h to
+    all places. With K = 1, the form of D0, A(x̂_t; h_1) is h_1, up to the projections of A.
 
     Args:
         scenes: names of all S scenes.
@@ -42,7 +41,7 @@ class InterestGuidanceFusion(Fusion):
         pool: a partial that takes `dim`: α, how q looks at a scene's places.
         guide: a partial that takes `dim`: A, how a scene's places read h.
         interests: K.
-        looks: how often interest looks; 1 leaves U out.
+        own: False leaves U out: an example's interest is then that of the known scenes alone.
         prototypes: M a scene.
         temperature: τ of the recogniser.
         recognition: weight of the recogniser's cross-entropy, in nats.
@@ -72,8 +71,8 @@ class InterestGuidanceFusion(Fusion):
         attention: Callable[..., Attention],
         pool: Callable[..., Attention],
         guide: Callable[..., Attention],
-        interests: Count = 8,
-        looks: Count = 2,
+        interests: Count = 4,
+        own: bool = True,
         prototypes: Count = 8,
         temperature: Annotated[float, Number(0.001, 100)] = 0.1,
         recognition: Annotated[float, Number(0, 100)] = 0.1,
@@ -89,7 +88,7 @@ class InterestGuidanceFusion(Fusion):
     ) -> None:
         super().__init__(scenes, dim)
         self.recognition, self.hide, self.strength, self.control = recognition, hide, strength, control
-        self.looks, self.residual, self.branch, self.performance = looks, residual, branch, performance
+        self.residual, self.branch, self.performance = residual, branch, performance
         self.recogniser = InterestRecogniser(
             self.scenes, dim, interests=interests, prototypes=prototypes, temperature=temperature
         )
@@ -98,9 +97,7 @@ class InterestGuidanceFusion(Fusion):
         self.norm = nn.LayerNorm(dim) if normalise else nn.Identity()
         self.normalise = normalise
         self.attention, self.pool, self.guide = attention(dim), pool(dim), guide(dim)
-        self.ask = nn.Linear(dim, dim, bias=False) if looks > 1 else None
-        if self.ask:
-            nn.init.zeros_(self.ask.weight)
+        self.own = nn.Linear(dim, interests * dim, bias=False) if own else None
         self.output = nn.Linear(dim, dim, bias=False)
         self.dropout = nn.Dropout(dropout)
 
@@ -123,13 +120,17 @@ class InterestGuidanceFusion(Fusion):
         guidance = self.guidance(features, places)
         gated, described = self.gated(features, places, guidance.recognised), {}
         for row, (name, part) in enumerate(guidance.recognised.items()):
-            values, allow = gated[name]
-            look = self.pool(guidance.interest[:, row], values, key_allow=allow, need_weights=True).weights
-            assert look is not None
-            weights = guidance.weights[:, :, row].mean(dim=(1, 2))
-            gates = self.gates.mean(Features(places[name], allow), part.scenes, name) if self.gates else weights[:, :0]
-            described[name] = Interest(part.scenes, weights, look.mean(dim=1), gates)
+            read = {other: self.read(guidance.interest[:, row], scene) for other, scene in gated.items()}
+            weights, x = guidance.weights[:, :, row].mean(dim=(1, 2)), Features(places[name], features[name].allow)
+            gates = self.gates.mean(x, part.scenes, name) if self.gates else weights[:, :0]
+            described[name] = Interest(part.scenes, weights, read.pop(name), gates, read)
         return described
+
+    def read(self, interest: Tensor, scene: Features) -> Tensor:
+        """α of interest (B, K, D) in a scene, the mean over heads.  # (B, K, T)"""
+        weights = self.pool(interest, scene.values, key_allow=scene.allow, need_weights=True).weights
+        assert weights is not None
+        return weights.mean(dim=1)
 
     def attention_map(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         weights = self.guidance(features, self.normalised(features)).weights.mean(dim=3)
@@ -146,25 +147,13 @@ class InterestGuidanceFusion(Fusion):
         }
 
     def guidance(self, features: Mapping[str, Features], places: Mapping[str, Tensor]) -> Guidance:
-        """Gather from all scenes with the interest of each scene of the group, look by look."""
+        """Gather from all scenes with the interest of each scene of the group."""
         recognised = {name: self.recognise(name, scene) for name, scene in features.items()}
-        gated = self.gated(features, places, recognised)
-        interest = torch.stack([self.interest(name, part.interest) for name, part in recognised.items()], dim=1)
-        context, weights = self.look(interest, gated)
-        for _ in range(self.looks - 1):
-            interest = self.asking(interest, context)
-            context, weights = self.look(interest, gated)
+        each = [self.interest(name, features[name], part.interest) for name, part in recognised.items()]
+        interest = torch.stack(each, dim=1)
         if self.control == "shuffled":
             interest = interest.roll(1, dims=0)
-            context, weights = self.look(interest, gated)
-        return Guidance(interest, context, weights, recognised)
-
-    def asking(self, interest: Tensor, context: Tensor) -> Tensor:
-        """LN(q + U h), but q of a scene or of nothing as it is.  # (B, G, K, D)"""
-        if self.ask is None or self.control in ("scene", "constant", "uniform"):
-            return interest
-        found = self.ask(self.standard(context))
-        return self.standard(interest + (found.detach() if self.control == "fresh" else found))
+        return Guidance(interest, *self.look(interest, self.gated(features, places, recognised)), recognised)
 
     def look(self, interest: Tensor, gated: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
         """Look at all scenes by q (B, G, K, D): h (B, G, K, D) and w (B, H, G, K, S)."""
@@ -182,7 +171,7 @@ class InterestGuidanceFusion(Fusion):
 
     def recognise(self, name: str, scene: Features) -> Recognised:
         """Recognise a scene's examples; in training, some of them with their own scene hidden."""
-        vector = self.vector(scene)
+        vector = self.vector(scene).detach()  # the encoder does not learn to give its scene away
         if self.training and name in self.scenes:
             self.recogniser.remember(name, vector[scene.present])
         hidden = torch.rand(len(vector), device=vector.device) < self.hide if self.training and self.hide else None
@@ -191,14 +180,19 @@ class InterestGuidanceFusion(Fusion):
         return Recognised(*(part.detach() for part in recognised)) if self.control == "fresh" else recognised
 
     def vector(self, scene: Features) -> Tensor:
-        """x̄ = LN of the mean place, from which no gradient goes back to the encoder.  # (B, D)"""
-        return self.standard(masked_mean(scene)).detach()
+        """LN x̄, x̄ the mean place.  # (B, D)"""
+        return self.standard(masked_mean(scene))
 
-    def interest(self, name: str, q: Tensor) -> Tensor:
-        """Give LN q of each example of a scene, or its replacement by the control.  # (B, K, D)"""
+    def interest(self, name: str, scene: Features, q: Tensor) -> Tensor:
+        """LN(q + U LN x̄) of each example of a scene, or its replacement by the control.  # (B, K, D)"""
+        if self.control == "uniform":
+            return torch.zeros_like(q)
         if self.control in ("scene", "constant"):
-            q = self.recogniser.of_scene(name).expand_as(q)
-        return self.standard(torch.zeros_like(q) if self.control == "uniform" else q)
+            return self.standard(self.recogniser.of_scene(name).expand_as(q))
+        if self.own is None:
+            return self.standard(q)
+        own = self.own(self.vector(scene)).view_as(q)
+        return self.standard(q + (own.detach() if self.control == "fresh" else own))
 
     def gated(
         self, features: Mapping[str, Features], places: Mapping[str, Tensor], recognised: Mapping[str, Recognised]

@@ -137,19 +137,26 @@ class AttentionMaps:
         except (ValueError, NotImplementedError) as error:
             self.notices.append(f"{what} is not drawn: {error}")
             return
-        for scene in dataset.scenes if interest else ():
-            part, places = batch[scene.name], interest[scene.name].places.float().cpu()  # (B, K, T)
-            rows = present_rows(part)
-            if scene.kind == "image" and rows:
-                titles = [truth(scene, part.targets[row]) for row in rows]
-                pictures = part.inputs["image"][rows].cpu()
-                figure = places_figure(pictures, places[rows].unsqueeze(2), titles, heads=self.heads)
-                self.recorder.picture(tag("val", "interest", scene.name), figure, self.step)
-            for row in rows if scene.source is not None else ():
-                keys = key_labels(scene, part, row, places.shape[-1])
-                names = [f"interest {number}" for number in range(1, places.shape[1] + 1)]
-                figure = words_figure(places[row, :, : len(keys)], names, keys)
-                self.recorder.picture(tag("val", "interest", scene.name, str(row)), figure, self.step)
+        scenes = {scene.name: scene for scene in dataset.scenes}
+        for name, each in interest.items():
+            self.draw_places(scenes[name], scenes[name], batch, each.places, name)
+            for other, places in each.elsewhere.items():
+                self.draw_places(scenes[name], scenes[other], batch, places, f"{name}-in-{other}")
+
+    def draw_places(self, asking: Scene, read: Scene, batch: Batch, places: Tensor, name: str) -> None:
+        """Draw where interest (B, K, T) of one scene looks in a scene of the same instances."""
+        part, asked, places = batch[read.name], batch[asking.name], places.float().cpu()
+        rows = (part.present & asked.present).nonzero()[:, 0].tolist()
+        titles = {row: truth(asking, asked.targets[row]) for row in rows}
+        if read.kind == "image" and rows:
+            pictures = part.inputs["image"][rows].cpu()
+            figure = places_figure(pictures, places[rows].unsqueeze(2), list(titles.values()), heads=self.heads)
+            self.recorder.picture(tag("val", "interest", name), figure, self.step)
+        for row, title in titles.items() if read.source is not None else ():
+            keys = key_labels(read, part, row, places.shape[-1])
+            names = [f"interest {number}" for number in range(1, places.shape[1] + 1)]
+            figure = words_figure(places[row, :, : len(keys)], names, keys, title)
+            self.recorder.picture(tag("val", "interest", name, str(row)), figure, self.step)
 
     def draw_fusion(self, dataset: Dataset, batch: Batch) -> None:
         """Draw the fusion's attention: one figure for all scenes of the data set."""

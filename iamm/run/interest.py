@@ -57,7 +57,11 @@ def describe(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.dev
         for rows in evaluation_batches(dataset, "validation"):
             batch = collate(dataset, "validation", rows, device)
             for name, interest in model.interest(batch).items():
-                parts[name].append(Interest(*(values[batch[name].present].double() for values in interest)))
+                recognised, weights, places, gates = (
+                    values[batch[name].present].double()
+                    for values in (interest.recognised, interest.weights, interest.places, interest.gates)
+                )
+                parts[name].append(Interest(recognised, weights, places, gates, {}))
     return {name: joined(interests) for name, interests in parts.items()}
 
 
@@ -70,6 +74,7 @@ def joined(parts: Sequence[Interest]) -> Interest:
         torch.cat([part.weights for part in parts]),
         torch.cat(places),
         torch.cat([part.gates for part in parts]),
+        {},
     )
 
 

@@ -68,7 +68,7 @@ class Model:
     def interest(self, batch) -> dict[str, Interest]:
         if self.refuses == "interest":
             raise ValueError("No places of this one.")
-        return {} if self.places is None else {name: Interest(None, None, self.places, None) for name in batch}
+        return {} if self.places is None else {name: Interest(None, None, self.places, None, {}) for name in batch}
 
     def fusion_attention(self, batch) -> dict[str, Tensor]:
         return {name: tensor([[0.125, 0.875]]).expand(len(part.present), 1, 2) for name, part in batch.items()}
@@ -290,7 +290,9 @@ def test_by_the_command(command, small, tmp_path):
         "val-attention-shapes_text-0.png",
         "val-encoder-shapes_text-0-layer1.png",
         "val-interest-shapes_image.png",
+        "val-interest-shapes_image-in-shapes_text-0.png",
         "val-interest-shapes_text-0.png",
+        "val-interest-shapes_text-in-shapes_image.png",
         "val-scene_weights-shapes.png",
     }
     told = numbers(run)

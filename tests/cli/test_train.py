@@ -84,6 +84,8 @@ def test_a_run_from_start_to_end(process, command, small, tmp_path):
         "val-attention-shapes_image.png",
         "val-attention-shapes_text-0.png",
         "val-interest-shapes_image.png",
+        "val-interest-shapes_image-in-shapes_text-0.png",
+        "val-interest-shapes_text-in-shapes_image.png",
         "val-interest-shapes_text-0.png",
     }
     assert json.loads((run / "status.json").read_text())["state"] == "finished"

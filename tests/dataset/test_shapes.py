@@ -25,9 +25,9 @@ def told(dataset: ShapesDataset, split: str = "train") -> list[str]:
     return [dataset.scenes[1].target.decode(row) for row in parts(dataset, split)[1].targets.tolist()]
 
 
-def told_class(sentence: str) -> str:
-    """The large object's colour and shape, from a target sentence."""
-    _, _, _, noun, colour, *_ = sentence.split()
+def told_class(sentence: str, thing: int = 0) -> str:
+    """The large (0) or the small (1) object's colour and shape, from a target sentence."""
+    noun, colour = sentence.split()[7 * thing :][3:5]
     return f"{STEM[colour[:-1]]} {NOUN[noun]}"
 
 
@@ -123,6 +123,19 @@ def test_word_knobs_leave_the_worlds_and_the_pictures(knob):
     assert same(parts(plain)[0], parts(changed)[0])
     assert told(changed) == told(plain)
     assert not torch.equal(parts(changed)[1].inputs["text"], parts(plain)[1].inputs["text"])
+
+
+def test_light_ground_asks_for_the_small_object():
+    """The ground is (30, 30, 30), or (200, 200, 200) in a share `small` of the pictures; the sentences stay."""
+    clear = {"train": 997, "pixel_noise": 0.0, "occlusion": 0.0}
+    plain, asking = made(**clear), made(**clear, small=0.4)
+    assert same(parts(plain)[1], parts(asking)[1])
+    pixels, classes = parts(asking)[0].inputs["image"], parts(asking)[0].targets.tolist()
+    light, dark = ((pixels == shade).all(dim=1).flatten(1).any(dim=1) for shade in (200, 30))
+    assert (light != dark).all()
+    assert abs(light.float().mean() - 0.4) < 0.05
+    asked = [told_class(sentence, int(small)) for sentence, small in zip(told(asking), light, strict=True)]
+    assert asked == [CLASSES[c] for c in classes]
 
 
 def test_relatedness_leaves_the_pictures():

@@ -119,5 +119,5 @@ def test_occlusion_is_a_square_on_the_right_share_of_pictures():
 
 def test_pictures_of_one_world_are_not_alike():
     same = worlds(np.full(37, 12_345))
-    seen = pictures(same, 1, "train", 0.3, 0.5, 16)
+    seen = pictures(same, np.zeros(37), 1, "train", 0.3, 0.5, 16)
     assert len({picture.tobytes() for picture in seen}) == 37

@@ -30,8 +30,7 @@ def made(scenes=SCENES, dim=6, **more) -> InterestGuidanceFusion:
     parts = {"attention": Scaled, "pool": Scaled, "guide": Scaled, "interests": 2, "prototypes": 2, "dropout": 0.0}
     fusion = InterestGuidanceFusion(scenes, dim, **{**parts, **more}).double()
     gates = fusion.gates.parameters() if fusion.gates else ()
-    asks = fusion.ask.parameters() if fusion.ask else ()
-    for parameter in (*gates, *asks, *fusion.marks.values(), *fusion.recogniser.interests.values()):
+    for parameter in (*gates, *fusion.marks.values(), *fusion.recogniser.interests.values()):
         nn.init.normal_(parameter)
     return fusion
 
@@ -53,7 +52,7 @@ def learnt(features):
 @pytest.fixture
 def document() -> InterestGuidanceFusion:
     """D0's own form: one place a scene, one interest Q for all, features as they are, no gates, W = I."""
-    parts = {"attention": DotProduct, "gates": False, "normalise": False, "interests": 1, "looks": 1, "prototypes": 1}
+    parts = {"attention": DotProduct, "gates": False, "normalise": False, "interests": 1, "own": False, "prototypes": 1}
     fusion = made(("one", "two"), 4, **parts)
     for name in ("one", "two"):
         fusion.recogniser.interests[name].data = Q.view(1, 1, 4).clone()
@@ -147,10 +146,11 @@ def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int):
     for name, (values, allow) in given.items():
         real = [values[b, t] for t in range(values.shape[1]) if allow[b, t]]
         own[name] = [layer_norm(x) * fusion.norm.weight + fusion.norm.bias for x in real]
-    shares = {}
+    shares, means = {}, {}
     for name in given:
         real = [given[name].values[b, t] for t in range(given[name].values.shape[1]) if given[name].allow[b, t]]
         mean = layer_norm(sum(real) / len(real)) if real else torch.zeros(fusion.dim, dtype=torch.float64)
+        means[name] = mean
         u = fusion.recogniser.project.weight @ mean.detach()
         scores = []
         for scene in fusion.scenes:
@@ -173,13 +173,13 @@ def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int):
         vectors = [q for scene in fusion.scenes for q in fusion.recogniser.interests[scene]]  # (K, D) each
         found, totals = [], dict.fromkeys(fusion.scenes, torch.zeros((), dtype=torch.float64))
         for k in range(2):
-            q = layer_norm(sum(share * vector[k] for share, vector in zip(shares[name], vectors, strict=True)))
-            h = None
-            for _ in range(fusion.looks):
-                q = q if h is None else layer_norm(q + fusion.ask.weight @ layer_norm(h))
-                x = {scene: attend(q, scenes[scene], scenes[scene])[0] for scene in known}
-                keys = [layer_norm(x[scene]) + fusion.marks[scene] for scene in known]
-                h, w = attend(q, keys, list(x.values()))
+            q = sum(share * vector[k] for share, vector in zip(shares[name], vectors, strict=True))
+            if fusion.own:
+                q = q + fusion.own.weight[k * fusion.dim : (k + 1) * fusion.dim] @ means[name]
+            q = layer_norm(q)
+            x = {scene: attend(q, scenes[scene], scenes[scene])[0] for scene in known}
+            keys = [layer_norm(x[scene]) + fusion.marks[scene] for scene in known]
+            h, w = attend(q, keys, list(x.values()))
             found.append(h)
             for scene, share in zip(known, w, strict=True):
                 totals[scene] = totals[scene] + share / 2
@@ -189,9 +189,9 @@ def naive(fusion: InterestGuidanceFusion, given: dict[str, Features], b: int):
     return result, weights
 
 
-@pytest.mark.parametrize(("group", "looks"), [("ab", 2), ("ba", 1), ("c", 2), ("abc", 3)])
-def test_equals_the_naive_loop_with_gradients(learnt, features, agree, group, looks):
-    fusion = learnt(looks=looks)
+@pytest.mark.parametrize(("group", "own"), [("ab", True), ("ba", False), ("c", True), ("abc", True)])
+def test_equals_the_naive_loop_with_gradients(learnt, features, agree, group, own):
+    fusion = learnt(own=own)
     given = features(group, fusion.dim)
     fused, weights, _ = fusion(given)
     expected = [naive(fusion, given, b) for b in range(4)]
@@ -267,18 +267,25 @@ def test_hiding_the_own_scene_leaves_interest_to_the_others(learnt, features):
     torch.testing.assert_close(hidden.sum(dim=1), torch.ones(4, dtype=torch.float64))
 
 
-def test_the_second_look_asks_with_what_the_first_has_found(learnt, features):
-    """U = 0 at the start: the same as one look. Then q depends on the other view of the instance."""
+def test_an_example_s_own_interest_teaches_its_encoder(learnt, features):
+    """The recogniser reads features without a gradient; U brings one to them, of its own example alone."""
+    given = features("c", 6)
+    values = given["c"].values.requires_grad_()
+    squares = guidance_of(learnt(), given).interest[2, 0].pow(3).sum()
+    (gradient,) = torch.autograd.grad(squares, values)
+    assert gradient[2].abs().max() > 1e-3
+    assert (gradient[[0, 1, 3]] == 0).all()
+
+
+def test_where_interest_looks_in_the_own_scene_and_in_the_other_view(learnt, features):
+    """α of both, by the formula, for an example with both views."""
     fusion, given = learnt(), features("ab", 6)
-    changed = {**given, "b": Features(-given["b"].values, given["b"].allow)}
-    nn.init.zeros_(fusion.ask.weight)
-    once = learnt(looks=1)
-    once.load_state_dict({name: value for name, value in fusion.state_dict().items() if name != "ask.weight"})
-    answers = (each(given).features["a"].values for each in (fusion, once))
-    torch.testing.assert_close(*answers, rtol=0, atol=1e-5)  # LN of LN differs by its ε
-    nn.init.normal_(fusion.ask.weight)
-    q, other = (guidance_of(fusion, views).interest[0, 0] for views in (given, changed))
-    assert (q - other).abs().max() > 1e-3
+    places, described = fusion.normalised(given), fusion.describe(given)["a"]
+    guidance = fusion.guidance(given, places)
+    for name, look in (("a", described.places), ("b", described.elsewhere["b"])):
+        z = fusion.gates(places[name], guidance.recognised[name].scenes, name)[0]  # (T, D)
+        scores = (guidance.interest[0, 0] @ z.T / math.sqrt(6)).masked_fill(~given[name].allow[0], -torch.inf)
+        torch.testing.assert_close(look[0], scores.softmax(dim=-1))
 
 
 def guidance_of(fusion, given, control="learnt"):
@@ -316,7 +323,7 @@ class TestControls:
         fused = fusion(features("ab", 6))
         sum(scene.values.sum() for scene in fused.features.values()).backward()
         assert all(part.grad is None or (part.grad == 0).all() for part in fusion.recogniser.parameters())
-        assert fusion.ask.weight.grad is None
+        assert fusion.own.weight.grad is None
         assert all(gate.grad.abs().max() > 0 for gate in fusion.gates.parameters())
         assert fusion.output.weight.grad.abs().max() > 0
 

@@ -27,7 +27,7 @@ from iamm.run.training import train
 
 def interest(recognised, weights, places) -> Interest:
     values = (tensor(part, dtype=torch.float64) for part in (recognised, weights, places))
-    return Interest(*values, torch.ones(len(places), 1, dtype=torch.float64))
+    return Interest(*values, torch.ones(len(places), 1, dtype=torch.float64), {})
 
 
 def test_figures_of_a_scene_by_hand():
