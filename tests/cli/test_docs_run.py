@@ -97,8 +97,11 @@ def place(tmp_path_factory):
     """A folder with a user's own data, YAML files and package."""
     place = tmp_path_factory.mktemp("docs")
     header = "text,body,label,stars,product\n"
-    reviews = [f"a {taste} film {number},a {taste} film,{taste},{taste},{number % 2}\n" for number in range(60)
-               for taste in ("fine", "dull")]  # fmt: skip
+    reviews = [
+        f"a {taste} film {number},{taste} it was {number},{taste},{taste},{number % 2}\n"
+        for number in range(60)
+        for taste in ("fine", "dull")
+    ]
     (place / "reviews.csv").write_text(header + "".join(reviews))
     (place / "reviews.txt").write_text("a fine film\n")
     (place / "mail.jsonl").write_text("".join(f'{{"text": "mail {n}", "label": "{n % 2}"}}\n' for n in range(60)))
