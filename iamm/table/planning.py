@@ -31,6 +31,8 @@ from iamm.table.plan import (
     migration_settings,
 )
 
+LACKING = ("views", "scenes")
+"""Keys of a data set by which a row may have fewer scenes than the first."""
 ONLY = "runs"
 """The name of the only setting of a table."""
 PLACES = ("data_dir", "output_dir", "device", "sweep")
@@ -142,7 +144,7 @@ def compose_row(row: str, overrides: Sequence[str], places: Mapping[str, Any], c
 
 
 def require_equal_terms(configs: RowConfigs, first: str) -> None:
-    """Require in each setting the first row's budget, and its data but for views and data sets that a row lacks."""
+    """Require in each setting the first row's budget and data, but for views, scenes and data sets that a row lacks."""
     by_place = {place: terms(config.values) for place, config in configs.items()}
     for (row, setting), values in by_place.items():
         shared = {key: value for key, value in by_place[first, setting].items() if key in values}
@@ -160,7 +162,7 @@ def require_equal_terms(configs: RowConfigs, first: str) -> None:
 
 def terms(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values, by dotted key, that all rows must share where both have them."""
-    data = {path: value for path, key, value in leaves(values["dataset"], "dataset.") if key != "views"}
+    data = {path: value for path, key, value in leaves(values["dataset"], "dataset.") if key not in LACKING}
     return {**{key: values[key] for key in BUDGET}, "optimizer.lr": values["optimizer"]["lr"], **data}
 
 
