@@ -31,8 +31,6 @@ from iamm.table.plan import (
     migration_settings,
 )
 
-LACKING = ("views", "scenes")
-"""Keys of a data set by which a row may have fewer scenes than the first."""
 ONLY = "runs"
 """The name of the only setting of a table."""
 PLACES = ("data_dir", "output_dir", "device", "sweep")
@@ -162,7 +160,7 @@ def require_equal_terms(configs: RowConfigs, first: str) -> None:
 
 def terms(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values, by dotted key, that all rows must share where both have them."""
-    data = {path: value for path, key, value in leaves(values["dataset"], "dataset.") if key not in LACKING}
+    data = {path: value for path, key, value in leaves(values["dataset"], "dataset.") if key not in ("views", "scenes")}
     return {**{key: values[key] for key in BUDGET}, "optimizer.lr": values["optimizer"]["lr"], **data}
 
 

@@ -95,7 +95,7 @@ def test_a_run_from_start_to_end(process, command, small, tmp_path):
     second = command(*words)
     assert (second.code, second.err) == (0, "")
     assert second.out.startswith("This run is finished; rerun=true starts it anew.\n")
-    assert second.out.endswith(first.out[first.out.index("test ") :])
+    assert second.out.endswith(first.out[first.out.index("test\n") :])
     evaluated = process("mode=eval", f"run={place}", "device=cpu")
     assert (evaluated.code, evaluated.err) == (0, "")
     assert "The run's own numbers: the same to the last digit." in evaluated.out
