@@ -21,7 +21,7 @@ DATA = Path(os.environ.get("IAMM_DATA_DIR", "data"))
     [
         ("migration", ("by attention", "fine-tuning"), REVIEWS, "."),
         ("migration_text", ("by attention", "linear"), ["dataset.fdu_mtl.train=40"], "fdu-mtl"),
-        ("migration_digits", ("by attention", "MCC"), ["dataset.digit_domains.train=40", "steps=2"], "mnist-m"),
+        ("migration_digits", ("by attention", "MCC"), ["dataset.digit_domains.train=400", "steps=2"], "mnist-m"),
     ],
 )
 def test_a_shortened_table_is_run_and_built(name, rows, small, folder, table_command):
