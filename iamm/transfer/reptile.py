@@ -62,7 +62,7 @@ def visit(model: SceneNetwork, loss: Callable[[int], Tensor], steps: int, rate: 
     """θ ← θ + ε (θ̃ − θ) for all parameters, θ̃ after `steps` steps of Adam with β₁ = 0."""
     parameters = list(model.parameters())
     before = [values.detach().clone() for values in parameters]
-    descend(model, parameters, loss, steps, rate, momentum=0.0)
+    descend(model, parameters, loss, steps, rate, momentum=ReptileTransfer.momentum)
     with torch.no_grad():
         for values, old in zip(parameters, before, strict=True):
             values.copy_(old.lerp(values, epsilon))
