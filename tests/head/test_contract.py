@@ -26,7 +26,7 @@ from tests.composing import config_of
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "head").glob("*.yaml"))
 ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
-TASKS = {"classifier": "classification", "ranker": "ranking"}  # of the others: generation
+TASKS = {"classifier": "classification", "next_item": "ranking", "ranker": "ranking"}  # of the others: generation
 ALWAYS_ATTENDS = {"generator"}
 NOT_CAUSAL = {"low_rank", "ridge"}
 CASES = [(name, kind) for name in NAMES for kind in ATTENTIONS]
@@ -35,7 +35,8 @@ WRITERS = [case for case in CASES if case[0] not in TASKS]
 D = 12
 ALLOW = tensor([[True] * 5, [True, True, False, False, False], [False] * 5, [True, False, True, True, False]])
 HERE = tensor([True, True, False, True])
-CLASSES, CLICKS, USERS = tensor([0, 2, 1, 1]), tensor([1, 0, 1, 0]), tensor([3, 3, 5, 3])
+CLASSES, CLICKS = tensor([0, 2, 1, 1]), tensor([1, 0, 1, 0])
+BEHAVIOUR = {"user": tensor([3, 3, 5, 3]), "candidate": tensor([4, 5, 6, 7])}
 TEXTS = tensor([[1, 4, 5, 6, 7, 2], [1, 8, 2, 0, 0, 0], [1, 9, 10, 4, 2, 0], [1, 5, 5, 2, 0, 0]])
 CPU = torch.device("cpu")
 
@@ -79,7 +80,7 @@ def features() -> Features:
 @pytest.fixture
 def batch(case) -> SceneBatch:
     targets = {"classification": CLASSES, "ranking": CLICKS}.get(TASKS.get(case[0], ""), TEXTS)
-    return SceneBatch({"user": USERS}, targets, HERE)
+    return SceneBatch(BEHAVIOUR, targets, HERE)
 
 
 def gradients(head: Head, loss: Tensor) -> list[Tensor]:
