@@ -21,15 +21,8 @@ from iamm.errors import ConfigError, nearest
 from iamm.record.address import BUDGET
 from iamm.run.planned import Cell, distinct, with_source
 from iamm.table.dependencies import Pair, linked, require_every_rate
-from iamm.table.plan import (
-    Claims,
-    Column,
-    PlannedRun,
-    TablePlan,
-    migration_columns,
-    migration_judges,
-    migration_settings,
-)
+from iamm.table.migration import migration_columns, migration_judges, migration_settings
+from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
 
 ONLY = "runs"
 """The name of the only setting of a table."""
@@ -85,7 +78,7 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
         for setting, common in shared.items()
     }
     require_equal_terms(configs, next(iter(rows)))
-    columns = columns_of(table, next(iter(shared)))
+    columns = columns_of(table, configs)
     require_scenes(columns, configs)
     require_every_rate(table["budget"], rows, [config.values["from"] for config in configs.values()])
     pairs = [(run, with_source(cell)) for run, cell in linked(list(planned_runs(table, configs)))]
@@ -164,10 +157,12 @@ def terms(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**{key: values[key] for key in BUDGET}, "optimizer.lr": values["optimizer"]["lr"], **data}
 
 
-def columns_of(table: Mapping[str, Any], first: str) -> tuple[Column, ...]:
+def columns_of(table: Mapping[str, Any], configs: RowConfigs) -> tuple[Column, ...]:
     """Return the columns in order, those that name no setting in the first one."""
     if table.get("targets"):
-        return migration_columns(table["targets"], table["shots"])
+        begins = [trait(config.values["transfer"], "begins_from_source", True) for config in configs.values()]
+        return migration_columns(table["targets"], table["shots"], scratch=not all(begins))
+    _, first = next(iter(configs))
     return tuple(
         Column(label, column["measure"], column.get("scene"), column.get("setting", first), column.get("minus"))
         for label, column in table["columns"].items()
