@@ -11,6 +11,7 @@ from iamm.measure import Measure
 from iamm.record.run_folder import Result
 from iamm.table.plan import Column
 from iamm.table.selection import Choices
+from iamm.table.table import Table
 
 MEASURES: Mapping[str, str] = {
     "target": "quality of the target",
@@ -119,6 +120,22 @@ def equivalent(quality: float, curve: Mapping[int, float]) -> float:
             start, end = log2(1 + low), log2(1 + high)
             return 2 ** (start + (quality - before) / (after - before) * (end - start)) - 1
     return points[-1][0]
+
+
+def source_weights(table: Table) -> dict[str, dict[str, float]]:
+    """Return what the first row, with the fewest labels, reads of each scene: target → scene → weight w, over seeds.
+
+    What the known scenes leave to 1 is that of the target's own example. A target without such weights is left out.
+    """
+    weights: dict[str, dict[str, float]] = {}
+    for name in table.plan.settings[:: len(table.plan.shots)]:
+        results = list(table.rows[0].costs[name].results.values())
+        read = [result["scene_weights"].get(result["migration"]["target"], {}) for result in results]
+        if read and all(read):
+            means = {scene: fmean(each[scene] for each in read) for scene in read[0]}
+            target = results[0]["migration"]["target"]
+            weights[target] = means | {target: 1 - sum(means.values())}
+    return weights
 
 
 MIGRATED: Mapping[str, Callable[[Result], float]] = {

@@ -34,7 +34,16 @@ def value_of(column: Column, result: Result) -> float | None:
 def measure_of(result: Result, scene: str, measure: str) -> float | None:
     if measure == "quality":
         return result["quality"].get(scene)
-    return result["test"].get(scene, {}).get(measure)
+    if measure == "weight":
+        return received_weight(result, scene)
+    missing = result.get("missing", {}).get(scene, {})
+    return result["test"].get(scene, missing).get(measure, missing.get(measure))
+
+
+def received_weight(result: Result, scene: str) -> float | None:
+    """Return the mean weight w that the other scenes' examples give to a scene; None where there is none."""
+    weights = [given[scene] for name, given in result["scene_weights"].items() if name != scene and scene in given]
+    return fmean(weights) if weights else None
 
 
 def measured(column: Column, row: str, choices: Choices) -> dict[int, float] | None:

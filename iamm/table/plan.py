@@ -8,8 +8,8 @@ from typing import Any
 
 from iamm.measure import Measure, undeclared
 
-QUOTIENTS = ("kept", "adaptation", "elasticity")
-"""Measures of a migration that are shown in percent and may exceed 100."""
+QUOTIENTS = ("kept", "adaptation", "elasticity", "robustness")
+"""Measures that are shown in percent and may exceed 100."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Column:
     @property
     def parts(self) -> tuple[tuple[str, float], ...]:
         """The settings in which it is measured, and their weights."""
-        return sum((column.parts for column in self.harmonic), ()) or self.over or ((self.setting, 1.0),)
+        parts = tuple(part for column in self.harmonic for part in column.parts)
+        return parts or self.over or ((self.setting, 1.0),)
 
     @property
     def kind(self) -> Measure:

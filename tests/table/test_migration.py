@@ -12,9 +12,12 @@ from iamm.table.migration import (
     migration_columns,
     migration_judges,
     migration_settings,
+    source_weights,
 )
 from iamm.table.pairing import measured, raw_values
+from iamm.table.plan import PlannedRun
 from iamm.table.selection import Choice
+from iamm.table.table import Cost, Row, Run, Table
 
 
 def test_settings_and_columns_of_migrations():
@@ -113,3 +116,19 @@ def test_the_labels_from_scratch_that_are_as_good():
 def test_the_first_number_of_labels_that_reaches_a_quality(quality, k):
     """Points at u = 0, 2, 4, 6; between the second and the third the curve falls."""
     assert equivalent(quality, {0: 0.5, 63: 0.9, 3: 0.7, 15: 0.65}) == pytest.approx(k)
+
+
+def test_what_each_target_reads_of_each_scene(make_plan):
+    """Over two seeds; the rest to 1 is the target's own. A target without weights is left out."""
+
+    def cost(*results):
+        runs = [Run(PlannedRun("ours", "", 0.1, seed, ""), "finished", "", each) for seed, each in enumerate(results)]
+        return Cost(0.1, {}, 1, None, None, None, tuple(runs))
+
+    def of(target, **weights):
+        return {"migration": {"target": target}, "scene_weights": {target: weights} if weights else {}}
+
+    costs = {"a, 0": cost(of("a", b=0.5, c=0.25), of("a", b=0.25, c=0.25)), "a, 7": cost(), "b, 0": cost(of("b"))}
+    plan = make_plan(settings=(*costs, "b, 7"), shots=(0, 7), runs=(), claims=None)
+    table = Table(plan, (Row("ours", {}, costs),), (), (), ())
+    assert source_weights(table) == {"a": {"b": 0.375, "c": 0.25, "a": 0.375}}
