@@ -27,6 +27,7 @@ class Column:
         over: settings and weights: the value is the weighted sum over these, each seed by itself; empty: that in
             `setting`.
         harmonic: columns whose harmonic mean it is, each seed by itself; a negative value counts as 0.
+        compared: whether rows are tested in it against the first one; if not, it is shown only.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Column:
     declared: Measure | None = None
     over: tuple[tuple[str, float], ...] = ()
     harmonic: tuple[Column, ...] = ()
+    compared: bool = True
 
     @property
     def parts(self) -> tuple[tuple[str, float], ...]:
