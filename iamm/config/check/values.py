@@ -183,6 +183,7 @@ def check_log(values: Mapping[str, Any]) -> None:
 
 
 def check_permuted(permuted: Any) -> None:
+    """Targets are permuted by scene; whether the names are those of scenes is known when the data are read."""
     rule = Number(0, 1)
     if permuted is not None and not (isinstance(permuted, Mapping) and all(map(rule.holds, permuted.values()))):
         raise Mistake(
