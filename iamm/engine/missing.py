@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from iamm.dataset.base import Dataset, Scene, random_generator
-from iamm.dataset.split import Split
+from iamm.dataset.base import Dataset, Scene, Split, random_generator
 from iamm.engine.collate import collate
 from iamm.engine.evaluate import Network
 from iamm.engine.sampler import evaluation_batches

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from iamm.errors import ConfigError, nearest
 from iamm.measure import Measure, undeclared
 
 QUOTIENTS = ("kept", "adaptation", "elasticity", "robustness")
@@ -129,3 +130,12 @@ class TablePlan:
     runs: tuple[PlannedRun, ...]
     shots: tuple[int, ...] = ()
     judges: Mapping[str, str] = field(default_factory=dict)
+
+
+def compared_in(columns: Sequence[Column], labels: Sequence[str] | None) -> tuple[Column, ...]:
+    """Return the columns, of which those of the given labels are compared; None: all of them."""
+    known = [column.label for column in columns]
+    for label in labels or ():
+        if label not in known:
+            raise ConfigError(f"`compare` names columns. Found {label}. {nearest(label, known)}")
+    return tuple(replace(column, compared=labels is None or column.label in labels) for column in columns)

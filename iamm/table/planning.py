@@ -22,7 +22,7 @@ from iamm.record.address import BUDGET
 from iamm.run.planned import Cell, distinct, with_source
 from iamm.table.dependencies import Pair, linked, require_every_rate
 from iamm.table.migration import migration_columns, migration_judges, migration_settings
-from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
+from iamm.table.plan import Claims, Column, PlannedRun, TablePlan, compared_in
 
 ONLY = "runs"
 """The name of the only setting of a table."""
@@ -167,15 +167,6 @@ def columns_of(table: Mapping[str, Any], configs: RowConfigs) -> tuple[Column, .
         Column(label, column["measure"], column.get("scene"), column.get("setting", first), column.get("minus"))
         for label, column in table["columns"].items()
     )
-
-
-def compared_in(columns: Sequence[Column], labels: Sequence[str] | None) -> tuple[Column, ...]:
-    """Return the columns, of which those of the given labels are compared; None: all of them."""
-    known = [column.label for column in columns]
-    for label in labels or ():
-        if label not in known:
-            raise ConfigError(f"`compare` names columns. Found {label}. {nearest(label, known)}")
-    return tuple(replace(column, compared=labels is None or column.label in labels) for column in columns)
 
 
 def require_scenes(columns: Sequence[Column], configs: RowConfigs) -> None:
