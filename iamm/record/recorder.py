@@ -13,6 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from iamm.errors import UserError
 from iamm.files import LONGEST_NAME, flush, make_folder, read_file, shortened, write_bytes, write_text
 from iamm.record.checksummed import strict, write_json
 from iamm.record.loggers import Loggers, csv_of
@@ -69,9 +70,7 @@ class Recorder:
         """Flush the events to the disk; return their sizes and SHA-256, and the records."""
         self.events.sync()
         events = {path.name: content_state(read_file(path)) for path in self.folder.events()}
-        records = self.folder.records_so_far()
-        write_text(self.folder.scalars, csv_of(records))
-        return {"step": self.step, "events": events, "records": records.decode()}
+        return {"step": self.step, "events": events, "records": self.folder.records_so_far().decode()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Write the saved records, truncate the event files to their saved sizes, and remove later ones.
@@ -99,17 +98,25 @@ class Recorder:
 
     def finish(self) -> None:
         """Write the scalars as CSV; end the records with their checksum; flush them and the events to the disk."""
-        write_text(self.folder.scalars, csv_of(self.folder.records_so_far()))
+        self.write_csv()
         self.folder.end_records()
         flush(self.folder.records)
         self.events.sync()
 
     def close(self) -> None:
-        """Close the event file and the loggers; a failure to write was raised before."""
+        """Close the event file and the loggers; write the scalars of a run that was left before its end.
+
+        A failure to write was raised before.
+        """
         self.loggers.each(lambda logger: logger.close())
         if "events" in vars(self):
-            with suppress(OSError):
+            with suppress(OSError, UserError):
                 self.events.close()
+                if not self.folder.finished():
+                    self.write_csv()
+
+    def write_csv(self) -> None:
+        write_text(self.folder.scalars, csv_of(self.folder.records_so_far()))
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         charts = {chart(tag): value for tag, value in values.items()}
