@@ -70,7 +70,9 @@ def weak(plan: TablePlan, rows: Sequence[Row]) -> Iterator[str]:
         (row.label, bare(column))
         for column in plan.columns
         for row in others
-        if row.cells[column.label].applies and (first.cells[column.label].applies or column.minus == first.label)
+        if column.compared
+        and row.cells[column.label].applies
+        and (first.cells[column.label].applies or column.minus == first.label)
     }
     least = smallest_p(plan.test, len(plan.seeds)) * len(compared)
     if compared and not least < ALPHA:  # nan with too few seeds for any p

@@ -102,7 +102,8 @@ def other_views(one: Result, other: Result, name: str) -> bool:
 
 def differences(plan: TablePlan, choices: Choices) -> Differences:
     """Compare each row with the first one in each measure; p is corrected for all of these together (Holm 1979)."""
-    places = [(row, column) for column in dict.fromkeys(map(bare, plan.columns)) for row in plan.rows[1:]]
+    compared = [column for column in plan.columns if column.compared]
+    places = [(row, column) for column in dict.fromkeys(map(bare, compared)) for row in plan.rows[1:]]
     pairs = {(row, column): paired(column, plan.rows[0], row, choices) for row, column in places}
     tested = {place: tuple(zip(*both.values(), strict=True)) for place, both in pairs.items() if both}
     raw = [PAIRED_TESTS[plan.test](first, second) for first, second in tested.values()]

@@ -25,6 +25,7 @@ class Column:
         declared: the measure as the runs' results declare it; None before there is such a result.
         over: settings and weights: the value is the weighted sum over these, each seed by itself; empty: that in
             `setting`.
+        compared: whether rows are tested in it against the first one; if not, it is shown only.
     """
 
     label: str
@@ -34,6 +35,7 @@ class Column:
     minus: str | None = None
     declared: Measure | None = None
     over: tuple[tuple[str, float], ...] = ()
+    compared: bool = True
 
     @property
     def parts(self) -> tuple[tuple[str, float], ...]:

@@ -85,7 +85,7 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
         for setting, common in shared.items()
     }
     require_equal_terms(configs, next(iter(rows)))
-    columns = columns_of(table, next(iter(shared)))
+    columns = compared_in(columns_of(table, next(iter(shared))), table.get("compare"))
     require_scenes(columns, configs)
     require_every_rate(table["budget"], rows, [config.values["from"] for config in configs.values()])
     pairs = [(run, with_source(cell)) for run, cell in linked(list(planned_runs(table, configs)))]
@@ -172,6 +172,15 @@ def columns_of(table: Mapping[str, Any], first: str) -> tuple[Column, ...]:
         Column(label, column["measure"], column.get("scene"), column.get("setting", first), column.get("minus"))
         for label, column in table["columns"].items()
     )
+
+
+def compared_in(columns: Sequence[Column], labels: Sequence[str] | None) -> tuple[Column, ...]:
+    """Return the columns, of which those of the given labels are compared; None: all of them."""
+    known = [column.label for column in columns]
+    for label in labels or ():
+        if label not in known:
+            raise ConfigError(f"`compare` names columns. Found {label}. {nearest(label, known)}")
+    return tuple(replace(column, compared=labels is None or column.label in labels) for column in columns)
 
 
 def require_scenes(columns: Sequence[Column], configs: RowConfigs) -> None:

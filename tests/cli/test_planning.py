@@ -290,6 +290,7 @@ REFUSED = [  # what is replaced, by what, what is expected
     ),
     ("title: Mine", "title: a\neach: {group: weightin}", "`each.group` must be a group. Found weightin. Did you mean"),
     ("title: Mine", "title: a\neach: {group: fusion, leave_out: [non]}", "`each.leave_out` names choices. Found non."),
+    ("title: Mine", "title: a\ncompare: [acuracy]", '`compare` names columns. Found acuracy. Did you mean "accuracy"?'),
     (
         "shapes_image",
         "shapes_imge",

@@ -133,6 +133,21 @@ def test_lower_losses_are_better(make_table):
     assert "loss: loss of a (lower is better)" in text
 
 
+def test_a_column_that_is_not_compared_has_values_without_verdicts(make_table):
+    def outcome(run):
+        return {"a": {"accuracy": (0.5, 0.6, 0.8)[run.seed] - 0.3 * (run.row == "rival"), "loss": 1.0 + run.seed}}
+
+    columns = (Column("loss", "loss", "a", "both", compared=False), Column("accuracy", "accuracy", "a", "both"))
+    text = markdown(make_table(outcome, columns=columns, claims=None), "..")
+    assert cells_of(text)["rival"] == [
+        "2.0000 ± 1.0000 [-0.4841, 4.4841] n=3",
+        "33.33 ± 15.28 [0.00, 71.28] n=3",
+        "untested",
+    ]
+    assert "- Verdicts: against ours, in accuracy, paired t test" in text
+    assert "loss" not in cells_of(text, "## Differences")
+
+
 def test_a_declared_measure_keeps_its_scale_and_direction(make_table):
     """A calibration error of 0.07 is 0.07, and better than 0.12; a likelihood is better the higher it is."""
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -201,6 +202,16 @@ def test_holm_over_all_rows_and_columns(make_plan, test):
     if test == "t":
         assert actual["b", bare(ACCURACY)].verdict == "better"
         assert actual["d", bare(LOSS)].verdict == "worse"
+
+
+def test_columns_that_are_not_compared_take_no_part_in_the_correction(make_plan):
+    """The same p alone as beside an uncompared column: 1 − √(12 / 14), and not twice that."""
+    columns = (ACCURACY, replace(LOSS, compared=False))
+    actual = differences(
+        make_plan(columns=columns), choices(ours=accuracies(0.5, 0.6, 0.7), rival=accuracies(0.4, 0.4, 0.4))
+    )
+    assert [*actual] == [("rival", bare(ACCURACY))]
+    assert actual["rival", bare(ACCURACY)].adjusted == pytest.approx(1 - math.sqrt(12 / 14))
 
 
 def test_what_is_subtracted_cancels_and_is_tested_once(make_plan):

@@ -39,6 +39,7 @@ KEYS: Mapping[str, Constraint] = {
     "each": of_type(dict, "{group: …, leave_out: […]}, a row more for each other choice of the group"),
     "shared": of_type((list, dict), "[overrides] of all rows or, for several settings, name: [overrides]"),
     "columns": of_type(dict, "label: {scene: …, measure: …} for each column, with setting: … or minus: … if need be"),
+    "compare": ListOf(Text(), different=True),
     "targets": ListOf(Text(), different=True),
     "shots": ListOf(RUN["shots"], different=True),
     "seeds": ListOf(RUN["seed"], different=True),

@@ -90,11 +90,15 @@ def results(table: Table) -> str:
     rows = [[escaped(row.label)] for row in table.rows]
     for column in table.plan.columns:
         with_claims = claimed(table, column)
-        heads += [escaped(column.label), "vs first", *([f"claimed: {escaped(column.label)}"] if with_claims else [])]
-        sides += "><>" if with_claims else "><"
+        heads += [
+            escaped(column.label),
+            *(["vs first"] if column.compared else []),
+            *([f"claimed: {escaped(column.label)}"] if with_claims else []),
+        ]
+        sides += ">" + "<" * column.compared + ">" * with_claims
         for row, cells in zip(table.rows, rows, strict=True):
             cell = row.cells[column.label]
-            cells += [result(cell, column.kind.decimals), verdict(table, row, column)]
+            cells += [result(cell, column.kind.decimals), *([verdict(table, row, column)] if column.compared else [])]
             cells += [figure(cell.claim)] if with_claims else []
     return grid(heads, sides, rows)
 

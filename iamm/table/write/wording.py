@@ -73,7 +73,7 @@ def verdict(table: Table, row: Row, column: Column) -> str:
     first, cell = table.rows[0], row.cells[column.label]
     if cell.difference:
         return cell.difference.verdict
-    comparable = row is not first and cell.estimate and first.cells[column.label].applies
+    comparable = column.compared and row is not first and cell.estimate and first.cells[column.label].applies
     return "untested" if comparable else ""
 
 
@@ -133,9 +133,11 @@ def terms(table: Table) -> Iterator[tuple[str, str]]:
     yield "Columns", f"{'; '.join(f'{column.label}: {described(table, column)}' for column in plan.columns)}."
     shares = ", shares within 0 to 100" if any(column.is_share for column in plan.columns) else ""
     yield "Cells", f"mean ± deviation (n − 1) [95 % interval of the mean by Student's t{shares}] over n seeds."
+    compared = [column.label for column in plan.columns if column.compared]
+    places = "" if len(compared) == len(plan.columns) else f", in {', '.join(compared)}"
     yield (
         "Verdicts",
-        f"against {plan.rows[0]}, {TESTS[plan.test]} over the same seeds and data; "
+        f"against {plan.rows[0]}{places}, {TESTS[plan.test]} over the same seeds and data; "
         f"p after Holm's correction for all comparisons of the table; "
         f"tie where p ≥ {ALPHA:g} or where mean and median of the differences disagree in sign.",
     )
