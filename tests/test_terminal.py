@@ -38,3 +38,16 @@ def test_no_figure_is_cut_at_any_width(width):
 def test_each_block_repeats_the_labels():
     heads = [line.split() for line in printed(40).splitlines() if "scene" in line]
     assert heads == [["scene", "accuracy"], ["scene", "precision", "loss"]]
+
+
+def test_heads_are_folded_and_labels_of_a_narrow_terminal_are_one_column():
+    rows = [["cnn", "digits", "fusion=none", "91.11"]]
+    by_width = {}
+    for width in (80, 40):
+        console = Console(file=io.StringIO(), width=width)
+        print_table(console, "runs", ["model", "dataset", "other settings", "digits accuracy"], rows, labels=3)
+        by_width[width] = [line.split() for line in console.file.getvalue().splitlines()]
+    assert by_width[80][1:3] == [["model", "dataset", "other", "settings", "digits"], ["accuracy"]]
+    assert by_width[80][4] == ["cnn", "digits", "fusion=none", "91.11"]
+    assert by_width[40][1:3] == [["model", "dataset", "other", "digits"], ["settings", "accuracy"]]
+    assert by_width[40][4] == ["cnn", "digits", "fusion=none", "91.11"]
