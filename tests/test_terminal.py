@@ -47,7 +47,7 @@ def test_heads_are_folded_and_labels_of_a_narrow_terminal_are_one_column():
         console = Console(file=io.StringIO(), width=width)
         print_table(console, "runs", ["model", "dataset", "other settings", "digits accuracy"], rows, labels=3)
         by_width[width] = [line.split() for line in console.file.getvalue().splitlines()]
-    assert by_width[80][1:3] == [["model", "dataset", "other", "settings", "digits"], ["accuracy"]]
-    assert by_width[80][4] == ["cnn", "digits", "fusion=none", "91.11"]
-    assert by_width[40][1:3] == [["model", "dataset", "other", "digits"], ["settings", "accuracy"]]
-    assert by_width[40][4] == ["cnn", "digits", "fusion=none", "91.11"]
+    assert by_width[80][2:4] == [["model", "dataset", "other", "settings", "digits"], ["accuracy"]]
+    assert by_width[80][5] == ["cnn", "digits", "fusion=none", "91.11"]
+    assert by_width[40][2:4] == [["model", "dataset", "other", "digits"], ["settings", "accuracy"]]
+    assert by_width[40][5] == ["cnn", "digits", "fusion=none", "91.11"]
