@@ -67,7 +67,8 @@ def print_table(
 ) -> None:
     """Print a table; columns that do not fit go into further blocks below, which repeat the labels.
 
-    Figures are never cut. Their heads are folded, and so are labels where they take more than half of the width.
+    Figures are never cut. Where not all fit, their heads are folded, and so are labels that take more than half of the
+    width.
 
     Args:
         console: its width counts.
@@ -77,10 +78,12 @@ def print_table(
         labels: number of columns at the left that hold text and are repeated.
     """
     shown = [[printable(cell) for cell in row] for row in (heads, *rows)]
-    if LABEL * labels > console.width // 2:
-        shown, labels = [[" ".join(row[:labels]), *row[labels:]] for row in shown], 1
-    words = [*shown[0][:labels], *(max(head.split(), key=cell_len, default="") for head in shown[0][labels:])]
-    widths = [max(map(cell_len, column)) for column in zip(words, *shown[1:], strict=True)]
+    widths = widths_of(shown)
+    if sum(widths) + GAP * len(widths) > console.width:
+        if LABEL * labels > console.width // 2:
+            shown, labels = [[" ".join(row[:labels]), *row[labels:]] for row in shown], 1
+        words = (max(head.split(), key=cell_len, default="") for head in shown[0][labels:])
+        widths = widths_of([[*shown[0][:labels], *words], *shown[1:]])
     room = console.width - min(sum(widths[:labels]) + GAP * labels, console.width // 2) - GAP
     for block in blocks(widths[labels:], room):
         places = [*range(labels), *(labels + place for place in block)]
@@ -92,6 +95,10 @@ def print_table(
         console.print("", *lines(console, head, labels), sep="\n ", style="bold", soft_wrap=True)
         body = (line for row in others for line in lines(console, row, labels))
         console.print(f" {rule}", *body, "", sep="\n ", soft_wrap=True)
+
+
+def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
 
 
 def narrowed(widths: Sequence[int], room: int) -> list[int]:
