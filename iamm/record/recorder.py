@@ -98,25 +98,19 @@ class Recorder:
 
     def finish(self) -> None:
         """Write the scalars as CSV; end the records with their checksum; flush them and the events to the disk."""
-        self.write_csv()
+        write_text(self.folder.scalars, csv_of(self.folder.records_so_far()))
         self.folder.end_records()
         flush(self.folder.records)
         self.events.sync()
 
     def close(self) -> None:
-        """Close the event file and the loggers; write the scalars of a run that was left before its end.
-
-        A failure to write was raised before.
-        """
+        """Close all; write the scalars of a run that was left before its end. A failure to write was raised before."""
         self.loggers.each(lambda logger: logger.close())
         if "events" in vars(self):
             with suppress(OSError, UserError):
                 self.events.close()
                 if not self.folder.finished():
-                    self.write_csv()
-
-    def write_csv(self) -> None:
-        write_text(self.folder.scalars, csv_of(self.folder.records_so_far()))
+                    write_text(self.folder.scalars, csv_of(self.folder.records_so_far()))
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         charts = {chart(tag): value for tag, value in values.items()}
