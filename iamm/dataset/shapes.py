@@ -79,9 +79,9 @@ class ShapesDataset(Dataset):
         for split, numbers in worlds_of_splits(seed).items():
             pictured, described = map(worlds, paired_worlds(numbers, seed, split, counts[split], relatedness))
             has_picture, has_text = present_views(seed, split, counts[split], missing)
-            asked = asked_objects(seed, split, counts[split], small)
-            pixels = pictures(pictured, asked, seed, split, pixel_noise, occlusion, occlusion_size)
-            images[split] = image_split(pictured, asked, pixels, has_picture)
+            wanted = wanted_objects(seed, split, counts[split], small)
+            pixels = pictures(pictured, wanted, seed, split, pixel_noise, occlusion, occlusion_size)
+            images[split] = image_split(pictured, wanted, pixels, has_picture)
             texts[split] = text_pairs(
                 described, has_text, word_drop, word_ambiguity, random_generator(seed, "shapes", split, "words")
             )
@@ -98,16 +98,16 @@ def present_views(seed: int, split: str, count: int, missing: float) -> np.ndarr
     return present
 
 
-def asked_objects(seed: int, split: str, count: int, small: float) -> np.ndarray:
+def wanted_objects(seed: int, split: str, count: int, small: float) -> np.ndarray:
     """Which object each picture's class names: the small one with probability `small`.  # (N,)"""
     draw = random_generator(seed, "shapes", split, "asked").random(count)
     return np.where(draw < small, SMALL, LARGE)
 
 
-def image_split(pictured: Worlds, asked: np.ndarray, pixels: np.ndarray, present: np.ndarray) -> Split:
-    """Make the split of pixels (N, 3, 32, 32), black where `present` (N,) is False; the class is the asked object's."""
-    row = np.arange(len(asked))
-    classes = pictured.shape[row, asked] * len(COLOURS) + pictured.colour[row, asked]
+def image_split(pictured: Worlds, wanted: np.ndarray, pixels: np.ndarray, present: np.ndarray) -> Split:
+    """The split of pixels (N, 3, 32, 32), black where `present` (N,) is False; the class is the `wanted` object's."""
+    row = np.arange(len(wanted))
+    classes = pictured.shape[row, wanted] * len(COLOURS) + pictured.colour[row, wanted]
     pixels *= present[:, None, None, None]
     return Split({"image": torch.from_numpy(pixels)}, torch.from_numpy(classes), torch.from_numpy(present))
 

@@ -79,10 +79,10 @@ def coloured(canvas: np.ndarray, noise: float, generator: np.random.Generator) -
 
 
 def pictures(
-    worlds: Worlds, asked: np.ndarray, seed: int, split: str, pixel_noise: float, occlusion: float, occlusion_size: int
+    worlds: Worlds, wanted: np.ndarray, seed: int, split: str, pixel_noise: float, occlusion: float, occlusion_size: int
 ) -> np.ndarray:
     """Draw the pictures of the worlds, those that ask for the small object on light ground.  # (N, 3, 32, 32) uint8"""
     shape, square, noise = (random_generator(seed, "shapes", split, what) for what in ("jitter", "occlusion", "noise"))
     canvas = rendered(worlds, shape)
-    canvas[(canvas == BACKGROUND) & (asked == SMALL)[:, None, None]] = LIGHT
+    canvas[(canvas == BACKGROUND) & (wanted == SMALL)[:, None, None]] = LIGHT
     return coloured(occluded(canvas, occlusion, occlusion_size, square), pixel_noise, noise)
