@@ -53,7 +53,7 @@ def test_shares_of_the_variance_of_w():
     """Scene a: (1, 0), (0, 1); scene b: (½, ½) twice. All of it lies between examples of a."""
     parts = [tensor([[1.0, 0.0], [0.0, 1.0]]), tensor([[0.5, 0.5], [0.5, 0.5]])]
     assert variance_shares(parts) == pytest.approx({"variance": 0.25, "between_scenes": 0.0, "between_examples": 1.0})
-    parts = [tensor([[1.0, 0.0], [0.0, 1.0]]), tensor([[0.5, 0.5]])]  # every example counts alike
+    parts = [tensor(part).double() for part in ([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5]])]  # every example counts alike
     assert variance_shares(parts) == pytest.approx({"variance": 1 / 3, "between_scenes": 0.0, "between_examples": 1.0})
     parts = [tensor([[1.0, 0.0]]), tensor([[0.0, 1.0]])]
     assert variance_shares(parts) == pytest.approx({"variance": 0.5, "between_scenes": 1.0, "between_examples": 0.0})
