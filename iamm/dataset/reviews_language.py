@@ -78,7 +78,7 @@ def opinions(product: np.ndarray, good: np.ndarray, ambiguity: float, negation: 
 
 
 def asides(product: np.ndarray, ambiguity: float, negation: float, draw: Draw) -> np.ndarray:
-    """None to two clauses that judge something else of another kind, as often well as badly. product: (N,).  # (N, 2)"""
+    """None to two clauses that judge something of another kind, as often well as badly. product: (N,).  # (N, 2)"""
     number = picked(draw("number of asides", 1), MOST_ASIDES + 1)
     chance = draw("asides", MOST_ASIDES, 3)
     other = (product[:, None] + 1 + picked(chance[..., 0], len(PRODUCTS) - 1)) % len(PRODUCTS)

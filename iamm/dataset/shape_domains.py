@@ -21,6 +21,7 @@ GROUNDS = {  # dark and light, RGB
     "rose": ((85, 15, 45), (245, 175, 195)),
     "moss": ((10, 60, 25), (165, 225, 165)),
 }
+HIDDEN = 16  # pixels, the side of a grey square
 SCENES = tuple(GROUNDS)
 Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 
@@ -68,34 +69,36 @@ class ShapeDomainsDataset(list[Dataset], Constrained):
         known: Scenes | None = None,
     ) -> None:
         counts = {"train": train, "validation": validation, "test": test}
-        images: dict[str, Mapping[str, Split]] = {}
-        texts: dict[str, Mapping[str, TextPairs]] = {}
-        for name in scenes:
-            own = int(random_generator(seed, "shape_domains", name).integers(2**32))
-            shown = {split: worlds(own_worlds(seed, name, split, count)) for split, count in counts.items()}
-            asked = {split: asked_objects(own, split, count, small) for split, count in counts.items()}
-            here = {split: np.ones(count, dtype=bool) for split, count in counts.items()}
-            drawn = {
-                split: pictures(each, asked[split], own, split, pixel_noise, occlusion, 16, GROUNDS[name])
-                for split, each in shown.items()
-            }
-            images[name] = {split: image_split(shown[split], asked[split], drawn[split], here[split]) for split in counts}
-            texts[name] = {
-                split: text_pairs(each, here[split], word_drop, word_ambiguity, random_generator(own, split, "words"))
-                for split, each in shown.items()
-            }
-        vocabularies = Vocabularies.learn(*(texts[name]["train"] for name in scenes if known is None or name in known))
+        blur = (pixel_noise, occlusion, word_drop, word_ambiguity)
+        made = {name: domain(seed, name, counts, small, *blur) for name in scenes}
+        learnt_from = [texts["train"] for name, (_, texts) in made.items() if known is None or name in known]
+        vocabularies = Vocabularies.learn(*learnt_from)
         super().__init__(
-            Dataset(
-                f"shape_domains_{name}",
-                (
-                    image_scene(f"shape_domains_{name}", images[name]),
-                    text_scene(f"shape_domains_{name}", texts[name], vocabularies),
-                ),
-                batch_size,
-            )
-            for name in scenes
+            Dataset(name, (image_scene(name, images), text_scene(name, texts, vocabularies)), batch_size)
+            for name, (images, texts) in ((f"shape_domains_{each}", views) for each, views in made.items())
         )
+
+
+def domain(
+    seed: int,
+    name: str,
+    counts: Mapping[str, int],
+    small: float,
+    pixel_noise: float,
+    occlusion: float,
+    word_drop: float,
+    word_ambiguity: float,
+) -> tuple[dict[str, Split], dict[str, TextPairs]]:
+    """Make both views of a domain, by split."""
+    own = int(random_generator(seed, "shape_domains", name).integers(2**32))
+    images, texts = {}, {}
+    for split, count in counts.items():
+        shown, here = worlds(own_worlds(seed, name, split, count)), np.ones(count, dtype=bool)
+        asked = asked_objects(own, split, count, small)
+        pixels = pictures(shown, asked, own, split, pixel_noise, occlusion, HIDDEN, GROUNDS[name])
+        images[split] = image_split(shown, asked, pixels, here)
+        texts[split] = text_pairs(shown, here, word_drop, word_ambiguity, random_generator(own, split, "words"))
+    return images, texts
 
 
 def own_worlds(seed: int, name: str, split: str, count: int) -> np.ndarray:

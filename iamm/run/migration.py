@@ -186,5 +186,6 @@ def migration_values(cell: Cell, parts: Migration, before: Evaluation, after: Ev
 
 
 def mean_quotient(pairs: Sequence[tuple[float, float]]) -> float:
-    """The mean of a / b over pairs of positive numbers."""
-    return sum(a / b for a, b in pairs) / len(pairs)
+    """The mean of a / b over the pairs with b > 0; 1 where there is none: there was nothing to keep."""
+    quotients = [a / b for a, b in pairs if b > 0]
+    return sum(quotients) / len(quotients) if quotients else 1.0

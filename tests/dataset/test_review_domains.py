@@ -63,7 +63,11 @@ def test_kin_differ_in_name_alone():
 
     def clauses(product):
         of = np.full(len(numbers), NAMES.index(product))
-        parts = (opinions(of, numbers % 2 == 1, 0.5, 0.25, draw), asides(of, 0.5, 0.25, draw), filler(of, 0 * numbers, draw))
+        parts = (
+            opinions(of, numbers % 2 == 1, 0.5, 0.25, draw),
+            asides(of, 0.5, 0.25, draw),
+            filler(of, 0 * numbers, draw),
+        )
         return np.concatenate(parts, axis=1)
 
     for one, other in zip(PRODUCTS, KIN, strict=True):
