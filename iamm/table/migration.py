@@ -106,20 +106,17 @@ def labels(result: Result, seed: int, choices: Choices) -> float | None:
 
 
 def equivalent(quality: float, curve: Mapping[int, float]) -> float:
-    """Return the first k at which a curve reaches a quality, linear in log₂(1 + k); the last k where it never does.
+    """Return the k at which a curve first reaches a quality, linear in log₂(1 + k); its ends where it is beyond them.
 
     Args:
         quality: to be reached.
-        curve: number of labels → quality.
+        curve: number of labels → quality; only points that are better than all before them count.
     """
+    import numpy as np
+
     points = sorted(curve.items())
-    if quality <= points[0][1]:
-        return points[0][0]
-    for (low, before), (high, after) in pairwise(points):
-        if after >= quality:
-            start, end = log2(1 + low), log2(1 + high)
-            return 2 ** (start + (quality - before) / (after - before) * (end - start)) - 1
-    return points[-1][0]
+    best, places = np.unique(np.maximum.accumulate([value for _, value in points]), return_index=True)
+    return float(2 ** np.interp(quality, best, np.log2([1 + points[place][0] for place in places])) - 1)
 
 
 def source_weights(table: Table) -> dict[str, dict[str, float]]:
