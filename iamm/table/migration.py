@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from math import log2
+from math import log2, nan
 from statistics import fmean
 
 from iamm.measure import Measure
@@ -122,7 +122,8 @@ def equivalent(quality: float, curve: Mapping[int, float]) -> float:
 def source_weights(table: Table) -> dict[str, dict[str, float]]:
     """Return what the first row, with the fewest labels, reads of each scene: target → scene → weight w, over seeds.
 
-    What the known scenes leave to 1 is that of the target's own example. A target without such weights is left out.
+    What the known scenes leave to 1 is that of the target's own example. A target without such weights is left out; a
+    scene that it neither knows nor is, such as another view of its own, has nan.
     """
     weights: dict[str, dict[str, float]] = {}
     for name in table.plan.settings[:: len(table.plan.shots)]:
@@ -132,7 +133,8 @@ def source_weights(table: Table) -> dict[str, dict[str, float]]:
             means = {scene: fmean(each[scene] for each in read) for scene in read[0]}
             target = results[0]["migration"]["target"]
             weights[target] = means | {target: 1 - sum(means.values())}
-    return weights
+    scenes = dict.fromkeys(scene for row in weights.values() for scene in row)
+    return {target: {scene: row.get(scene, nan) for scene in scenes} for target, row in weights.items()}
 
 
 MIGRATED: Mapping[str, Callable[[Result], float]] = {
