@@ -61,7 +61,7 @@ def describe(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.dev
                     values[batch[name].present].double()
                     for values in (interest.recognised, interest.weights, interest.places, interest.gates)
                 )
-                parts[name].append(Interest(recognised, weights, places, gates, {}))
+                parts[name].append(Interest(recognised, weights, places, gates))
     return {name: joined(interests) for name, interests in parts.items()}
 
 
@@ -74,7 +74,6 @@ def joined(parts: Sequence[Interest]) -> Interest:
         torch.cat([part.weights for part in parts]),
         torch.cat(places),
         torch.cat([part.gates for part in parts]),
-        {},
     )
 
 
