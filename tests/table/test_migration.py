@@ -21,6 +21,7 @@ from iamm.table.pairing import measured, raw_values
 from iamm.table.plan import PlannedRun
 from iamm.table.selection import Choice
 from iamm.table.table import Cost, Row, Run, Table
+from iamm.table.write.markdown import markdown
 
 
 def test_settings_and_columns_of_migrations():
@@ -139,3 +140,37 @@ def test_what_each_target_reads_of_each_scene(make_plan):
         "b": pytest.approx({"a": 0.5, "b": 0.5, "c": nan}, nan_ok=True),
     }
     assert [text.get_text() for text in scenes_figure(found).axes[0].texts] == ["0.38", "0.25", "0.38", "0.50", "0.50"]
+
+
+def test_a_table_of_migrations_is_built_from_its_runs(make_table):
+    """F is ½ and C 0.9 for both targets: A is the mean of 0.25 and 0.35 over 0.4; from scratch never gets to 0.75."""
+
+    def place(run):
+        return run.setting[0], "b" if run.setting[0] == "a" else "a", int(run.setting.split()[1])
+
+    def outcome(run):
+        target, other, shots = place(run)
+        quality = (0.75 if run.row == "ours" else 0.6) + (0.1 if shots else 0.0)
+        return {target: {"accuracy": quality}, other: {"accuracy": 0.9}}
+
+    def more(run):
+        target, other, shots = place(run)
+        values = {"target": target, "known": [other], "shots": shots, "kept": 1.0, "before": {other: 0.9}}
+        counted = {"details": {target: {"classes": {"x": {"count": 7}, "y": {"count": 7}}}}}
+        reads = {"labelled": shots, "unlabelled": False}
+        return {**counted, "migration": {**values, **reads}, **({"from": {}} if run.row == "ours" else {})}
+
+    table = make_table(
+        *(outcome, more),
+        rows=("ours", "from scratch"),
+        settings=tuple(migration_settings(["a", "b"], [0, 3], [])),
+        columns=migration_columns(["a", "b"], [0, 3], scratch=True),
+        **{"shots": (0, 3), "seeds": (0,), "rates": (0.001,), "choose_seeds": 1, "claims": None},
+    )
+    values = {label: cell.estimate.mean for label, cell in table.rows[0].cells.items()}
+    summed = {"area": 80, "kept, 3 labels": 100, "adaptation": 75, "elasticity": 150 / 1.75, "worth in labels": 3}
+    assert values == pytest.approx({"no label": 75, "3 labels": 85, **summed})
+    text = markdown(table, "..")
+    assert "area: quality of the target, mean over the targets and over log₂(1 + labels) (percent points)" in text
+    assert "elasticity: 2AR / (A + R) of adaptation A and kept R (percent points)" in text
+    assert "3.0 n=1" in text
