@@ -52,7 +52,8 @@ def scenes_of(name: str, part: Values) -> list[StatedScene]:
     Returns:
         none of one that does not state them, or whose scenes are the values of a column that is not read yet.
     """
-    scenes = [StatedScene(**scene) for scene in trait(part, "provides", ())]
+    tasks = [task for key, task in trait(part, "task_by", {}).items() if part.get(key) is not None]
+    scenes = [StatedScene(**{**scene, "task": [*tasks, scene["task"]][0]}) for scene in trait(part, "provides", ())]
     scenes = [scene for scene in scenes if scene.kind in part.get("views", (scene.kind,))]
     if part.get("scene") is not None and part.get("scenes") is None:
         return []
