@@ -13,7 +13,7 @@ from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.cache import folder_checksum, is_picture
 from iamm.dataset.files import record_file
 from iamm.dataset.idx import picture_scene, picture_split
-from iamm.dataset.own import Part, number_of, require_different
+from iamm.dataset.own import Part, require_different, require_number
 from iamm.dataset.pictures import read_pictures
 from iamm.dataset.splitting import DRAWN, WORDS, Unit, divided, sampled
 from iamm.dataset.table_file import bad_row, read_rows, value_of
@@ -144,9 +144,9 @@ def numbered_pictures(name: str, path: str, number: str) -> tuple[list[Pictures]
         file, written = value_of(table, row, FILE_NAME, FILE_NAME), value_of(table, row, "number", number)
         if file not in files:
             raise bad_row(table, f"name a picture of its folder in the column {FILE_NAME}", repr(file[-40:]), row.line)
-        number_of(table, written, row.line)
+        require_number(table, written, row.line)
         pictures.append(Pictures(files[file], written, WORDS.get(file.split("/")[0].lower(), DRAWN)))
-    others = len(files.keys() - {each.path.relative_to(folder).as_posix() for each in pictures})
+    others = len(files) - len({each.path for each in pictures})
     notice = f"{name}: {others:,} of {len(files):,} pictures are not in {METADATA}, and left out."
     return pictures, [notice] if others else []
 

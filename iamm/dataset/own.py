@@ -74,11 +74,9 @@ def own_examples(
     return examples
 
 
-def number_of(path: str, word: str, line: int) -> float:
-    """Read the target of a regression.
-
-    Raises:
-        BadDataError: it is no number, not finite, or too large.
+def require_number(path: str, word: str, line: int) -> None:
+    """Raises:
+    BadDataError: the word, the target of a regression, is no number, not finite, or too large.
     """
     try:
         number = float(word)
@@ -87,7 +85,6 @@ def number_of(path: str, word: str, line: int) -> float:
     if not abs(number) <= LARGEST_NUMBER:
         rule = f"have numbers, of at most {LARGEST_NUMBER:g} in size, in the column that `number` names"
         raise bad_row(path, rule, repr(word[:20]), line)
-    return number
 
 
 def require_different(scene: str, numbers: Collection[float]) -> None:

@@ -12,7 +12,7 @@ from iamm.constraints import Count, Number, Seed
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.labelled_text import Labelled, text_datasets
 from iamm.dataset.overlap import signs_of
-from iamm.dataset.own import Part, Reading, Words, chosen_scenes, number_of, own_examples, require_different
+from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_examples, require_different, require_number
 from iamm.dataset.splitting import DRAWN, Unit, divided, require_each, split_named
 from iamm.dataset.table_file import Format, Row, value_of
 from iamm.dataset.text_format import TextFormat
@@ -145,7 +145,7 @@ def entry_of(columns: Mapping[str, str | None], path: str, file_split: str, row:
     text, scene, numbers = values["text"], values.get("scene", ""), "number" in values
     label = values["number" if numbers else "label"]
     if numbers:
-        number_of(path, label, row.line)
+        require_number(path, label, row.line)
     split = split_named(path, values["split"], row.line) if "split" in values and not file_split else file_split
     stratum = (scene, "" if numbers else label)
     content = blake2b((signs_of(text) or text).encode(), digest_size=16).digest()

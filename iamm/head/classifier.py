@@ -15,7 +15,7 @@ from iamm.constraints import OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Features, present_mean
 from iamm.head.base import Outputs, gathered
-from iamm.head.pooled import PooledHead
+from iamm.head.pooled import Norm, PooledHead
 from iamm.measure import LOSS, Measure
 
 
@@ -32,7 +32,7 @@ class ClassifierHead(PooledHead):
         scene: gives the classes.
         dim: D.
         attention: a partial that takes `dim`, pools the places with a learnt query; None means their mean.
-        norm: layer norm of the pooled vector (Ba, Kiros, Hinton 2016); False leaves a linear map of it.
+        norm: as of `PooledHead`.
         dropout: share dropped of the pooled vector.
         label_smoothing: ε, the target is 1 − ε on the class and ε/C on all (Szegedy et al. 2016).
         quality: name of the measure that validation selects by.
@@ -54,7 +54,7 @@ class ClassifierHead(PooledHead):
         dim: int,
         *,
         attention: Callable[..., Attention] | None = None,
-        norm: bool = True,
+        norm: Norm = True,
         dropout: ShareBelow1 = 0.1,
         label_smoothing: ShareBelow1 = 0.0,
         quality: Annotated[

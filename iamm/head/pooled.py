@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from iamm.attention.base import Attention
+from iamm.constraints import Either, OneOf, Switch
 from iamm.dataset.base import Scene
 from iamm.encoder.base import Features, Pool
 from iamm.head.base import AttentionMap, Head
+
+Norm = Annotated[bool | str, Either(Switch(), OneOf(("l1", "l2")))]
+
+
+class UnitNorm(nn.Module):
+    """x / ‖x‖_p, L1 (p = 1) or L2 (p = 2) normalisation; 0 stays 0."""
+
+    def __init__(self, p: int) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, values: Tensor) -> Tensor:
+        return functional.normalize(values, self.p, dim=-1)
+
+
+def norm_of(norm: bool | str, dim: int) -> nn.Module:
+    if isinstance(norm, str):
+        return UnitNorm(1 if norm == "l1" else 2)
+    return nn.LayerNorm(dim) if norm else nn.Identity()
 
 
 class PooledHead(Head):
@@ -20,7 +42,8 @@ class PooledHead(Head):
         dim: D.
         outputs: O, the length of s.
         attention: a partial that takes `dim`, pools the places with a learnt query; None means their mean.
-        norm: layer norm of the pooled vector (Ba, Kiros, Hinton 2016); False leaves a linear map of it.
+        norm: layer norm of the pooled vector (Ba, Kiros, Hinton 2016); `l1` or `l2` divide the vector by its own norm
+            (D2 §7); False leaves a linear map of it.
         dropout: share dropped of the pooled vector.
         quality: name of the measure that validation selects by.
     """
@@ -32,13 +55,13 @@ class PooledHead(Head):
         outputs: int,
         *,
         attention: Callable[..., Attention] | None,
-        norm: bool,
+        norm: bool | str,
         dropout: float,
         quality: str,
     ) -> None:
         super().__init__(scene, dim, quality=quality)
         self.pool = Pool(dim, attention)
-        self.norm = nn.LayerNorm(dim) if norm else nn.Identity()
+        self.norm = norm_of(norm, dim)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(dim, outputs)
 

@@ -97,9 +97,7 @@ def exported(trained: Trained, scene: Scene, form: str) -> tuple[str, bytes]:
     if kind == "record":
         raise ConfigError(f"A program reads pictures or texts. Found {scene.name}, of records: use iamm-predict.")
     if scene.target is not None:
-        raise ConfigError(
-            f"A program answers in one pass. Found {scene.name}, which writes word by word: use iamm-predict."
-        )
+        raise ConfigError(f"A program answers in one pass. Found {scene.name}, which writes texts: use iamm-predict.")
     program, (first, second) = Program(trained, scene).eval(), [example(scene, kind, rows) for rows in (3, 5)]
     try:
         with torch.no_grad(), warnings.catch_warnings():

@@ -111,10 +111,9 @@ def check_scene(values: Values, scene: StatedScene) -> None:
         name = getattr(scene, key)
         if not values[room].get(name):
             known = ", ".join(sorted(str(name) for name, part in values[room].items() if part)) or "none"
-            article = "an" if room == "encoder" else "a"
             raise Mistake(
-                f"A scene needs {article} {room} of its {key}. Found {scene.name} ({scene.kind}, {scene.task}), "
-                f"{room}s: {known}. Give it {room}.{name}.",
+                f"A scene needs {'an' if room == 'encoder' else 'a'} {room} of its {key}. Found {scene.name} "
+                f"({scene.kind}, {scene.task}), {room}s: {known}. Give it {room}.{name}.",
                 *("dataset", f"{room}.{name}"),
             )
 
