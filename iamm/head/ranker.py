@@ -58,7 +58,7 @@ class RankerHead(Head):
         )
 
     def pooled(self, features: Features, *, need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
-        """h (B, D), zero where there is no history; the weights (B, H, 1 + T) where asked for and there are any."""
+        """h (B, D), zero where there is no history; the weights (B, H, 1 + T), if requested and available."""
         values, allow = features.values, features.allow.clone()
         allow[:, 0] = False
         if self.attention is None:
