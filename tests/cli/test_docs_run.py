@@ -90,9 +90,9 @@ def short_table(words: list[str], folder: Path) -> list[str]:
 def place(tmp_path_factory):
     """A folder with a user's own data, YAML files and package."""
     place = tmp_path_factory.mktemp("docs")
-    header = "text,body,label,stars,product\n"
+    header = "text,body,label,stars,product,price\n"
     reviews = [
-        f"a {taste} film {number},{taste} it was {number},{taste},{taste},{number % 2}\n"
+        f"a {taste} film {number},{taste} it was {number},{taste},{taste},{number % 2},{number}\n"
         for number in range(60)
         for taste in ("fine", "dull")
     ]
@@ -108,6 +108,8 @@ def place(tmp_path_factory):
             file = place / "pets" / kind / f"{number}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.new("L", (12, 12), shade + number % 30).save(file)
+    ages = [f"{kind}/{number}.png,{number}\n" for number in range(40) for kind in ("cat", "dog")]
+    (place / "pets" / "metadata.csv").write_text("file_name,age\n" + "".join(ages))
     (place / "photos").mkdir()
     Image.new("L", (20, 30), 90).save(place / "photos" / "one.png")
     written = re.findall(r"cat > (\S+) <<'END'\n(.*?)^END$", fences(ROOT / "docs" / "variants.md")[0], re.M | re.S)
