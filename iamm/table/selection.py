@@ -111,11 +111,9 @@ def needed(plan: TablePlan, runs: Sequence[Run]) -> tuple[Run, ...]:
     return tuple(run for run in runs if wanted(run.planned))
 
 
-def needed_folders(plan: TablePlan, output_dir: Path) -> set[str]:
-    """Return the folders of the runs that the table needs; results are read only where they decide that."""
-    if plan.choose_seeds >= len(plan.seeds):
-        return {run.folder for run in plan.runs}
-    return {run.planned.folder for run in needed(plan, [read_run(run, output_dir) for run in plan.runs])}
+def read_needed(plan: TablePlan, output_dir: Path) -> tuple[Run, ...]:
+    """Read the runs that the table needs."""
+    return needed(plan, [read_run(run, output_dir) for run in plan.runs])
 
 
 def choose(runs: Sequence[Run], seeds: Collection[int], judges: Sequence[Run] | None = None) -> Choice:
