@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SCALES = ("percent", "raw")
+DECIMALS = {"percent": 2, "raw": 4, "count": 1}
+"""Decimal places shown, by scale."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Measure:
 
     Args:
         name: the name in `quality=`, in tags and in the columns of a table.
-        scale: `percent` for a share from 0 to 1, shown in percent points; `raw` for a value shown unchanged.
+        scale: `percent` for a share from 0 to 1, shown in percent points; `raw` and `count` for one shown unchanged.
         lower_is_better: whether the lower of two values is the better one.
 
     Raises:
@@ -27,8 +28,8 @@ class Measure:
     lower_is_better: bool = False
 
     def __post_init__(self) -> None:
-        if self.scale not in SCALES:
-            raise ValueError(f"`scale` must be one of {', '.join(SCALES)}. Found {self.scale} of {self.name}.")
+        if self.scale not in DECIMALS:
+            raise ValueError(f"`scale` must be one of {', '.join(DECIMALS)}. Found {self.scale} of {self.name}.")
 
     @property
     def factor(self) -> float:
@@ -38,7 +39,7 @@ class Measure:
     @property
     def decimals(self) -> int:
         """The number of decimal places shown."""
-        return 2 if self.scale == "percent" else 4
+        return DECIMALS[self.scale]
 
     def shown(self, value: float) -> str:
         """Format a value for display: 0.8725 as 87.25 percent points, a loss of 0.07 as 0.0700."""

@@ -35,7 +35,7 @@ def test_the_lower_the_better_in_every_place():
 
 
 def test_an_unknown_scale_is_refused():
-    with pytest.raises(ValueError, match=r"`scale` must be one of percent, raw. Found points of f1."):
+    with pytest.raises(ValueError, match=r"`scale` must be one of percent, raw, count. Found points of f1."):
         Measure("f1", "points")
 
 

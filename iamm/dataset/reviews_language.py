@@ -4,6 +4,7 @@
 
 The second clause is an opinion, the third an aside, which does not count; the first is filler, the last names the
 product. Without it `small` has no meaning: it is good for a phone or a book, bad for a kettle or a hotel.
+A product and its kin have the same parts, and words mean the same of both: what is good for a phone is for a tablet.
 `reviews` draws the random numbers, in [0, 1).
 """
 
@@ -15,6 +16,8 @@ from itertools import product as pairings
 import numpy as np
 
 PRODUCTS = ("phone", "book", "kettle", "hotel")
+KIN = ("tablet", "comic", "teapot", "hostel")
+NAMES = PRODUCTS + KIN
 PARTS = (
     ("screen", "battery", "camera", "charger"),
     ("cover", "chapter", "plot", "author"),
@@ -75,7 +78,7 @@ def opinions(product: np.ndarray, good: np.ndarray, ambiguity: float, negation: 
 
 
 def asides(product: np.ndarray, ambiguity: float, negation: float, draw: Draw) -> np.ndarray:
-    """None to two clauses that judge something else, as often well as badly. product: (N,).  # (N, 2) object"""
+    """None to two clauses that judge something of another kind, as often well as badly. product: (N,).  # (N, 2)"""
     number = picked(draw("number of asides", 1), MOST_ASIDES + 1)
     chance = draw("asides", MOST_ASIDES, 3)
     other = (product[:, None] + 1 + picked(chance[..., 0], len(PRODUCTS) - 1)) % len(PRODUCTS)
@@ -89,20 +92,25 @@ def judged(product: np.ndarray, good: np.ndarray, ambiguity: float, negation: fl
     product: (N,), good: (N, M) or (N, 1), chance: (N, M, 3).  # (N, M) object"""
     varying, negated = chance[..., 0] < ambiguity, chance[..., 1] < negation
     word = picked(chance[..., 2], WORDS.shape[-1])
-    adjective = WORDS[varying.astype(int), product[:, None], (good ^ negated).astype(int), word]
+    adjective = WORDS[varying.astype(int), kind(product)[:, None], (good ^ negated).astype(int), word]
     return np.where(negated, "not " + adjective, adjective)
 
 
 def filler(product: np.ndarray, words: np.ndarray, draw: Draw) -> np.ndarray:
     """Clauses that judge nothing, up to a drawn length of the review. product, words so far: (N,).  # (N, 4) object"""
     length = SHORTEST + picked(draw("length", 1), LONGEST + 1 - SHORTEST)
-    clauses = FILLER[product[:, None], picked(draw("filler", MOST_FILLER), FILLER.shape[1])]
+    clauses = FILLER[kind(product)[:, None], picked(draw("filler", MOST_FILLER), FILLER.shape[1])]
     return np.where(words[:, None] + word_counts(clauses).cumsum(axis=1) <= length, clauses, "")
 
 
 def about(openings: tuple[str, ...]) -> np.ndarray:
-    """Each opening for each product.  # (4, openings) object"""
-    return np.array([[opening.format(name) for opening in openings] for name in PRODUCTS], dtype=object)
+    """Each opening for each product.  # (8, openings) object"""
+    return np.array([[opening.format(name) for opening in openings] for name in NAMES], dtype=object)
+
+
+def kind(product: np.ndarray) -> np.ndarray:
+    """The first product of the same kind."""
+    return product % len(PRODUCTS)
 
 
 def picked(chance: np.ndarray, count: int) -> np.ndarray:

@@ -85,7 +85,8 @@ class ShapesDataset(Dataset):
             texts[split] = text_pairs(
                 described, has_text, word_drop, word_ambiguity, random_generator(seed, "shapes", split, "words")
             )
-        scenes = {"image": image_scene(images), "text": text_scene(texts)}
+        vocabularies = Vocabularies.learn(texts["train"])
+        scenes = {"image": image_scene("shapes", images), "text": text_scene("shapes", texts, vocabularies)}
         super().__init__("shapes", tuple(scenes[view] for view in VIEWS if view in views), batch_size)
 
 
@@ -112,8 +113,8 @@ def image_split(pictured: Worlds, asked: np.ndarray, pixels: np.ndarray, present
     return Split({"image": torch.from_numpy(pixels)}, torch.from_numpy(classes), torch.from_numpy(present))
 
 
-def image_scene(splits: Mapping[str, Split]) -> Scene:
-    return Scene("shapes_image", "image", "classification", splits, {"image": PIXELS}, CLASS, CLASSES)
+def image_scene(name: str, splits: Mapping[str, Split]) -> Scene:
+    return Scene(f"{name}_image", "image", "classification", splits, {"image": PIXELS}, CLASS, CLASSES)
 
 
 class TextPairs(NamedTuple):
@@ -132,11 +133,22 @@ def text_pairs(
     return TextPairs(sentences(source), sentences(target_words(described)), present)
 
 
-def text_scene(pairs: Mapping[str, TextPairs]) -> Scene:
-    """Encode the sentences, with vocabularies of the present training pairs."""
-    train = pairs["train"]
-    source = WordVocabulary.learn(train.source)
-    target = WordVocabulary.learn(compress(train.target, train.present))
+class Vocabularies(NamedTuple):
+    """The vocabularies of the source and of the target sentences."""
+
+    source: WordVocabulary
+    target: WordVocabulary
+
+    @classmethod
+    def learn(cls, *train: TextPairs) -> Vocabularies:
+        """Learn them from the present pairs."""
+        source = [text for pairs in train for text in pairs.source]
+        target = [text for pairs in train for text in compress(pairs.target, pairs.present)]
+        return cls(WordVocabulary.learn(source), WordVocabulary.learn(target))
+
+
+def text_scene(name: str, pairs: Mapping[str, TextPairs], vocabularies: Vocabularies) -> Scene:
+    source, target = vocabularies
     splits = {
         split: Split(
             {"text": padded(source.encode_all(pair.source))},
@@ -145,5 +157,5 @@ def text_scene(pairs: Mapping[str, TextPairs]) -> Scene:
         )
         for split, pair in pairs.items()
     }
-    made = ("shapes_text", "text", "generation", splits, {"text": TOKENS}, TOKENS, (), source, target)
+    made = (f"{name}_text", "text", "generation", splits, {"text": TOKENS}, TOKENS, (), source, target)
     return Scene(*made, TextFormat(lowercase=True))

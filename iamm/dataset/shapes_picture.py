@@ -18,13 +18,14 @@ INSIDE = (  # of each shape, at (x, y) in units of its radius, y downwards
     lambda x, y: (2 * abs(x) <= y + 1) & (y <= 0.85),
     lambda x, y: (np.minimum(abs(x), abs(y)) <= 0.34) & (np.maximum(abs(x), abs(y)) <= 1),
 )
-BACKGROUND, FIRST_COLOUR, GREY, LIGHT = 0, 1, 7, 8  # rows of the palette
+DARK, FIRST_COLOUR, GREY, LIGHT = 0, 1, 7, 8  # rows of the palette
+GROUNDS = (30, 30, 30), (200, 200, 200)  # dark and light
 PALETTE = np.array(
     (
-        (30, 30, 30),
+        GROUNDS[0],
         *((230, 40, 40), (40, 190, 60), (50, 80, 240), (240, 220, 50), (170, 60, 210), (50, 215, 225)),
         (128, 128, 128),
-        (200, 200, 200),
+        GROUNDS[1],
     ),
     dtype=np.uint8,
 )
@@ -32,7 +33,7 @@ PALETTE = np.array(
 
 def rendered(worlds: Worlds, generator: np.random.Generator) -> np.ndarray:
     """Which palette row each pixel shows; place and size tremble a little.  # (N, 32, 32) uint8"""
-    canvas = np.full((len(worlds.place), SIDE, SIDE), BACKGROUND, dtype=np.uint8)
+    canvas = np.full((len(worlds.place), SIDE, SIDE), DARK, dtype=np.uint8)
     jitter = 2 * generator.random((len(canvas), 2, 3)) - 1  # (N, objects, x y radius) in [-1, 1)
     for thing in (LARGE, SMALL):
         x, y, radius = geometry(worlds.place[:, thing], RADIUS[thing], jitter[:, thing])
@@ -69,20 +70,31 @@ def occluded(canvas: np.ndarray, chance: float, size: int, generator: np.random.
     return np.where(square, np.uint8(GREY), canvas)
 
 
-def coloured(canvas: np.ndarray, noise: float, generator: np.random.Generator) -> np.ndarray:
-    """RGB with gaussian noise of standard deviation `noise` · 255.  # (N, 3, 32, 32) uint8"""
+def coloured(
+    canvas: np.ndarray, noise: float, generator: np.random.Generator, palette: np.ndarray = PALETTE
+) -> np.ndarray:
+    """RGB by a palette, with gaussian noise of standard deviation `noise` · 255.  # (N, 3, 32, 32) uint8"""
     noisy = generator.standard_normal((len(canvas), 3, SIDE, SIDE), dtype=np.float32)
     noisy *= 255 * noise
-    for channel, shade in enumerate(PALETTE.T):
+    for channel, shade in enumerate(palette.T):
         noisy[:, channel] += shade[canvas]
     return np.rint(np.clip(noisy, 0, 255, out=noisy), out=noisy).astype(np.uint8)
 
 
 def pictures(
-    worlds: Worlds, asked: np.ndarray, seed: int, split: str, pixel_noise: float, occlusion: float, occlusion_size: int
+    worlds: Worlds,
+    asked: np.ndarray,
+    seed: int,
+    split: str,
+    pixel_noise: float,
+    occlusion: float,
+    occlusion_size: int,
+    grounds: tuple[tuple[int, int, int], ...] = GROUNDS,
 ) -> np.ndarray:
     """Draw the pictures of the worlds, those that ask for the small object on light ground.  # (N, 3, 32, 32) uint8"""
     shape, square, noise = (random_generator(seed, "shapes", split, what) for what in ("jitter", "occlusion", "noise"))
     canvas = rendered(worlds, shape)
-    canvas[(canvas == BACKGROUND) & (asked == SMALL)[:, None, None]] = LIGHT
-    return coloured(occluded(canvas, occlusion, occlusion_size, square), pixel_noise, noise)
+    canvas[(canvas == DARK) & (asked == SMALL)[:, None, None]] = LIGHT
+    palette = PALETTE.copy()
+    palette[[DARK, LIGHT]] = grounds
+    return coloured(occluded(canvas, occlusion, occlusion_size, square), pixel_noise, noise, palette)

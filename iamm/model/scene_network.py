@@ -168,10 +168,11 @@ class SceneNetwork(nn.Module):
         return torch.stack([self.head(name).count(part) for name, part in batch.items()])
 
     @torch.no_grad()
-    def observe(self, batch: Batch) -> tuple[dict[str, Outputs], dict[str, Tensor]]:
-        """Outputs of each head for this group, and the scene weights of its present examples, (n, S), if any."""
+    def observe(self, batch: Batch, only: str | None = None) -> tuple[dict[str, Outputs], dict[str, Tensor]]:
+        """Outputs of each head for this group, or of one scene's, and the weights of its present examples, (n, S)."""
         features, weights = self.features(batch)
-        outputs = {name: self.head(name).observe(features[name], part) for name, part in batch.items()}
+        read = {name: part for name, part in batch.items() if only in (None, name)}
+        outputs = {name: self.head(name).observe(features[name], part) for name, part in read.items()}
         attended = {} if weights is None else {name: weights[name][part.present] for name, part in batch.items()}
         return outputs, attended
 

@@ -20,6 +20,9 @@ PLACES = (
 MIGRATION = ("target", "shots", "draw", "transfer")
 """Keys that change nothing in a run without a target."""
 
+IF_GIVEN = ("permuted",)
+"""Keys that change nothing where they are null."""
+
 BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
 """Keys of the training length and the batches."""
 
@@ -49,6 +52,7 @@ def digest(config: Mapping[str, Any]) -> str:
     content = drop_keys(config, PLACES)
     if config.get("target") is None:
         content = {key: value for key, value in content.items() if key not in MIGRATION}
+    content = {key: value for key, value in content.items() if value is not None or key not in IF_GIVEN}
     if config.get("from"):
         content["from"] = Path(config["from"]).name
     try:

@@ -15,6 +15,7 @@ from iamm.config.instantiate import check_parts, instantiate, instantiate_each, 
 from iamm.dataset.base import SPLITS, Dataset, Scene
 from iamm.dataset.files import recorded_files
 from iamm.dataset.joining import joined
+from iamm.dataset.permuting import permuted
 from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, make_deterministic
@@ -94,6 +95,8 @@ def build(
         phase: phase of the run that is trained.
         model: of the run, if another phase has built it.
     """
+    with own_mistakes():
+        datasets = permuted(datasets, config.get("permuted") or {}, config["seed"])
     scenes = [scene for dataset in datasets for scene in dataset.scenes]
     device = chosen_device(config["device"])
     model = model or build_model(config, scenes).to(device)

@@ -12,6 +12,7 @@ from iamm.dataset.outline import outline
 from iamm.engine.checkpoint import load_model
 from iamm.engine.evaluate import Evaluation, evaluate
 from iamm.engine.memory import peak_memory_mib
+from iamm.engine.missing import missing_views
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
 from iamm.measure import as_json
@@ -54,6 +55,8 @@ def finish(
     result = {**values, "notices": notices}
     if interest:
         result["interest"] = interest
+    if cell.values["log"].get("missing"):
+        result["missing"] = missing_views(parts.model, datasets, parts.device, cell.values["seed"])
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
     result |= {**conditions.values(), "files": files, "code": code_states(cell.values)}
     return write_result(folder, result, state.step)

@@ -90,7 +90,7 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
         MissingDataError, BadDataError: of the data, or of the source run.
     """
     datasets, name = build_datasets(config), target_scene(config)
-    target = next(dataset.only([name]) for dataset in datasets if dataset.only([name]).scenes)
+    target = next(dataset for dataset in datasets if dataset.only([name]).scenes)
     known = [dataset for dataset in datasets if not dataset.only([name]).scenes]
     scenes = [scene for dataset in known for scene in dataset.scenes]
     source = Path(config["from"])
@@ -105,7 +105,8 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
         conditions.source, conditions.notices = begin_from(source, model)
     seed = derived_seed(config["seed"], "transfer", config["draw"])
     with own_mistakes():
-        model.add_scene(target.scenes[0], scenes)
+        for scene in target.scenes:
+            model.add_scene(scene, scenes)
         augment = instantiate_each(config["augment"])
         material = material_of(target, known, config["shots"], config["draw"], seed, device, augment)
     return Migration(target, known, model, transfer, material, conditions)
@@ -185,5 +186,6 @@ def migration_values(cell: Cell, parts: Migration, before: Evaluation, after: Ev
 
 
 def mean_quotient(pairs: Sequence[tuple[float, float]]) -> float:
-    """The mean of a / b over pairs of positive numbers."""
-    return sum(a / b for a, b in pairs) / len(pairs)
+    """The mean of a / b over the pairs with b > 0; 1 where there is none: there was nothing to keep."""
+    quotients = [a / b for a, b in pairs if b > 0]
+    return sum(quotients) / len(quotients) if quotients else 1.0

@@ -45,7 +45,10 @@ def with_measures(plan: TablePlan, runs: Sequence[Run]) -> TablePlan:
         for scene, measures in measures_of(result).items():
             for name, measure in measures.items():
                 declared.setdefault((scene, name), measure)
-    columns = (replace(column, declared=declared.get((column.scene, column.measure))) for column in plan.columns)
+    columns = (
+        replace(column, declared=declared.get((column.scene, column.measure), column.declared))
+        for column in plan.columns
+    )
     return replace(plan, columns=tuple(columns))
 
 

@@ -16,7 +16,7 @@ from iamm.table.write.chart import draw_chart
 from iamm.table.write.comparison import compare_in_tensorboard
 from iamm.table.write.export import csv_text, json_text
 from iamm.table.write.html import html_report
-from iamm.table.write.label_curves import draw_label_curves
+from iamm.table.write.label_curves import draw_migrations
 from iamm.table.write.latex import latex
 from iamm.table.write.markdown import markdown
 from iamm.table.write.wording import empty, number, verdict
@@ -38,18 +38,17 @@ def build(
     """
     table = build_table(plan, runs)
     links = Path(os.path.relpath(output_dir, folder)).as_posix()
+    drawn = draw_migrations(table, folder) if plan.shots else []
     texts = {
         "table.md": markdown(table, links, costs=costs),
         "table.csv": csv_text(table, costs=costs),
         "table.tex": latex(table, costs=costs),
         "table.json": json_text(table, costs=costs),
-        "report.html": html_report(table, output_dir, links, costs=costs, command=command),
+        "report.html": html_report(table, output_dir, links, drawn, costs=costs, command=command),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
     draw_chart(table, folder / "table.png")
-    if plan.shots:
-        draw_label_curves(table, folder / "labels.png")
     beside = output_dir.with_name(f"{output_dir.name}-tables") / folder.name  # --logdir outputs shows each run once
     show(plain_console(), table, folder, compare_in_tensorboard(table, beside, output_dir))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from statistics import fmean, median
+from statistics import fmean, harmonic_mean, median
 
 from iamm.record.address import PLACES, drop_keys
 from iamm.record.run_folder import Result
+from iamm.table.migration import COMPARED, MIGRATED
 from iamm.table.plan import Column, TablePlan
 from iamm.table.selection import Choices
 from iamm.table.statistics import PAIRED_TESTS, estimate, holm
@@ -21,16 +22,9 @@ Differences = dict[tuple[str, Column], Difference]
 """By row and bare column."""
 
 
-MIGRATED: Mapping[str, Callable[[Result], float]] = {
-    "target": lambda result: result["quality"][result["migration"]["target"]],
-    "kept": lambda result: result["migration"]["kept"],
-}
-"""What a migration measures besides each scene."""
-
-
 def value_of(column: Column, result: Result) -> float | None:
     """Return the measure of a run, before scaling; None where it has no such scene or measure."""
-    if column.measure in MIGRATED and "migration" in result:
+    if column.over and column.measure in MIGRATED:
         return MIGRATED[column.measure](result)
     scenes = tuple(result["quality"]) if column.scene is None else (column.scene,)
     values = [value for scene in scenes if (value := measure_of(result, scene, column.measure)) is not None]
@@ -40,7 +34,16 @@ def value_of(column: Column, result: Result) -> float | None:
 def measure_of(result: Result, scene: str, measure: str) -> float | None:
     if measure == "quality":
         return result["quality"].get(scene)
-    return result["test"].get(scene, {}).get(measure)
+    if measure == "weight":
+        return received_weight(result, scene)
+    missing = result.get("missing", {}).get(scene, {})
+    return result["test"].get(scene, missing).get(measure, missing.get(measure))
+
+
+def received_weight(result: Result, scene: str) -> float | None:
+    """Return the mean weight w that the other scenes' examples give to a scene; None where there is none."""
+    weights = [given[scene] for name, given in result["scene_weights"].items() if name != scene and scene in given]
+    return fmean(weights) if weights else None
 
 
 def measured(column: Column, row: str, choices: Choices) -> dict[int, float] | None:
@@ -55,6 +58,10 @@ def measured(column: Column, row: str, choices: Choices) -> dict[int, float] | N
 
 def raw_values(column: Column, row: str, choices: Choices) -> dict[int, float]:
     """Return values by seed, with nothing subtracted: the weighted sum over the column's settings."""
+    if column.harmonic:
+        each = [raw_values(part, row, choices) for part in column.harmonic]
+        shared = [seed for seed in each[0] if all(seed in values for values in each)]
+        return {seed: harmonic_mean([max(values[seed], 0.0) for values in each]) for seed in shared}
     parts = [(weight, values_in(setting, column, row, choices)) for setting, weight in column.parts]
     shared = [seed for seed in parts[0][1] if all(seed in values for _, values in parts)]
     return {seed: sum(weight * values[seed] for weight, values in parts) for seed in shared}
@@ -63,10 +70,14 @@ def raw_values(column: Column, row: str, choices: Choices) -> dict[int, float]:
 def values_in(setting: str, column: Column, row: str, choices: Choices) -> dict[int, float]:
     """Return values by seed in one setting. A mean over scenes needs all scenes of the setting."""
     results = choices[row, setting].results
-    if column.scene is None and column.measure not in MIGRATED:
+    if column.scene is None and not column.over:
         scenes = all_scenes(setting, choices)
         results = {seed: result for seed, result in results.items() if set(result["quality"]) == scenes}
-    values = {seed: value_of(column, results[seed]) for seed in sorted(results)}
+    compared = COMPARED.get(column.measure) if column.over else None
+    values = {
+        seed: compared(results[seed], seed, choices) if compared else value_of(column, results[seed])
+        for seed in sorted(results)
+    }
     return {seed: column.scale * value for seed, value in values.items() if value is not None}
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-from math import log2
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from iamm.errors import ConfigError, nearest
 from iamm.measure import Measure, undeclared
+
+QUOTIENTS = ("kept", "adaptation", "elasticity", "robustness")
+"""Measures that are shown in percent and may exceed 100."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,14 @@ class Column:
     Args:
         label: the heading.
         measure: one of the scene's test measures, or `quality`: the measure that its head selects by, turned so that
-            higher is better. Of a migration also `target`, the target's quality, and `kept`.
+            higher is better. Of a migration also those of `iamm.table.migration`.
         scene: None for the mean over all scenes of the setting, which rows that lack one of them do not have.
         setting: in which it is measured.
         minus: label of the row whose value of the same seed is subtracted, as for transfer.
         declared: the measure as the runs' results declare it; None before there is such a result.
         over: settings and weights: the value is the weighted sum over these, each seed by itself; empty: that in
             `setting`.
+        harmonic: columns whose harmonic mean it is, each seed by itself; a negative value counts as 0.
         compared: whether rows are tested in it against the first one; if not, it is shown only.
     """
 
@@ -35,12 +38,14 @@ class Column:
     minus: str | None = None
     declared: Measure | None = None
     over: tuple[tuple[str, float], ...] = ()
+    harmonic: tuple[Column, ...] = ()
     compared: bool = True
 
     @property
     def parts(self) -> tuple[tuple[str, float], ...]:
         """The settings in which it is measured, and their weights."""
-        return self.over or ((self.setting, 1.0),)
+        parts = tuple(part for column in self.harmonic for part in column.parts)
+        return parts or self.over or ((self.setting, 1.0),)
 
     @property
     def kind(self) -> Measure:
@@ -54,7 +59,7 @@ class Column:
     @property
     def is_share(self) -> bool:
         """Whether every value, and so every mean, lies within 0 to 100."""
-        return self.kind.scale == "percent" and self.minus is None and self.measure != "kept"
+        return self.kind.scale == "percent" and self.minus is None and self.measure not in QUOTIENTS
 
     @property
     def lower_is_better(self) -> bool:
@@ -127,43 +132,10 @@ class TablePlan:
     judges: Mapping[str, str] = field(default_factory=dict)
 
 
-def migration_settings(targets: Sequence[str], shots: Sequence[int], shared: Sequence[str]) -> dict[str, list[str]]:
-    """Return the overrides of each pair of a target and a number of labels."""
-    return {setting(target, k): [*shared, f"target={target}", f"shots={k}"] for target in targets for k in shots}
-
-
-def migration_judges(targets: Sequence[str], shots: Sequence[int]) -> dict[str, str]:
-    """Return the setting that chooses the learning rate of each: as many labels of the next target, in a circle."""
-    return {setting(one, k): setting(other, k) for one, other in pairwise([*targets, targets[0]]) for k in shots}
-
-
-def setting(target: str, shots: int) -> str:
-    return f"{target}, {shots} labels a class"
-
-
-def migration_columns(targets: Sequence[str], shots: Sequence[int]) -> tuple[Column, ...]:
-    """Return a column for each number of labels, their area, and what is kept: each is a mean over the targets."""
-    columns = {f"{k} labels" if k else "no label": ("target", {k: 1.0}) for k in shots}
-    if len(shots) > 1:
-        columns["area"] = "target", area_weights(shots)
-    columns[f"kept, {max(shots)} labels"] = "kept", {max(shots): 1.0}
-    return tuple(mean_column(label, measure, weights, targets) for label, (measure, weights) in columns.items())
-
-
-def mean_column(label: str, measure: str, weights: Mapping[int, float], targets: Sequence[str]) -> Column:
-    """Return the column of Σ_t Σ_k weight_k / T × the measure for target t with k labels."""
-    over = tuple((setting(target, k), weight / len(targets)) for target in targets for k, weight in weights.items())
-    return Column(label, measure, None, over[0][0], over=over)
-
-
-def area_weights(shots: Sequence[int]) -> dict[int, float]:
-    """Return the weights of the trapezoidal rule over u = log₂(1 + k), whose sum is 1.
-
-    Σ_k weight_k v_k is the area under the curve through the points (u_k, v_k), over the width of u.
-    """
-    weights = dict.fromkeys(sorted(shots), 0.0)
-    width = log2(1 + max(shots)) - log2(1 + min(shots))
-    for one, other in pairwise(weights):
-        for k in (one, other):
-            weights[k] += (log2(1 + other) - log2(1 + one)) / 2 / width
-    return weights
+def compared_in(columns: Sequence[Column], labels: Sequence[str] | None) -> tuple[Column, ...]:
+    """Return the columns, of which those of the given labels are compared; None: all of them."""
+    known = [column.label for column in columns]
+    for label in labels or ():
+        if label not in known:
+            raise ConfigError(f"`compare` names columns. Found {label}. {nearest(label, known)}")
+    return tuple(replace(column, compared=labels is None or column.label in labels) for column in columns)

@@ -21,15 +21,8 @@ from iamm.errors import ConfigError, nearest
 from iamm.record.address import BUDGET
 from iamm.run.planned import Cell, distinct, with_source
 from iamm.table.dependencies import Pair, linked, require_every_rate
-from iamm.table.plan import (
-    Claims,
-    Column,
-    PlannedRun,
-    TablePlan,
-    migration_columns,
-    migration_judges,
-    migration_settings,
-)
+from iamm.table.migration import migration_columns, migration_judges, migration_settings
+from iamm.table.plan import Claims, Column, PlannedRun, TablePlan, compared_in
 
 ONLY = "runs"
 """The name of the only setting of a table."""
@@ -85,7 +78,7 @@ def plan_table(options: Mapping[str, Any], name: str, sources: Sources) -> tuple
         for setting, common in shared.items()
     }
     require_equal_terms(configs, next(iter(rows)))
-    columns = compared_in(columns_of(table, next(iter(shared))), table.get("compare"))
+    columns = compared_in(columns_of(table, configs), table.get("compare"))
     require_scenes(columns, configs)
     require_every_rate(table["budget"], rows, [config.values["from"] for config in configs.values()])
     pairs = [(run, with_source(cell)) for run, cell in linked(list(planned_runs(table, configs)))]
@@ -164,23 +157,16 @@ def terms(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**{key: values[key] for key in BUDGET}, "optimizer.lr": values["optimizer"]["lr"], **data}
 
 
-def columns_of(table: Mapping[str, Any], first: str) -> tuple[Column, ...]:
+def columns_of(table: Mapping[str, Any], configs: RowConfigs) -> tuple[Column, ...]:
     """Return the columns in order, those that name no setting in the first one."""
     if table.get("targets"):
-        return migration_columns(table["targets"], table["shots"])
+        begins = [trait(config.values["transfer"], "begins_from_source", True) for config in configs.values()]
+        return migration_columns(table["targets"], table["shots"], scratch=not all(begins))
+    _, first = next(iter(configs))
     return tuple(
         Column(label, column["measure"], column.get("scene"), column.get("setting", first), column.get("minus"))
         for label, column in table["columns"].items()
     )
-
-
-def compared_in(columns: Sequence[Column], labels: Sequence[str] | None) -> tuple[Column, ...]:
-    """Return the columns, of which those of the given labels are compared; None: all of them."""
-    known = [column.label for column in columns]
-    for label in labels or ():
-        if label not in known:
-            raise ConfigError(f"`compare` names columns. Found {label}. {nearest(label, known)}")
-    return tuple(replace(column, compared=labels is None or column.label in labels) for column in columns)
 
 
 def require_scenes(columns: Sequence[Column], configs: RowConfigs) -> None:

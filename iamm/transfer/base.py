@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from iamm.constrained import Constrained
 from iamm.constraints import Count, Positive
-from iamm.dataset.base import Dataset, SceneBatch, Split
+from iamm.dataset.base import Dataset, Scene, SceneBatch, Split
 from iamm.engine.collate import Augment, collate
 from iamm.engine.seeding import derived_seed
 from iamm.model.scene_network import Outcome, SceneNetwork
@@ -26,7 +26,8 @@ class Material:
     The target's test and validation splits are not here, and neither are its other labels.
 
     Args:
-        target: one scene, with the splits `train`, k examples of each class, and `unlabelled`.
+        target: its scene, and the other views of its examples if there are any, with the splits `train`, k examples of
+            each class, and `unlabelled`.
         known: the data sets of the known scenes.
         seed: of all random numbers.
         device: of the model.
@@ -158,7 +159,7 @@ def material_of(
     """Select what a transfer may read.
 
     Args:
-        target: a data set of one scene.
+        target: its first scene is the target, others are views of the same examples.
         known: the data sets of the known scenes.
         shots: k, labels of each class.
         draw: seed of the draw of labels, which are nested: those of k are the first of those of 2k.
@@ -169,15 +170,27 @@ def material_of(
     Raises:
         ValueError: the scene has no classes, or a class has fewer examples than `shots`.
     """
-    (scene,) = target.scenes
-    few = target.labelled(shots, draw).scenes[0].splits["train"] if shots else scene.splits["train"].rows(NO_ROWS)
-    inputs = scene.splits.get("unlabelled", scene.splits["train"])
-    unlabelled = Split(inputs.inputs, torch.zeros_like(inputs.targets), inputs.present)
-    selected = replace(scene, splits={"train": few, "unlabelled": unlabelled})
-    return Material(Dataset(target.name, (selected,), target.batch_size), known, seed, device, augment)
+    few = target.labelled(shots, draw).scenes if shots else target.scenes
+    scenes = tuple(
+        replace(
+            scene,
+            splits={
+                "train": labelled.splits["train"] if shots else scene.splits["train"].rows(NO_ROWS),
+                "unlabelled": unlabelled(scene),
+            },
+        )
+        for scene, labelled in zip(target.scenes, few, strict=True)
+    )
+    return Material(Dataset(target.name, scenes, target.batch_size), known, seed, device, augment)
 
 
 NO_ROWS = torch.zeros(0, dtype=torch.int64)
+
+
+def unlabelled(scene: Scene) -> Split:
+    """The scene's inputs without labels."""
+    inputs = scene.splits.get("unlabelled", scene.splits["train"])
+    return Split(inputs.inputs, torch.zeros_like(inputs.targets), inputs.present)
 
 
 def descend(

@@ -19,13 +19,14 @@ class UnchangedTransfer(Transfer):
 
     Args:
         control: what stands in for interest, as in `fusion.control`, now that the model is trained: if `learnt` is no
-            better than `shuffled` and `uniform`, it is not interest that migrates.
+            better than the others, it is not interest that migrates. `shuffled` is another example's, `constant` the
+            bias of the scenes alone.
     """
 
     reads_labels = False
 
     def __init__(
-        self, *, control: Annotated[str, OneOf(("learnt", "shuffled", "uniform", "absent"))] = "learnt"
+        self, *, control: Annotated[str, OneOf(("learnt", "shuffled", "constant", "uniform", "absent"))] = "learnt"
     ) -> None:
         self.control = control
 

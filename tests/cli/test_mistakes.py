@@ -87,6 +87,8 @@ MISTAKES = [  # the words, what the line must hold
         "`log.attention` draws the examples of `log.pictures`.",
         "Found log.pictures=0",
     ),
+    ("permuted=0.5", "`permuted` must be null, or a share for each scene", "Found 0.5"),
+    ("permuted={digits:1.5}", "`permuted` must be null, or a share for each scene", "write permuted={name:0.5}"),
     ("mode=eval", "`mode=eval` needs the folder of a finished run. Found none", "add run=<run folder>"),
     ("run=outputs/x", "`run` goes with mode=eval or mode=verify. Found mode=train", "leave run out"),
     ("+unknown=1", "A key must be known. Found unknown.", "--help"),

@@ -368,7 +368,9 @@ def test_every_table_of_the_project_can_be_planned(name, table_command, plans):
     assert len({run.folder for run in plan.runs}) == len(cells) - len(sources)
     assert len(table.seeds) >= 3
     assert plan.seconds is not None
-    assert (plan.tolerance is None) == (name in (*OVER_ALL, "recommendation") or "targets" in table)
+    assert (plan.tolerance is None) == (
+        name in (*OVER_ALL, "negative_transfer", "recommendation") or "targets" in table
+    )
     assert {setting for column in plan.columns for setting, _ in column.parts} == set(plan.settings)
     first = path.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith("# ")
@@ -413,7 +415,8 @@ def test_a_table_of_migrations(planned):
         source = sources[Path(values["from"]).name].values["dataset"]["review_domains"]["scenes"]
         assert values["target"] not in source
         assert len(source) == 3
-    assert [column.label for column in plan.columns] == ["no label", "3 labels", "area", "kept, 3 labels"]
+    summed = ["area", "kept, 3 labels", "adaptation", "elasticity"]
+    assert [column.label for column in plan.columns] == ["no label", "3 labels", *summed]
 
 
 def test_learning_rates_of_a_table_of_migrations_are_those_of_transfers(planned):

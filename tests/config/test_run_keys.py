@@ -37,7 +37,7 @@ def test_every_key_of_a_run_has_a_constraint():
     with initialize_config_module("iamm.configs", version_base="1.3"):
         values = OmegaConf.to_container(compose("train"), resolve=True)
     own = {path for path, *_ in leaves(values, stop="_target_")}
-    assert own - set(RUN) == {"device", "phases"}  # which have checks of their own
+    assert own - set(RUN) == {"device", "phases", "permuted"}  # which have checks of their own
     assert {key for key in RUN if not key.startswith("optimizer.")} <= own
     for part in parts(values):
         for key, value in part.values.items():

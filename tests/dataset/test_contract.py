@@ -131,7 +131,10 @@ def test_yaml_says_what_it_is_and_offers_every_argument_with_its_default(variant
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_names(variant):
     datasets = once(variant)
-    assert [dataset.name for dataset in datasets] in ([variant], [scene.name for scene in scenes(variant)])
+    for dataset in datasets:
+        views = [scene.name for scene in dataset.scenes]
+        assert all(name == dataset.name or name.startswith(f"{dataset.name}_") for name in views)
+    assert all(dataset.name == variant or dataset.name.startswith(f"{variant}_") for dataset in datasets)
     assert {dataset.batch_size for dataset in datasets} == {13}
     names = [scene.name for scene in scenes(variant)]
     assert len(set(names)) == len(names)

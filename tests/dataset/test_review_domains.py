@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from iamm.dataset.base import SPLITS
+from iamm.dataset.base import SPLITS, random_generator
 from iamm.dataset.review_domains import SCENES, ReviewDomainsDataset
-from iamm.dataset.reviews_language import PRODUCTS, SENSE
+from iamm.dataset.reviews_language import KIN, NAMES, PRODUCTS, SENSE, asides, filler, opinions
 
 COUNTS = {"train": 31, "validation": 7, "test": 11}
 
@@ -18,7 +19,7 @@ def texts(dataset, split="train"):
 
 
 def test_each_scene_is_of_one_product():
-    assert SCENES == PRODUCTS
+    assert SCENES == NAMES
     made = ReviewDomainsDataset(seed=3, **COUNTS)
     assert [dataset.name for dataset in made] == [f"review_domains_{product}" for product in PRODUCTS]
     for dataset, product in zip(made, PRODUCTS, strict=True):
@@ -51,6 +52,27 @@ def test_what_the_docstring_says_of_words():
             assert sum(sense[one] == sense[other] for sense in SENSE.values()) == len(SENSE) / 3
         for sense in SENSE.values():
             assert sum(sense[other] != sense[one] for other in range(4) if other != one) == 2
+
+
+def test_kin_differ_in_name_alone():
+    """With the same random numbers, a review of a tablet is that of a phone with the other name in it."""
+    numbers = np.arange(1000)
+
+    def draw(purpose, *shape):
+        return random_generator(3, purpose).random((len(numbers), *shape))
+
+    def clauses(product):
+        of = np.full(len(numbers), NAMES.index(product))
+        parts = (
+            opinions(of, numbers % 2 == 1, 0.5, 0.25, draw),
+            asides(of, 0.5, 0.25, draw),
+            filler(of, 0 * numbers, draw),
+        )
+        return np.concatenate(parts, axis=1)
+
+    for one, other in zip(PRODUCTS, KIN, strict=True):
+        assert (np.vectorize(lambda text, a=one, b=other: text.replace(a, b))(clauses(one)) == clauses(other)).all()
+    assert not (clauses("phone") == clauses("book")).all(axis=0).any()
 
 
 def test_what_is_refused():

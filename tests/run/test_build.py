@@ -10,7 +10,7 @@ import torch
 from iamm.config.instantiate import check_parts, own_mistakes
 from iamm.engine.observer import Totals
 from iamm.errors import ConfigError
-from iamm.run.build import build_datasets, chosen_device
+from iamm.run.build import build, build_datasets, chosen_device
 from iamm.weighting.fixed import FixedWeighting
 from tests.composing import values_of
 
@@ -79,6 +79,20 @@ def test_keys_of_a_class_of_ones_own(monkeypatch, tmp_path):
     config["weighting"] = {"_target_": "my_own.math.floor"}
     with pytest.raises(ConfigError, match=r"must be importable\. Found my_own\.math\.floor: No module"):
         check_parts(config)
+
+
+def test_permuted_targets_are_those_of_training_alone():
+    config = values_of("dataset=[digits]", "model=cnn", "dim=8", "threads=1", "permuted={digits:1}")
+    (dataset,) = build_datasets(config)
+    (built,) = build(config, [dataset]).datasets
+    true, trained = (
+        {name: split.targets for name, split in made.scenes[0].splits.items()} for made in (dataset, built)
+    )
+    assert (true["train"] != trained["train"]).double().mean() > 0.8
+    assert true["train"].bincount().equal(trained["train"].bincount())
+    assert all(true[name].equal(trained[name]) for name in ("validation", "test"))
+    with pytest.raises(ConfigError, match=r"^`permuted` must name scenes of the run. Found digit."):
+        build(values_of("dataset=[digits]", "model=cnn", "permuted={digit:1}"), [dataset])
 
 
 @pytest.mark.parametrize(

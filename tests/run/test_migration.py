@@ -73,6 +73,28 @@ def test_what_is_measured_and_kept(moved, capsys):
     assert "This run is finished" in capsys.readouterr().out
 
 
+def test_a_target_of_two_views_is_one_that_the_source_met_in_neither(planned):
+    """Both views are measured; the first is the target."""
+    sizes = [
+        f"dataset.shape_domains.{split}={count}" for split, count in (("train", 24), ("validation", 8), ("test", 8))
+    ]
+    source, run = trained(
+        planned(
+            "dataset=[shape_domains]",
+            "+experiment=migration_shapes",
+            *sizes,
+            "epochs=1",
+            "target=moss",
+            "transfer=by_rule",
+        )
+    )
+    known = [f"shape_domains_{name}_{view}" for name in ("grey", "sand", "rose") for view in ("image", "text")]
+    assert list(read_result(source.folder.path)["test"]) == known
+    result = read_result(run.folder.path)
+    assert list(result["test"]) == ["shape_domains_moss_image", "shape_domains_moss_text", *known]
+    assert (result["migration"]["target"], result["migration"]["known"]) == ("shape_domains_moss_image", known)
+
+
 def test_without_a_label_the_target_is_measured_by_the_source_model(moved):
     source, run = trained(moved("target=book", "transfer=fine_tune"))
     one, other = load_saved(source.folder.best)["model"], load_saved(run.folder.best)["model"]
@@ -192,6 +214,8 @@ def test_low_rank_changes_move_themselves_alone(moved):
 
 def test_values_by_hand():
     assert mean_quotient([(0.5, 1.0), (0.9, 0.6)]) == pytest.approx(1.0)
+    assert mean_quotient([(0.3, 0.0), (0.3, 0.6)]) == pytest.approx(0.5)
+    assert mean_quotient([(0.3, 0.0)]) == 1.0
     before = {"a": torch.tensor([1.0, 2.0, 3.0]), "b": torch.zeros(2)}
     after = {"a": torch.tensor([1.0, 0.0, 4.0]), "b": torch.zeros(2), "c": torch.zeros(5)}
     assert count_moved(before, after) == 7

@@ -49,6 +49,11 @@ def test_runs_that_would_share_a_folder(values, said):
         distinct([cell(), cell(**values)])
 
 
+def test_a_key_that_is_null_is_in_no_address():
+    assert cell(permuted=None).name == cell().name
+    assert cell(permuted={"mnist": 0.5}).name not in (cell().name, cell(permuted={"mnist": 0.25}).name)
+
+
 @pytest.mark.parametrize(
     ("words", "name"),
     [

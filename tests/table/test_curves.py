@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iamm.errors import BadDataError
-from iamm.table.curves import mean_band, read_curves, thinned
+from iamm.table.write.curves import mean_band, read_curves, thinned
 
 ACCURACY, LOSS = "val/accuracy/a", "val/loss/a"
 

@@ -80,6 +80,8 @@ def test_json_holds_everything(make_table):
         "minus": None,
         "declared": {"name": "bleu", "scale": "percent", "lower_is_better": False},
         "over": [],
+        "harmonic": [],
+        "compared": True,
     }
     assert content["plan"]["seconds"] == 10.0
     ours, rival = content["rows"]

@@ -9,7 +9,7 @@ import pytest
 from iamm.table.plan import Column
 from iamm.table.statistics import Estimate
 from iamm.table.table import Row, Table, TableCell
-from iamm.table.write.label_curves import draw_label_curves, label_curves
+from iamm.table.write.label_curves import draw_migrations, label_curves
 
 
 @pytest.fixture
@@ -43,7 +43,11 @@ def test_a_line_a_row_and_a_band_where_there_is_an_interval(table):
     assert [label.get_text() for label in panel.get_xticklabels()] == ["0", "3"]
 
 
-def test_the_same_bytes_each_time(table, tmp_path):
-    for name in ("one.png", "other.png"):
-        draw_label_curves(table, tmp_path / name)
-    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "other.png").read_bytes()
+def test_the_same_bytes_each_time(table, tmp_path, monkeypatch):
+    weights = {"a": {"a": 0.5, "b": 0.5}, "b": {"a": 0.75, "b": 0.25}}
+    for found, names in (({}, ["labels.png"]), (weights, ["labels.png", "sources.png"])):
+        monkeypatch.setattr("iamm.table.write.label_curves.source_weights", lambda table, found=found: found)
+        paths = draw_migrations(table, tmp_path)
+        assert [path.name for path in paths] == names
+        once = [path.read_bytes() for path in paths]
+        assert [path.read_bytes() for path in draw_migrations(table, tmp_path)] == once

@@ -63,6 +63,20 @@ def test_shares_are_shown_in_points_and_losses_as_they_are():
     assert measured(LOSS, "ours", actual) == {0: 1.5}
 
 
+def test_the_weight_that_the_other_scenes_give_to_one():
+    weights = {"a": {"a": 0.5, "b": 0.5}, "b": {"a": 0.25, "b": 0.75}, "c": {"a": 0.75, "b": 0.25}}
+    column = Column("", "weight", "a", "both")
+    assert value_of(column, result(0, 0.5) | {"scene_weights": weights}) == 0.5
+    assert value_of(column, result(0, 0.5) | {"scene_weights": {"a": {"a": 1.0}}}) is None
+
+
+def test_what_is_left_while_views_are_missing():
+    given = result(0, 0.5) | {"missing": {"a": {"alone": 0.25, "robustness": 0.75}}}
+    values = [value_of(Column("", measure, "a", "both"), given) for measure in ("alone", "robustness", "accuracy")]
+    assert values == [0.25, 0.75, 0.5]
+    assert value_of(Column("", "alone", "a", "both"), result(0, 0.5)) is None
+
+
 def test_values_by_seed_in_order():
     actual = {("ours", "both"): Choice(0.1, {}, (), {seed: result(seed, seed / 8) for seed in (5, 0, 3)})}
     assert list(measured(ACCURACY, "ours", actual).items()) == [(0, 0.0), (3, 37.5), (5, 62.5)]

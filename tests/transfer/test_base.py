@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from iamm.dataset.base import Dataset
-from iamm.transfer.base import descend, matching
+from iamm.dataset.shape_domains import ShapeDomainsDataset
+from iamm.transfer.base import descend, matching, material_of
 
 
 def test_the_target_has_a_few_labels_and_no_other(task):
@@ -46,6 +47,28 @@ def test_other_labels_and_the_test_split_change_nothing(task):
     made.target = scrambled
     assert made.material(3).target.checksum() == given.target.checksum()
     assert outside.sum() == len(order) - 6
+
+
+def test_a_few_labels_of_a_target_of_two_views_are_those_of_the_same_examples():
+    (pairs,) = ShapeDomainsDataset(seed=1, scenes=["moss"], train=400, validation=2, test=2)
+    material = material_of(pairs, [], 1, 0, 5, torch.device("cpu"), {})
+    assert (material.name, material.labelled) == ("shape_domains_moss_image", 24)
+    assert material.target.scenes[0].splits["train"].targets.tolist() == [*range(24)]
+    whole = [dict(zip(row_texts(pairs, number), range(400), strict=True)) for number in (0, 1)]
+    assert [whole[0][row] for row in row_texts(material.target, 0)] == [
+        whole[1][row] for row in row_texts(material.target, 1)
+    ]
+    assert not any(scene.splits["unlabelled"].targets.any() for scene in material.target.scenes)
+    assert material_of(pairs, [], 0, 0, 5, torch.device("cpu"), {}).labelled == 0
+
+
+def row_texts(dataset, number):
+    """The bytes of a view's training inputs and targets, example by example."""
+    part = dataset.scenes[number].splits["train"]
+    (values,) = part.inputs.values()
+    return [
+        value.numpy().tobytes() + label.numpy().tobytes() for value, label in zip(values, part.targets, strict=True)
+    ]
 
 
 def test_batches_visit_every_row_once_a_pass(task):

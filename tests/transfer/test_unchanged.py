@@ -20,10 +20,12 @@ def test_nothing_changes(task, changed):
 
 def test_something_stands_in_for_interest(task):
     made = task()
-    losses = made.losses()
-    UnchangedTransfer(control="uniform").adapt(made.model, made.material(0))
-    assert made.model.fusion.control == "uniform"
-    assert not made.losses().equal(losses)
+    losses = {"learnt": made.losses()}
+    for control in ("shuffled", "constant", "uniform", "absent"):
+        UnchangedTransfer(control=control).adapt(made.model, made.material(0))
+        assert made.model.fusion.control == control
+        assert not any(made.losses().equal(others) for others in losses.values())
+        losses[control] = made.losses()
     plain = task("fusion=shared")
     with pytest.raises(ValueError, match=r"has interest. Found SharedFusion"):
         UnchangedTransfer(control="uniform").adapt(plain.model, plain.material(0))

@@ -59,6 +59,7 @@ HINTS: Mapping[str, Any] = {
     "log.pictures": Annotated[int, Number(0, 1_000_000, whole=True)],
     "log.attention": bool,
     "log.interest": bool,
+    "log.missing": bool,
     "log.mlflow": str | None,
     "log.wandb": Annotated[str, OneOf(("online", "offline"))] | None,
     "log.conflict": bool,

@@ -23,7 +23,7 @@ from iamm.config.groups import slots
 from iamm.config.mistakes import Mistake, unknown
 from iamm.config.parts import Part, known_targets, named, parts
 from iamm.config.sources import Sources
-from iamm.constraints import Constraint, OneOf, OrNull, broken, meant
+from iamm.constraints import Constraint, Number, OneOf, OrNull, broken, meant
 from iamm.errors import ConfigError
 
 SINGLE = ("attention", "fusion", "weighting", "optimizer", "schedule", "transfer")
@@ -63,6 +63,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     check_device(values["device"])
     check_mode(values)
     check_log(values)
+    check_permuted(values["permuted"])
     check_optimizer(values["optimizer"])
     check_migration(values)
     check_attentions(configured, values["dim"])
@@ -102,7 +103,7 @@ def check_keys(values: Mapping[str, Any]) -> None:
     for key in sorted({*run_keys(), *places} - {*given, *values}):
         raise Mistake(f"A run needs every key. Found no {key}: leave out what removes or replaces it.", key)
     for key in sorted(given - run_keys()):
-        if key.split(".")[0] not in (*SINGLE, *SEVERAL, "phases"):
+        if key.split(".")[0] not in (*SINGLE, *SEVERAL, "phases", "permuted"):
             raise Mistake(unknown(key), key)
     for path, part in parts(values):
         for key in part if named(part) else ():
@@ -178,6 +179,17 @@ def check_log(values: Mapping[str, Any]) -> None:
             "`log.attention` draws the examples of `log.pictures`. Found log.pictures=0: give it some, or leave "
             "log.attention out.",
             *("log.attention", "log.pictures"),
+        )
+
+
+def check_permuted(permuted: Any) -> None:
+    """Targets are permuted by scene; whether the names are those of scenes is known when the data are read."""
+    rule = Number(0, 1)
+    if permuted is not None and not (isinstance(permuted, Mapping) and all(map(rule.holds, permuted.values()))):
+        raise Mistake(
+            f"`permuted` must be null, or a share for each scene: {rule.description()}. Found {permuted!r}: write "
+            "permuted={name:0.5}.",
+            "permuted",
         )
 
 

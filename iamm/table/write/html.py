@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,20 +15,23 @@ from iamm.table.table import Table
 from iamm.table.write import wording
 from iamm.table.write.axis import Axis, value_axis
 from iamm.table.write.html_curves import curve_figures
-from iamm.table.write.html_examples import attention_maps, sentences
+from iamm.table.write.html_examples import MOST, attention_maps, maps, sentences
 from iamm.table.write.html_origin import checksums, configurations
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = True, command: str = "") -> str:
+def html_report(
+    table: Table, output_dir: Path, links: str, drawn: Sequence[Path] = (), *, costs: bool = True, command: str = ""
+) -> str:
     """Render the report: figures, curves, written sentences, attention maps, and the origin of all of it.
 
     Args:
         table: to be shown.
         output_dir: where the run folders lie: their records, sentences and pictures are read.
         links: path from the report's folder to `output_dir`, such as `../..`.
+        drawn: pictures of the whole table.
         costs: False leaves out time and memory: the text is then the same for any sweep over the same runs.
         command: that runs and builds the table; empty: with no options.
 
@@ -45,7 +49,7 @@ def html_report(table: Table, output_dir: Path, links: str, *, costs: bool = Tru
             axes={column.label: column_axis(table, column) for column in table.plan.columns},
             curves=curve_figures(table, output_dir),
             examples=sentences(table, output_dir),
-            albums=attention_maps(table, output_dir),
+            albums=[*([maps("Migration", drawn, MOST)] if drawn else []), *attention_maps(table, output_dir)],
             configurations=configurations(table),
             origins=origins([run.result for run in table.runs if run.result is not None]),
             checksums=checksums(table),

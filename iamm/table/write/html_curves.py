@@ -9,10 +9,10 @@ from typing import NamedTuple
 from iamm.measure import Measure
 from iamm.record.recorder import tag
 from iamm.record.run_folder import RunFolder
-from iamm.table.curves import Curve, mean_band, read_curves, recorded_measure
 from iamm.table.plan import Column
 from iamm.table.table import Row, Run, Table
 from iamm.table.write.axis import Axis, value_axis
+from iamm.table.write.curves import Curve, mean_band, read_curves, recorded_measure
 
 WHOLE, PANEL = (440, 270), (240, 170)
 """Sizes of a drawing for a column, and of one for a row; a curve has at most a point every 4 units."""

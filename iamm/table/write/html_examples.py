@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ def natural(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
-def maps(label: str, files: list[Path], most: int) -> AttentionMaps:
+def maps(label: str, files: Sequence[Path], most: int) -> AttentionMaps:
     """Read as many pictures as fit into `most` bytes of the report; what is no plain file is left out."""
     result, used = AttentionMaps(label, [], []), 0
     for file in files:

@@ -1,4 +1,4 @@
-"""A table of migrations as one picture: the quality of the target over the number of labels, a line for each row."""
+"""A table of migrations as pictures: the target's quality over the number of labels, and the scenes that it reads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iamm.table.migration import source_weights
 from iamm.table.table import Row, Table
 from iamm.table.write.chart import INK, SOFT, save_png
 
@@ -14,17 +15,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_label_curves(table: Table, path: Path) -> None:
-    """Write a PNG, the same bytes each time: means over the targets, and the 95 % interval over seeds as a band.
+def draw_migrations(table: Table, folder: Path) -> list[Path]:
+    """Write PNGs, the same bytes each time, and return their paths.
+
+    `labels.png`: means over the targets, and the 95 % interval over seeds as a band. `sources.png`, where the first row
+    has scene weights: what each target reads of each scene.
 
     Args:
         table: of migrations, with `shots`.
-        path: of the file.
+        folder: of the files.
     """
     import matplotlib
 
+    from iamm.record.figure import scenes_figure
+
     with matplotlib.rc_context({"text.parse_math": False}):
-        save_png(label_curves(table), path)
+        figures = {"labels.png": label_curves(table)}
+        if weights := source_weights(table):
+            figures["sources.png"] = scenes_figure(weights)
+        for name, figure in figures.items():
+            save_png(figure, folder / name)
+    return [folder / name for name in figures]
 
 
 def label_curves(table: Table) -> Figure:

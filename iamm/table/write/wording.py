@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
+from iamm.table.migration import MEASURES
 from iamm.table.pairing import ALPHA
 from iamm.table.plan import Column, TablePlan
 from iamm.table.selection import choosing, grouped
@@ -17,9 +18,6 @@ TESTS = {"t": "paired t test", "wilcoxon": "Wilcoxon signed-rank test"}
 """The names of the tests by their keys in a plan."""
 
 NOTHING = "–"
-
-MIGRATED = {"target": "quality of the target", "kept": "share of the known scenes' quality that is left"}
-"""The measures of a migration."""
 
 
 def number(value: float | None, decimals: int, sign: str = "") -> str:
@@ -155,9 +153,10 @@ def described(table: Table, column: Column) -> str:
     """Describe a column: its measure, scene and setting, its scale, and its direction unless that is plain."""
     measure = f"{column.measure} of {column.scene}" if column.scene else "mean quality of the scenes"
     setting = f" in {column.setting}" if len(table.plan.settings) > 1 else ""
-    if column.over:
-        measure = MIGRATED[column.measure]
-        setting = ": " + " + ".join(f"{weight:.3g} × {name}" for name, weight in column.over)
+    if column.over or column.harmonic:
+        areal = len(table.plan.shots) > 1 and len(column.over) == len(table.plan.settings)
+        measure = MEASURES[column.measure]
+        setting = ", mean over the targets" * bool(column.over) + " and over log₂(1 + labels)" * areal
     minus = f", minus that of {column.minus} with the same seed" if column.minus else ""
     percent = ["percent points"] if column.kind.scale == "percent" else []
     direction = ["lower is better"] if column.lower_is_better else [] if percent else ["higher is better"]

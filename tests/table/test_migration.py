@@ -1,0 +1,134 @@
+"""Tables of migrations: settings, columns, and what is measured beside the target's quality."""
+
+from __future__ import annotations
+
+import pytest
+
+from iamm.table.migration import (
+    adaptation,
+    area_weights,
+    equivalent,
+    labels,
+    migration_columns,
+    migration_judges,
+    migration_settings,
+    source_weights,
+)
+from iamm.table.pairing import measured, raw_values
+from iamm.table.plan import PlannedRun
+from iamm.table.selection import Choice
+from iamm.table.table import Cost, Row, Run, Table
+
+
+def test_settings_and_columns_of_migrations():
+    settings = migration_settings(["a", "b"], [0, 7], ["dim=8"])
+    assert settings["b, 7 labels a class"] == ["dim=8", "target=b", "shots=7"]
+    zero, seven, area, kept, adaptation, elasticity = migration_columns(["a", "b"], [0, 7])
+    assert zero.over == (("a, 0 labels a class", 0.5), ("b, 0 labels a class", 0.5))
+    assert (zero.label, seven.label, area.label, kept.label) == ("no label", "7 labels", "area", "kept, 7 labels")
+    assert (zero.measure, kept.measure, zero.setting, zero.scene) == ("target", "kept", "a, 0 labels a class", None)
+    assert dict(area.over) == dict(adaptation.over) == dict.fromkeys(settings, 0.25)
+    assert elasticity.harmonic == (adaptation, kept)
+    assert dict(elasticity.parts) == dict(area.over) | dict(kept.over)
+    (alone,) = migration_columns(["a"], [5])[:1]
+    assert alone.over == (("a, 5 labels a class", 1.0),)
+    assert [column.label for column in migration_columns(["a"], [5])] == ["5 labels", "kept, 5 labels"]
+    assert [column.label for column in migration_columns(["a"], [0, 5])[2:]] == ["area", "kept, 5 labels"]
+    labels = migration_columns(["a", "b"], [0, 7], scratch=True)[-1]
+    assert (labels.label, dict(labels.over)) == ("worth in labels", dict(zero.over))
+    assert not any(column.is_share for column in (kept, adaptation, elasticity, labels))
+
+
+def test_each_target_is_judged_by_the_next_one_with_as_many_labels():
+    judges = migration_judges(["a", "b", "c"], [0, 5])
+    assert judges["a, 5 labels a class"] == "b, 5 labels a class"
+    assert judges["c, 0 labels a class"] == "a, 0 labels a class"
+    assert set(judges) == set(migration_settings(["a", "b", "c"], [0, 5], []))
+
+
+def test_the_area_is_the_trapezoidal_rule_over_log_labels():
+    """Points at u = 0, 1, 3: widths 1 and 2 of 3, so the weights are 1/6, 3/6 and 2/6."""
+    assert area_weights([0, 1, 7]) == pytest.approx({0: 1 / 6, 1: 1 / 2, 7: 1 / 3})
+    assert area_weights([7, 0, 1]) == area_weights([0, 1, 7])
+    assert sum(area_weights([0, 5, 20, 100]).values()) == pytest.approx(1)
+
+
+def result(target, known, shots, quality, kept=1.0, *, source=True):
+    """A migration to `target` with 30 and 20 test examples; the known scenes had `known` (scene → quality) before."""
+    quality = {target: quality, **{name: value * kept for name, value in known.items()}}
+    return {
+        "quality": quality,
+        "test": {name: {"accuracy": value} for name, value in quality.items()},
+        "details": {target: {"classes": {"x": {"count": 30}, "y": {"count": 20}}}},
+        "migration": {"target": target, "known": [*known], "shots": shots, "kept": kept, "before": {**known}},
+        **({"from": {}} if source else {}),
+    }
+
+
+def choices(**rows):
+    """Row → quality of target a with 0 and 3 labels and of b with 0 and 3, and what is kept; one seed."""
+    found = {}
+    for row, (qualities, kept) in rows.items():
+        places = [("a", 0), ("a", 3), ("b", 0), ("b", 3)]
+        for (target, shots), quality in zip(places, qualities, strict=True):
+            known = {"b": 0.9} if target == "a" else {"a": 0.8}
+            each = result(target, known, shots, quality, kept, source=row != "from scratch")
+            found[row, f"{target}, {shots} labels a class"] = Choice(0.1, {}, (), {5: each})
+    return found
+
+
+def test_adaptation_and_elasticity_by_hand():
+    """F is 0.6; where a is a known scene it has C = 0.8, and b has 0.9. u = 0, 2: weights ½."""
+    table = choices(ours=([0.7, 0.8, 0.75, 0.75], 1.0), rival=([0.6, 0.7, 0.6, 0.9], 0.8))
+    assert adaptation(table["ours", "a, 0 labels a class"].results[5], 5, table) == pytest.approx(0.5)
+    *_, kept, column, elasticity = migration_columns(["a", "b"], [0, 3])
+    assert measured(column, "ours", table) == pytest.approx({5: 100 * (0.5 + 1 + 0.5 + 0.5) / 4})
+    assert measured(column, "rival", table) == pytest.approx({5: 100 * (0 + 0.5 + 0 + 1) / 4})
+    assert measured(kept, "rival", table) == pytest.approx({5: 80})
+    assert measured(elasticity, "rival", table) == pytest.approx({5: 100 * 2 * 0.375 * 0.8 / (0.375 + 0.8)})
+    worse = choices(ours=([0.5, 0.5, 0.5, 0.5], 1.0))
+    assert measured(elasticity, "ours", worse) == {5: 0.0}
+
+
+def test_no_adaptation_without_a_run_that_knows_the_target_or_without_accuracy():
+    table = choices(ours=([0.7, 0.8, 0.75, 0.75], 1.0))
+    alone = {place: choice for place, choice in table.items() if place[1].startswith("a")}
+    one = alone["ours", "a, 0 labels a class"].results[5]
+    assert adaptation(one, 5, alone) is None
+    assert adaptation(one, 4, table) is None  # of another seed
+    one["test"]["a"]["accuracy"] = 0.69
+    assert adaptation(one, 5, table) is None
+
+
+def test_the_labels_from_scratch_that_are_as_good():
+    """From scratch a has 0.5 and 0.7 at u = 0 and 2: 0.6 is reached at u = 1, k = 1; b never gets to 0.95."""
+    table = choices(ours=([0.6, 0.8, 0.95, 0.9], 1.0), **{"from scratch": ([0.5, 0.7, 0.5, 0.9], 1.0)})
+    assert labels(table["ours", "a, 0 labels a class"].results[5], 5, table) == pytest.approx(1)
+    column = migration_columns(["a", "b"], [0, 3], scratch=True)[-1]
+    assert raw_values(column, "ours", table) == pytest.approx({5: (1 + 3) / 2})
+    assert raw_values(column, "from scratch", table) == {5: 0}
+    assert raw_values(column, "ours", choices(ours=([0.6, 0.8, 0.95, 0.9], 1.0))) == {}
+
+
+@pytest.mark.parametrize(
+    ("quality", "k"), [(0.4, 0), (0.5, 0), (0.6, 1), (0.7, 3), (0.75, 2**4.8 - 1), (0.9, 63), (0.95, 63)]
+)
+def test_the_first_number_of_labels_that_reaches_a_quality(quality, k):
+    """Points at u = 0, 2, 4, 6; between the second and the third the curve falls."""
+    assert equivalent(quality, {0: 0.5, 63: 0.9, 3: 0.7, 15: 0.65}) == pytest.approx(k)
+
+
+def test_what_each_target_reads_of_each_scene(make_plan):
+    """Over two seeds; the rest to 1 is the target's own. A target without weights is left out."""
+
+    def cost(*results):
+        runs = [Run(PlannedRun("ours", "", 0.1, seed, ""), "finished", "", each) for seed, each in enumerate(results)]
+        return Cost(0.1, {}, 1, None, None, None, tuple(runs))
+
+    def of(target, **weights):
+        return {"migration": {"target": target}, "scene_weights": {target: weights} if weights else {}}
+
+    costs = {"a, 0": cost(of("a", b=0.5, c=0.25), of("a", b=0.25, c=0.25)), "a, 7": cost(), "b, 0": cost(of("b"))}
+    plan = make_plan(settings=(*costs, "b, 7"), shots=(0, 7), runs=(), claims=None)
+    table = Table(plan, (Row("ours", {}, costs),), (), (), ())
+    assert source_weights(table) == {"a": {"b": 0.375, "c": 0.25, "a": 0.375}}
