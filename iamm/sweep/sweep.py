@@ -83,9 +83,8 @@ def searched(cell: Cell) -> float:
     Raises:
         FailedCellError: the run failed, with its last line.
     """
-    console = plain_console()
+    console, keys = plain_console(), list(cell.settings)
     silence = cell.values["sweep"]["silence"]
-    keys = list(cell.settings)
     failed = run_cells([cell], 1, silence, lambda outcome: console.print(outcome_line(outcome, keys), soft_wrap=True))
     if failed:
         raise FailedCellError(failed[0].reason)

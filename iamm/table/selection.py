@@ -58,7 +58,8 @@ def read_run(planned: PlannedRun, output_dir: Path) -> Run:
         if state != "finished":
             return Run(planned, state, reason, None)
         result = read_result(folder.path, NEEDED)
-        require_own(folder, result)
+        if result["config"] != planned.values:  # else the folder's name is that of the configuration
+            require_own(folder, result)
         folder.read_records()
     except (BadDataError, MissingDataError) as error:
         return Run(planned, "failed", str(error), None)
