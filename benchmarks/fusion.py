@@ -53,6 +53,7 @@ def train_step(model: SceneNetwork, batches: list[Batch]) -> Callable[[], None]:
         penalties = [penalty for outcome in outcomes for penalty in outcome.penalties.values()]
         (torch.stack(losses).mean() + sum(penalties)).backward()
         optimizer.step()
+        model.end_step()
 
     return step
 
@@ -67,6 +68,7 @@ def fusion_alone(model: SceneNetwork, batches: list[Batch]) -> Callable[[], None
             fused = model.fusion(group)
             sums = [scene.values.sum() for scene in fused.features.values()]
             torch.stack([*sums, *fused.penalties.values()]).sum().backward()
+        model.end_step()
 
     return step
 

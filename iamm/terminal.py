@@ -16,6 +16,8 @@ from iamm.output import discard, printable
 WIDE = 160
 GAP = 2
 """Blanks between two columns."""
+LABEL = 8
+"""The least mean width of several labels side by side; with less they become one column."""
 
 
 class PlainConsole(Console):
@@ -65,7 +67,8 @@ def print_table(
 ) -> None:
     """Print a table; columns that do not fit go into further blocks below, which repeat the labels.
 
-    Figures are never cut. Labels are folded where they take more than half of the width.
+    Figures are never cut. Where not all fit, their heads are folded, and so are labels that take more than half of the
+    width.
 
     Args:
         console: its width counts.
@@ -75,7 +78,12 @@ def print_table(
         labels: number of columns at the left that hold text and are repeated.
     """
     shown = [[printable(cell) for cell in row] for row in (heads, *rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
+    widths = widths_of(shown)
+    if sum(widths) + GAP * len(widths) > console.width:
+        if LABEL * labels > console.width // 2:
+            shown, labels = [[" ".join(row[:labels]), *row[labels:]] for row in shown], 1
+        words = (max(head.split(), key=cell_len, default="") for head in shown[0][labels:])
+        widths = widths_of([[*shown[0][:labels], *words], *shown[1:]])
     room = console.width - min(sum(widths[:labels]) + GAP * labels, console.width // 2) - GAP
     for block in blocks(widths[labels:], room):
         places = [*range(labels), *(labels + place for place in block)]
@@ -87,6 +95,10 @@ def print_table(
         console.print("", *lines(console, head, labels), sep="\n ", style="bold", soft_wrap=True)
         body = (line for row in others for line in lines(console, row, labels))
         console.print(f" {rule}", *body, "", sep="\n ", soft_wrap=True)
+
+
+def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
 
 
 def narrowed(widths: Sequence[int], room: int) -> list[int]:
@@ -101,7 +113,7 @@ def lines(console: Console, cells: Sequence[tuple[str, int]], labels: int) -> It
     """The lines of a row.
 
     Args:
-        console: folds labels that are too wide.
+        console: folds texts that are too wide.
         cells: text and width of each; the labels come first, and stand at the left.
         labels: their number.
     """

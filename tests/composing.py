@@ -20,6 +20,20 @@ def config_of(*words: str) -> DictConfig:
     return config
 
 
+FEW = {"train": 48, "validation": 16, "test": 16, "users": 60, "items": 30, "limit": 400, "evaluated": 20}
+"""Keys of data sets, and the sizes that a short run gives them."""
+
+
+def few(datasets: dict[str, Any]) -> list[str]:
+    """Overrides that make each of a configuration's data sets small."""
+    return [
+        f"dataset.{name}.{key}={FEW[key]}"
+        for name, part in datasets.items()
+        for key in FEW.keys() & part.keys()
+        if type(part[key]) is int or key == "limit"
+    ]
+
+
 def values_of(*words: str) -> dict[str, Any]:
     """The plain values of a run."""
     return resolve(COMPOSE(words)[0])

@@ -18,17 +18,24 @@ settings.register_profile("same", derandomize=True)  # the same examples each ti
 settings.load_profile("same")
 
 ONE_OF_EACH = ("additive", "gated", "hierarchical", "linear", "low_rank", "mixed", "multi_head", "null")
-"""Attentions that heads, encoders and fusions meet in the quick tier; all others meet them in the long one."""
+"""Attentions with which heads, encoders and fusions are held to their whole contracts."""
+WITH_EVERY_ONE = ("test_batch_mates_are_invisible", "test_gradients_reach_every_parameter")
+"""What they are held to with all others, in the long tier."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What every attention keeps is held by the attentions' own contract; a part that takes one is tried with a few."""
-    for item in items:
-        params = item.callspec.params if hasattr(item, "callspec") else {}
-        case = params.get("case", params.get("fusion"))
-        if item.path.name == "test_contract.py" and isinstance(case, tuple) and case[1] not in ONE_OF_EACH:
-            item.add_marker(pytest.mark.long)
+    items[:] = [item for item in items if not of_another_attention(item) or item.originalname in WITH_EVERY_ONE]
+    for item in filter(of_another_attention, items):
+        item.add_marker(pytest.mark.long)
+
+
+def of_another_attention(item) -> bool:
+    """Whether it is a contract's test of a part with none of those attentions."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    case = params.get("case", params.get("fusion"))
+    return item.path.name == "test_contract.py" and isinstance(case, tuple) and case[1] not in ONE_OF_EACH
 
 
 @pytest.fixture

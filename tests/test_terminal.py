@@ -38,3 +38,18 @@ def test_no_figure_is_cut_at_any_width(width):
 def test_each_block_repeats_the_labels():
     heads = [line.split() for line in printed(40).splitlines() if "scene" in line]
     assert heads == [["scene", "accuracy"], ["scene", "precision", "loss"]]
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (80, ["model  dataset  settings     digits accuracy", "cnn    digits   fusion=none            91.11"]),
+        (40, ["model dataset settings   digits", "accuracy", "cnn digits fusion=none     91.11"]),
+    ],
+)
+def test_where_not_all_fits_heads_are_folded_and_labels_are_one_column(width, expected):
+    console = Console(file=io.StringIO(), width=width)
+    rows = [["cnn", "digits", "fusion=none", "91.11"]]
+    print_table(console, "runs", ["model", "dataset", "settings", "digits accuracy"], rows, labels=3)
+    title, *lines = [line.strip() for line in console.file.getvalue().splitlines() if line.strip(" ─")]
+    assert (title, lines) == ("runs", expected)

@@ -12,8 +12,8 @@ HELP = """iamm-export: a finished run's model as a program that runs without thi
   iamm-export run=outputs/<run folder> output=exported format=onnx          model.onnx, by packages for ONNX
   iamm-export run=outputs/<run folder> output=exported scene=shapes_image   one of several scenes
 
-The program gives the probabilities of a batch; it is run beside the network before it is written, and must agree to
-1e-5. Beside it, scene.json holds the classes and the form of the inputs. docs/library.md loads one in ten lines.
+The program gives the probabilities or numbers of a batch; it is run beside the network before it is written, and must
+agree to 1e-5. Beside it, scene.json holds the classes and the form of the inputs. docs/library.md loads one.
 
 Keys:
   run=          folder of a finished run

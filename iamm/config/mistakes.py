@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from iamm.config.groups import choices, groups, heading, known_keys, owners, slots
 from iamm.errors import ConfigError, closest, nearest
@@ -91,8 +92,8 @@ def broken_reference(path: str, reference: str) -> ConfigError:
     return ConfigError(f"`{path}` must refer to a key that is there. Found ${{{reference}}}: set it, or write a value.")
 
 
-def refuse_dashes(words: Sequence[str], known: Sequence[str] = ()) -> None:
-    """Refuse a key with dashes before it, which options have.
+def refuse_other_forms(words: Sequence[str], known: Sequence[str] = ()) -> None:
+    """Refuse a key that is written as an option, `--epochs=3`, or apart from its value, `epochs 3`.
 
     Args:
         words: of the command line.
@@ -101,10 +102,14 @@ def refuse_dashes(words: Sequence[str], known: Sequence[str] = ()) -> None:
     Raises:
         ConfigError: the first such key.
     """
-    for word in words:
+    for word, value in pairwise([*words, "="]):
         key = word.lstrip("-").split("=")[0]
-        if word.startswith("-") and key in (known or known_keys()):
+        if key not in (known or known_keys()):
+            continue
+        if word.startswith("-"):
             raise ConfigError(f"A key stands without dashes. Found {word}: write {key}=….")
+        if word == key and "=" not in value and not value.startswith("-"):
+            raise ConfigError(f"An override must read key=value. Found {key} {value}: write {key}={value}.")
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

@@ -30,7 +30,7 @@ class SceneBatch(NamedTuple):
 
     Shapes:
         inputs: by the name of the field: (B, channels, height, width) float32, or (B, T) int64, say
-        targets: (B,) int64, or (B, T) int64, say
+        targets: (B,) int64, (B,) float64, or (B, T) int64, say
         present: (B,) bool
         references: the published texts of B targets, where the scene has them
     """
@@ -58,7 +58,7 @@ class Scene:
     Args:
         name: as in `dataset=`, in tags and in tables; a data set of several views appends the view's name.
         kind: of the inputs, such as `image` or `text`; picks the encoder.
-        task: such as `classification` or `generation`; picks the head.
+        task: such as `classification`, `generation` or `regression`; picks the head.
         splits: train, validation and test, with no example in common; others, such as `unlabelled`, are optional.
             A split that nothing reads may be empty or missing.
         fields: declarations of the inputs, by name; a scene with one input names it as its kind.
@@ -107,6 +107,9 @@ class Dataset(Constrained):
     set has an argument `name`, its key under `dataset`, which names its scene; with a column `scene` there is a scene
     for each of `scenes`, or, without these, for each value in the file.
     """
+
+    task_by: ClassVar[Mapping[str, str]] = {}
+    """Argument → the task that the scenes have where it is given, in place of that in `provides`."""
 
     name: str
     scenes: tuple[Scene, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -59,3 +60,8 @@ ID = Field("ids")
 NUMBER = Field("numbers")
 ITEMS = Field("sequence", padding=PAD)
 AGES = Field("numbers", padding=-1)
+
+
+def target_of(classes: Sequence[str]) -> tuple[str, Field, torch.dtype]:
+    """The task of a scene with these classes, or of numbers where there are none; the field and type of its targets."""
+    return ("classification", CLASS, torch.int64) if classes else ("regression", NUMBER, torch.float64)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from iamm.dataset.base import Scene, Split, random_generator
-from iamm.dataset.fields import CLASS, PIXELS
+from iamm.dataset.fields import PIXELS, target_of
 from iamm.dataset.files import read_packed
 from iamm.errors import BadDataError
 
@@ -63,15 +63,15 @@ def hold_out(
 
 
 def picture_scene(name: str, splits: Mapping[str, Split], classes: tuple[str, ...]) -> Scene:
-    return Scene(name, "image", "classification", splits, {"image": PIXELS}, CLASS, classes=classes)
+    task, field, _ = target_of(classes)
+    return Scene(name, "image", task, splits, {"image": PIXELS}, field, classes=classes)
 
 
 def picture_split(pictures: np.ndarray, labels: np.ndarray) -> Split:
-    """Grey pictures (N, height, width) or others (N, channels, height, width), uint8, and their classes (N,)."""
+    """Grey pictures (N, height, width) or others (N, channels, height, width), uint8; classes (N,), or numbers."""
+    targets = labels if labels.dtype == np.float64 else labels.astype(np.int64)
     inputs = torch.from_numpy(pictures if pictures.ndim == 4 else pictures[:, None])  # (N, channels, height, width)
-    return Split(
-        {"image": inputs}, torch.from_numpy(labels.astype(np.int64)), torch.ones(len(labels), dtype=torch.bool)
-    )
+    return Split({"image": inputs}, torch.from_numpy(targets), torch.ones(len(labels), dtype=torch.bool))
 
 
 def read_pair(data_dir: str | None, stem: str, classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -21,14 +21,14 @@ def joined(datasets: Sequence[Dataset], share: Mapping[str, Share]) -> list[Data
     Vocabularies of subwords stay unchanged.
 
     Args:
-        datasets: data sets of one class, whose scenes are classifications of one kind of input.
+        datasets: data sets of one class, whose scenes have one kind of input, and classes or numbers.
         share: how scenes are grouped, for `encoder` and `head`.
     """
     scenes = {scene.name: scene for dataset in datasets for scene in dataset.scenes}
     worded = {name: scene for name, scene in scenes.items() if isinstance(scene.source, WordVocabulary)}
     for group in groups(share["encoder"], worded):
         scenes |= one_vocabulary(group)
-    for group in groups(share["head"], scenes):
+    for group in groups(share["head"], {name: scene for name, scene in scenes.items() if scene.classes}):
         scenes |= one_list_of_labels(group)
     return [with_scenes(dataset, scenes) for dataset in datasets]
 

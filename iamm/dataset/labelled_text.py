@@ -1,4 +1,4 @@
-"""Classifications of texts: words to ids, and rows of a class and a text to a scene."""
+"""Classifications and regressions of texts: words to ids, and rows of a target and a text to a scene."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple
 import torch
 
 from iamm.dataset.base import Dataset, Scene, Split
-from iamm.dataset.fields import CLASS, TOKENS
+from iamm.dataset.fields import TOKENS, target_of
 from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import SubwordVocabulary, Vocabulary, WordVocabulary, padded
 from iamm.names import scene_name
 
 
 class Labelled(NamedTuple):
-    """A text and its class, counted from 0."""
+    """A text and its target: its class, counted from 0, or its number."""
 
-    label: int
+    label: float
     text: str
 
 
@@ -31,10 +31,12 @@ def shared_vocabulary(
     return SubwordVocabulary.learn(texts, size=subwords)
 
 
-def text_split(rows: Sequence[Labelled], ids: Iterable[Sequence[int]], max_length: int | None) -> Split:
+def text_split(
+    rows: Sequence[Labelled], ids: Iterable[Sequence[int]], max_length: int | None, dtype: torch.dtype
+) -> Split:
     """A split of texts, each cut to its first `max_length` tokens."""
     inputs = padded(each[:max_length] for each in ids)  # (N, T)
-    targets = torch.tensor([row.label for row in rows], dtype=torch.int64)
+    targets = torch.tensor([row.label for row in rows], dtype=dtype)
     return Split({"text": inputs}, targets, torch.ones(len(rows), dtype=torch.bool))
 
 
@@ -62,7 +64,7 @@ def text_datasets(
     Args:
         name: of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
         rows: scene → split → texts.
-        classes: of each scene.
+        classes: of each scene; none of a scene of numbers.
         notices: on the texts, before those on what is cut.
         text_format: of the texts, which are normalised already.
         min_count: occurrences in train from which a word has its own id.
@@ -77,8 +79,9 @@ def text_datasets(
     for scene, splits in rows.items():
         ids = {split: vocabulary.encode_all([row.text for row in texts]) for split, texts in splits.items()}
         lengths += [len(each) for part in ids.values() for each in part]
-        parts = {split: text_split(texts, ids[split], text_format.max_length) for split, texts in splits.items()}
-        arguments = (scene_name(name, scene), "text", "classification", parts, {"text": TOKENS}, CLASS, classes[scene])
+        task, field, dtype = target_of(classes[scene])
+        parts = {split: text_split(texts, ids[split], text_format.max_length, dtype) for split, texts in splits.items()}
+        arguments = (scene_name(name, scene), "text", task, parts, {"text": TOKENS}, field, classes[scene])
         built.append(Scene(*arguments, source=vocabulary, text_format=text_format))
     notices = (*notices, *cut_notices(name, lengths, text_format.max_length, "words" if subwords is None else "pieces"))
     return [

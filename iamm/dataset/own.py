@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import Annotated, NamedTuple, TypeVar
 from iamm.constraints import ListOf, Number, Text
 from iamm.dataset.base import random_generator
 from iamm.dataset.splitting import sampled
-from iamm.dataset.table_file import Row, read_rows
+from iamm.dataset.table_file import Row, bad_row, read_rows
 from iamm.errors import BadDataError, nearest
 from iamm.memory import require_memory
 from iamm.names import plain_name
@@ -25,6 +26,10 @@ FACTOR = 35
 SOME_ROWS = "take some rows with limit=…, or a part of the file"
 MOST_SCENES = 200
 """The largest number of scenes of a file; with more, the column is not one of scenes."""
+
+
+LARGEST_NUMBER = 1e30
+"""The largest size of a target, whose square any float holds."""
 
 
 class Reading(NamedTuple):
@@ -67,6 +72,30 @@ def own_examples(
             made = (make(path, split, row) for row in rows)
             examples += sampled(made, reading.limit, random_generator(seed, name, split, "limit"))
     return examples
+
+
+def require_number(path: str, word: str, line: int) -> None:
+    """Raises:
+    BadDataError: the word, the target of a regression, is no number, not finite, or too large.
+    """
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not abs(number) <= LARGEST_NUMBER:
+        rule = f"have numbers, of at most {LARGEST_NUMBER:g} in size, in the column that `number` names"
+        raise bad_row(path, rule, repr(word[:20]), line)
+
+
+def require_different(scene: str, numbers: Collection[float]) -> None:
+    """Raises:
+    BadDataError: all numbers of training are equal.
+    """
+    if len(set(numbers)) == 1:
+        raise BadDataError(
+            f"A regression has numbers that differ. Found only {min(numbers):g} in {scene}/train: name the column that "
+            "holds them."
+        )
 
 
 def require_room(*paths: str, remedy: str = SOME_ROWS) -> None:

@@ -22,12 +22,12 @@ Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 class RotatedDigitsDataset(list[Dataset], Constrained):
     """The pictures of `digits`, turned to the left by 0 to 75 degrees; each angle is a scene and a separate data set.
 
-    The training pictures are dealt out, a sixth to each angle, so no scene trains with a picture of another. All scenes
+    The training pictures are divided, a sixth for each angle, so no scene trains with a picture of another. All scenes
     validate and test with the same held-out pictures, each at its own angle. Turned with bilinear interpolation, black
     outside.
 
     Args:
-        seed: draws the splits, and deals out the training pictures.
+        seed: draws the splits, and divides the training pictures.
         batch_size: examples a step, of each scene.
         scenes: any of r0, r15, r30, r45, r60 and r75, in the order of the run; a scene does not depend on the others.
         validation: share of all pictures.
@@ -48,10 +48,10 @@ class RotatedDigitsDataset(list[Dataset], Constrained):
         train, *held_out = stratified_rows(
             labels, (1 - validation - test, validation), random_generator(seed, "digits")
         )
-        dealt = random_generator(seed, "rotated_digits").permutation(train)
+        order = random_generator(seed, "rotated_digits").permutation(train)
         made = []
         for scene in scenes:
-            rows = (dealt[SCENES.index(scene) :: len(SCENES)], *held_out)
+            rows = (order[SCENES.index(scene) :: len(SCENES)], *held_out)
             parts = {
                 split: picture_split(turned(pictures[part], float(scene[1:])), labels[part])
                 for split, part in zip(SPLITS, rows, strict=True)

@@ -14,7 +14,8 @@ class Split:
 
     Shapes:
         inputs: by name, as the scene's fields declare: pictures (N, channels, height, width) uint8, say
-        targets: as the scene's target field declares: classes (N,) int64, or tokens (N, T) int64: BOS … EOS, padded
+        targets: as the scene's target field declares: classes (N,) int64, numbers (N,) float64, or tokens (N, T) int64:
+            BOS … EOS, padded
         present: (N,) bool, False where this view of the instance is missing
     """
 

@@ -1,4 +1,4 @@
-"""A user's file of texts with labels."""
+"""A user's file of texts with labels or numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iamm.constraints import Count, Number, Seed
 from iamm.dataset.base import Dataset, random_generator
 from iamm.dataset.labelled_text import Labelled, text_datasets
 from iamm.dataset.overlap import signs_of
-from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_examples
+from iamm.dataset.own import Part, Reading, Words, chosen_scenes, own_examples, require_different, require_number
 from iamm.dataset.splitting import DRAWN, Unit, divided, require_each, split_named
 from iamm.dataset.table_file import Format, Row, value_of
 from iamm.dataset.text_format import TextFormat
@@ -24,7 +24,7 @@ MOST_LABELS = 10_000
 
 
 class Entry(NamedTuple):
-    """The contents of a row of the file."""
+    """The contents of a row of the file; the label of a regression is its number as it is written."""
 
     text: str
     label: str
@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 
 
 class TextFileDataset(list[Dataset], Constrained):
-    """Texts with a label each, from a user's file; each scene is a separate data set.
+    """Texts with a label or a number each, from a user's file; each scene is a separate data set.
 
     CSV and TSV begin with the names of their columns, each line of JSON is an object; `label<TAB>text` and fastText's
     `__label__x text` have none. A row without a text or a label is left out, with a notice. Labels stay names.
@@ -48,6 +48,7 @@ class TextFileDataset(list[Dataset], Constrained):
         delimiter: between the fields of a CSV; None = comma, semicolon, tab or bar, whichever its first line has most.
         encoding: the encoding of the files.
         text, label: the columns that hold them.
+        number: the column of a number to predict in place of the label; None = a classification.
         scene: the column whose values are scenes; None = one scene.
         scenes: some of these values, in the order of the run; None = all, in alphabetical order.
         split: the column that names a row's split; None = drawn.
@@ -71,6 +72,7 @@ class TextFileDataset(list[Dataset], Constrained):
     joins = True
     """Whether scenes that share get one vocabulary, and one list of labels, over all data sets of this class."""
     provides = ({"name": "{name}", "kind": "text", "task": "classification"},)
+    task_by: ClassVar = {"number": "regression"}
     at_most: ClassVar = {("validation", "test"): 0.9}
     different = (("path", "validation_path"), ("path", "test_path"), ("validation_path", "test_path"))
 
@@ -87,6 +89,7 @@ class TextFileDataset(list[Dataset], Constrained):
         encoding: str = "utf-8",
         text: str = "text",
         label: str = "label",
+        number: str | None = None,
         scene: str | None = None,
         scenes: Words | None = None,
         split: str | None = None,
@@ -103,14 +106,15 @@ class TextFileDataset(list[Dataset], Constrained):
         known: Words | None = None,
     ) -> None:
         files = {DRAWN: path, "validation": validation_path, "test": test_path}
-        columns = {"text": text, "label": label, "scene": scene, "split": split, "group": group}
+        target = {"label": label} if number is None else {"number": number}
+        columns = {"text": text, **target, "scene": scene, "split": split, "group": group}
         reading = Reading(format, delimiter, encoding, limit)
         entries = own_examples(name, files, reading, seed, partial(entry_of, columns))
         entries, notices = complete(name, entries, needs_scene=scene is not None)
         units, generator = [entry.unit for entry in entries], random_generator(seed, name)
         rows, repeats = divided(name, units, validation=validation, test=test, clean=clean, generator=generator)
         parts = by_scene(entries, rows, chosen_scenes(path, {entry.scene for entry in entries}, scenes))
-        labels = labels_of(name, parts)
+        labels = labels_of(name, parts) if number is None else no_labels(name, parts)
         require_each(name, rows)
         text_format = TextFormat(lowercase, "apart" if subwords is None else "spaces", max_length)
         texts = {
@@ -138,10 +142,14 @@ class TextFileDataset(list[Dataset], Constrained):
 def entry_of(columns: Mapping[str, str | None], path: str, file_split: str, row: Row) -> Entry:
     """Make an entry of a row, with the split that its file or its column gives."""
     values = {key: value_of(path, row, key, column) for key, column in columns.items() if column is not None}
-    text, label, scene = values["text"], values["label"], values.get("scene", "")
+    text, scene, numbers = values["text"], values.get("scene", ""), "number" in values
+    label = values["number" if numbers else "label"]
+    if numbers:
+        require_number(path, label, row.line)
     split = split_named(path, values["split"], row.line) if "split" in values and not file_split else file_split
+    stratum = (scene, "" if numbers else label)
     content = blake2b((signs_of(text) or text).encode(), digest_size=16).digest()
-    return Entry(text, label, scene, Unit(split, (scene, label), values.get("group") or content, content))
+    return Entry(text, label, scene, Unit(split, stratum, values.get("group") or content, content))
 
 
 def complete(name: str, entries: Sequence[Entry], *, needs_scene: bool) -> tuple[list[Entry], list[str]]:
@@ -189,6 +197,19 @@ def labels_of(name: str, scenes: Mapping[str, Mapping[str, Sequence[Entry]]]) ->
     return {scene: in_order(labels) for scene, labels in labels_by_scene.items()}
 
 
+def no_labels(name: str, scenes: Mapping[str, Mapping[str, Sequence[Entry]]]) -> dict[str, tuple[str, ...]]:
+    """Give each scene of a regression no labels.
+
+    Raises:
+        BadDataError: a scene whose numbers are equal.
+    """
+    for scene, parts in scenes.items():
+        require_different(scene_name(name, scene), [float(entry.label) for entry in parts["train"]])
+    return dict.fromkeys(scenes, ())
+
+
 def labelled(entries: Sequence[Entry], labels: Sequence[str], text_format: TextFormat) -> list[Labelled]:
+    """Give the place of each entry's label among the labels, or, where there are none, its number."""
     place = {label: number for number, label in enumerate(labels)}
-    return [Labelled(place[entry.label], text_format.tidied(entry.text)) for entry in entries]
+    target = place.__getitem__ if labels else float
+    return [Labelled(target(entry.label), text_format.tidied(entry.text)) for entry in entries]

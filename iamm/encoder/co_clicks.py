@@ -77,5 +77,5 @@ def item_vectors(user: np.ndarray, item: np.ndarray, items: int, dim: int, shrin
         values, vectors = np.linalg.eigh(similarity.toarray())
     values, vectors = values[::-1][:dim], vectors[:, ::-1][:, :dim]
     vectors *= np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])])
-    found = vectors * np.sqrt(np.maximum(values, 0)) * (count > 0)[:, None]
-    return np.pad(found, ((0, 0), (0, dim - found.shape[1])))
+    vectors = vectors * np.sqrt(np.maximum(values, 0)) * (count > 0)[:, None]
+    return np.pad(vectors, ((0, 0), (0, dim - vectors.shape[1])))

@@ -48,7 +48,7 @@ class Interest(NamedTuple):
     weights: Tensor
     places: Tensor
     gates: Tensor
-    elsewhere: Mapping[str, Tensor]
+    elsewhere: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Fusion(Constrained, nn.Module):

@@ -69,7 +69,7 @@ class CrossStitchFusion(BySceneFusion):
         dim: D.
         layers: layers of each network, with a stitch behind each.
         feed_forward: hidden width of a network, as a multiple of D.
-        own_share: what α_ss begins with (the paper: 0.9); the rest is shared out among the other networks.
+        own_share: initial value of α_ss (the paper: 0.9); the rest is divided among the other networks.
         dropout: share dropped of the hidden units.
         scene_dropout: probability that a scene is treated as unknown in a training step.
     """

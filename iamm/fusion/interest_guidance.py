@@ -25,7 +25,7 @@ class InterestGuidanceFusion(Fusion):
         w_ki = softmax_i(q_kᵀ(LN x_ki + e_i)/√D),  h_k = Σ_i w_ki x_ki   which scenes count (D0 §3.1.2, §4)
 
     x̂ = LayerNorm x. For a scene of the group the places are its own; an absent view is masked. For a scene elsewhere
-    they are its prototypes, learnt from its own examples, which no other scene's loss can change. p comes
+    they are its prototypes, z = LN c without gates, learnt from its own examples alone. p comes
     from `InterestRecogniser`, whose cross-entropy is the penalty `recognition`. With probability `hide` an example's
     own scene is left out of p in training, so that the model learns there what it does for a scene that it has never
     met: such a scene has places, and the interest and the gates of the known scenes that it resembles.
@@ -52,7 +52,7 @@ class InterestGuidanceFusion(Fusion):
         residual: False gives A alone in place of x_t + γ W A, as D0 §4 has it.
         branch: True follows D0 §2.5: a scene's own x_k is fused as it is, and only other scenes are weighed by w.
         performance: β; β ln(quality) of each scene at the last validation is added to its score in w (D0 §3.3, which
-            gives no formula); qualities are divided by their largest.
+            gives no formula); qualities are divided by their largest, and count as at least 0.001.
         control: `learnt`; `shuffled`: q of the next example of the batch; `scene`: the scene's own q, without the
             example; `constant`: as `scene`, and w from q_kᵀe_i alone; `uniform`: q = 0 and w = 1/S; `fresh`: no
             training of interest; `absent`: no guidance. All have the same parameters.
@@ -211,14 +211,16 @@ class InterestGuidanceFusion(Fusion):
         return read.unflatten(0, (batch, len(names))).transpose(1, 2), allow.any(dim=-1)
 
     def keys(self, x: Tensor, names: Sequence[str]) -> Tensor:
-        """LN x_ki + e_i, by which q weighs the scenes.  # (B, G, K, I, D)"""
+        """LN x_ki + e_i, by which q weighs the scenes; 0 gives w = 1/S.  # (B, G, K, I, D)"""
+        if self.control == "uniform":
+            return torch.zeros_like(x)
         nothing = x.new_zeros(self.dim)
         marks = torch.stack([self.marks.get(name, nothing) for name in names])  # (I, D)
         return marks.expand_as(x) if self.control == "constant" else self.standard(x) + marks
 
     def performance_bias(self, names: Sequence[str]) -> Tensor | None:
-        """β ln(quality / best quality) of each scene.  # (1, I)"""
-        if not self.performance:
+        """β ln(quality / best quality) of each scene; None where a control fixes w.  # (1, I)"""
+        if not self.performance or self.control in ("constant", "uniform"):
             return None
         qualities = torch.stack([self.recogniser.quality(name) for name in names])
         return self.performance * qualities.clamp(min=1e-3).log()[None]

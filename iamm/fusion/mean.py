@@ -1,4 +1,4 @@
-"""The mean of the views: interest guidance whose weights are all equal, and which has no memory."""
+"""The mean of the views, which each scene reads without an interest."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ class TaskAttentionFusion(BySceneFusion):
 
     MTAN (Liu, Johns and Davison 2019, eqs. 1 and 2): p is shared by all scenes, the masks σ(M_s,l ·) are a scene's own;
     the first of them reads p_0 alone. M_s,l is W₂ relu(W₁ ·). Ours: linear layers position by position instead of
-    convolutions, no batch normalisation, no shared layer between a mask and the next one.
+    convolutions, no batch normalisation, no shared layer between a mask and the next one, and a mask reads what enters
+    layer l, where the source reads features from within it.
 
     Args:
         scenes: names of all S scenes.

@@ -35,7 +35,7 @@ class Head(Constrained, nn.Module):
     Examples whose view is absent count in neither, so all models are compared on the same examples.
 
     Args:
-        scene: gives the classes or the vocabulary.
+        scene: gives the classes, the vocabulary, or the training targets.
         dim: D.
         quality: name of the measure that validation selects by; None means the first one.
 
@@ -69,12 +69,12 @@ class Head(Constrained, nn.Module):
         """Predictions, targets and likelihoods of this batch, without label smoothing."""
         raise NotImplementedError
 
-    def probabilities(self, features: Features) -> Tensor:
+    def predictions(self, features: Features) -> Tensor:
         """The answer for each example as one tensor (B, …), where the head gives it in one pass."""
         raise NotImplementedError
 
     def answers(self, features: Features) -> list[dict[str, Any]]:
-        """The answer for each example as plain JSON, such as a class and the probabilities of all."""
+        """The answer for each example as plain JSON, such as a class and the probabilities of all, or a number."""
         raise NotImplementedError
 
     def attention_map(self, features: Features) -> AttentionMap | None:

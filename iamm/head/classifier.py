@@ -7,18 +7,19 @@ from statistics import mean
 from typing import Annotated, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from iamm.attention.base import Attention
 from iamm.constraints import OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
-from iamm.encoder.base import Features, Pool, present_mean
-from iamm.head.base import AttentionMap, Head, Outputs, gathered
+from iamm.encoder.base import Features, present_mean
+from iamm.head.base import Outputs, gathered
+from iamm.head.pooled import Norm, PooledHead
 from iamm.measure import LOSS, Measure
 
 
-class ClassifierHead(Head):
+class ClassifierHead(PooledHead):
     """p = softmax(W · pool(x) + b); loss −log p(class).
 
     Measures: accuracy; precision, recall and F1, each the plain mean over the classes that occur among targets or
@@ -31,7 +32,7 @@ class ClassifierHead(Head):
         scene: gives the classes.
         dim: D.
         attention: a partial that takes `dim`, pools the places with a learnt query; None means their mean.
-        norm: layer norm of the pooled vector (Ba, Kiros, Hinton 2016); False leaves a linear map of it.
+        norm: as of `PooledHead`.
         dropout: share dropped of the pooled vector.
         label_smoothing: ε, the target is 1 − ε on the class and ε/C on all (Szegedy et al. 2016).
         quality: name of the measure that validation selects by.
@@ -53,33 +54,27 @@ class ClassifierHead(Head):
         dim: int,
         *,
         attention: Callable[..., Attention] | None = None,
-        norm: bool = True,
+        norm: Norm = True,
         dropout: ShareBelow1 = 0.1,
         label_smoothing: ShareBelow1 = 0.0,
         quality: Annotated[
             str, OneOf(("accuracy", "precision", "recall", "f1", "average_precision", "auc", "loss"))
         ] = "accuracy",
     ) -> None:
-        super().__init__(scene, dim, quality=quality)
+        super().__init__(
+            scene, dim, len(scene.classes), attention=attention, norm=norm, dropout=dropout, quality=quality
+        )
         self.classes = scene.classes
         self.label_smoothing = label_smoothing
-        self.pool = Pool(dim, attention)
-        self.norm = nn.LayerNorm(dim) if norm else nn.Identity()
-        self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(dim, len(scene.classes))
-
-    def logits(self, features: Features) -> Tensor:
-        pooled, _ = self.pool(features)
-        return self.output(self.dropout(self.norm(pooled)))  # (B, C)
 
     def loss(self, features: Features, batch: SceneBatch) -> Tensor:
         each = functional.cross_entropy(
-            self.logits(features), batch.targets, label_smoothing=self.label_smoothing, reduction="none"
+            self.scores(features), batch.targets, label_smoothing=self.label_smoothing, reduction="none"
         )
         return present_mean(each, batch.present)
 
     def observe(self, features: Features, batch: SceneBatch) -> Outputs:
-        logits, targets = self.logits(features)[batch.present], batch.targets[batch.present]
+        logits, targets = self.scores(features)[batch.present], batch.targets[batch.present]
         scores = logits.double().log_softmax(1)  # in float32, logarithms tie less often than probabilities
         return {
             "predicted": logits.argmax(1).tolist(),
@@ -88,22 +83,18 @@ class ClassifierHead(Head):
             "log_probabilities": scores.detach().float().cpu(),  # (n, C)
         }
 
-    def probabilities(self, features: Features) -> Tensor:
-        return self.logits(features).double().softmax(1)  # (B, C)
+    def predictions(self, features: Features) -> Tensor:
+        return self.scores(features).double().softmax(1)  # (B, C)
 
     def answers(self, features: Features) -> list[dict[str, Any]]:
-        probabilities = self.probabilities(features)
+        probabilities = self.predictions(features)
         return [
             {"class": self.classes[label], "probabilities": dict(zip(self.classes, row, strict=True))}
             for label, row in zip(probabilities.argmax(1).tolist(), probabilities.tolist(), strict=True)
         ]
 
-    def attention_map(self, features: Features) -> AttentionMap | None:
-        _, weights = self.pool(features, need_weights=True)
-        if weights is None:
-            return None
-        answers = [[self.classes[index]] for index in self.logits(features).argmax(1).tolist()]
-        return AttentionMap(weights.unsqueeze(2), answers)  # (B, H, 1, T)
+    def labels(self, features: Features) -> list[str]:
+        return [self.classes[index] for index in self.scores(features).argmax(1).tolist()]
 
     def measure(self, outputs: Sequence[Outputs]) -> dict[str, float]:
         from sklearn.metrics import precision_recall_fscore_support

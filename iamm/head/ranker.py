@@ -58,7 +58,7 @@ class RankerHead(Head):
         )
 
     def pooled(self, features: Features, *, need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
-        """h (B, D), zero where there is no history; the weights (B, H, 1 + T) where asked for and there are any."""
+        """h (B, D), zero where there is no history; the weights (B, H, 1 + T), if requested and available."""
         values, allow = features.values, features.allow.clone()
         allow[:, 0] = False
         if self.attention is None:
@@ -84,11 +84,11 @@ class RankerHead(Head):
             "nll": functional.binary_cross_entropy_with_logits(scores, targets.double(), reduction="none").tolist(),
         }
 
-    def probabilities(self, features: Features) -> Tensor:
+    def predictions(self, features: Features) -> Tensor:
         return self.scores(features).double().sigmoid()  # (B,)
 
     def answers(self, features: Features) -> list[dict[str, Any]]:
-        return [{"probability": probability} for probability in self.probabilities(features).tolist()]
+        return [{"probability": probability} for probability in self.predictions(features).tolist()]
 
     def attention_map(self, features: Features) -> AttentionMap | None:
         _, weights = self.pooled(features, need_weights=True)

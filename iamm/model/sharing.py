@@ -24,8 +24,11 @@ def modules(scenes: Sequence[Scene], share: Share, part: str, make: Callable[[Sc
         make: builds a module from a scene; for a group, from a scene with the training data of all.
 
     Raises:
-        ValueError: the scenes of a group cannot share a module.
+        ValueError: the scenes of a group cannot share a module; a scene has the name of an attribute of modules.
     """
+    for scene in scenes:
+        if hasattr(nn.ModuleDict(), scene.name) or hasattr(nn.ParameterDict(), scene.name):
+            raise ValueError(f"A scene's name must be free in PyTorch's modules. Found {scene.name}: choose another.")
     alike = {scene.name: scene.name if share == "none" else FORMATS[part](scene) for scene in scenes}
     by_name, made = {scene.name: scene for scene in scenes}, dict[str, nn.Module]()
     for names in groups(share, alike, part):

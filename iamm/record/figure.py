@@ -190,8 +190,9 @@ def scene_heads_figure(
 
 
 def write_cells(axis: Axes, values: np.ndarray, counts: np.ndarray | None = None) -> None:
-    """Write each value, or its count, into its cell: white on dark and black on bright."""
-    for (y, x), value in np.ndenumerate(values):
+    """Write each value that is a number, or its count, into its cell: white on dark and black on bright."""
+    for y, x in np.argwhere(~np.isnan(values)):
+        value = values[y, x]
         color = "white" if value < 0.6 else "black"
         text = f"{value:.2f}" if counts is None else f"{counts[y, x]}"
         axis.text(x, y, text, ha="center", va="center", color=color, fontsize=8)

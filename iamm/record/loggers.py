@@ -10,25 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from iamm.errors import MissingPackageError
 from iamm.output import print_mistake
 
 PROJECT = "iamm"
 """The experiment of MLflow, or the project of Weights & Biases."""
-
-
-class Logger(Protocol):
-    """One run's logger; each name is a tag as in TensorBoard."""
-
-    def scalars(self, values: Mapping[str, float], step: int) -> None: ...
-
-    def picture(self, name: str, file: Path, step: int) -> None: ...
-
-    def settings(self, values: Mapping[str, Any]) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class MlflowLogger:
@@ -92,8 +80,9 @@ class WandbLogger:
         self.run.finish()
 
 
-KINDS: Mapping[str, Callable[[Path, str], Logger]] = {"mlflow": MlflowLogger, "wandb": WandbLogger}
-"""By their keys under `log`."""
+Logger = MlflowLogger | WandbLogger
+KINDS: Mapping[str, type[Logger]] = {"mlflow": MlflowLogger, "wandb": WandbLogger}
+"""Loggers by their keys under `log`; each name that one is given is a tag as in TensorBoard."""
 
 
 class Loggers:

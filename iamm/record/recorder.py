@@ -13,6 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from iamm.errors import UserError
 from iamm.files import LONGEST_NAME, flush, make_folder, read_file, shortened, write_bytes, write_text
 from iamm.record.checksummed import strict, write_json
 from iamm.record.loggers import Loggers, csv_of
@@ -69,9 +70,7 @@ class Recorder:
         """Flush the events to the disk; return their sizes and SHA-256, and the records."""
         self.events.sync()
         events = {path.name: content_state(read_file(path)) for path in self.folder.events()}
-        records = self.folder.records_so_far()
-        write_text(self.folder.scalars, csv_of(records))
-        return {"step": self.step, "events": events, "records": records.decode()}
+        return {"step": self.step, "events": events, "records": self.folder.records_so_far().decode()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Write the saved records, truncate the event files to their saved sizes, and remove later ones.
@@ -105,11 +104,13 @@ class Recorder:
         self.events.sync()
 
     def close(self) -> None:
-        """Close the event file and the loggers; a failure to write was raised before."""
+        """Close all; write the scalars of a run that was left before its end. A failure to write was raised before."""
         self.loggers.each(lambda logger: logger.close())
         if "events" in vars(self):
-            with suppress(OSError):
+            with suppress(OSError, UserError):
                 self.events.close()
+                if not self.folder.finished():
+                    write_text(self.folder.scalars, csv_of(self.folder.records_so_far()))
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         charts = {chart(tag): value for tag, value in values.items()}

@@ -97,7 +97,7 @@ class AttentionMaps:
         for each in shown:
             numbers = {"asked": each.queries, "truth": each.truth, "places": each.keys, "head": rounded(each.weights)}
             self.add_numbers(scene, each.number, **numbers)
-        if scene.kind == "image" and scene.classes and shown:
+        if scene.kind == "image" and scene.target is None and shown:
             rows, titles = [each.number for each in shown], [f"{each.queries[0]}\n({each.truth})" for each in shown]
             weights = torch.stack([each.weights for each in shown])  # (N, H, 1, T)
             figure = places_figure(part.inputs["image"][rows].cpu(), weights, titles, heads=self.heads)
@@ -108,8 +108,8 @@ class AttentionMaps:
             self.recorder.picture(name, self.text_figure(scene, each), self.step)
 
     def text_figure(self, scene: Scene, each: ExampleAttention) -> Figure:
-        """A figure of one text: its words against the heads of a classifier, or against the written words."""
-        if scene.classes:
+        """A figure of one text: its words against the heads of one answer, or against the written words."""
+        if scene.target is None:
             rows = with_mean(each.weights, 0)[:, 0]  # (1 + H, K)
             return words_figure(rows, head_names(len(each.weights)), each.keys, f"{each.queries[0]} ({each.truth})")
         if self.heads:

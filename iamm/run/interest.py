@@ -61,7 +61,7 @@ def describe(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.dev
                     values[batch[name].present].double()
                     for values in (interest.recognised, interest.weights, interest.places, interest.gates)
                 )
-                parts[name].append(Interest(recognised, weights, places, gates, {}))
+                parts[name].append(Interest(recognised, weights, places, gates))
     return {name: joined(interests) for name, interests in parts.items()}
 
 
@@ -74,7 +74,6 @@ def joined(parts: Sequence[Interest]) -> Interest:
         torch.cat([part.weights for part in parts]),
         torch.cat(places),
         torch.cat([part.gates for part in parts]),
-        {},
     )
 
 
@@ -133,14 +132,17 @@ def changes(plain: Mapping[str, Mapping[str, float]], controlled: Measures | Map
 
 
 def interest_notices(report: Mapping[str, Any]) -> list[str]:
-    """Give a notice if no control changes a measure."""
-    effects = {
-        control: max(abs(change) for measures in scenes.values() for change in measures.values())
+    """Give a notice if no replacement of interest changes a measure; to leave guidance out is no replacement."""
+    effects = [
+        abs(change)
         for control, scenes in report.get("effects", {}).items()
-    }
-    if not effects or max(effects.values()) > NOTHING:
+        if control != "absent"
+        for measures in scenes.values()
+        for change in measures.values()
+    ]
+    if not effects or max(effects) > NOTHING:
         return []
-    return [f"Interest changes nothing: no measure of validation moves by more than {NOTHING} without it."]
+    return [f"Interest changes nothing: no measure of validation moves by more than {NOTHING} where it is replaced."]
 
 
 def interest_values(report: Mapping[str, Any]) -> dict[str, float]:

@@ -24,11 +24,11 @@ from iamm.serve.trained import Trained, absent_batch, load, targets
 
 KEYS = {"run": None, "output": None, "scene": "", "format": "torch"}
 CLOSE = 1e-5
-"""The largest permitted difference of a probability."""
+"""The largest permitted difference of a probability, or of a number over the largest one."""
 
 
 class Program(nn.Module):
-    """Pixels (B, channels, height, width) uint8, or ids (B, T) int64 padded with 0 → the head's probabilities, float32.
+    """Pixels (B, channels, height, width) uint8, or ids (B, T) int64 padded with 0 → the head's predictions, float32.
 
     Other views of the scene's data set are absent.
 
@@ -52,7 +52,7 @@ class Program(nn.Module):
         batch = SceneBatch({self.field: values}, targets(self.scene, count), present)
         parts = {name: expanded(part, count) for name, part in self.absent.items()} | {self.scene.name: batch}
         features, _ = self.network.features({name: parts[name] for name in self.order})
-        return self.network.head(self.scene.name).probabilities(features[self.scene.name]).to(torch.float32)
+        return self.network.head(self.scene.name).predictions(features[self.scene.name]).to(torch.float32)
 
 
 def expanded(part: SceneBatch, count: int) -> SceneBatch:
@@ -86,7 +86,7 @@ def run_command_line(words: Sequence[str]) -> int:
 
 
 def exported(trained: Trained, scene: Scene, form: str) -> tuple[str, bytes]:
-    """Give the name and content of a program's file, checked against the network's probabilities.
+    """Give the name and content of a program's file, checked against the network's own answers.
 
     Raises:
         ConfigError: a head that writes text, or a part that cannot be exported.
@@ -97,15 +97,14 @@ def exported(trained: Trained, scene: Scene, form: str) -> tuple[str, bytes]:
     if kind == "record":
         raise ConfigError(f"A program reads pictures or texts. Found {scene.name}, of records: use iamm-predict.")
     if scene.target is not None:
-        raise ConfigError(
-            f"A program answers in one pass. Found {scene.name}, which writes word by word: use iamm-predict."
-        )
+        raise ConfigError(f"A program answers in one pass. Found {scene.name}, which writes texts: use iamm-predict.")
     program, (first, second) = Program(trained, scene).eval(), [example(scene, kind, rows) for rows in (3, 5)]
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch's exporter
             name, content, run = FORMATS[form](program, first, kind)
-            difference = max(float((run(batch) - program(batch)).abs().max()) for batch in (first, second, second[:1]))
+            pairs = [(run(batch), program(batch)) for batch in (first, second, second[:1])]
+            difference = max(float((one - two).abs().max() / two.abs().max().clamp(min=1)) for one, two in pairs)
     except MissingPackageError:
         raise
     except Exception as error:
@@ -172,7 +171,7 @@ FORMATS: Mapping[str, Callable[[Program, Tensor, str], Result]] = {"torch": as_t
 
 
 def description(scene: Scene) -> dict[str, Any]:
-    """Describe the program's inputs, and the classes of its probabilities."""
+    """Describe the program's inputs, and the classes of its probabilities (of numbers: none)."""
     values = next(iter(scene.splits["train"].inputs.values()))
     content: dict[str, Any] = {"scene": scene.name, "classes": list(scene.classes)}
     if scene.source is None or scene.text_format is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from iamm.config.command_line import HYDRA, in_order, keys, plain_line, refuse_rerun, side_by_side
 from iamm.config.compose import Composed, as_yaml, composed, named_choices
 from iamm.config.explain import explained
-from iamm.config.mistakes import refuse_dashes
+from iamm.config.mistakes import refuse_other_forms
 from iamm.config.overrides import NotPlainError
 from iamm.config.simplex import expanded
 from iamm.errors import FailedCellError, UserError
@@ -80,7 +80,7 @@ def run_command_line(words: Sequence[str]) -> int:
     with explained():
         try:
             line = plain_line(words)
-            refuse_dashes(line.overrides)
+            refuse_other_forms(line.overrides)
             if line.shown:
                 sys.stdout.write(as_yaml(line, "train"))
                 return 0
@@ -88,7 +88,7 @@ def run_command_line(words: Sequence[str]) -> int:
         except NotPlainError:
             from iamm.config.by_hydra import run_jobs
 
-            refuse_dashes(words)
+            refuse_other_forms(words)
             run_jobs(words, jobs.run, search)
         else:
             while waiting:

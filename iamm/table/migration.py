@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from math import log2
+from math import log2, nan
 from statistics import fmean
 
 from iamm.measure import Measure
@@ -106,26 +106,24 @@ def labels(result: Result, seed: int, choices: Choices) -> float | None:
 
 
 def equivalent(quality: float, curve: Mapping[int, float]) -> float:
-    """Return the first k at which a curve reaches a quality, linear in log₂(1 + k); the last k where it never does.
+    """Return the k at which a curve first reaches a quality, linear in log₂(1 + k); its ends where it is beyond them.
 
     Args:
         quality: to be reached.
-        curve: number of labels → quality.
+        curve: number of labels → quality; only points that are better than all before them count.
     """
+    import numpy as np
+
     points = sorted(curve.items())
-    if quality <= points[0][1]:
-        return points[0][0]
-    for (low, before), (high, after) in pairwise(points):
-        if after >= quality:
-            start, end = log2(1 + low), log2(1 + high)
-            return 2 ** (start + (quality - before) / (after - before) * (end - start)) - 1
-    return points[-1][0]
+    best, places = np.unique(np.maximum.accumulate([value for _, value in points]), return_index=True)
+    return float(2 ** np.interp(quality, best, np.log2([1 + points[place][0] for place in places])) - 1)
 
 
 def source_weights(table: Table) -> dict[str, dict[str, float]]:
     """Return what the first row, with the fewest labels, reads of each scene: target → scene → weight w, over seeds.
 
-    What the known scenes leave to 1 is that of the target's own example. A target without such weights is left out.
+    What the known scenes leave to 1 is that of the target's own example. A target without such weights is left out; a
+    scene that it neither knows nor is, such as another view of its own, has nan.
     """
     weights: dict[str, dict[str, float]] = {}
     for name in table.plan.settings[:: len(table.plan.shots)]:
@@ -135,7 +133,8 @@ def source_weights(table: Table) -> dict[str, dict[str, float]]:
             means = {scene: fmean(each[scene] for each in read) for scene in read[0]}
             target = results[0]["migration"]["target"]
             weights[target] = means | {target: 1 - sum(means.values())}
-    return weights
+    scenes = dict.fromkeys(scene for row in weights.values() for scene in row)
+    return {target: {scene: row.get(scene, nan) for scene in scenes} for target, row in weights.items()}
 
 
 MIGRATED: Mapping[str, Callable[[Result], float]] = {

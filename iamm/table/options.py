@@ -15,7 +15,7 @@ from iamm.config.compose import Composed, as_yaml, composed
 from iamm.config.explain import explained
 from iamm.config.groups import choices, configs_folder, dotted_keys
 from iamm.config.hydra_compat import arguments
-from iamm.config.mistakes import NoChoiceError, SeveralValuesError, UnknownKeyError, refuse_dashes, unlike_any
+from iamm.config.mistakes import NoChoiceError, SeveralValuesError, UnknownKeyError, refuse_other_forms, unlike_any
 from iamm.config.overrides import NotPlainError
 from iamm.constraints import Switch
 from iamm.errors import ConfigError
@@ -32,7 +32,7 @@ def known_keys() -> list[str]:
 
 def compose_options(words: Sequence[str]) -> Composed | None:
     """Compose the command's options; None where they were only to be shown."""
-    refuse_dashes(words, known_keys())
+    refuse_other_forms(words, known_keys())
     for word in words:
         if word in choices("table"):
             raise ConfigError(f"A table is named by its key. Found {word}: write table={word}.")

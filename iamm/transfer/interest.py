@@ -10,7 +10,7 @@ from iamm.transfer.base import LearningTransfer, Material, matching
 
 
 class InterestTransfer(LearningTransfer):
-    """q(x) = LN(Σ_s p_s(x) q_s + δ),  gates 2σ(Σ_s p_s W_s x + g),  e_t:  δ (K, D), g (D), e_t (D) are trained from 0.
+    """q(x) = LN(Σ_s p_s(x) q_s + U LN x̄ + δ),  gates 2σ(Σ_s p_s W_s x + g):  δ, g and e_t are trained from 0.
 
     These K·D + 2·D numbers are the target's own: they begin with migration by attention (D0 §2.3.3), and no known scene
     changes. `fusion=interest_guidance` is needed.

@@ -27,7 +27,12 @@ NEEDS = {
     "pattern@attention.pattern=low_rank": OTHER_DECODER,
     "pattern@attention.pattern=linear": ["score@attention.score=kernel", "normaliser@attention.normaliser=sum"],
     "normaliser@attention.normaliser=sum": ["score@attention.score=kernel"],
+    **{
+        f"dataset=[shapes,{name}]": [f"dataset.{name}.evaluated=20"]
+        for name in ("amazon_cdr", "amazon_sequences", "movielens")
+    },
 }
+"""What a choice needs beside it, and how many users are evaluated."""
 SHRUNK = [
     *("dataset.shapes.train=24", "dataset.shapes.validation=5", "dataset.shapes.test=3", "batch_size=12"),
     *("dim=8", "epochs=1", "steps=1", "threads=1", "encoder.image.channels=[8,8]", "head.generation.max_length=2"),

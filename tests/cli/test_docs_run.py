@@ -17,10 +17,9 @@ from iamm.config.compose import resolve, tree_composer
 from iamm.config.sources import Sources
 from tests.cli.conftest import in_process
 from tests.cli.test_docs import COMMANDS, ROOT, fences
+from tests.composing import few
 
 SHORT = {"epochs": "1", "steps": "1", "dim": "8", "threads": "1", "device": "cpu", "log.pictures": "1"}
-FEW = {"train": 48, "validation": 16, "test": 16, "users": 60, "items": 30, "limit": 400, "evaluated": 20}
-"""Keys of data sets, and the sizes that a short form gives them."""
 WITHOUT_FILES, WITHOUT_PACKAGE = 66, 69
 ELSEWHERE = {
     r"iamm-data \w": "downloads files: test_data.py does so from a server of its own",
@@ -54,13 +53,7 @@ def short_run(words: list[str]) -> list[str]:
     words = [re.sub(r"n_trials=\d+", "n_trials=2", word) for word in words]
     if any(word.startswith("mode=") for word in words):
         return words
-    few = [
-        f"dataset.{name}.{key}={FEW[key]}"
-        for name, part in values_of_run(words)["dataset"].items()
-        for key in FEW.keys() & part.keys()
-        if type(part[key]) is int or key == "limit"
-    ]
-    return [*words, *few, *(f"{key}={value}" for key, value in SHORT.items())]
+    return [*words, *few(values_of_run(words)["dataset"]), *(f"{key}={value}" for key, value in SHORT.items())]
 
 
 def values_of_run(words: list[str]) -> dict[str, Any]:
@@ -71,12 +64,13 @@ def values_of_run(words: list[str]) -> dict[str, Any]:
 
 
 def short_table(words: list[str], folder: Path) -> list[str]:
-    """The words of `iamm-table`, with a table of one seed, one rate, one step and the rows that it needs."""
+    """The words of `iamm-table`, with a table of one seed, one rate, one step, few data and the rows that it needs."""
     (name,) = (word.removeprefix("table=") for word in words if word.startswith("table="))
     own = folder / f"{name}.yaml"
     table = OmegaConf.to_container(OmegaConf.load(own if own.exists() else ROOT / "configs" / "table" / f"{name}.yaml"))
     budget = {"epochs": 1, "steps": 1, "learning_rates": table["budget"].get("learning_rates", [1e-3])[:1]}
     table |= {"seeds": [0], "budget": {**budget, "parameters": None}}
+    table["shared"] += few(values_of_run(table["shared"])["dataset"])
     table.pop("claims", None)
     needed = {column["minus"] for column in table["columns"].values() if "minus" in column}
     table["rows"] = {row: table["rows"][row] for row in [*list(table["rows"])[:2], *needed]}
@@ -96,9 +90,9 @@ def short_table(words: list[str], folder: Path) -> list[str]:
 def place(tmp_path_factory):
     """A folder with a user's own data, YAML files and package."""
     place = tmp_path_factory.mktemp("docs")
-    header = "text,body,label,stars,product\n"
+    header = "text,body,label,stars,product,price\n"
     reviews = [
-        f"a {taste} film {number},{taste} it was {number},{taste},{taste},{number % 2}\n"
+        f"a {taste} film {number},{taste} it was {number},{taste},{taste},{number % 2},{number}\n"
         for number in range(60)
         for taste in ("fine", "dull")
     ]
@@ -114,6 +108,8 @@ def place(tmp_path_factory):
             file = place / "pets" / kind / f"{number}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.new("L", (12, 12), shade + number % 30).save(file)
+    ages = [f"{kind}/{number}.png,{number}\n" for number in range(40) for kind in ("cat", "dog")]
+    (place / "pets" / "metadata.csv").write_text("file_name,age\n" + "".join(ages))
     (place / "photos").mkdir()
     Image.new("L", (20, 30), 90).save(place / "photos" / "one.png")
     written = re.findall(r"cat > (\S+) <<'END'\n(.*?)^END$", fences(ROOT / "docs" / "variants.md")[0], re.M | re.S)

@@ -43,8 +43,12 @@ def test_a_shortened_table_is_run_and_built(name, rows, small, folder, table_com
     assert answer.code == 0, answer.err
     built = json.loads(Path("outputs/tables/small/table.json").read_text(encoding="utf-8"))
     for row in built["rows"]:
-        assert all(set(cell["values"]) == {"0"} for cell in row["cells"].values())
+        cells = {label: set(cell["values"]) for label, cell in row["cells"].items()}
+        valued = {cells.pop(label, frozenset()) == {"0"} for label in ("adaptation", "elasticity")}
+        assert len(valued) == 1  # both, or none where all labels give no more than the most frequent class
+        assert all(seeds == {"0"} for seeds in cells.values())
     if rates:
         assert {cost["rate"] for cost in built["rows"][1]["costs"].values()} <= set(rates)
     assert "reads of the target" in Path("outputs/tables/small/table.md").read_text(encoding="utf-8")
     assert Path("outputs/tables/small/labels.png").exists()
+    assert Path("outputs/tables/small/sources.png").exists()

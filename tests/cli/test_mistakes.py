@@ -104,6 +104,9 @@ MISTAKES = [  # the words, what the line must hold
     ("+experiment=[a", "An override must read key=value. Found +experiment=[a", "quotes"),
     ("--epochs=3", "A key stands without dashes. Found --epochs=3", "write epochs=…"),
     ("--epochs 3", "A key stands without dashes. Found --epochs", "write epochs=…"),
+    ("epochs 3", "An override must read key=value. Found epochs 3", "write epochs=3."),
+    ("-m seed 0,1", "An override must read key=value. Found seed 0,1", "write seed=0,1."),
+    ("epochs seed=3", "An override must read key=value. Found epochs", "write epochs=…"),
 ]
 
 TOGETHER = [  # values that are right each by itself

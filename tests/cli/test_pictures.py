@@ -84,10 +84,10 @@ def text_scene(name: str, **more) -> Scene:
     return Scene(name, "text", task, splits, {"text": TOKENS}, target_field, source=WORDS, **more)
 
 
-def image_scene(name: str) -> Scene:
+def image_scene(name: str, targets=(0, 1, 1), classes=("circle", "square")) -> Scene:
     pixels = torch.zeros(3, 3, 8, 8, dtype=torch.uint8)
-    split = Split({"image": pixels}, tensor([0, 1, 1]), torch.ones(3, dtype=torch.bool))
-    return picture_scene(name, dict.fromkeys(SPLITS, split), ("circle", "square"))
+    split = Split({"image": pixels}, tensor(targets), torch.ones(3, dtype=torch.bool))
+    return picture_scene(name, dict.fromkeys(SPLITS, split), classes)
 
 
 def drawn(model: Model, *scenes: Scene, count: int = 3, heads: bool = True, details=None) -> tuple[Shelf, list[str]]:
@@ -153,6 +153,14 @@ def test_places_of_other_inputs_are_numbered():
     axis = shelf.figures["val/attention/sold/0"].axes[0]
     assert labels(axis.get_xticklabels()) == ["0", "1", "2"]
     assert axis.get_title() == "good ([1, 0])"
+
+
+def test_pictures_with_numbers_are_drawn_like_those_with_classes():
+    """One figure of all, the answer above the number."""
+    shelf, notes = drawn(Model("old"), image_scene("old", (0.5, 1.0, 2.0), ()), heads=False)
+    assert notes == []
+    assert list(shelf.figures) == ["val/attention/old"]
+    assert "square\n(0.5)" in [axis.get_title() for axis in shelf.figures["val/attention/old"].axes]
 
 
 def test_a_history_has_its_items_below():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import torch
 from PIL import Image
 
 from iamm.dataset.cache import checksum
@@ -128,3 +129,60 @@ def test_a_finished_run_knows_its_pictures(pets):
     assert files == {str(pets): checksum(None, str(pets))}
     Image.new("L", (9, 5), 77).save(pets / "dark" / "3.png")
     assert files != {str(pets): checksum(None, str(pets))}
+
+
+def numbered(folder, rows, header="file_name,age"):
+    (folder / "metadata.csv").write_text("\n".join([header, *rows]))
+    return made(folder, number="age")
+
+
+def test_numbers_of_a_file_beside_the_pictures(pets):
+    """Each picture's number is its grey, halved; the folders are no classes then."""
+    rows = [
+        f"{folder}/{n}.png,{n / 2}" for folder, first in (("dark", 0), ("light", 200)) for n in range(first, first + 20)
+    ]
+    dataset = numbered(pets, rows)
+    (scene,) = dataset.scenes
+    assert (scene.kind, scene.task, scene.classes, dataset.notices) == ("image", "regression", (), ())
+    assert sizes(dataset) == [32, 4, 4]
+    for split, part in scene.splits.items():
+        assert part.targets.dtype == torch.float64
+        assert part.targets.tolist() == [grey / 2 for grey in greys(dataset, split)]
+    with recorded_files() as files:
+        numbered(pets, rows)
+    assert files == {str(path): checksum(None, str(path)) for path in (pets, pets / "metadata.csv")}
+
+
+def test_a_picture_without_a_row_and_folders_of_splits(tmp_path):
+    draw(tmp_path / "train", 20)
+    draw(tmp_path / "val", 5, 100)
+    draw(tmp_path / "more" / "test", 5, 200)
+    rows = [f"train/{n}.png,{n}" for n in range(20)] + [f"val/{n}.png,{n}" for n in range(100, 104)]
+    dataset = numbered(tmp_path, rows)
+    assert dataset.notices == ("pets: 6 of 30 pictures are not in metadata.csv, and left out.",)
+    assert sizes(dataset) == [18, 4, 2]
+    assert greys(dataset, "validation") == dataset.scenes[0].splits["validation"].targets.tolist() == [*range(100, 104)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["dark/1.png,old"], r"numbers, of at most 1e\+30 in size, .* Found 'old' in line 2: mend it there\."),
+        (["dark/1.png,1", "dark/2.png,"], r"in the column that `number` names\. Found '' in line 3: mend"),
+        (["dark/99.png,1"], r"name a picture of its folder in the column file_name\. Found 'dark/99\.png' in line 2"),
+        (["../pets/dark/1.png,1"], r"name a picture of its folder .* Found '\.\./pets/dark/1\.png' in line 2"),
+        (["dark/1.png,1", "dark/2.png,1"], r"numbers that differ\. Found only 1 in pets/train"),
+    ],
+)
+def test_a_wrong_row_is_refused_with_its_line(pets, rows, message):
+    with pytest.raises(BadDataError, match=message):
+        numbered(pets, rows)
+
+
+def test_numbers_need_their_file_and_columns(pets):
+    with pytest.raises(MissingDataError, match=r"Found no .*metadata\.csv in "):
+        made(pets, number="age")
+    with pytest.raises(BadDataError, match=r"the column that `number` names\. Found no age in line 2\."):
+        numbered(pets, ["dark/1.png,1"], header="file_name,years")
+    with pytest.raises(BadDataError, match=r"the column that `file_name` names\. Found no file_name in line 2\."):
+        numbered(pets, ["dark/1.png,1"], header="path,age")

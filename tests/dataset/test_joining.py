@@ -50,6 +50,19 @@ def test_a_word_that_a_scene_lacks_is_unknown_in_a_new_text_too(datasets):
     assert groups[1][0].source.pieces == first.source.pieces
 
 
+def test_numbers_have_no_list_of_labels(datasets, tmp_path):
+    """They keep their targets beside those of classes, which share one list."""
+    (numbers,) = TextFileDataset(name="n", path=str(tmp_path / "a.txt"), seed=0, number="label")
+    *_, found = joined([*datasets, numbers], {"encoder": "kind", "head": "kind"})
+    (scene,) = found.scenes
+    assert (scene.task, scene.classes) == ("regression", ())
+    assert scene.splits["train"].targets.tolist() == numbers.scenes[0].splits["train"].targets.tolist()
+    assert (
+        scene.source.pieces
+        == joined([*datasets, numbers], {"encoder": "kind", "head": "none"})[0].scenes[0].source.pieces
+    )
+
+
 def formats(datasets, of):
     return len({of(scene) for dataset in datasets for scene in dataset.scenes})
 

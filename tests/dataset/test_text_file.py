@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 
 import pytest
+import torch
 
+from iamm.config.check.scenes import StatedScene, scenes_of
 from iamm.dataset.base import Dataset
+from iamm.dataset.fields import NUMBER
 from iamm.dataset.text_file import TextFileDataset
 from iamm.errors import BadDataError
 
@@ -144,3 +147,49 @@ def test_no_text_to_train_on(tmp_path):
     path = write(tmp_path / "a.csv", [["body", "stars", "part"], *rows])
     with pytest.raises(BadDataError, match=r"Each split needs an example\. Found none in mine/train"):
         made(path, split="part", subwords=20)
+
+
+def priced(path, prices, **more) -> list[Dataset]:
+    """A text for each price, which names its row."""
+    rows = [[f"flat {n}", price, "ab"[n % 2]] for n, price in enumerate(prices)]
+    return made(write(path / "flats.csv", [["body", "price", "town"], *rows]), **{"number": "price", **more})
+
+
+def test_numbers_in_place_of_labels(tmp_path):
+    (dataset,) = priced(tmp_path, [f"{-1.5 * n}" for n in range(COUNT)])
+    (scene,) = dataset.scenes
+    assert (scene.task, scene.classes, scene.target_field) == ("regression", (), NUMBER)
+    assert [dataset.size(split) for split in ("train", "validation", "test")] == [32, 4, 4]
+    targets = scene.splits["train"].targets
+    assert targets.dtype == torch.float64
+    rows = [int(text.split()[1]) for text in texts(dataset, "train")]
+    assert targets.tolist() == [-1.5 * row for row in rows]
+    towns = priced(tmp_path, range(COUNT), scene="town")
+    assert [(each.name, each.scenes[0].task) for each in towns] == [("mine_a", "regression"), ("mine_b", "regression")]
+
+
+def test_numbers_in_the_forms_of_a_file(tmp_path):
+    (dataset,) = priced(tmp_path, ["0", "1e3", " -2.5 ", "+.5", *range(30)])
+    assert {0.0, 1000.0, -2.5, 0.5} <= {
+        each for split in dataset.scenes[0].splits.values() for each in split.targets.tolist()
+    }
+
+
+@pytest.mark.parametrize("price", ["cheap", "1,5", "nan", "inf", "-Infinity", "1e400", "2e30", ""])
+def test_what_is_no_number_is_refused_with_its_line(tmp_path, price):
+    rule = r"flats\.csv must have numbers, of at most 1e\+30 in size, in the column that `number` names\. "
+    with pytest.raises(BadDataError, match=rule + rf"Found '{price}' in line 4: mend it there\."):
+        priced(tmp_path, [1, 2, price, *range(30)])
+
+
+def test_numbers_that_do_not_differ(tmp_path):
+    with pytest.raises(BadDataError, match=r"numbers that differ\. Found only 3 in mine/train: name the column that"):
+        priced(tmp_path, ["3", "3.0", *[3] * 30])
+    with pytest.raises(BadDataError, match=r"the column that `number` names\. Found no prize in line 2\."):
+        priced(tmp_path, range(30), number="prize")
+
+
+def test_the_checks_know_the_task_before_the_file_is_read():
+    target = f"{TextFileDataset.__module__}.{TextFileDataset.__name__}"
+    assert scenes_of("shop", {"_target_": target, "number": None}) == [StatedScene("shop", "text", "classification")]
+    assert scenes_of("shop", {"_target_": target, "number": "price"}) == [StatedScene("shop", "text", "regression")]

@@ -4,7 +4,7 @@ import torch
 from torch import nn, tensor
 
 from iamm.fusion.branches import BranchesFusion
-from tests.fusion.naive import always, mean_of_real, normed, one_position, two_layers, varied
+from tests.fusion.naive import always, each_position, mean_of_real, normed, one_position, two_layers, varied
 
 NAMES = ("a", "b", "d")
 
@@ -30,10 +30,9 @@ def test_equals_the_naive_loop_with_gradients(features, agree):
     blocks = {"a": fusion.blocks.own["a"], "c": fusion.blocks.unknown}
     columns = {"a": fusion.columns.own["a"], "c": fusion.columns.unknown}
     branches = {
-        name: torch.stack([torch.stack([x + two_layers(normed(x, blocks[name][0]), blocks[name][1]) for x in row])
-                           for row in scene.values])
+        name: each_position(scene.values, lambda x, block=blocks[name]: x + two_layers(normed(x, block[0]), block[1]))
         for name, scene in given.items()
-    }  # fmt: skip
+    }
     rows = []
     for b in range(4):
         parts = [columns[name].weight @ mean_of_real(branches[name][b], given[name].allow[b]) for name in given]

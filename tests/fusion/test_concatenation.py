@@ -5,6 +5,7 @@ from torch import tensor
 
 from iamm.encoder.base import Features
 from iamm.fusion.concatenation import ConcatenationFusion
+from tests.fusion.naive import mean_of_real
 
 NAMES = ("a", "b", "c")
 
@@ -34,13 +35,7 @@ def test_equals_one_matrix_over_the_views_side_by_side(features, agree):
     for name in "ab":
         rows = []
         for b in range(4):
-            pooled = []
-            for other in NAMES:
-                places = (
-                    [x for x, real in zip(*(part[b] for part in given[other]), strict=True) if real]
-                    if other in given
-                    else []
-                )
-                pooled.append(sum(places) / len(places) if places else torch.zeros(5, dtype=torch.float64))
-            rows.append(given[name].values[b] + whole @ torch.cat(pooled))
+            pooled = [mean_of_real(values[b], allow[b]) for values, allow in given.values()]
+            nothing = torch.zeros(5, dtype=torch.float64)  # of c
+            rows.append(given[name].values[b] + whole @ torch.cat([*pooled, nothing]))
         agree(found[name].values, torch.stack(rows), leaves)

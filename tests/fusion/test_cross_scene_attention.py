@@ -13,6 +13,7 @@ from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.pattern.full import FullPattern
 from iamm.score.dot_product import DotProductScore
 from iamm.score.scaled_dot_product import ScaledDotProductScore
+from tests.fusion.naive import normed, softmax_sum, varied
 
 DotProductAttention = partial(SingleAttention, score=DotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
 ScaledDotProductAttention = partial(
@@ -38,16 +39,8 @@ def test_by_hand():
 
 
 def test_equals_the_naive_loop_with_gradients(features, agree):
-    torch.manual_seed(0)
     names = ["a", "b", "c"]
-    fusion = CrossSceneAttentionFusion(names, 5, attention=ScaledDotProductAttention, slots=2, dropout=0.0).double()
-    nn.init.normal_(fusion.norm.weight)
-    nn.init.normal_(fusion.norm.bias)
-
-    def normed(x):
-        spread = torch.sqrt(((x - x.mean()) ** 2).mean() + 1e-5)
-        return (x - x.mean()) / spread * fusion.norm.weight + fusion.norm.bias
-
+    fusion = varied(CrossSceneAttentionFusion(names, 5, attention=ScaledDotProductAttention, slots=2, dropout=0.0))
     given = features("ab", 5)
     found = fusion(given).features
     for name, other in (("a", "b"), ("b", "a")):
@@ -55,11 +48,10 @@ def test_equals_the_naive_loop_with_gradients(features, agree):
         for b in range(4):
             seen = [fusion.memory.slots[scene][m] for scene in names for m in range(2)]
             view = given[other]
-            seen += [normed(view.values[b, t]) for t in range(view.values.shape[1]) if view.allow[b, t]]
+            seen += [normed(view.values[b, t], fusion.norm) for t in range(view.values.shape[1]) if view.allow[b, t]]
             for x in given[name].values[b]:
-                powers = [torch.exp(normed(x) @ key / math.sqrt(5)) for key in seen]
-                context = sum(power / sum(powers) * key for power, key in zip(powers, seen, strict=True))
-                rows.append(x + fusion.output.weight @ context)
+                scores = [normed(x, fusion.norm) @ key / math.sqrt(5) for key in seen]
+                rows.append(x + fusion.output.weight @ softmax_sum(scores, seen))
         expected = torch.stack(rows).view_as(given[name].values)
         leaves = [scene.values for scene in given.values()] + list(fusion.parameters())
         agree(found[name].values, expected, leaves)

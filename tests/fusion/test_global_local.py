@@ -12,7 +12,7 @@ from iamm.fusion.global_local import GlobalLocalFusion
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.pattern.window import WindowPattern
 from iamm.score.scaled_dot_product import ScaledDotProductScore
-from tests.fusion.naive import mean_of_real, normed, softmax_sum, varied
+from tests.fusion.naive import each_position, mean_of_real, normed, softmax_sum, varied
 
 Near = partial(
     SingleAttention,
@@ -39,10 +39,7 @@ def test_equals_the_naive_loop_with_gradients(features, agree):
     fusion = varied(GlobalLocalFusion(("a", "b"), 5, local=Near, dropout=0.0))
     given = features("ab", 5)
     found = fusion(given).features
-    norms = {
-        name: torch.stack([torch.stack([normed(x, fusion.norm) for x in row]) for row in scene.values])
-        for name, scene in given.items()
-    }
+    norms = {name: each_position(scene.values, lambda x: normed(x, fusion.norm)) for name, scene in given.items()}
     for name, scene in given.items():
         rows = []
         for b in range(4):

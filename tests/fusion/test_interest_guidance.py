@@ -14,11 +14,13 @@ from iamm.encoder.base import Features
 from iamm.fusion.interest_guidance import CONTROLS, InterestGuidanceFusion
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.pattern.full import FullPattern
+from iamm.score.additive import AdditiveScore
 from iamm.score.dot_product import DotProductScore
 from iamm.score.scaled_dot_product import ScaledDotProductScore
 
 DotProduct = partial(SingleAttention, score=DotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
 Scaled = partial(SingleAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
+Additive = partial(SingleAttention, score=AdditiveScore, pattern=FullPattern, normaliser=SoftmaxNormaliser)
 SCENES = ("a", "b", "c")
 
 Q = tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
@@ -222,11 +224,15 @@ def test_training_writes_prototypes_of_present_examples_and_evaluation_does_not(
     fusion.end_step()
     first = layer_norm(given["b"].values[0, :2].mean(dim=0)).detach()
     torch.testing.assert_close(fusion.recogniser.centres("b")[0], first / first.norm())
+    assert fusion.recogniser.prototypes["b"].counts.tolist() == [1.0, 1.0]  # of rows 0 and 2
     assert (fusion.recogniser.centres("c") == 0).all()
+    assert (fusion(given).scene_weights["a"][:, 2] == 0).all()  # which has nothing to be read yet
 
 
-def test_a_frozen_fusion_keeps_its_prototypes(features):
+def test_a_frozen_fusion_and_a_skipped_step_keep_the_prototypes(features):
     fusion, given = made(), features("ab", 6)
+    fusion(given)
+    fusion.end_step(applied=False)
     fusion.requires_grad_(False)
     fusion(given)
     fusion.end_step()
@@ -265,6 +271,24 @@ def test_hiding_the_own_scene_leaves_interest_to_the_others(learnt, features):
     hidden = fusion.train().recognise("a", given["a"]).scenes
     assert (hidden[:, 0] == 0).all()
     torch.testing.assert_close(hidden.sum(dim=1), torch.ones(4, dtype=torch.float64))
+
+
+def test_the_own_scene_is_hidden_from_a_share_of_the_examples(learnt):
+    """Of 400 at 0.3: 120, ± 5 standard deviations of 9.2."""
+    many = Features(torch.randn(400, 1, 6, dtype=torch.float64), torch.ones(400, 1, dtype=torch.bool))
+    hidden = learnt(hide=0.3).train().recognise("a", many).scenes[:, 0] == 0
+    assert abs(int(hidden.sum()) - 120) < 46
+
+
+def test_training_begins_with_gates_of_one_no_marks_and_small_vectors_of_a_scene():
+    """All prototypes of a scene have its K vectors, a tenth of unit size."""
+    fusion = InterestGuidanceFusion(SCENES, 64, attention=Scaled, pool=Scaled, guide=Scaled)
+    x = torch.randn(2, 5, 64)
+    torch.testing.assert_close(fusion.gates(x, torch.full((2, 3), 1 / 3), "a"), x, rtol=0, atol=0)
+    assert all((mark == 0).all() for mark in fusion.marks.values())
+    for vectors in fusion.recogniser.interests.values():  # (M, K, D)
+        assert torch.equal(vectors, vectors[:1].expand_as(vectors))
+        assert 0.08 < vectors.std() < 0.12
 
 
 def test_an_example_s_own_interest_teaches_its_encoder(learnt, features):
@@ -317,6 +341,17 @@ class TestControls:
         weights = learnt(control="uniform")(features("ab", 6)).scene_weights["a"]
         torch.testing.assert_close(weights[0], torch.full((3,), 1 / 3, dtype=torch.float64))
         torch.testing.assert_close(weights[1], tensor([0.5, 0.0, 0.5], dtype=torch.float64))
+
+    def test_neither_another_score_nor_performance_moves_weights_that_a_control_fixes(self, learnt, features):
+        fusion, given = learnt(attention=Additive, performance=2.0), features("ab", 6)
+        for control in ("uniform", "constant"):
+            fusion.control = control
+            fusion.end_validation({"a": 1.0, "b": 1.0, "c": 1.0})
+            before = fusion(given).scene_weights["a"]
+            fusion.end_validation({"a": 1.0, "b": 0.5, "c": 0.1})
+            torch.testing.assert_close(fusion(given).scene_weights["a"], before, rtol=0, atol=0)
+            if control == "uniform":
+                torch.testing.assert_close(before[0], torch.full((3,), 1 / 3, dtype=torch.float64))
 
     def test_fresh_trains_no_interest(self, learnt, features):
         fusion = learnt(control="fresh")

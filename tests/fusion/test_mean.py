@@ -5,6 +5,7 @@ from torch import tensor
 
 from iamm.encoder.base import Features
 from iamm.fusion.mean import MeanFusion
+from tests.fusion.naive import mean_of_real
 
 
 def test_by_hand():
@@ -31,10 +32,7 @@ def test_equals_the_naive_loop_with_gradients(features, agree):
     for name in "ab":
         rows = []
         for b in range(4):
-            pooled = []
-            for values, allow in given.values():
-                places = [x for x, real in zip(values[b], allow[b], strict=True) if real]
-                pooled += [sum(places) / len(places)] if places else []
+            pooled = [mean_of_real(values[b], allow[b]) for values, allow in given.values() if allow[b].any()]
             mean = sum(pooled) / len(pooled) if pooled else torch.zeros(5, dtype=torch.float64)
             rows.append(given[name].values[b] + fusion.output.weight @ mean)
         agree(found[name].values, torch.stack(rows), leaves)

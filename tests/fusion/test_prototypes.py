@@ -43,6 +43,26 @@ def test_a_centre_that_nothing_chooses_moves_to_the_vector_that_fits_worst():
     torch.testing.assert_close(prototypes.centres[1], tensor(NORTH))
 
 
+def test_a_centre_is_unused_below_a_hundredth_of_the_mean_count():
+    """Of counts 1 and n, (1 + n) / 200: with a decay of 1, which changes no count, n = 0.006 stays and 0.004 moves."""
+    for count, expected in ((0.006, WEST), (0.004, NORTH)):
+        prototypes = Prototypes(2, 2, decay=1.0)
+        prototypes.counts.copy_(tensor([1.0, count]))
+        prototypes.sums.copy_(prototypes.counts[:, None] * tensor([EAST, WEST]))
+        write(prototypes, tensor([EAST, NORTH]))
+        torch.testing.assert_close(prototypes.centres[1], tensor(expected))
+
+
+def test_a_new_centre_has_the_mean_count_of_those_in_use():
+    """(2 + 4) / 2 = 3; then γ = ½ for all: ½·3 + ½·1 = 2."""
+    prototypes = Prototypes(3, 2, decay=0.5)
+    prototypes.counts.copy_(tensor([2.0, 4.0, 0.0]))
+    prototypes.sums.copy_(prototypes.counts[:, None] * tensor([EAST, WEST, NORTH]))
+    write(prototypes, tensor([NORTH]))
+    torch.testing.assert_close(prototypes.counts, tensor([1.0, 2.0, 2.0]))
+    torch.testing.assert_close(prototypes.sums, tensor([[1.0, 0.0], [-2.0, 0.0], [0.0, 2.0]]))
+
+
 def test_two_clusters_become_the_centres():
     generator = torch.Generator().manual_seed(0)
     prototypes = Prototypes(2, 2, decay=0.9)

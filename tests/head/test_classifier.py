@@ -184,7 +184,7 @@ def test_looks_at_its_pooling_weights(scene):
     assert attention_map.weights.shape == (2, 1, 1, 4)
     torch.testing.assert_close(attention_map.weights.sum(dim=-1).flatten(), tensor([1.0, 0.0]))
     assert attention_map.weights[0, 0, 0, 2] == 0
-    answers = head.logits(features).argmax(1).tolist()
+    answers = head.scores(features).argmax(1).tolist()
     assert attention_map.queries == [[("red", "green", "blue")[answer]] for answer in answers]
     torch.testing.assert_close(attention_map.weights[:, 0] @ features.values, head.pool(features)[0].unsqueeze(1))
 
@@ -196,6 +196,16 @@ def test_has_nothing_to_look_at_without_attention(scene):
     )
 
 
+def test_l1_and_l2_norms_by_hand(head):
+    """(300, 100) over 400 is (¾, ¼), over √100,000 (0.9487, 0.3162): logits ln 2 times the first; 0 stays 0."""
+    for norm, first in (("l1", 0.75), ("l2", 3 / math.sqrt(10))):
+        made = head(norm=norm)
+        torch.testing.assert_close(made.scores(places(1)), tensor([[first * math.log(2), 0.0, 0.0]]))
+        assert made.scores(places(1)._replace(values=torch.zeros(1, 1, 2))).tolist() == [[0.0, 0.0, 0.0]]
+    with pytest.raises(ValueError, match=r"`norm` must be true or false, or one of l1, l2\. Found 'l3'\."):
+        head(norm="l3")
+
+
 def test_without_a_norm_it_is_linear(head):
     """Logits ln 2 · 300 · (1, 0, 0) of the vector itself."""
-    torch.testing.assert_close(head(norm=False).logits(places(1)), tensor([[300 * math.log(2), 0.0, 0.0]]))
+    torch.testing.assert_close(head(norm=False).scores(places(1)), tensor([[300 * math.log(2), 0.0, 0.0]]))

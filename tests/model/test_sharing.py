@@ -73,6 +73,13 @@ def test_by_kind_those_of_one_format_have_one():
     assert groups_of(made.heads) == [["p", "t", "q", "wide", "v"], ["u"]]
 
 
+@pytest.mark.parametrize("name", ["items", "train", "get"])
+def test_a_name_that_modules_need_is_refused(name):
+    """By which neither an encoder nor a parameter of the fusion could be stored."""
+    with pytest.raises(ValueError, match=rf"^A scene's name must be free in PyTorch's modules. Found {name}: choose"):
+        network([pictures(name, 7, 0)])
+
+
 def test_by_name_the_others_stay_alone():
     scenes = [*ALIKE, pictures("r", 3, 2), pictures("s", 3, 3)]
     made = network(scenes, share_encoder=[["s", "p"]], share_head=[["q", "r"], ["p", "s"]])

@@ -177,6 +177,16 @@ def test_csv_holds_the_records(logged):
     assert "4,1,time/seconds,2.5" in lines
 
 
+def test_a_run_that_is_left_has_its_csv_too(folder, interval):
+    """Written when it is left, not at each checkpoint."""
+    recorder = Recorder(folder)
+    recorder.trained(interval(2))
+    recorder.state_dict()
+    assert not folder.scalars.exists()
+    recorder.close()
+    assert "2,1,train/loss/a,0.5" in folder.scalars.read_text().splitlines()
+
+
 def test_csv_of_a_value_that_is_not_finite():
     record = b'{"kind":"val","step":1,"epoch":1,"values":{"a,b":null},"time":{}}\n'
     assert csv_of(record) == 'step,epoch,tag,value\n1,1,"a,b",\n'

@@ -53,6 +53,8 @@ def test_shares_of_the_variance_of_w():
     """Scene a: (1, 0), (0, 1); scene b: (½, ½) twice. All of it lies between examples of a."""
     parts = [tensor([[1.0, 0.0], [0.0, 1.0]]), tensor([[0.5, 0.5], [0.5, 0.5]])]
     assert variance_shares(parts) == pytest.approx({"variance": 0.25, "between_scenes": 0.0, "between_examples": 1.0})
+    parts = [tensor(part).double() for part in ([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5]])]  # every example counts alike
+    assert variance_shares(parts) == pytest.approx({"variance": 1 / 3, "between_scenes": 0.0, "between_examples": 1.0})
     parts = [tensor([[1.0, 0.0]]), tensor([[0.0, 1.0]])]
     assert variance_shares(parts) == pytest.approx({"variance": 0.5, "between_scenes": 1.0, "between_examples": 0.0})
     assert variance_shares([tensor([[0.5, 0.5]])]) == {"variance": 0.0, "between_scenes": 0.0, "between_examples": 0.0}
@@ -87,9 +89,10 @@ def test_the_notice_says_where_nothing_changes():
     plain = {"a": {"accuracy": 0.5, "loss": 1.0}}
     still = {control: changes(plain, plain) for control in ("shuffled", "absent")}
     assert "Interest changes nothing" in interest_notices({"effects": still})[0]
-    moved = {**still, "absent": changes(plain, {"a": {"accuracy": 0.4, "loss": 1.0}})}
-    assert moved["absent"]["a"]["accuracy"] == pytest.approx(-0.1)
-    assert not interest_notices({"effects": moved})
+    moved = changes(plain, {"a": {"accuracy": 0.4, "loss": 1.0}})
+    assert moved["a"]["accuracy"] == pytest.approx(-0.1)
+    assert not interest_notices({"effects": {**still, "shuffled": moved}})
+    assert interest_notices({"effects": {**still, "absent": moved}}), "without guidance is not without interest"
     assert not interest_notices({})
 
 

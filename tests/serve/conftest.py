@@ -65,6 +65,16 @@ def shapes(trained):
 
 
 @pytest.fixture
+def prices(trained, tmp_path_factory):
+    """A regression of own texts: 42 flats, each number of rooms in each street, from 300,000 on."""
+    path = tmp_path_factory.mktemp("flats") / "flats.csv"
+    rows = [f"{n % 6} rooms in street {n // 6},{300_000 + 9_000 * (n % 6)}" for n in range(42)]
+    path.write_text("\n".join(["text,price", *rows]))
+    own = (f"dataset.text_file.path={path}", "dataset.text_file.number=price")
+    return trained("dataset=[text_file]", "fusion=none", *own)
+
+
+@pytest.fixture
 def command_of(monkeypatch, capfd, tmp_path):
     """Name and entry point of a command → words → exit code, output and the line of a mistake, in a new directory."""
     monkeypatch.chdir(tmp_path)

@@ -71,6 +71,21 @@ def export_wrongly(network, scene):
         exported(network, scene, "torch")
 
 
+def test_numbers_in_their_unit(prices):
+    """Six digits of them are exact, since float32 has no more."""
+    network = iamm.load(prices.folder.path, "cpu")
+    scene = network.scene()
+    assert len(exported(network, scene, "torch")[1]) > 1000
+    ids = export.example(scene, "tokens", 5)
+    with torch.no_grad():
+        found = Program(network, scene).eval()(ids)
+    texts = [" ".join(scene.source.piece(token) for token in row if token) for row in ids.tolist()]
+    expected = [answer["number"] for answer in network.predict(texts, tokenised=True)]
+    assert found.tolist() == pytest.approx(expected, rel=1e-6)
+    assert 300_000 < sum(expected) / 5 < 345_000
+    assert export.description(scene)["classes"] == []
+
+
 def test_what_is_beside_a_text(reviews):
     scene = iamm.load(reviews.folder.path).scene()
     described = export.description(scene)

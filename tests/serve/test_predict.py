@@ -185,6 +185,25 @@ def test_clicks_as_in_evaluation(command, clicks, tmp_path):
     assert found == pytest.approx(expected.tolist(), abs=1e-6)
 
 
+def test_numbers_have_the_measured_error(command, prices, tmp_path):
+    (dataset,) = build_datasets(prices.values)
+    (scene,) = dataset.scenes
+    split = scene.splits["test"]
+    (tmp_path / "a.txt").write_text("\n".join(map(scene.source.decode, split.inputs["text"].tolist())))
+    assert command(f"run={prices.folder.path}", "input=a.txt", "output=b.csv", "attention=true") == (0, "", "")
+    with (tmp_path / "b.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["input", "number", "attention.queries", "attention.keys", "attention.weights"]
+    errors = [float(row["number"]) - target for row, target in zip(rows, split.targets.tolist(), strict=True)]
+    result = read_result(prices.folder.path)
+    measured = result["test"]["text_file"]
+    assert sum(error**2 for error in errors) / len(errors) == pytest.approx(measured["rmse"] ** 2, rel=1e-4)
+    assert sum(map(abs, errors)) / len(errors) == pytest.approx(measured["mae"], rel=1e-4)
+    train = scene.splits["train"].targets
+    assert result["details"]["text_file"]["baseline"]["number"] == pytest.approx(train.mean().item())
+    assert result["quality"]["text_file"] == measured["r2"]
+
+
 def test_attention_over_a_history_names_its_items(command, trained, tmp_path):
     """By a model that is not trained: the weights of the history, none of the candidate, by name."""
     feeds = ("dataset.feeds.users=20", "dataset.feeds.items=9", "dataset.feeds.scenes=[shop]", "dataset.feeds.seed=1")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
+from shutil import which
 
 import pytest
 from hypothesis import given
@@ -11,11 +13,13 @@ from iamm.output import printable
 from iamm.table.plan import Claims, Column
 from iamm.table.write.latex import escaped, latex
 
-SMALL = r"""% needs \usepackage{booktabs}
+SMALL = r"""% needs \usepackage{booktabs,graphicx}
 \begin{table}
 \centering
 \caption{A small table. Mean $\pm$ deviation over seeds ($n = 3$). Compared with ours by a paired t test with Holm's correction; bold: best mean, separated by it. $^{\circ}$: tie with ours.}
 \label{tab:small}
+\setlength{\abovetopsep}{1ex}
+\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%
 \begin{tabular}{lrr}
 \toprule
  & accuracy & BLEU \\
@@ -23,13 +27,15 @@ SMALL = r"""% needs \usepackage{booktabs}
 ours & $\mathbf{60.00} \pm 10.00$ & $31.00 \pm 1.73$ \\
 rival & $48.33 \pm 7.64$ & $31.00 \pm 1.73^{\circ}$ \\
 \bottomrule
-\end{tabular}
+\end{tabular}}
 \end{table}
 
 \begin{table}
 \centering
-\caption{A small table: claimed figures and costs. Claimed figures: D0 §5.}
+\caption{A small table: claimed figures and costs. Claimed figures: D0 (docs/documents.md) §5.}
 \label{tab:small-costs}
+\setlength{\abovetopsep}{1ex}
+\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%
 \begin{tabular}{lrrrrrr}
 \toprule
  & accuracy, claimed & BLEU, claimed & parameters & learning rate & seconds & MiB \\
@@ -37,7 +43,7 @@ rival & $48.33 \pm 7.64$ & $31.00 \pm 1.73^{\circ}$ \\
 ours & 88.7 & 30.2 & 1,000 & 0.001 & 12.5 & 300 \\
 rival & 85.3 & -- & 1,000 & 0.002 & 12.5 & 300 \\
 \bottomrule
-\end{tabular}
+\end{tabular}}
 \end{table}
 """  # noqa: E501
 """The same figures as in Markdown; BLEU ties, so that nothing is bold there."""
@@ -77,6 +83,20 @@ def test_by_hand(make_table):
     text = latex(make_table())
     assert text == SMALL
     assert balanced(text)
+
+
+@pytest.mark.skipif(which("pdflatex") is None, reason="no pdflatex here")
+def test_it_fits_the_page_of_an_article(make_table, tmp_path):
+    """Also with six columns, and with signs that LaTeX would read as its own."""
+    columns = tuple(Column(f"{sign} of a scene", "accuracy", "a", "both") for sign in "_%&$^~")
+    page = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}%s\end{document}"
+    (tmp_path / "page.tex").write_text(page % latex(make_table(columns=columns)))
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Output written on page.pdf (1 page" in done.stdout
+    assert "Overfull" not in done.stdout
 
 
 def test_a_measure_that_is_not_finite_is_a_dash(make_table):

@@ -21,7 +21,7 @@ Pictures and sentences, made up.
 - Columns: accuracy: accuracy of a (percent points); BLEU: bleu of b (percent points).
 - Cells: mean ± deviation (n − 1) [95 % interval of the mean by Student's t, shares within 0 to 100] over n seeds.
 - Verdicts: against ours, paired t test over the same seeds and data; p after Holm's correction for all comparisons of the table; tie where p ≥ 0.05 or where mean and median of the differences disagree in sign.
-- Claimed figures: D0 §5; not measured here.
+- Claimed figures: D0 (docs/documents.md) §5; not measured here.
 
 | row   |                         accuracy | vs first | claimed: accuracy |                            BLEU | vs first | claimed: BLEU |
 | ----- | -------------------------------: | -------- | ----------------: | ------------------------------: | -------- | ------------: |

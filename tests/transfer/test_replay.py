@@ -21,7 +21,7 @@ def test_what_is_read_is_what_the_network_computes(task):
     torch.testing.assert_close(found.loss, loss + outcome.penalties["recognition"])
     features, _ = made.model.features(batch)
     (name,) = batch
-    torch.testing.assert_close(found.logits, made.model.heads[name].logits(features[name]))
+    torch.testing.assert_close(found.logits, made.model.heads[name].scores(features[name]))
     assert found.vectors.shape == (8, 8)
 
 

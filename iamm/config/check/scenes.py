@@ -52,7 +52,8 @@ def scenes_of(name: str, part: Values) -> list[StatedScene]:
     Returns:
         none of one that does not state them, or whose scenes are the values of a column that is not read yet.
     """
-    scenes = [StatedScene(**scene) for scene in trait(part, "provides", ())]
+    tasks = [task for key, task in trait(part, "task_by", {}).items() if part.get(key) is not None]
+    scenes = [StatedScene(**{**scene, "task": [*tasks, scene["task"]][0]}) for scene in trait(part, "provides", ())]
     scenes = [scene for scene in scenes if scene.kind in part.get("views", (scene.kind,))]
     if part.get("scene") is not None and part.get("scenes") is None:
         return []
@@ -110,10 +111,9 @@ def check_scene(values: Values, scene: StatedScene) -> None:
         name = getattr(scene, key)
         if not values[room].get(name):
             known = ", ".join(sorted(str(name) for name, part in values[room].items() if part)) or "none"
-            article = "an" if room == "encoder" else "a"
             raise Mistake(
-                f"A scene needs {article} {room} of its {key}. Found {scene.name} ({scene.kind}, {scene.task}), "
-                f"{room}s: {known}. Give it {room}.{name}.",
+                f"A scene needs {'an' if room == 'encoder' else 'a'} {room} of its {key}. Found {scene.name} "
+                f"({scene.kind}, {scene.task}), {room}s: {known}. Give it {room}.{name}.",
                 *("dataset", f"{room}.{name}"),
             )
 

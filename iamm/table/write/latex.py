@@ -1,4 +1,4 @@
-"""A comparison table as LaTeX, to be pasted in a paper; needs the package booktabs."""
+"""A comparison table as LaTeX, to be pasted in a paper; needs the packages booktabs and graphicx."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from iamm.table.write.wording import (
     count,
     empty,
     figure,
+    found_in,
     gaps,
     number,
     parameters,
@@ -40,7 +41,7 @@ Strip = tuple[str, str, Sequence[str]]
 def latex(table: Table, *, costs: bool = True) -> str:
     """Write a `table` environment with the label `tab:` and the table's name, and one with claims and costs.
 
-    Few columns side by side fit the width of a page.
+    What is wider than a line of text is scaled down to it.
 
     Bold is the best mean of a column, and only if the tests say so: better than the first row or, for the first row
     itself, every other row worse.
@@ -53,7 +54,7 @@ def latex(table: Table, *, costs: bool = True) -> str:
     more = [labels(table), *claims(table), *costs_of(table, costs)]
     title = f"{escaped(table.plan.title).rstrip('.')}: {'claimed figures and ' if table.plan.claims else ''}costs."
     parts = (caption(table), name, results(table)), (f"{title} {remarks(table)}".rstrip(), f"{name}-costs", more)
-    return "% needs \\usepackage{booktabs}\n" + "\n".join(environment(*part) for part in parts)
+    return "% needs \\usepackage{booktabs,graphicx}\n" + "\n".join(environment(*part) for part in parts)
 
 
 def environment(caption: str, name: str, strips: Sequence[Strip]) -> str:
@@ -63,13 +64,15 @@ def environment(caption: str, name: str, strips: Sequence[Strip]) -> str:
         r"\centering",
         rf"\caption{{{caption}}}",
         rf"\label{{tab:{name}}}",
+        r"\setlength{\abovetopsep}{1ex}",  # between the caption and the first rule
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{''.join(sides)}}}",
         r"\toprule",
         line(heads),
         r"\midrule",
         *map(line, zip(*cells, strict=True)),
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
@@ -105,7 +108,7 @@ def remarks(table: Table) -> str:
     share = rf"{100 * (plan.tolerance or 0):g}\,\%"
     sentences = {
         rf"$^{{\dagger}}$: differs by more than {share} from the first row's parameters.": oversize,
-        f"Claimed figures: {escaped(plan.claims.place if plan.claims else '')}.": plan.claims,
+        f"Claimed figures: {escaped(found_in(plan.claims.place) if plan.claims else '')}.": plan.claims,
     }
     return " ".join(sentence for sentence, applies in sentences.items() if applies)
 

@@ -140,7 +140,12 @@ def terms(table: Table) -> Iterator[tuple[str, str]]:
         f"tie where p ≥ {ALPHA:g} or where mean and median of the differences disagree in sign.",
     )
     if plan.claims:
-        yield "Claimed figures", f"{plan.claims.place}; not measured here."
+        yield "Claimed figures", f"{found_in(plan.claims.place)}; not measured here."
+
+
+def found_in(place: str) -> str:
+    """The place of claimed figures; after a source document of the project, the page that says what it is."""
+    return re.sub(r"\bD[0-4]\b", r"\g<0> (docs/documents.md)", place, count=1)
 
 
 def listed(noun: str, values: Iterable[str]) -> str:
