@@ -13,13 +13,14 @@ import os
 import statistics
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 from hydra import compose, initialize_config_module
+from measuring import cpu_seconds
 from omegaconf import OmegaConf
 from rich.console import Console
 
@@ -54,9 +55,9 @@ def bare_batch(dataset: Dataset, rows: torch.Tensor) -> dict[str, SceneBatch]:
     return batch
 
 
-def bare_steps(parts, datasets, samplers) -> None:  # type: ignore[no-untyped-def]
+def bare_steps(parts, datasets, samplers, steps: int) -> None:  # type: ignore[no-untyped-def]
     """The bare loop: forward, mean of the losses, backward, clip, step."""
-    for _ in range(STEPS):
+    for _ in range(steps):
         parts.optimizer.zero_grad()
         losses = []
         for dataset, sampler in zip(datasets, samplers, strict=True):
@@ -67,15 +68,10 @@ def bare_steps(parts, datasets, samplers) -> None:  # type: ignore[no-untyped-de
         parts.optimizer.step()
 
 
-def cpu_seconds(work) -> float:  # type: ignore[no-untyped-def]
-    started = time.process_time()
-    work()
-    return time.process_time() - started
-
-
-def main() -> None:
+def timed(overrides: Sequence[str], steps: int, rounds: int) -> tuple[list[float], list[float]]:
+    """Of each round, how many times the bare loop's CPU time ours takes, and the bare loop's seconds a step."""
     with initialize_config_module("iamm.configs", version_base="1.3"):
-        composed = compose("train", overrides=["threads=1", f"steps={STEPS}", "epochs=1000", *sys.argv[1:]])
+        composed = compose("train", overrides=["threads=1", f"steps={steps}", "epochs=1000", *overrides])
     config = OmegaConf.to_container(composed, resolve=True)
     datasets = build_datasets(config)
     ours, bare = build(config, datasets), build(config, datasets)
@@ -92,14 +88,19 @@ def main() -> None:
         state, ratios, seconds = RunState(), [], []
         loop.restore_totals(state)
         bare.model.train()
-        for number in range(ROUNDS + 1):
+        for number in range(rounds + 1):
             mine_took = cpu_seconds(lambda: loop.run_epoch(state))
             state.epoch, state.done = state.epoch + 1, 0
-            bare_took = cpu_seconds(lambda: bare_steps(bare, datasets, theirs))
+            bare_took = cpu_seconds(lambda: bare_steps(bare, datasets, theirs, steps))
             if number:  # the first round warms up
                 ratios.append(mine_took / bare_took)
-                seconds.append(bare_took / STEPS)
+                seconds.append(bare_took / steps)
         recorder.close()
+    return ratios, seconds
+
+
+def main() -> None:
+    ratios, seconds = timed(sys.argv[1:], STEPS, ROUNDS)
     low, middle, high = statistics.quantiles(ratios, n=4)
     print(f"bare loop {1000 * statistics.median(seconds):.1f} ms CPU a step; ours {middle:.3f} times that", end=" ")
     print(f"(quartiles {low:.3f} to {high:.3f}, {ROUNDS} rounds of {STEPS} steps, one thread)")

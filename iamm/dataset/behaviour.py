@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,13 +62,14 @@ def behaviour_datasets(
     *,
     batch_size: int,
     histories: Mapping[str, History] | None = None,
+    known: Collection[str] | None = None,
     notices: tuple[str, ...] = (),
 ) -> list[Dataset]:
     """Make a data set for each scene, with one vocabulary of items; the first one has the notices of all.
 
     An example needs an earlier click of its user in its history. Negatives are drawn uniformly from the items of the
     scene with which the user has no row in any split; a list has no item twice. Items without a row in a training
-    split are UNKNOWN.
+    split of a known scene are UNKNOWN.
 
     Args:
         name: the name of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
@@ -78,12 +79,14 @@ def behaviour_datasets(
         items: a word without blanks for each item, by its number.
         sampling: how examples are drawn.
         batch_size: the batch size of each data set.
+        known: the scenes whose items have a word; None = all.
         notices: notices on the logs.
     """
     trained = np.zeros(len(items), dtype=bool)
     for scene, log in logs.items():
-        trained[log.item[splits[scene] == TRAIN]] = True
-    vocabulary = WordVocabulary([item for item, known in zip(items, trained, strict=True) if known])
+        if known is None or scene in known:
+            trained[log.item[splits[scene] == TRAIN]] = True
+    vocabulary = WordVocabulary([item for item, has_row in zip(items, trained, strict=True) if has_row])
     ids = np.full(len(items), UNKNOWN, dtype=np.int64)
     ids[trained] = np.arange(len(SPECIAL), len(vocabulary))
     datasets = list[Dataset]()
@@ -178,17 +181,15 @@ def behaviour_split(log: Log, history: History, examples: Examples, ids: np.ndar
         ids: (items,), the id of each item.
     """
     clicks, row = history.clicks, examples.row
-    length = np.minimum(history.length[row], sampling.max_history)[:, None]
-    place = np.arange(length.max(initial=1))  # (T,)
-    real = place < length  # (E, T)
-    chosen = np.where(real, history.end[row][:, None] - length + place, 0)
+    chosen, real = history.latest(row, sampling.max_history)  # (E, T)
     inputs = {
         "history": np.where(real, ids[clicks.item[chosen]], PAD),
         "candidate": ids[examples.item],
         "user": log.user[row],
     }
     if log.time is not None and clicks.time is not None:
-        inputs["ages"] = np.where(real, log.time[row][:, None] - clicks.time[chosen], -1)
+        age = np.maximum(log.time[row][:, None] - clicks.time[chosen], 0)  # of a click that comes later: 0
+        inputs["ages"] = np.where(real, age, -1)
     targets = torch.from_numpy(examples.clicked.astype(np.int64))
     tensors = {name: torch.from_numpy(values) for name, values in inputs.items()}
     return Split(tensors, targets, torch.ones(len(row), dtype=torch.bool))

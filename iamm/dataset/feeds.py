@@ -49,9 +49,13 @@ class FeedsDataset(list[Dataset], Constrained):
         sharpness: κ, how strongly tastes decide; 0 leaves the appeal alone.
         held_out: number of a user's last clicks for test, and of those before them for validation.
         max_history: the largest number of a user's latest clicks that are read.
-        history: the clicks that a history holds: those in the same `scene`, in `all` scenes or in the `others`.
+        history: the clicks that a history holds: the earlier ones in the same `scene`, in `all` scenes or in the
+            `others`; as a control all clicks of a `stranger` in the others; or, as an upper bound, all other clicks of
+            the user, later and held-out ones, too (`oracle`).
         new_users: in place of last clicks, hold out all rows of users who are new in a scene, a tenth of all users for
-            validation and a tenth for test, drawn scene by scene. No history holds a row that is held out.
+            validation and a tenth for test, drawn scene by scene. Only an oracle's history holds such rows.
+        known: scenes whose clicks the others read, and whose items have a word; None = all. A run with a `target`
+            sets it.
 
     Raises:
         ValueError: an unknown scene; a number out of its range.
@@ -81,6 +85,7 @@ class FeedsDataset(list[Dataset], Constrained):
         max_history: Count = 20,
         history: HistoryOf = "scene",
         new_users: bool = False,
+        known: Scenes | None = None,
     ) -> None:
         rows = users * impressions
         size = rows * (BYTES + 32 * max_history)
@@ -89,7 +94,14 @@ class FeedsDataset(list[Dataset], Constrained):
         log, scene = impressions_of(world, random_generator(seed, "feeds", "rows"), impressions)
         inside = {name: scene == SCENES.index(name) for name in scenes}
         logs, splits, histories = scene_logs(
-            log, inside, held_out=held_out, history=history, new_users=new_users, name="feeds", seed=seed
+            log,
+            inside,
+            held_out=held_out,
+            history=history,
+            new_users=new_users,
+            known=known,
+            name="feeds",
+            seed=seed,
         )
         super().__init__(
             behaviour_datasets(
@@ -100,6 +112,7 @@ class FeedsDataset(list[Dataset], Constrained):
                 Sampling(seed, max_history, negatives=0, candidates=0),
                 batch_size=batch_size,
                 histories=histories,
+                known=known,
             )
         )
 

@@ -72,13 +72,17 @@ class MovielensDataset(list[Dataset], Constrained):
         click: the lowest rating that is a click, from 0.5 to 5.
         held_out: number of a user's last clicks for test, and of those before them for validation.
         max_history: the largest number of a user's latest clicks that are read.
-        history: the clicks that a history holds: those in the same `scene`, in `all` scenes or in the `others`.
+        history: the clicks that a history holds: the earlier ones in the same `scene`, in `all` scenes or in the
+            `others`; as a control all clicks of a `stranger` in the others; or, as an upper bound, all other clicks of
+            the user, later and held-out ones, too (`oracle`).
         new_users: in place of last clicks, hold out all rows of users who are new in a scene, a tenth of all users for
-            validation and a tenth for test, drawn scene by scene. No history holds a row that is held out.
+            validation and a tenth for test, drawn scene by scene. Only an oracle's history holds such rows.
         negatives: films drawn for each click of train.
         candidates: length of each user's list in a held-out split, filled up with negatives.
         evaluated: number of users of each scene that are evaluated; None = all.
         train: number of candidates of each scene to train on; None = all.
+        known: scenes whose clicks the others read, and whose items have a word; None = all. A run with a `target`
+            sets it.
 
     Raises:
         ValueError: an unknown scene; a number out of its range.
@@ -110,12 +114,20 @@ class MovielensDataset(list[Dataset], Constrained):
         candidates: WholeNumber = 100,
         evaluated: Count | None = None,
         train: Count | None = None,
+        known: Scenes | None = None,
     ) -> None:
         log, numbers = read_ratings(data_dir, click)
         titles, genres = read_films(data_dir, numbers)
         inside = {scene: rows_of(scene, log, genres) for scene in scenes}
         logs, splits, histories = scene_logs(
-            log, inside, held_out=held_out, history=history, new_users=new_users, name="movielens", seed=seed
+            log,
+            inside,
+            held_out=held_out,
+            history=history,
+            new_users=new_users,
+            known=known,
+            name="movielens",
+            seed=seed,
         )
         super().__init__(
             behaviour_datasets(
@@ -126,6 +138,7 @@ class MovielensDataset(list[Dataset], Constrained):
                 Sampling(seed, max_history, negatives, candidates, evaluated, train),
                 batch_size=batch_size,
                 histories=histories,
+                known=known,
             )
         )
 

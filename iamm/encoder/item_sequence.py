@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -36,12 +36,13 @@ class ItemSequenceEncoder(TransformerEncoder):
         causal: whether an item reads only itself and earlier items.
         candidate: whether the candidate takes part as the last item; else x_0 is its embedding.
         latest: whether only the latest place of the history is passed on.
+        passes_candidate: False hides the candidate from all that follows, for a head whose answer it is (`next_item`).
 
     Shapes:
         inputs["candidate"] (B,) and inputs["history"] (B, T) ids → values (B, 1 + T, D), the candidate in place 0
 
     Raises:
-        ValueError: an odd `dim`; `causal` with an attention that cannot be.
+        ValueError: an odd `dim`; `causal` with an attention that cannot be; `candidate` without `passes_candidate`.
 
     Source: Kang and McAuley 2018, §III; Sun et al. 2019 (BERT4Rec); Chen et al. 2019 (BST). Ours differ: positions are
     sinusoids, counted from the latest item back, so that they depend neither on padding nor on a longest length; the
@@ -49,6 +50,11 @@ class ItemSequenceEncoder(TransformerEncoder):
     """
 
     causal_by = "causal"
+    impossible: ClassVar = {
+        "A candidate that is hidden takes no part in the sequence": (
+            {"candidate": [True], "passes_candidate": [False]},
+        ),
+    }
 
     def __init__(
         self,
@@ -62,9 +68,10 @@ class ItemSequenceEncoder(TransformerEncoder):
         causal: bool = True,
         candidate: bool = False,
         latest: bool = True,
+        passes_candidate: bool = True,
     ) -> None:
         super().__init__(scene, dim, attention=attention, layers=layers, feed_forward=feed_forward, dropout=dropout)
-        self.causal, self.candidate, self.latest = causal, candidate, latest
+        self.causal, self.candidate, self.latest, self.passes_candidate = causal, candidate, latest, passes_candidate
         if causal and (reason := cast(TransformerLayer, self.layers[0]).attention.no_causal):
             raise ValueError(
                 f"`attention` must be causal with causal=true. Found one that cannot: {reason}. Set causal=false, or "
@@ -80,7 +87,7 @@ class ItemSequenceEncoder(TransformerEncoder):
         length = inputs["history"].shape[1]
         first = values[:, length:] if self.candidate else self.embedded(inputs["candidate"][:, None])  # (B, 1, D)
         real = allow[:, :length] & (later[:, :length] == int(self.candidate) if self.latest else True)
-        allow = torch.cat((present[:, None], real), dim=1)  # (B, 1 + T)
+        allow = torch.cat((present[:, None] & self.passes_candidate, real), dim=1)  # (B, 1 + T)
         values = torch.cat((first, values[:, :length]), dim=1)
         return Features(values.masked_fill(~allow.unsqueeze(-1), 0.0), allow)
 

@@ -26,25 +26,84 @@ def clicks_before(log: Log, row: int, read: np.ndarray) -> list[int]:
 
 
 def made(log, inside, **changes):
-    given = {"held_out": 1, "history": "scene", "new_users": False, "name": "toy", "seed": 0}
+    given = {"held_out": 1, "history": "scene", "new_users": False, "known": None, "name": "toy", "seed": 0}
     return scene_logs(log, inside, **{**given, **changes})
+
+
+def readable(history) -> list[list[int]]:
+    """The items of each row's history, the oldest first."""
+    chosen, real = history.latest(np.arange(len(history.end)), 99)
+    return [history.clicks.item[row[kept]].tolist() for row, kept in zip(chosen, real, strict=True)]
+
+
+def hidden_rows(log, inside) -> np.ndarray:
+    splits = new_users_apart(log, inside, "toy", 0)
+    return (splits["low"] > TRAIN) | (splits["high"] > TRAIN)
 
 
 @pytest.mark.parametrize("history", ["scene", "all", "others"])
 @pytest.mark.parametrize("new_users", [False, True])
 def test_histories_equal_a_naive_loop(log, inside, history, new_users):
     found = made(log, inside, history=history, new_users=new_users)
-    splits = new_users_apart(log, inside, "toy", 0)
     for scene, rows in inside.items():
         read = {"scene": rows, "all": np.ones(330, dtype=bool), "others": ~rows}[history].copy()
         if new_users:
-            read &= ~((splits["low"] > TRAIN) | (splits["high"] > TRAIN))
-        past = found.histories[scene]
-        histories = [
-            past.clicks.item[end - length : end].tolist() for end, length in zip(past.end, past.length, strict=True)
-        ]
-        assert histories == [clicks_before(log, row, read) for row in rows.nonzero()[0]]
+            read &= ~hidden_rows(log, inside)
+        assert readable(found.histories[scene]) == [clicks_before(log, row, read) for row in rows.nonzero()[0]]
         assert found.logs[scene].item.tolist() == log.item[rows].tolist()
+
+
+def clicks_of(log: Log, user: int, read: np.ndarray) -> list[int]:
+    return ((log.user == user) & log.clicked & read).nonzero()[0].tolist()
+
+
+@pytest.mark.parametrize("new_users", [False, True])
+def test_a_stranger_is_the_next_user(log, inside, new_users):
+    """All of their clicks in the other scenes, wherever the user has one there."""
+    found = made(log, inside, history="stranger", new_users=new_users)
+    for scene, rows in inside.items():
+        read = ~rows & ~hidden_rows(log, inside) if new_users else ~rows
+        expected = [
+            log.item[clicks_of(log, (log.user[row] + 1) % 30, read)].tolist() if clicks_before(log, row, read) else []
+            for row in rows.nonzero()[0]
+        ]
+        assert readable(found.histories[scene]) == expected
+        assert any(expected)
+
+
+@pytest.mark.parametrize("new_users", [False, True])
+def test_an_oracle_reads_all_clicks_but_one(log, inside, new_users):
+    """The row itself, or where it is none the next click, or the last one: all rows of a user have one length."""
+    found = made(log, inside, history="oracle", new_users=new_users)
+    for scene, rows in inside.items():
+        others, expected = ~rows & ~hidden_rows(log, inside) if new_users else ~rows, []
+        for row in rows.nonzero()[0]:
+            clicks = clicks_of(log, log.user[row], np.ones(330, dtype=bool))
+            left_out = next((click for click in clicks if click >= row), clicks[-1])
+            read = [click for click in clicks if click != left_out]
+            expected.append(log.item[read].tolist() if clicks_before(log, row, others) else [])
+        assert readable(found.histories[scene]) == expected
+        assert sum(map(len, expected)) > 500
+
+
+def test_the_latest_clicks_of_an_oracle_are_those_at_the_end(log, inside):
+    history = made(log, inside, history="oracle").histories["low"]
+    chosen, real = history.latest(np.arange(len(history.end)), 2)
+    assert [row[kept].tolist() for row, kept in zip(history.clicks.item[chosen], real, strict=True)] == [
+        row[-2:] for row in readable(history)
+    ]
+
+
+@pytest.mark.parametrize("history", ["all", "others", "stranger", "oracle"])
+def test_clicks_of_an_unknown_scene_are_read_there_alone(log, inside, history):
+    """Known scenes have the rows that a run without the target gives them."""
+    known = {scene: rows for scene, rows in inside.items() if scene != "high"} | {"rest": log.item == 8}
+    found = made(log, known | {"high": inside["high"]}, history=history, known=["low", "rest"])
+    without = made(log, known, history=history)
+    for scene in known:
+        assert readable(found.histories[scene]) == readable(without.histories[scene])
+    item = found.histories["high"].clicks.item
+    assert (set(item.tolist()) <= {0, 1, 2, 3}) == (history in ("others", "stranger"))
 
 
 def test_new_users_are_a_tenth_and_a_tenth_with_all_of_their_rows(log, inside):

@@ -46,6 +46,18 @@ def naive(encoder, row: int, candidate: bool, causal: bool) -> torch.Tensor:
     return encoder.norm(x)
 
 
+def test_a_hidden_candidate_changes_nothing_that_is_passed_on(text_scene):
+    shown, hidden = (made(text_scene, passes_candidate=passes) for passes in (True, False))
+    values, allow = encoded(hidden)
+    expected, real = encoded(shown)
+    assert not allow[:, 0].any()
+    assert (values[:, 0] == 0).all()
+    torch.testing.assert_close(values[:, 1:], expected[:, 1:])
+    assert torch.equal(allow[:, 1:], real[:, 1:])
+    with pytest.raises(ValueError, match=r"hidden takes no part .* Found candidate=True, passes_candidate=False"):
+        made(text_scene, candidate=True, passes_candidate=False)
+
+
 @pytest.mark.parametrize(("causal", "candidate"), FORMS)
 def test_each_form_equals_the_layers_of_one_example(text_scene, causal, candidate):
     encoder = made(text_scene, causal=causal, candidate=candidate, latest=False)

@@ -23,7 +23,8 @@ def made_scene(task: str, targets: Tensor | None = None, present: Tensor | None 
     here = torch.ones(count, dtype=torch.bool) if present is None else present
     split = Split({}, targets, here)
     vocabulary = WordVocabulary(WORDS)
-    return Scene("s", "text", task, {"train": split}, {}, TOKENS, classes=("red", "green", "blue"), target=vocabulary)
+    classes = ("red", "green", "blue")
+    return Scene("s", "text", task, {"train": split}, {}, TOKENS, classes, source=vocabulary, target=vocabulary)
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ from tests.composing import config_of
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "head").glob("*.yaml"))
 ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
-TASKS = {"classifier": "classification", "ranker": "ranking", "regressor": "regression"}  # of the others: generation
+TASKS = {"classifier": "classification", "next_item": "ranking", "ranker": "ranking", "regressor": "regression"}
+"""The task of each head; of the others: generation."""
 ALWAYS_ATTENDS = {"generator"}
 NOT_CAUSAL = {"low_rank", "ridge"}
 CASES = [(name, kind) for name in NAMES for kind in ATTENTIONS]
@@ -35,8 +36,9 @@ WRITERS = [case for case in CASES if case[0] not in TASKS]
 D = 12
 ALLOW = tensor([[True] * 5, [True, True, False, False, False], [False] * 5, [True, False, True, True, False]])
 HERE = tensor([True, True, False, True])
-CLASSES, CLICKS, USERS = tensor([0, 2, 1, 1]), tensor([1, 0, 1, 0]), tensor([3, 3, 5, 3])
+CLASSES, CLICKS = tensor([0, 2, 1, 1]), tensor([1, 0, 1, 0])
 NUMBERS = tensor([0.5, -2.0, 3.0, 7.0], dtype=torch.float64)
+BEHAVIOUR = {"user": tensor([3, 3, 5, 3]), "candidate": tensor([4, 5, 6, 7])}
 TEXTS = tensor([[1, 4, 5, 6, 7, 2], [1, 8, 2, 0, 0, 0], [1, 9, 10, 4, 2, 0], [1, 5, 5, 2, 0, 0]])
 TARGETS = {"classification": CLASSES, "ranking": CLICKS, "regression": NUMBERS, "generation": TEXTS}
 CPU = torch.device("cpu")
@@ -82,7 +84,7 @@ def features() -> Features:
 
 @pytest.fixture
 def batch(case) -> SceneBatch:
-    return SceneBatch({"user": USERS}, TARGETS[TASKS.get(case[0], "generation")], HERE)
+    return SceneBatch(BEHAVIOUR, TARGETS[TASKS.get(case[0], "generation")], HERE)
 
 
 def gradients(head: Head, loss: Tensor) -> list[Tensor]:

@@ -40,9 +40,16 @@ def loaded(data: str) -> list[Dataset]:
 
 
 def built(
-    model: str, data: str, *, seed: int = 0, dropout: float = 0.0, datasets: list[Dataset] | None = None
+    model: str,
+    data: str,
+    *,
+    seed: int = 0,
+    dropout: float = 0.0,
+    share: str = "none",
+    datasets: list[Dataset] | None = None,
 ) -> SceneNetwork:
-    config = composed(model, data, f"seed={seed}", f"dropout={dropout}")
+    shared = [f"share.{part}={share}" for part in ("encoder", "head")]
+    config = composed(model, data, f"seed={seed}", f"dropout={dropout}", *shared)
     network = build_model(config, [scene for dataset in datasets or loaded(data) for scene in dataset.scenes])
     if isinstance(network.fusion, BySceneFusion):
         network.fusion.scene_dropout = 0.0  # no scene is hidden by chance

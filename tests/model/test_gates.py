@@ -91,11 +91,27 @@ def test_an_unseen_user_or_item_is_answered(model, network, datasets, unseen):
     values = {"user": 10**6, "candidate": UNKNOWN, "history": UNKNOWN}
     changed = values if unseen == "all" else {unseen: values[unseen]}
     inputs = {key: torch.full_like(part.inputs[key], value) for key, value in changed.items()}
-    answers = made.answers({name: part._replace(inputs={**part.inputs, **inputs})}, name)
-    found = [answer["probability"] for answer in answers]
+    found = probabilities(made.answers({name: part._replace(inputs={**part.inputs, **inputs})}, name))
     assert all(0 < probability < 1 for probability in found)
     if unseen == "user":
         assert len(set(found)) > 5
+
+
+def probabilities(answers: list[dict]) -> list[float]:
+    """Of a click on each candidate, or of the next items."""
+    return [share for answer in answers for share in answer.get("items", {"": answer.get("probability")}).values()]
+
+
+def test_an_unseen_scene_is_answered(model, network, datasets):
+    """With finite probabilities that differ, and with those of an example alone."""
+    *known, new = datasets("behaviour")
+    made, (scene,) = network(model, "behaviour", share="kind", datasets=known).eval(), new.scenes
+    made.add_scene(scene, [scene for dataset in known for scene in dataset.scenes])
+    found = probabilities(made.answers(collate(new, "test", torch.arange(40), CPU), scene.name))
+    assert all(0 < probability < 1 for probability in found)
+    assert len(set(found)) > 5
+    alone = probabilities(made.answers(collate(new, "test", torch.arange(1), CPU), scene.name))
+    assert alone == pytest.approx(found[: len(alone)], abs=1e-5)
 
 
 def test_an_absent_view_changes_nothing(model, network, datasets):

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from torch import Tensor, tensor
 
+from iamm.normaliser.sink import SinkNormaliser
+
 CONFIGS = Path(__file__).parents[2] / "configs" / "normaliser"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
-NOT_BY_DIFFERENCE = {"sigmoid", "sum"}  # a number added to all scores changes the weights
+NOT_BY_DIFFERENCE = {"sigmoid", "sink", "sum"}  # a number added to all scores changes the weights
 B, H, Q, K, E = 2, 3, 5, 7, 11
 HALF = [torch.float16, torch.bfloat16]
 
@@ -117,7 +119,9 @@ def test_an_empty_row_is_zero_and_has_no_nan_on_the_way_back(normaliser, scores,
 
 def test_a_place_alone_in_sight_has_the_weight(normaliser, scores, allow):
     weights = normaliser(scores, allow)[0, :, 1]
-    expected = torch.ones(H, dtype=torch.float64) if normaliser.sums_to_one else torch.sigmoid(scores[0, :, 1, 3])
+    sink = normaliser.theta.flatten() if isinstance(normaliser, SinkNormaliser) else 0.0
+    alone = torch.sigmoid(scores[0, :, 1, 3] - sink)
+    expected = torch.ones_like(alone) if normaliser.sums_to_one else alone
     torch.testing.assert_close(weights[:, 3], expected)
 
 
