@@ -38,7 +38,7 @@ def resolved(tree: Mapping[str, Any]) -> dict[str, Any]:
 def resolved_value(place: Place, value: Any, depth: int) -> Any:
     if depth > DEEPEST:
         raise NotPlainError(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         inside = (*place, value)
         return {key: resolved_value(inside, part, depth + 1) for key, part in value.items()}
     if isinstance(value, list):

@@ -21,8 +21,12 @@ from iamm.run.planned import Cell
 PROJECT = "iamm"
 
 
-def finished(cell: Cell) -> bool:
+def finished(cell: Cell, result: Result | None = None) -> bool:
     """Whether the run is finished with the present data files and the present code of a user's own packages.
+
+    Args:
+        cell: the planned run.
+        result: of the run; None: it is read.
 
     Raises:
         BadDataError: a data file or a user's own package differs; the result cannot be read, or is of another
@@ -30,7 +34,8 @@ def finished(cell: Cell) -> bool:
     """
     if not cell.folder.finished():
         return False
-    path, result = cell.folder.path, read_result(cell.folder.path)
+    path = cell.folder.path
+    result = read_result(path) if result is None else result
     if result["config"] != cell.values:  # else the folder's name is that of the configuration
         require_own(cell.folder, result)
     own = [package for package in changed_code(result) if package != PROJECT]

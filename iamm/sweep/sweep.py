@@ -14,7 +14,6 @@ from iamm.processors import processors
 from iamm.record.overview import described, differing, read_scored
 from iamm.record.run_folder import read_result
 from iamm.run.planned import Cell
-from iamm.sweep.launch import cleared, launched
 from iamm.sweep.pool import GLANCE, ProcessOutcome, run_cells
 from iamm.terminal import plain_console
 
@@ -46,6 +45,8 @@ def run_here(cells: Sequence[Cell], line: SweepLine) -> list[ProcessOutcome]:
 
 
 def run_by(launcher: Sequence[str], cells: Sequence[Cell], line: SweepLine) -> list[ProcessOutcome]:
+    from iamm.sweep.launch import cleared, launched
+
     line.console.print(f"{len(cells)} runs by {' '.join(launcher)}, each with a log.txt in its folder", soft_wrap=True)
     prepared = [cleared(cell) for cell in cells]
     with line, watched(prepared, line.ended):
@@ -82,9 +83,8 @@ def searched(cell: Cell) -> float:
     Raises:
         FailedCellError: the run failed, with its last line.
     """
-    console = plain_console()
+    console, keys = plain_console(), list(cell.settings)
     silence = cell.values["sweep"]["silence"]
-    keys = list(cell.settings)
     failed = run_cells([cell], 1, silence, lambda outcome: console.print(outcome_line(outcome, keys), soft_wrap=True))
     if failed:
         raise FailedCellError(failed[0].reason)

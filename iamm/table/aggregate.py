@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean
 
 from iamm.measure import Measure, measures_of
@@ -13,22 +12,18 @@ from iamm.table.notices import collect_notices
 from iamm.table.orders import orders
 from iamm.table.pairing import Differences, bare, differences, measured
 from iamm.table.plan import Column, TablePlan
-from iamm.table.selection import Choice, Choices, choose_rates, needed, read_run
+from iamm.table.selection import Choice, Choices, choose_rates
 from iamm.table.statistics import Estimate, estimate
 from iamm.table.table import Cost, Row, Run, Table, TableCell
 
 
-def build_table(plan: TablePlan, output_dir: Path) -> Table:
+def build_table(plan: TablePlan, runs: Sequence[Run]) -> Table:
     """Build the table as far as its runs have come; the same whatever the order in which they ended.
 
     Args:
         plan: of the table.
-        output_dir: where the run folders lie.
-
-    Raises:
-        BadDataError: a result that cannot be read.
+        runs: that it needs, as they were read.
     """
-    runs = needed(plan, [read_run(run, output_dir) for run in plan.runs])
     plan = with_measures(plan, runs)
     choices = choose_rates(plan, runs)
     compared = differences(plan, choices)
@@ -43,7 +38,7 @@ def build_table(plan: TablePlan, output_dir: Path) -> Table:
     return Table(plan, rows, runs, orders(plan, rows, runs), collect_notices(plan, rows, runs))
 
 
-def with_measures(plan: TablePlan, runs: Iterable[Run]) -> TablePlan:
+def with_measures(plan: TablePlan, runs: Sequence[Run]) -> TablePlan:
     """Return the plan whose columns have the scale and the direction that the runs' results declare."""
     declared: dict[tuple[str | None, str], Measure] = {}
     for result in (run.result for run in runs if run.result is not None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.console import Console
 from iamm.files import write_text
 from iamm.table.aggregate import build_table
 from iamm.table.plan import Column, TablePlan
-from iamm.table.table import Row, Table
+from iamm.table.table import Row, Run, Table
 from iamm.table.write.chart import draw_chart
 from iamm.table.write.comparison import compare_in_tensorboard
 from iamm.table.write.export import csv_text, json_text
@@ -22,17 +23,20 @@ from iamm.table.write.wording import empty, number, verdict
 from iamm.terminal import plain_console, print_table
 
 
-def build(plan: TablePlan, output_dir: Path, folder: Path, *, costs: bool, command: str = "") -> None:
+def build(
+    plan: TablePlan, runs: Sequence[Run], output_dir: Path, folder: Path, *, costs: bool, command: str = ""
+) -> None:
     """Write every form of the table, and print its summary.
 
     Args:
         plan: of the table.
+        runs: that it needs, as they were read.
         output_dir: where the run folders lie.
         folder: of the table's files.
         costs: whether seconds and memory are shown.
         command: for the report, that runs and builds the table.
     """
-    table = build_table(plan, output_dir)
+    table = build_table(plan, runs)
     links = Path(os.path.relpath(output_dir, folder)).as_posix()
     drawn = draw_migrations(table, folder) if plan.shots else []
     texts = {

@@ -9,23 +9,23 @@ from pathlib import Path
 from statistics import fmean
 
 from iamm.table.plan import TablePlan
-from iamm.table.selection import grouped, needed, read_run
+from iamm.table.selection import grouped
 from iamm.table.table import Run
 from iamm.terminal import plain_console, print_table
 
 STATES = ("finished", "running", "interrupted", "failed", "missing")
 
 
-def show_listing(plan: TablePlan, output_dir: Path, jobs: int) -> None:
+def show_listing(plan: TablePlan, runs: Sequence[Run], output_dir: Path, jobs: int) -> None:
     """Print a line for each row and setting, each failed run with its reason, and the time of all unfinished runs.
 
     Args:
         plan: of the table.
+        runs: that it needs, as they were read.
         output_dir: where the run folders lie.
         jobs: runs at once.
     """
     console = plain_console()
-    runs = needed(plan, [read_run(planned, output_dir) for planned in plan.runs])
     groups = grouped(runs, lambda run: (run.planned.row, run.planned.setting))
     costs = {place: cost(group, plan.seconds) for place, group in groups.items()}
     heads = ("row", "setting", *STATES, "one run", "to do")

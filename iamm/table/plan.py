@@ -68,13 +68,14 @@ class Column:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One training: its row, its setting, the learning rate, the seed, and its folder's name in `output_dir`."""
+    """One training: row, setting, learning rate, seed, its folder's name in `output_dir`, and its configuration."""
 
     row: str
     setting: str
     rate: float
     seed: int
     folder: str
+    values: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def at_rate(self) -> tuple[str, str, float]:

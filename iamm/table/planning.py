@@ -204,7 +204,7 @@ def planned_runs(table: Mapping[str, Any], configs: RowConfigs) -> Iterator[Pair
             for rate in rates:
                 tree[group][key] = rate
                 cell = Cell(resolve(tree), choices, (*overrides, f"{group}.{key}={rate}"))
-                yield PlannedRun(row, setting, rate, seed, cell.name), cell
+                yield PlannedRun(row, setting, rate, seed, cell.name, cell.values), cell
 
 
 def tried(row: str, values: Mapping[str, Any], budget: Mapping[str, Any]) -> tuple[str, str, Sequence[float]]:

@@ -58,7 +58,8 @@ def read_run(planned: PlannedRun, output_dir: Path) -> Run:
         if state != "finished":
             return Run(planned, state, reason, None)
         result = read_result(folder.path, NEEDED)
-        require_own(folder, result)
+        if result["config"] != planned.values:  # else the folder's name is that of the configuration
+            require_own(folder, result)
         folder.read_records()
     except (BadDataError, MissingDataError) as error:
         return Run(planned, "failed", str(error), None)
@@ -111,11 +112,9 @@ def needed(plan: TablePlan, runs: Sequence[Run]) -> tuple[Run, ...]:
     return tuple(run for run in runs if wanted(run.planned))
 
 
-def needed_folders(plan: TablePlan, output_dir: Path) -> set[str]:
-    """Return the folders of the runs that the table needs; results are read only where they decide that."""
-    if plan.choose_seeds >= len(plan.seeds):
-        return {run.folder for run in plan.runs}
-    return {run.planned.folder for run in needed(plan, [read_run(run, output_dir) for run in plan.runs])}
+def read_needed(plan: TablePlan, output_dir: Path) -> tuple[Run, ...]:
+    """Read the runs that the table needs."""
+    return needed(plan, [read_run(run, output_dir) for run in plan.runs])
 
 
 def choose(runs: Sequence[Run], seeds: Collection[int], judges: Sequence[Run] | None = None) -> Choice:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +17,7 @@ from iamm.table.options import check_options, compose_options, config_dir, expla
 if TYPE_CHECKING:
     from iamm.run.planned import Cell
     from iamm.table.plan import TablePlan
+    from iamm.table.table import Run
 
 NOT_REPORTED = ("run", "list", "device", "sweep")
 """Options that change nothing in a report."""
@@ -98,46 +98,48 @@ def finish(job: TableJob) -> int:
     """Run what is missing and build the table, or list its runs; return the exit code."""
     from iamm.files import writable
     from iamm.processors import processors
-    from iamm.sweep.sweep import sweep
 
     options, output_dir = job.options, Path(job.options["output_dir"])
+    runs, left = progress(job)
     if options["list"]:
         from iamm.table.listing import show_listing
 
-        unfinished(job)  # refuses finished runs of other data
-        show_listing(job.plan, output_dir, options["sweep"]["jobs"] or processors())
+        show_listing(job.plan, runs, output_dir, options["sweep"]["jobs"] or processors())
         return 0
     with writable(job.folder, what="A table's folder"):
         job.folder.mkdir(parents=True, exist_ok=True)
     failed, tried = False, set[str]()
-    while cells := [cell for cell in unfinished(job) if options["run"] and cell.name not in tried]:
+    while cells := [cell for cell in left if options["run"] and cell.name not in tried]:
+        from iamm.sweep.sweep import sweep
+
         tried |= {cell.name for cell in cells}
         failed |= bool(sweep(cells, job.launcher))
+        runs, left = progress(job)
     from iamm.table.building import build
 
     with writable(job.folder, what="A table's folder"):
-        build(job.plan, output_dir, job.folder, costs=options["costs"], command=job.command)
+        build(job.plan, runs, output_dir, job.folder, costs=options["costs"], command=job.command)
     return FailedCellError.exit_code if failed else 0
 
 
-def unfinished(job: TableJob) -> list[Cell]:
-    """Return the needed runs that are neither finished nor damaged; each call decides where and how to run them.
+def progress(job: TableJob) -> tuple[Sequence[Run], list[Cell]]:
+    """Return the runs that the table needs, and the cells of those that are neither finished nor damaged.
 
     Raises:
         BadDataError: a finished run was made with other data than the present files.
     """
     from iamm.run.finished import finished
-    from iamm.table.selection import needed_folders
+    from iamm.table.selection import read_needed
+
+    runs = read_needed(job.plan, Path(job.options["output_dir"]))
+    results = {run.planned.folder: run.result for run in runs}
 
     def is_left(cell: Cell) -> bool:
         try:
-            return not finished(cell)
+            return not finished(cell, results.get(cell.name))
         except DamagedRunError:  # the table names it
             return False
 
-    folders = needed_folders(job.plan, Path(job.options["output_dir"]))
-    places = {key: job.options[key] for key in ("device", "output_dir", "sweep")}
-    placed = (replace(cell, values={**cell.values, **places}) for cell in job.cells)
-    cells = [cell for cell in placed if is_left(cell)]
-    sources = {Path(cell.values["from"]).name for cell in cells if cell.name in folders and cell.values["from"]}
-    return [cell for cell in cells if cell.name in folders | sources]
+    cells = [cell for cell in job.cells if is_left(cell)]
+    sources = {Path(cell.values["from"]).name for cell in cells if cell.name in results and cell.values["from"]}
+    return runs, [cell for cell in cells if cell.name in {*results, *sources}]

@@ -8,7 +8,7 @@ from iamm.record.checksummed import write_checksummed
 from iamm.record.run_folder import RunFolder
 from iamm.table.listing import cost, duration, outlook, show_listing
 from iamm.table.plan import Column, PlannedRun, TablePlan
-from iamm.table.selection import NEEDED
+from iamm.table.selection import NEEDED, read_needed
 from iamm.table.table import Run
 
 ROWS, SETTINGS, SEEDS = ("ours", "[rival]"), ("pictures", "text"), (0, 1, 2)
@@ -62,7 +62,7 @@ def test_every_state_is_counted(become, tmp_path, capsys, monkeypatch):
     become("ours-pictures-2", "failed", error="a weight that is no number")
     become("ours-text-0", "interrupted")
     with become("[rival]-text-2", "running").held():
-        show_listing(PLAN, tmp_path, jobs=2)
+        show_listing(PLAN, read_needed(PLAN, tmp_path), tmp_path, jobs=2)
     printed = lines(capsys.readouterr().out)
     assert printed[0] == ["A", "small", "table"]
     assert " ".join(printed[1]) == "row setting finished running interrupted failed missing one run to do"
@@ -80,7 +80,7 @@ def test_every_state_is_counted(become, tmp_path, capsys, monkeypatch):
 
 
 def test_looking_writes_nothing(tmp_path):
-    show_listing(PLAN, tmp_path / "outputs", jobs=2)
+    show_listing(PLAN, read_needed(PLAN, tmp_path / "outputs"), tmp_path / "outputs", jobs=2)
     assert list(tmp_path.iterdir()) == []
 
 

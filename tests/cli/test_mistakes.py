@@ -50,6 +50,7 @@ MISTAKES = [  # the words, what the line must hold
     ("epochs=true", "`epochs` must be a whole number at least 1.", "Found True."),
     ("epochs=null", "`epochs` must be a whole number at least 1.", "Found None."),
     ("seed=-1", "`seed` must be a whole number at least 0 and at most 4294967295.", "Found -1."),
+    ("threads=1000000", "`threads` must be a whole number at least 1 and at most 4096", "Found 1000000."),
     ("dropout=1.5", "`dropout` must be a number at least 0 and below 1.", "Found 1.5."),
     ("clip=0", "`clip` must be a number above 0, or null.", "Found 0."),
     ("optimizer.lr=-0.1", "`optimizer.lr` must be a number above 0.", "Found -0.1."),

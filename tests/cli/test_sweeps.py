@@ -93,6 +93,10 @@ def alive(process: int) -> bool:
         return False
 
 
+def parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
 def test_each_run_has_the_bits_of_a_run_by_itself(process, table_process, command, small, tmp_path):
     answer = process("-m", *small, "seed=0,1", "fusion=none,shared")
     assert (answer.code, answer.err) == (0, "")
@@ -187,6 +191,22 @@ def test_no_run_outlives_its_sweep(started, process, small, tmp_path):
     for one, other in zip(runs(tmp_path / "outputs"), runs(tmp_path / "whole"), strict=True):
         assert records(one) == records(other)
         assert result(one)["test"] == result(other)["test"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["the fork server", "a run folder"])
+def test_what_is_taken_from_a_sweep_takes_no_other_run(what, started, small, tmp_path):
+    """The fork server is killed, and its runs begin again; or a folder is moved away, and its run alone fails."""
+    driver = started("-m", *small, "epochs=12", "dataset.shapes.train=640", "seed=0,1", "sweep.jobs=2")
+    wait_for(lambda: len(list((tmp_path / "outputs").glob("*/last.pt"))) == 2)
+    first = runs(tmp_path / "outputs")[0]
+    lost = what == "a run folder"
+    if lost:
+        first.rename(tmp_path / "away")
+    else:
+        os.kill(parent(state(first)["process"]), signal.SIGKILL)
+    assert driver.wait(300) == (3 if lost else 0)
+    assert len(list((tmp_path / "outputs").glob("*/result.json"))) == (1 if lost else 2)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -93,6 +94,14 @@ class Server(BaseHTTPRequestHandler):
                 self.wfile.write(with_)
         except OSError:
             self.server.stopped.set()
+
+    def drip(self, start):
+        """A byte now and then, for ever."""
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while not self.server.stopped.wait(0.01):
+                self.wfile.write(b"\0")
 
     def bomb(self, start):
         self.give(gzip.compress(bytes(50_000_000), mtime=0))
@@ -278,6 +287,13 @@ def test_a_silent_server_is_left(tmp_path, server, monkeypatch):
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a.gz"
         with pytest.raises(UnreachableError, match="timed out"):
             fetch(str(tmp_path), source_of(server, "", url=url))
+
+
+def test_a_server_that_drips_is_left(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    with pytest.raises(UnreachableError, match=r"no more than [\d,]+ bytes in 0 s"):
+        fetch(str(tmp_path), source_of(server, "drip.gz"))
+    assert len(asked(server)) == 4
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

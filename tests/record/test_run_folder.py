@@ -399,6 +399,13 @@ def test_a_bad_result(folder, text):
     assert "\n" not in str(caught.value)
 
 
+def test_a_result_that_is_too_deep(folder):
+    text = '{"test": ' + "[" * 100_000
+    folder.result.write_text(f'{text}{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n')
+    with pytest.raises(BadDataError, match=r"A result must be whole and of a run\. Found .*it is no plain JSON"):
+        read_result(folder.path)
+
+
 def test_what_a_result_lacks_is_named(folder):
     write_checksummed(folder.result, {"test": {}, "config": {}, "seed": 1})
     assert read_result(folder.path, ("seed", "test"))["seed"] == 1

@@ -39,3 +39,11 @@ def test_other_versions_are_reported_and_stay_reported(now):
     later = Conditions(2, "cpu", {"a": "1", "b": "2"})
     later.load_state_dict(now.state_dict())
     assert later.notices == [said]
+
+
+def test_the_commits_of_all_parts_are_recorded(now):
+    """Code that changed between a stop and the next start leaves a trace, and is reported."""
+    machine = before()["machine"]
+    now.load_state_dict(before(machine={**machine, "commit": "0ff+changes-1"}, commits=["0ff+changes-1"]))
+    assert now.values()["commits"] == ["0ff+changes-1", machine["commit"]]
+    assert f"commit 0ff+changes-1 before, {machine['commit']} now" in now.notices[0]

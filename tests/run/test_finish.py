@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from iamm.errors import BadDataError
-from iamm.record.run_folder import read_result
+from iamm.record.run_folder import LASTING, RunFolder, read_result
 from iamm.run.job import train_job
 
 
@@ -71,6 +72,31 @@ def test_a_run_that_is_killed_while_it_draws_draws_again(planned, monkeypatch):
     train_job(cell)
     assert (cell.folder.state(), status(cell)) == (("finished", ""), "finished")
     assert list(cell.folder.pictures.glob("*.png"))
+
+
+def test_all_is_on_the_disk_before_the_result(planned, monkeypatch):
+    """After a power cut, a run that has a result is whole."""
+    fsync, replace = os.fsync, Path.replace
+    on_disk, missing = {}, []
+
+    def synced(handle):
+        fsync(handle)
+        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        if path.is_file():
+            on_disk[path.name.removesuffix(".tmp")] = path.read_bytes()
+
+    def renamed(path, target):
+        if target.name == "result.json":
+            files = RunFolder(target.parent).own(LASTING)
+            assert len({file.suffix for file in files} & {".png", ".jsonl", ".pt", ".yaml"}) == 4
+            missing.extend(file.name for file in files if on_disk.get(file.name) != file.read_bytes())
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    train_job(planned("log.pictures=1"))
+    assert "result.json" in on_disk
+    assert missing == []
 
 
 @pytest.fixture

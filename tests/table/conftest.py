@@ -12,6 +12,7 @@ from iamm.record.checksummed import write_checksummed
 from iamm.record.run_folder import RunFolder
 from iamm.table.aggregate import build_table
 from iamm.table.plan import Claims, Column, PlannedRun, TablePlan
+from iamm.table.selection import read_needed
 from iamm.table.table import Table
 
 
@@ -127,7 +128,7 @@ def make_table(make_plan, finish, tmp_path):
                 failed.write_status("failed", error=measures)
             elif measures is not None:
                 finish(tmp_path, run, measures, **result(run))
-        return build_table(plan, tmp_path)
+        return build_table(plan, read_needed(plan, tmp_path))
 
     return make
 

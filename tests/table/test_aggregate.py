@@ -11,6 +11,7 @@ from scipy import stats
 from iamm.record.run_folder import RunFolder
 from iamm.table.aggregate import build_table, within_scale
 from iamm.table.plan import Column
+from iamm.table.selection import read_needed
 from iamm.table.statistics import Estimate
 
 ACCURACY, BLEU = Column("accuracy", "accuracy", "a", "both"), Column("BLEU", "bleu", "b", "both")
@@ -184,7 +185,7 @@ def test_an_interrupted_run_is_missing_and_not_failed(make, tmp_path):
     folder = RunFolder(tmp_path / next(run.planned.folder for run in table.runs if run.state == "missing"))
     folder.path.mkdir()
     folder.write_status("running")
-    again = build_table(table.plan, tmp_path)
+    again = build_table(table.plan, read_needed(table.plan, tmp_path))
     assert [run.state for run in again.runs].count("interrupted") == 1
     assert gaps(cells(again, "accuracy")["ours"]) == (1, 0)
 
@@ -230,7 +231,7 @@ def test_nothing_is_dropped_and_the_order_of_ending_does_not_count(make_plan, fi
     for folder in ("one", "other"):
         for run in draw.sample(plan.runs, len(plan.runs)):
             leave(run, finish, tmp_path / folder, *became[run])
-    table, again = (build_table(plan, tmp_path / folder) for folder in ("one", "other"))
+    table, again = (build_table(plan, read_needed(plan, tmp_path / folder)) for folder in ("one", "other"))
     assert repr(table) == repr(again)
     for row in table.rows:
         rate = row.costs["both"].rate
@@ -276,7 +277,7 @@ def test_a_spoilt_result_is_named_and_the_others_are_compared(make, tmp_path, te
     table = make()
     path = tmp_path / table.runs[4].planned.folder / "result.json"
     path.write_text(text)
-    run = build_table(table.plan, tmp_path).runs[4]
+    run = build_table(table.plan, read_needed(table.plan, tmp_path)).runs[4]
     assert (run.state, run.result) == ("failed", None)
     assert run.reason.startswith(f"A result must be whole and of a run. Found {path}: ")
     assert "\n" not in run.reason

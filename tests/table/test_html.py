@@ -11,6 +11,7 @@ from iamm.errors import BadDataError
 from iamm.record.checksummed import checked, write_checksummed, write_json
 from iamm.table.aggregate import build_table
 from iamm.table.plan import Claims, Column
+from iamm.table.selection import read_needed
 from iamm.table.write import html_examples
 from iamm.table.write.html import html_report, templates
 
@@ -267,6 +268,24 @@ def test_pictures_are_inside(make_table, tmp_path):
     assert base64.b64decode(images[0]["src"].partition(",")[2]) == PNG + bytes([0, 2])
 
 
+def test_what_pictures_link_to_is_not_shown(make_table, tmp_path):
+    """Runs may be anybody's: a picture, or the folder of all, that links to a private file."""
+    table = make_table()
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "a.png").write_bytes(PNG + b"private")
+    one, other = (tmp_path / f"{name}-seed0" / "pictures" for name in ("ours-both-0.001", "rival-both-0.002"))
+    one.mkdir()
+    (one / "b.png").symlink_to(tmp_path / "private" / "a.png")
+    other.symlink_to(tmp_path / "private")
+    assert Page(html_report(table, tmp_path, "..")).all("img") == []
+
+
+def test_sentences_that_are_cut_are_left_out(make_table, tmp_path):
+    table = make_table()
+    (tmp_path / "ours-both-0.001-seed0" / "examples.json").write_text('{"a": [["cut')
+    assert "examples" not in Page(html_report(table, tmp_path, "..")).sections
+
+
 def test_pictures_that_are_too_large_are_linked(make_table, tmp_path, monkeypatch):
     """Each picture of 100 bytes takes 136; two rows have half of the room each."""
     table = make_table()
@@ -439,7 +458,7 @@ def test_the_same_bytes_twice_and_after_runs_of_another_speed(make_table, tmp_pa
         result = checked(path.read_bytes())
         assert (result["seconds"], result["peak_memory_mib"]) == (12.5, 300.0)
         write_checksummed(path, {**result, "seconds": 99.5, "peak_memory_mib": 400.0})
-    again = build_table(table.plan, tmp_path)
+    again = build_table(table.plan, read_needed(table.plan, tmp_path))
     assert html_report(again, tmp_path, "..", costs=False) == first
     assert html_report(again, tmp_path, "..") != html_report(table, tmp_path, "..")
     assert "12.5" not in first
