@@ -51,7 +51,7 @@ class NextItemHead(Head):
     ) -> None:
         super().__init__(scene, dim, quality=quality)
         assert scene.source is not None
-        self.items = scene.source.pieces
+        self.items = [scene.source.piece(index) for index in range(len(scene.source))]
         self.pool = Pool(dim, attention)
         self.output = nn.Linear(dim, len(self.items))
 

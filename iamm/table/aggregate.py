@@ -35,7 +35,7 @@ def build_table(plan: TablePlan, runs: Sequence[Run]) -> Table:
         )
         for row in plan.rows
     )
-    return Table(plan, rows, runs, orders(plan, rows, runs), collect_notices(plan, rows, runs))
+    return Table(plan, rows, tuple(runs), orders(plan, rows, runs), collect_notices(plan, rows, runs))
 
 
 def with_measures(plan: TablePlan, runs: Sequence[Run]) -> TablePlan:
