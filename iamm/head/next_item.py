@@ -81,12 +81,12 @@ class NextItemHead(Head):
             "nll": functional.cross_entropy(scores, answers, reduction="none").tolist(),
         }
 
-    def probabilities(self, features: Features) -> Tensor:
+    def predictions(self, features: Features) -> Tensor:
         return self.scores(features).double().softmax(dim=1)  # (B, V)
 
     def answers(self, features: Features) -> list[dict[str, Any]]:
         """The first ten items, with their probabilities."""
-        best, items = self.probabilities(features).topk(min(FIRST, len(self.items) - UNKNOWN), dim=1)
+        best, items = self.predictions(features).topk(min(FIRST, len(self.items) - UNKNOWN), dim=1)
         return [
             {"items": {self.items[item]: share for item, share in zip(row, shares, strict=True)}}
             for row, shares in zip(items.tolist(), best.tolist(), strict=True)

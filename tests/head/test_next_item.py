@@ -77,7 +77,7 @@ def test_the_candidate_is_not_read():
 
 def test_an_answer_is_the_ten_best_items():
     answers = made().answers(features())
-    probabilities = made().probabilities(features())
+    probabilities = made().predictions(features())
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(4, dtype=torch.float64))
     assert (probabilities[:, :UNKNOWN] == 0).all()
     for answer, row in zip(answers, probabilities, strict=True):
