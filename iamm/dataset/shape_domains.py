@@ -22,7 +22,7 @@ GROUNDS = {  # dark and light, RGB
     "moss": ((10, 60, 25), (165, 225, 165)),
 }
 HIDDEN = 16  # pixels, the side of a grey square
-SCENES = tuple(GROUNDS)
+SCENES = ("grey", "sand", "rose", "moss")
 Scenes = Annotated[Sequence[str], ListOf(OneOf(SCENES), different=True)]
 
 

@@ -24,7 +24,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
         ("iamm-train attention=ad", ["attention=adaptive_span", "attention=additive"]),
         ("iamm-train -m fusion=none,sh", ["fusion=none,shared"]),
         ("iamm-train dataset=[shapes,mn", ["dataset=[shapes,mnist"]),
-        ("iamm-train dataset=[shapes,sh", []),
+        ("iamm-train dataset=[shapes,sh", ["dataset=[shapes,shape_domains"]),
         ("iamm-train score@attention.score=af", ["score@attention.score=affine"]),
         ("iamm-train +experiment=multi", ["+experiment=multiscene", "+experiment=multiscene_real"]),
         ("iamm-train +", ["+experiment="]),
