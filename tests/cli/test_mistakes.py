@@ -210,7 +210,7 @@ TOGETHER = [  # values that are right each by itself
     ("encoder@encoder.image=recurrent ~encoder.text", "A scene needs an encoder of its kind. Found shapes_text"),
     (
         "~head.generation",
-        "A scene needs a head of its task. Found shapes_text (text, generation), heads: classification, ranking, regres",
+        "A scene needs a head of its task. Found shapes_text (text, generation), heads: classification, ranking, regr",
     ),
     ("encoder.text.attention=3", "`encoder.text.attention` must be a part, chosen by name (attention=…). Found 3"),
     ("output_dir=3", "`output_dir` must be text. Found 3."),
