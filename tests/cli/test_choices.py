@@ -148,8 +148,9 @@ def test_a_model_with_a_weighting_trains_a_step(model, weighting):
     steps = 2 if model == "linear_text" else 1  # its first features are zero
     words = f"model={model}", f"weighting={weighting}", f"steps={steps}"
     config = composed(*words, checked=False)
-    alone = config["fusion"]["_target_"].endswith(".NoneFusion")
-    if not ("wrt" in config["weighting"] and alone) and not (weighting == "scene_attention" and model != "iamm"):
+    fusion = config["fusion"]["_target_"].rsplit(".")[-1]
+    weightless = weighting == "scene_attention" and fusion != "InterestGuidanceFusion"
+    if not ("wrt" in config["weighting"] and fusion == "NoneFusion") and not weightless:
         return trained(composed(*words))
     with pytest.raises(ConfigError) as known:
         check_values(config)

@@ -70,9 +70,11 @@ def short_table(words: list[str], folder: Path) -> list[str]:
     table = OmegaConf.to_container(OmegaConf.load(own if own.exists() else ROOT / "configs" / "table" / f"{name}.yaml"))
     budget = {"epochs": 1, "steps": 1, "learning_rates": table["budget"].get("learning_rates", [1e-3])[:1]}
     table |= {"seeds": [0], "budget": {**budget, "parameters": None}}
-    table["shared"] += few(values_of_run(table["shared"])["dataset"])
+    shared = table["shared"] if isinstance(table["shared"], dict) else {"": table["shared"]}
+    for overrides in shared.values():
+        overrides += few(values_of_run(overrides)["dataset"])
     table.pop("claims", None)
-    needed = {column["minus"] for column in table["columns"].values() if "minus" in column}
+    needed = {column["minus"] for column in table.get("columns", {}).values() if "minus" in column}
     table["rows"] = {row: table["rows"][row] for row in [*list(table["rows"])[:2], *needed]}
     if "each" in table:
         choices = sorted(path.stem for path in (ROOT / "configs" / table["each"]["group"]).glob("*.yaml"))
