@@ -28,6 +28,8 @@ GLANCE = 0.5
 """Seconds between two checks of the running processes."""
 PATIENCE = 15.0
 """Seconds that a run has to stop before it is killed."""
+ATTEMPTS = 10
+"""Attempts to start a process."""
 LOST = 255
 """Exit code, by `multiprocessing`, of a process whose fork server was killed; the run is started again, once."""
 UNTOLD = (BusyError.exit_code, *(128 + number for number in SIGNALS))
@@ -142,14 +144,26 @@ def begin(cell: Cell) -> Live | ProcessOutcome:
     context.set_forkserver_preload(["iamm.sweep.warm"])
     process = context.Process(target=run_alone, args=(cell, dict(os.environ)))
     try:
-        start_server()
-        process.start()
-    except OSError as error:
+        start(process)
+    except (OSError, EOFError) as error:
         raise OutputError(
             f"A sweep must be able to start processes. Found: {error}. Set TMPDIR to a folder with a short path, or "
             "look at the limit of processes."
         ) from error
     return Live(cell, process, signs_of_life(cell.folder), time.monotonic())
+
+
+def start(process: BaseProcess) -> None:
+    """Start a process; again where its server was killed a moment ago, which is not known at once."""
+    for attempt in range(ATTEMPTS):
+        try:
+            start_server()
+            process.start()
+            return
+        except (ConnectionError, EOFError):
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(GLANCE)
 
 
 def start_server() -> None:
