@@ -232,9 +232,7 @@ def read_result(folder: Path, keys: Collection[str] = ("test", "config"), name: 
     """
     path = folder / "result.json"
     try:
-        check_length(folder)
-        require_no_link(folder)
-        content = checked(read_file(path))
+        content = checked(read_file(RunFolder(folder).result))
         missing = [key for key in keys if key not in content]
         if missing:
             raise ValueError(f"no {', '.join(missing)} in it")

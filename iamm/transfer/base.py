@@ -170,15 +170,10 @@ def material_of(
     Raises:
         ValueError: the scene has no classes, or a class has fewer examples than `shots`.
     """
-    few = target.labelled(shots, draw).scenes if shots else target.scenes
+    drawn = target.labelled(shots, draw).scenes if shots else target.scenes
+    few = [scene.splits["train"] if shots else scene.splits["train"].rows(NO_ROWS) for scene in drawn]
     scenes = tuple(
-        replace(
-            scene,
-            splits={
-                "train": labelled.splits["train"] if shots else scene.splits["train"].rows(NO_ROWS),
-                "unlabelled": unlabelled(scene),
-            },
-        )
+        replace(scene, splits={"train": labelled, "unlabelled": unlabelled(scene)})
         for scene, labelled in zip(target.scenes, few, strict=True)
     )
     return Material(Dataset(target.name, scenes, target.batch_size), known, seed, device, augment)
