@@ -106,8 +106,8 @@ def test_what_the_result_holds(command, small, tmp_path):
     assert command(*small, "seed=5", "weighting=uncertainty").code == 0
     run = only_run(tmp_path / "outputs")
     found = result(run)
-    ranking = {"average_precision", "auc"}
-    assert set(found["test"]["shapes_image"]) == {"accuracy", "precision", "recall", "f1", "loss", *ranking}
+    scored = {"average_precision", "auc", "calibration"}
+    assert set(found["test"]["shapes_image"]) == {"accuracy", "precision", "recall", "f1", "loss", *scored}
     assert set(found["test"]["shapes_text"]) == {"bleu", "loss", "perplexity"}
     assert list(found["details"]) == ["shapes_image"]
     confusion = found["details"]["shapes_image"]["confusion"]
