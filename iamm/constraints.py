@@ -116,7 +116,7 @@ class ListOf:
 
     def description(self) -> str:
         several = f"a list of {self.length}" if self.length else f"a list{' without repeats' * self.different}"
-        return f"{several}, each of it {self.each.description()}"
+        return f"{several}, each of them {self.each.description()}"
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,18 @@ def config_of(*words: str) -> DictConfig:
     return config
 
 
-FEW = {"train": 48, "validation": 16, "test": 16, "users": 60, "items": 30, "limit": 400, "evaluated": 20}
+FEW = {
+    "train": 200,
+    "validation": 16,
+    "test": 16,
+    "users": 60,
+    "items": 30,
+    "limit": 400,
+    "evaluated": 20,
+    "max_length": 40,
+}
 """Keys of data sets, and the sizes that a short run gives them."""
+ALL_UNLESS_GIVEN = ("limit", "train", "evaluated")
 
 
 def few(datasets: dict[str, Any]) -> list[str]:
@@ -30,7 +40,7 @@ def few(datasets: dict[str, Any]) -> list[str]:
         f"dataset.{name}.{key}={FEW[key]}"
         for name, part in datasets.items()
         for key in FEW.keys() & part.keys()
-        if type(part[key]) is int or key == "limit"
+        if type(part[key]) is int or (part[key] is None and key in ALL_UNLESS_GIVEN)
     ]
 
 

@@ -41,8 +41,8 @@ def test_what_constraints_say():
     assert Number(1, whole=True).description() == "a whole number at least 1"
     assert Number(2, 8, whole=True, even=True).description() == "an even whole number at least 2 and at most 8"
     assert OrNull(Number(0, 1, above=True)).description() == "a number above 0 and at most 1, or null"
-    assert ListOf(OneOf(("a", "b")), different=True).description() == "a list without repeats, each of it one of a, b"
-    assert ListOf(Number(0), length=2).description() == "a list of 2, each of it a number at least 0"
+    assert ListOf(OneOf(("a", "b")), different=True).description() == "a list without repeats, each of them one of a, b"
+    assert ListOf(Number(0), length=2).description() == "a list of 2, each of them a number at least 0"
 
 
 def test_a_nearly_right_word():

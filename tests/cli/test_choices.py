@@ -16,7 +16,7 @@ from iamm.engine.fit import fit
 from iamm.engine.plan import RunState
 from iamm.errors import ConfigError, MissingDataError
 from iamm.run.build import build, build_datasets
-from tests.composing import values_of
+from tests.composing import few, values_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 OTHER_DECODER = ["+attention@mine=multi_head", "head.generation.self_attention=${mine}"]  # one that can be causal
@@ -27,12 +27,8 @@ NEEDS = {
     "pattern@attention.pattern=low_rank": OTHER_DECODER,
     "pattern@attention.pattern=linear": ["score@attention.score=kernel", "normaliser@attention.normaliser=sum"],
     "normaliser@attention.normaliser=sum": ["score@attention.score=kernel"],
-    **{
-        f"dataset=[shapes,{name}]": [f"dataset.{name}.evaluated=20"]
-        for name in ("amazon_cdr", "amazon_sequences", "movielens")
-    },
 }
-"""What a choice needs beside it, and how many users are evaluated."""
+"""What a choice needs beside it."""
 SHRUNK = [
     *("dataset.shapes.train=24", "dataset.shapes.validation=5", "dataset.shapes.test=3", "batch_size=12"),
     *("dim=8", "epochs=1", "steps=1", "threads=1", "encoder.image.channels=[8,8]", "head.generation.max_length=2"),
@@ -45,7 +41,8 @@ def names(group: str) -> list[str]:
 
 def composed(*words: str, checked: bool = True) -> dict[str, Any]:
     more = [extra for word in words for extra in NEEDS.get(word, ())]
-    config = values_of(*SHRUNK, *words, *more)
+    others = {name: part for name, part in values_of(*words, *more)["dataset"].items() if name != "shapes"}
+    config = values_of(*SHRUNK, *words, *more, *few(others))
     if checked:
         check_values(config)
     return config

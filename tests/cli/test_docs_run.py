@@ -19,7 +19,8 @@ from tests.cli.conftest import in_process
 from tests.cli.test_docs import COMMANDS, ROOT, fences
 from tests.composing import few
 
-SHORT = {"epochs": "1", "steps": "1", "dim": "8", "threads": "1", "device": "cpu", "log.pictures": "1"}
+SMALL = {"dim": "8", "head.generation.max_length": "3", "log.interest": "false"}
+SHORT = {"epochs": "1", "steps": "1", "threads": "1", "device": "cpu", "log.pictures": "1", **SMALL}
 WITHOUT_FILES, WITHOUT_PACKAGE = 66, 69
 ELSEWHERE = {
     r"iamm-data \w": "downloads files: test_data.py does so from a server of its own",
@@ -53,7 +54,9 @@ def short_run(words: list[str]) -> list[str]:
     words = [re.sub(r"n_trials=\d+", "n_trials=2", word) for word in words]
     if any(word.startswith("mode=") for word in words):
         return words
-    return [*words, *few(values_of_run(words)["dataset"]), *(f"{key}={value}" for key, value in SHORT.items())]
+    values = values_of_run(words)
+    steps = ["transfer.steps=2"] if values["target"] and "steps" in values["transfer"] else []
+    return [*words, *few(values["dataset"]), *steps, *(f"{key}={value}" for key, value in SHORT.items())]
 
 
 def values_of_run(words: list[str]) -> dict[str, Any]:
@@ -72,7 +75,7 @@ def short_table(words: list[str], folder: Path) -> list[str]:
     table |= {"seeds": [0], "budget": {**budget, "parameters": None}}
     shared = table["shared"] if isinstance(table["shared"], dict) else {"": table["shared"]}
     for overrides in shared.values():
-        overrides += few(values_of_run(overrides)["dataset"])
+        overrides += [*few(values_of_run(overrides)["dataset"]), *(f"{key}={value}" for key, value in SMALL.items())]
     table.pop("claims", None)
     needed = {column["minus"] for column in table.get("columns", {}).values() if "minus" in column}
     table["rows"] = {row: table["rows"][row] for row in [*list(table["rows"])[:2], *needed]}

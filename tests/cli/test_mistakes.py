@@ -66,8 +66,8 @@ MISTAKES = [  # the words, what the line must hold
     ("dataset.shapes.train=0", "`dataset.shapes.train` must be a whole number at least 1", "Found 0."),
     ("dataset.shapes.relatedness=2", "`dataset.shapes.relatedness` must be a number at least 0 and at most 1.", "2."),
     ("weighting=fixed", "`weighting.values` must be given", "add weighting.values=…"),
-    ("weighting=fixed weighting.values=[a,1]", "`weighting.values` must be a list, each of it a number", "['a', 1]"),
-    ("weighting=fixed weighting.values=0.5", "`weighting.values` must be a list, each of it a number", "Found 0.5."),
+    ("weighting=fixed weighting.values=[a,1]", "`weighting.values` must be a list, each of them a number", "['a', 1]"),
+    ("weighting=fixed weighting.values=0.5", "`weighting.values` must be a list, each of them a number", "Found 0.5."),
     (
         "weighting=nash weighting.wrt=heads",
         "`weighting.wrt` must be one of parameters, representation.",
@@ -137,12 +137,12 @@ TOGETHER = [  # values that are right each by itself
     ("schedule=exponential schedule.final=0", "`schedule.final` must be a number above 0 and at most 1. Found 0."),
     (
         "schedule=step schedule.milestones=[0.5,2]",
-        "`schedule.milestones` must be a list, each of it a number at least 0",
+        "`schedule.milestones` must be a list, each of them a number at least 0",
     ),
     ("+optimizer.lrr=1", 'A key must be known. Found optimizer.lrr. Did you mean "optimizer.lr"?'),
     (
         "optimizer.betas=3",
-        "`optimizer.betas` must be a list of 2, each of it a number at least 0 and below 1. Found 3.",
+        "`optimizer.betas` must be a list of 2, each of them a number at least 0 and below 1. Found 3.",
     ),
     ("optimizer=sgd optimizer.momentum=0", "`optimizer.nesterov` needs a momentum and no dampening. Found momentum=0"),
     ("optimizer._target_=torch.optim.LBFGS", "Found torch.optim.LBFGS, which evaluates the losses again and again"),
@@ -168,18 +168,18 @@ TOGETHER = [  # values that are right each by itself
         "encoder.image.channels=[32,60]",
         "`encoder.image.groups` must divide each of `encoder.image.channels`. Found groups=8",
     ),
-    ("encoder.image.channels=[]", "`encoder.image.channels` must be a list, each of it a whole number at least 1"),
+    ("encoder.image.channels=[]", "`encoder.image.channels` must be a list, each of them a whole number at least 1"),
     (
         "dataset=[digits] encoder.image.channels=[8,8,8,8]",
         "Each stage halves a picture. Found 8 pixels in digits and 4",
     ),
     (
         "dataset.shapes.views=[text,text]",
-        "`dataset.shapes.views` must be a list without repeats, each of it one of image, text.",
+        "`dataset.shapes.views` must be a list without repeats, each of them one of image, text.",
     ),
     (
         "dataset.shapes.views=[sound]",
-        "`dataset.shapes.views` must be a list without repeats, each of it one of image, text.",
+        "`dataset.shapes.views` must be a list without repeats, each of them one of image, text.",
     ),
     (
         "dataset=[multi30k_de_en,multi30k_en_de] dataset.multi30k_en_de.source=de dataset.multi30k_en_de.target=en",

@@ -285,8 +285,8 @@ MISTAKES = [  # the arguments, what is expected, the exit code
     ("table=image table.sedes=[0]", 'A key must be known. Found table.sedes. Did you mean "table.seeds"?'),
     ("table=image table.budget.steps=3", "Found table.budget.steps=…: write +table.budget.steps=… to add it."),
     ("table=image +table.titel=x", 'A table has known keys. Found titel. Did you mean "title"? Choices: about,'),
-    ("table=image table.seeds=[1,1]", "`seeds` must be a list without repeats, each of it a whole number at least"),
-    ("table=image table.budget.learning_rates=[0]", "each of it a number above 0. Found [0]."),
+    ("table=image table.seeds=[1,1]", "`seeds` must be a list without repeats, each of them a whole number at least"),
+    ("table=image table.budget.learning_rates=[0]", "each of them a number above 0. Found [0]."),
     ("table=image 'table", "An override must read key=value. Found 'table"),
     ("--config-dir=nowhere table=image", "/nowhere: make it, or name another."),
 ]  # fmt: skip

@@ -123,13 +123,13 @@ MISTAKES = [  # where, what stands there, what is said
     (
         ("seeds",),
         3,
-        "`seeds` must be a list without repeats, each of it a whole number at least 0 and at most 42949",
+        "`seeds` must be a list without repeats, each of them a whole number at least 0 and at most 42949",
     ),
     (("seeds",), [], "A table must have `seeds`. Found none: give it a list without repeats"),
     (
         ("seeds",),
         [0, 1, 0],
-        "`seeds` must be a list without repeats, each of it a whole number at least 0 and at mo",
+        "`seeds` must be a list without repeats, each of them a whole number at least 0 and at mo",
     ),
     (("seeds", 0), 4294967296, "at most 4294967295. Found [4294967296, 4294967295]."),
     (("seeds", 0), True, "Found [True, 4294967295]."),
@@ -145,9 +145,9 @@ MISTAKES = [  # where, what stands there, what is said
     ),
     (("budget", "epochs"), 0, "`budget.epochs` must be a whole number at least 1. Found 0."),
     (("budget", "epochs"), None, "`budget.epochs` must be a whole number at least 1. Found None."),
-    (("budget", "learning_rates"), 0.1, "`budget.learning_rates` must be a list without repeats, each of it a num"),
-    (("budget", "learning_rates", 0), 0, "each of it a number above 0. Found [0, 1]."),
-    (("budget", "learning_rates", 0), 1.0, "each of it a number above 0. Found [1.0, 1]."),
+    (("budget", "learning_rates"), 0.1, "`budget.learning_rates` must be a list without repeats, each of them a num"),
+    (("budget", "learning_rates", 0), 0, "each of them a number above 0. Found [0, 1]."),
+    (("budget", "learning_rates", 0), 1.0, "each of them a number above 0. Found [1.0, 1]."),
     (("budget", "row_learning_rates"), {"IAM": [1]}, "`budget.row_learning_rates.IAM` must be one of IAMM, none."),
     (("budget", "row_learning_rates"), {"none": [1, 0]}, "`budget.row_learning_rates.none` must be a list without"),
     (

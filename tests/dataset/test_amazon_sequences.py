@@ -68,7 +68,7 @@ def test_lines_that_are_none(folder, lines, message):
 
 
 def test_an_unknown_scene_and_an_absent_file(folder):
-    with pytest.raises(ValueError, match=r"each of it one of beauty, sports, toys\. Found \('toy',\)"):
+    with pytest.raises(ValueError, match=r"each of them one of beauty, sports, toys\. Found \('toy',\)"):
         made(folder, scenes=("toy",))
     (folder / "amazon-sequences" / "Beauty.txt.gz").unlink()
     with pytest.raises(MissingDataError, match=r"needs amazon-sequences/Beauty\.txt\.gz"):

@@ -132,9 +132,9 @@ def test_a_scene_is_the_same_whatever_others_there_are(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scenes": ("svhn",)}, "must be a list without repeats, each of it one of"),
-        ({"scenes": ("usps", "usps")}, "must be a list without repeats, each of it one of"),
-        ({"scenes": ()}, "must be a list without repeats, each of it one of"),
+        ({"scenes": ("svhn",)}, "must be a list without repeats, each of them one of"),
+        ({"scenes": ("usps", "usps")}, "must be a list without repeats, each of them one of"),
+        ({"scenes": ()}, "must be a list without repeats, each of them one of"),
         ({"side": 0}, "`side` must be"),
         ({"validation": 29}, "must not exceed 29 in sum"),
     ],

@@ -136,9 +136,9 @@ def test_numbers(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scenes": ("boks",)}, "must be a list without repeats, each of it one of apparel, .* Found \\('boks',\\)"),
-        ({"scenes": ("mr", "mr")}, "must be a list without repeats, each of it one of"),
-        ({"scenes": ()}, "must be a list without repeats, each of it one of"),
+        ({"scenes": ("boks",)}, "must be a list without repeats, each of them one of apparel, .* Found \\('boks',\\)"),
+        ({"scenes": ("mr", "mr")}, "must be a list without repeats, each of them one of"),
+        ({"scenes": ()}, "must be a list without repeats, each of them one of"),
         ({"validation": 7}, "must not exceed 7 in sum. Found 8"),
         ({"max_length": 0}, "`max_length` must be"),
         ({"min_count": 0}, "`min_count` must be"),

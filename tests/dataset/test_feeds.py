@@ -116,7 +116,7 @@ def test_data_beyond_memory_are_refused(monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scenes": ("mail",)}, "each of it one of news, video, shop. Found \\('mail',\\)"),
+        ({"scenes": ("mail",)}, "each of them one of news, video, shop. Found \\('mail',\\)"),
         ({"relatedness": 1.5}, "`relatedness` must be a number at least 0 and at most 1. Found 1.5"),
         ({"users": 0}, "`users` must be"),
     ],

@@ -112,7 +112,7 @@ def test_a_scene_tests_the_same_whatever_others_there_are(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scenes": ("scifi",)}, "must be a list without repeats, each of it one of action, .* Found \\('scifi',\\)"),
+        ({"scenes": ("scifi",)}, "must be a list without repeats, each of them one of action, .* Found \\('scifi',\\)"),
         ({"click": 0}, "`click` must be a number at least 0.5 and at most 5. Found 0"),
         ({"held_out": 0}, "`held_out` must be"),
         ({"max_history": 0}, "`max_history` must be"),

@@ -94,8 +94,8 @@ def test_all_groups_in_one_scene(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scenes": ("alt",)}, "must be a list without repeats, each of it one of"),
-        ({"scenes": ("rec", "rec")}, "must be a list without repeats, each of it one of"),
+        ({"scenes": ("alt",)}, "must be a list without repeats, each of them one of"),
+        ({"scenes": ("rec", "rec")}, "must be a list without repeats, each of them one of"),
         ({"max_length": 0}, "`max_length` must be"),
         ({"validation": 25}, "must not exceed 25 in sum"),
     ],

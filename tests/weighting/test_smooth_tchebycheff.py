@@ -79,6 +79,6 @@ def test_refuses_a_smoothing_that_is_not_positive(smoothing):
 def test_refuses_references_that_are_none(reference):
     with pytest.raises(
         ValueError,
-        match=r"`reference` must (hold one number for each|be a list, each of it a number).* Found (1 for 2|\[)",
+        match=r"`reference` must (hold one number for each|be a list, each of them a number).* Found (1 for 2|\[)",
     ):
         SmoothTchebycheffWeighting(2, reference=reference)
