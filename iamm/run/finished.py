@@ -21,8 +21,8 @@ from iamm.run.planned import Cell
 PROJECT = "iamm"
 
 
-def finished(cell: Cell, result: Result | None = None) -> bool:
-    """Whether the run is finished with the present data files and the present code of a user's own packages.
+def finished(cell: Cell, result: Result | None = None) -> Result | None:
+    """The result of a run that is finished with the present data files and a user's own present packages; else None.
 
     Args:
         cell: the planned run.
@@ -33,9 +33,8 @@ def finished(cell: Cell, result: Result | None = None) -> bool:
             configuration.
     """
     if not cell.folder.finished():
-        return False
-    path = cell.folder.path
-    result = read_result(path) if result is None else result
+        return None
+    result = read_result(cell.path) if result is None else result
     if result["config"] != cell.values:  # else the folder's name is that of the configuration
         require_own(cell.folder, result)
     own = [package for package in changed_code(result) if package != PROJECT]
@@ -43,9 +42,9 @@ def finished(cell: Cell, result: Result | None = None) -> bool:
         if changed:
             raise BadDataError(
                 f"A finished run holds for the {what} that it was made with. Found {', '.join(changed)} changed since "
-                f"{path}: bring the {what} back, start anew with rerun=true, or set output_dir=… elsewhere."
+                f"{cell.path}: bring the {what} back, start anew with rerun=true, or set output_dir=… elsewhere."
             )
-    return True
+    return result
 
 
 def changed_files(cell: Cell, result: Result) -> list[str]:
@@ -66,27 +65,26 @@ def require_own(folder: RunFolder, result: Result) -> None:
         )
 
 
-def complete(cell: Cell) -> bool:
-    """Whether the run is finished, not to be started anew, and all its files are as they were then.
+def complete(cell: Cell) -> Result | None:
+    """The result of a finished run that is not to be started anew, with all files as they were then; else None.
 
     Raises:
         BadDataError: as `finished`; or the damaged run cannot be brought to its end again.
     """
-    if cell.values["rerun"] or not finished(cell):
-        return False
-    files = damaged(cell.folder)
+    result = None if cell.values["rerun"] else finished(cell)
+    files = damaged(cell.folder, result) if result else []
     if "best.pt" in files or (files and not cell.folder.has_checkpoint()):
         raise BadDataError(
-            f"A finished run's files must be as they were written. Found {', '.join(files)} of {cell.folder.path} "
-            "damaged: bring them back, or start anew with rerun=true."
+            f"A finished run's files must be as they were written. Found {', '.join(files)} of {cell.path} damaged: "
+            "bring them back, or start anew with rerun=true."
         )
-    return not files
+    return None if files else result
 
 
-def damaged(folder: RunFolder) -> list[str]:
+def damaged(folder: RunFolder, result: Result) -> list[str]:
     """The files of a finished run that are not as they were when its result was written."""
     now = folder.checksums()
-    return sorted(name for name, sum in read_result(folder.path).get("written", {}).items() if now.get(name) != sum)
+    return sorted(name for name, sum in result.get("written", {}).items() if now.get(name) != sum)
 
 
 def read_finished(folder: RunFolder, *keys: str) -> dict[str, Any]:
