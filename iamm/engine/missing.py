@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from statistics import fmean
@@ -33,8 +33,8 @@ def missing_views(
         seed: of the draw; the instances of a share are among those of a larger one.
 
     Returns:
-        per scene `quality`, at each of `SHARES`; `alone`, the last of them; `robustness`, their mean from 0.1 to 0.9
-        over the first; None where that is 0.
+        per scene `quality`, at each of `SHARES`; `alone`, the last of them, and so of each measure, `loss_alone`;
+        `robustness`, the mean quality from 0.1 to 0.9 over the first; None where that is 0.
     """
     model.train(False)
     report: dict[str, dict[str, Any]] = {}
@@ -42,17 +42,19 @@ def missing_views(
         order = torch.from_numpy(random_generator(seed, "missing", dataset.name).permutation(dataset.size("test")))
         for name in [scene.name for scene in dataset.scenes if len(dataset.scenes) > 1]:
             cut = [without_others(dataset, name, order[: round(share * len(order))]) for share in SHARES]
-            quality = [quality_of(model, part, name, device) for part in cut]
+            parts = [measured(model, part, name, device) for part in cut]
+            quality = [quality for _, quality in parts]
+            alone = {f"{measure}_alone": value for measure, value in parts[-1][0].items()}
             robustness = fmean(quality[1:-1]) / quality[0] if quality[0] else None
-            report[name] = {"quality": quality, "alone": quality[-1], "robustness": robustness}
+            report[name] = {"quality": quality, "alone": quality[-1], "robustness": robustness, **alone}
     return report
 
 
-def quality_of(model: Network, dataset: Dataset, name: str, device: torch.device) -> float:
-    """The quality of one scene on test."""
+def measured(model: Network, dataset: Dataset, name: str, device: torch.device) -> tuple[Mapping[str, float], float]:
+    """The measures of one scene on test, and its quality."""
     batches = (collate(dataset, "test", rows, device) for rows in evaluation_batches(dataset, "test"))
-    _, qualities = model.measure({name: [model.observe(batch, name)[0][name] for batch in batches]})
-    return qualities[name]
+    measures, qualities = model.measure({name: [model.observe(batch, name)[0][name] for batch in batches]})
+    return measures[name], qualities[name]
 
 
 def without_others(dataset: Dataset, name: str, rows: Tensor) -> Dataset:

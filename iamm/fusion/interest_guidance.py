@@ -17,7 +17,7 @@ from iamm.fusion.interest import CONTROLS, Guidance, InterestRecogniser, Recogni
 
 
 class InterestGuidanceFusion(Fusion):
-    """x'_t = x_t + γ W A(x̂_t; h_1 … h_K): places read what K interest vectors gather from all scenes.
+    """x'_t = x_t + γ W A(x̂_t; h_1 … h_K): places read what an example's interest gathers from all scenes.
 
         q_k = LN(Σ_s p_s(x) q_sk + U_k LN x̄)   an example's interest: that of the scenes that it resembles, and its own
         z_t = 2σ(Σ_s p_s W_s x̂_t) ⊙ x̂_t   the scenes' gates (D1 §4: σ(W_s x) ⊙ x)
@@ -31,15 +31,16 @@ class InterestGuidanceFusion(Fusion):
     met: such a scene has places, and the interest and the gates of the known scenes that it resembles.
 
     From the documents: q (D0 §2.3, §3.2), w, h, the gates, and recognition on known scenes. Ours: U, 1/√D, LN,
-    prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), and K > 1, where A takes the place of adding one h to
-    all places. With K = 1, the form of D0, A(x̂_t; h_1) is h_1, up to the projections of A.
+    prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), and K > 1, where each place chooses among several h by
+    A. With K = 1, the form of D0, A(x̂_t; h_1) = h_1 is added to all places; an A with projections of its own has none
+    that learn then.
 
     Args:
         scenes: names of all S scenes.
         dim: D.
         attention: a partial that takes `dim`: w, how q weighs the scenes (the formula: scaled_dot_product).
         pool: a partial that takes `dim`: α, how q looks at a scene's places.
-        guide: a partial that takes `dim`: A, how a scene's places read h.
+        guide: a partial that takes `dim`: A, how a scene's places read K > 1 h.
         interests: K.
         own: False leaves U out: an example's interest is then that of the known scenes alone.
         prototypes: M a scene.
@@ -71,7 +72,7 @@ class InterestGuidanceFusion(Fusion):
         attention: Callable[..., Attention],
         pool: Callable[..., Attention],
         guide: Callable[..., Attention],
-        interests: Count = 4,
+        interests: Count = 1,
         own: bool = True,
         prototypes: Count = 8,
         temperature: Annotated[float, Number(0.001, 100)] = 0.1,

@@ -25,8 +25,8 @@ class ClassifierHead(PooledHead):
     Measures: accuracy; precision, recall and F1, each the plain mean over the classes that occur among targets or
     predictions (macro; 0 where a class is never predicted); average precision, Σ (R_n − R_{n−1}) P_n, and the area
     under the ROC curve, in which a tie counts half, each the plain mean over the classes that occur among targets, of
-    one class against the rest; loss in nats an example. A class that every target has is left out of the AUC, which is
-    0.5 where no class remains.
+    one class against the rest; calibration, the expected calibration error (Guo et al. 2017, eq. 3); loss in nats an
+    example. A class that every target has is left out of the AUC, which is 0.5 where no class remains.
 
     Args:
         scene: gives the classes.
@@ -45,6 +45,7 @@ class ClassifierHead(PooledHead):
         Measure("f1"),
         Measure("average_precision"),
         Measure("auc"),
+        Measure("calibration", lower_is_better=True),
         LOSS,
     )
 
@@ -58,7 +59,7 @@ class ClassifierHead(PooledHead):
         dropout: ShareBelow1 = 0.1,
         label_smoothing: ShareBelow1 = 0.0,
         quality: Annotated[
-            str, OneOf(("accuracy", "precision", "recall", "f1", "average_precision", "auc", "loss"))
+            str, OneOf(("accuracy", "precision", "recall", "f1", "average_precision", "auc", "calibration", "loss"))
         ] = "accuracy",
     ) -> None:
         super().__init__(
@@ -102,7 +103,8 @@ class ClassifierHead(PooledHead):
         predicted, target = gathered(outputs, "predicted"), gathered(outputs, "target")
         precision, recall, f1, _ = precision_recall_fscore_support(target, predicted, average="macro", zero_division=0)
         hits = sum(p == t for p, t in zip(predicted, target, strict=True))
-        ranking = class_rankings(torch.cat([part["log_probabilities"] for part in outputs]), torch.tensor(target))
+        scores = torch.cat([part["log_probabilities"] for part in outputs])
+        ranking = class_rankings(scores, torch.tensor(target))
         return {
             "accuracy": hits / len(target),
             "precision": float(precision),
@@ -110,6 +112,7 @@ class ClassifierHead(PooledHead):
             "f1": float(f1),
             "average_precision": mean([values["average_precision"] for values in ranking.values()]),
             "auc": mean([values["auc"] for values in ranking.values() if "auc" in values] or [0.5]),
+            "calibration": calibration_error(scores, torch.tensor(target)),
             "loss": float(torch.tensor(gathered(outputs, "nll"), dtype=torch.float64).mean()),
         }
 
@@ -132,6 +135,21 @@ class ClassifierHead(PooledHead):
             "confusion": confusion_matrix(target, predicted, labels=labels).tolist(),
             "classes": {name: each[label] | ranking.get(label, {}) for label, name in enumerate(self.classes)},
         }
+
+
+def calibration_error(scores: Tensor, targets: Tensor, bins: int = 15) -> float:
+    """Σ_m |B_m|/N · |accuracy(B_m) − mean confidence(B_m)|, B_m the examples with (m − 1)/M < confidence ≤ m/M.
+
+    The confidence is the largest probability. (Guo et al. 2017, eq. 3, with their M = 15.)
+
+    Shapes:
+        scores: (N, C), log-probabilities
+        targets: (N,) < C
+    """
+    confidence, predicted = scores.double().exp().nan_to_num().max(dim=1)
+    index = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    gaps = confidence.new_zeros(bins).index_add_(0, index, (predicted == targets).double() - confidence)
+    return float(gaps.abs().sum() / len(targets))
 
 
 def class_rankings(scores: Tensor, targets: Tensor) -> dict[int, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,7 +17,14 @@ DEPTH = 3
 
 
 class Part(NamedTuple):
-    """A part of a network: its name, class, number of parameters, and output shape, empty if it is not called."""
+    """A part of a network.
+
+    Args:
+        name: with those of the parts around it: `heads.digits.norm`.
+        kind: its class, with the number of scenes that share it, if several do.
+        shape: of its output; None if it is not called.
+        parameters: their number.
+    """
 
     name: str
     kind: str
@@ -32,9 +40,11 @@ def summary(network: SceneNetwork, batches: Sequence[Batch]) -> Iterator[Part]:
         batches: of each data set, passed through the network.
     """
     shapes = output_shapes(network, batches)
+    scenes = Counter([*network.encoders.values(), *network.heads.values()])
     for name, part in network.named_modules():
         if name and name.count(".") < DEPTH and (count := parameters(part)):
-            yield Part(name, type(part).__name__, shapes.get(name), count)
+            shared = f", {scenes[part]} scenes" if scenes[part] > 1 else ""
+            yield Part(name, type(part).__name__ + shared, shapes.get(name), count)
 
 
 def parameters(part: nn.Module) -> int:

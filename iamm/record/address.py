@@ -20,9 +20,6 @@ PLACES = (
 MIGRATION = ("target", "shots", "draw", "transfer")
 """Keys that change nothing in a run without a target."""
 
-IF_GIVEN = ("permuted",)
-"""Keys that change nothing where they are null."""
-
 BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
 """Keys of the training length and the batches."""
 
@@ -44,15 +41,17 @@ def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
 
 
 def digest(config: Mapping[str, Any]) -> str:
-    """8 hex digits of SHA-256 over the configuration without `PLACES`; `from` is replaced by the address of its run.
+    """8 hex digits of SHA-256 over the configuration without `PLACES` and keys that are null.
+
+    So a release with a new key that is null by default gives each run its old address. `from` is replaced by the
+    address of its run.
 
     Raises:
         ConfigError: a number is not finite.
     """
-    content = drop_keys(config, PLACES)
-    if config.get("target") is None:
+    content = {key: value for key, value in drop_keys(config, PLACES).items() if value is not None}
+    if "target" not in content:
         content = {key: value for key, value in content.items() if key not in MIGRATION}
-    content = {key: value for key, value in content.items() if value is not None or key not in IF_GIVEN}
     if config.get("from"):
         content["from"] = Path(config["from"]).name
     try:

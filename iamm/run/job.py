@@ -95,7 +95,10 @@ def summary_job(cell: Cell) -> None:
     model = build_model(config, [scene for dataset in datasets for scene in dataset.scenes])
     rows = torch.arange(2)
     batches = [collate(dataset, "train", rows, torch.device("cpu")) for dataset in datasets]
-    parts = [[part.name, part.kind, str(part.shape or ""), f"{part.parameters:,}"] for part in summary(model, batches)]
+    parts = [
+        ["  " * name.count(".") + name.split(".")[-1], kind, str(shape or ""), f"{count:,}"]
+        for name, kind, shape, count in summary(model, batches)
+    ]
     console = plain_console()
     print_table(console, cell.name, ["part", "class", "output", "parameters"], parts, labels=2)
     console.print(f"{parameters(model):,} parameters; outputs are those of {len(rows)} training examples")

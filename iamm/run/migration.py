@@ -30,6 +30,7 @@ from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions
 from iamm.run.finish import result_values, write_result
 from iamm.run.finished import complete
+from iamm.run.interest import mean_recognised
 from iamm.run.planned import Cell
 from iamm.run.source import begin_from
 from iamm.run.training import recorded
@@ -152,6 +153,7 @@ def measured(cell: Cell, parts: Migration, recorder: Recorder) -> dict[str, Any]
         "migration": {
             **migration_values(cell, parts, before, tested, moved),
             "validation": validated[parts.material.name],  # by which a table chooses the rate for another target
+            "recognised": mean_recognised(model, parts.target, device, parts.material.name),
         },
         **{"notices": notices, "files": files, **parts.conditions.values()},
     }

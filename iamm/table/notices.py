@@ -77,8 +77,8 @@ def weak(plan: TablePlan, rows: Sequence[Row]) -> Iterator[str]:
     least = smallest_p(plan.test, len(plan.seeds)) * len(compared)
     if compared and not least < ALPHA:  # nan with too few seeds for any p
         yield (
-            f"Too few seeds to separate rows: with {len(plan.seeds)}, and corrected for {len(compared)} comparisons, "
-            f"the {plan.test} test gives no p below {ALPHA:g}."
+            f"Too few seeds to separate rows: with {len(plan.seeds)}, and corrected for {len(compared)} "
+            f"comparison{'s' * (len(compared) > 1)}, the {plan.test} test gives no p below {ALPHA:g}."
         )
 
 

@@ -79,7 +79,7 @@ def check_options(options: Mapping[str, Any], chosen: Mapping[str, Any]) -> None
         raise ConfigError(f"`iamm-table` needs every key. Found no {key}: leave out what removes it.")
     for key in sorted(given - {*option_keys()}):
         raise ConfigError(unknown(key))
-    for key in ("run", "list", "costs"):
+    for key in ("run", "list", "rerun", "costs"):
         require(key, options[key], Switch())
     require("sweep.jobs", options["sweep"]["jobs"], RUN["sweep.jobs"])
     require("sweep.silence", options["sweep"]["silence"], RUN["sweep.silence"])

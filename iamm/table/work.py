@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from iamm.table.plan import TablePlan
     from iamm.table.table import Run
 
-NOT_REPORTED = ("run", "list", "device", "sweep")
-"""Options that change nothing in a report."""
+NOT_REPORTED = re.compile(rf"(\+*(run|list|rerun|device|sweep)|{HYDRA.pattern})\b.*=")
+"""Overrides that change nothing in a report."""
 
 
 class TableJob(NamedTuple):
@@ -74,13 +76,13 @@ def prepare(arguments: Sequence[str]) -> TableJob | None:
     for place in (folder.parent, folder):
         require_no_link(place)
     plan, cells = plan_table(options, folder.name, Sources(config_dir(arguments)))
+    cells = [replace(cell, values={**cell.values, "rerun": options["rerun"]}) for cell in cells]
     return TableJob(options, folder, plan, cells, launcher_of(arguments), command_of(arguments))
 
 
 def command_of(arguments: Sequence[str]) -> str:
     """Return the command for a shell, with the packages that it allows, without what changes nothing in the report."""
-    dropped = [word for word in arguments if word.split("=")[0].split(".")[0] in NOT_REPORTED or HYDRA.match(word)]
-    words = shlex.join(["iamm-table", *(word for word in arguments if word not in dropped)])
+    words = shlex.join(["iamm-table", *(word for word in arguments if not NOT_REPORTED.match(word))])
     allowed = os.environ.get(ALLOW)
     return f"{ALLOW}={shlex.quote(allowed)} {words}" if allowed else words
 
@@ -123,7 +125,8 @@ def finish(job: TableJob) -> int:
 
 
 def progress(job: TableJob) -> tuple[Sequence[Run], list[Cell]]:
-    """Return the runs that the table needs, and the cells of those that are neither finished nor damaged.
+    """Return the runs that the table needs, and the cells of those that are neither finished nor damaged; all if they
+    start anew.
 
     Raises:
         BadDataError: a finished run was made with other data than the present files.
@@ -136,7 +139,7 @@ def progress(job: TableJob) -> tuple[Sequence[Run], list[Cell]]:
 
     def is_left(cell: Cell) -> bool:
         try:
-            return not finished(cell, results.get(cell.name))
+            return cell.values["rerun"] or not finished(cell, results.get(cell.name))
         except DamagedRunError:  # the table names it
             return False
 

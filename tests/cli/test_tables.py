@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -113,6 +115,11 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def report_commands(folder: Path) -> list[str]:
+    """What the report says it is built by, as a browser shows it."""
+    return re.findall(r"<code>(IAMM_ALLOW=.*?)</code></dd>", html.unescape((folder / "report.html").read_text()))
+
+
 def grid(out: str) -> list[list[str]]:
     """The lines of the table that is shown."""
     return [line.split() for line in out.splitlines() if re.match(r" (IAMM|alone) ", line)]
@@ -131,10 +138,12 @@ def test_without_runs_every_cell_is_missing(table_command, small_table, swept, f
 
 def test_the_report_prints_its_whole_command(table_command, small_table, swept, folder, monkeypatch):
     monkeypatch.setenv("IAMM_ALLOW", "mine,yours")
-    assert table_command(*MINE, "table.seeds=[0,1]", "run=false", "sweep.jobs=2").code == 0
-    report = html.unescape((folder / "report.html").read_text())
-    assert f"IAMM_ALLOW=mine,yours iamm-table {MINE[0]} {MINE[1]} 'table.seeds=[0,1]' run=false<" in report
-    assert "sweep.jobs=2" not in report
+    Path("mine").rename("sweep")
+    without = ("run=false", "sweep.jobs=2", "++list=false", "hydra.verbose=false")
+    assert table_command("--config-dir", "sweep", "table=small", "table.seeds=[0,1]", *without).code == 0
+    commands = report_commands(folder)
+    whole = "IAMM_ALLOW=mine,yours iamm-table --config-dir sweep table=small 'table.seeds=[0,1]'"
+    assert commands == [whole, f"{whole} run=false"]
 
 
 def test_a_listing_runs_and_builds_nothing(table_command, small_table, swept, folder):
@@ -167,6 +176,8 @@ def test_only_what_is_missing_is_run(table_command, small_table, swept, folder, 
     assert "IAMM" in answer.out
     assert "accuracy: claimed IAMM > alone; found IAMM > alone; held: in the means only" in answer.out
     assert "not finished" not in answer.out
+    assert table_command(*MINE, "rerun=true").code == 0
+    assert [(cell.name, cell.values["rerun"]) for cell in swept[1][0]] == [(run.folder, True) for run in plan.runs]
 
 
 def test_rates_are_chosen_before_the_other_seeds_are_run(table_command, small_table, folder, monkeypatch, plans):
@@ -369,9 +380,19 @@ def test_without_waiting_for_torch(table_command, small_table, swept, folder, pl
     assert {path.name for path in folder.iterdir()} >= BUILT
 
 
-def test_a_table_from_nothing_and_again(table_process, small_table, folder):
-    """Real processes: the second one finds everything there and leaves every byte as it is."""
-    first = table_process(*MINE)
+def test_a_table_from_nothing_and_again(table_process, small_table, folder, tmp_path, monkeypatch):
+    """Real processes: the report's own commands find everything there and leave every byte as it is."""
+    monkeypatch.setenv("IAMM_ALLOW", "my_package")
+    package = tmp_path / "my_package"
+    package.mkdir()
+    (package / "mine.py").write_text(
+        "from iamm.fusion.none import NoneFusion\n\n\nclass MineFusion(NoneFusion):\n    pass\n"
+    )
+    fusion = tmp_path / "mine" / "fusion" / "mine.yaml"
+    fusion.write_text(FUSION.replace("iamm.fusion.none.None", "my_package.mine.Mine"))
+    (tmp_path / "mine").rename(tmp_path / "my configs")
+    words = ("table=small", "table.seeds=[0,2]", "table.title='It is \"mine\"'", "costs=false")
+    first = table_process("--config-dir", "my configs", *words)
     assert (first.code, first.err) == (0, "")
     assert "4 runs, " in first.out
     assert first.out.count("] done ") == 4
@@ -379,11 +400,14 @@ def test_a_table_from_nothing_and_again(table_process, small_table, folder):
     assert len(list(Path("outputs").glob("*/result.json"))) == 4
     before = files(folder)
     assert set(before) >= BUILT
-    again = table_process(*MINE)
-    assert (again.code, again.err) == (0, "")
-    assert " done " not in again.out
-    assert again.out == first.out[first.out.index("Small") :]
-    assert files(folder) == before
+    commands = report_commands(folder)
+    monkeypatch.delenv("IAMM_ALLOW")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    for shell, command in zip(filter(which, ("bash", "zsh")), commands, strict=False):
+        again = subprocess.run([shell, "-c", command], capture_output=True, text=True, timeout=300)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert again.stdout == first.out[first.out.index('It is "mine"') :]
+        assert files(folder) == before
     assert {path: path.stat().st_mtime_ns for path in Path("outputs").glob("iamm-*/*")} == results
     links = re.findall(r"\]\(([^)]+)\)", before["table.md"].decode())
     assert {(folder / link).resolve() for link in links} >= {path.resolve() for path in Path("outputs").glob("iamm-*")}

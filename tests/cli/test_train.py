@@ -106,8 +106,8 @@ def test_what_the_result_holds(command, small, tmp_path):
     assert command(*small, "seed=5", "weighting=uncertainty").code == 0
     run = only_run(tmp_path / "outputs")
     found = result(run)
-    ranking = {"average_precision", "auc"}
-    assert set(found["test"]["shapes_image"]) == {"accuracy", "precision", "recall", "f1", "loss", *ranking}
+    scored = {"average_precision", "auc", "calibration"}
+    assert set(found["test"]["shapes_image"]) == {"accuracy", "precision", "recall", "f1", "loss", *scored}
     assert set(found["test"]["shapes_text"]) == {"bleu", "loss", "perplexity"}
     assert list(found["details"]) == ["shapes_image"]
     confusion = found["details"]["shapes_image"]["confusion"]
@@ -241,6 +241,19 @@ def test_measures_that_are_not_finite(command, small, tmp_path):
     run = only_run(tmp_path / "outputs")
     assert json.loads((run / "status.json").read_text())["state"] == "diverged"
     assert not (run / "result.json").exists()
+
+
+def test_a_summary_fits_80_columns(command, small, tmp_path, monkeypatch):
+    monkeypatch.setattr("iamm.terminal.WIDE", 80)
+    answer = command(*small, "--summary")
+    assert (answer.code, answer.err) == (0, "")
+    rows = re.findall(r"^ (( *)\S+) +\w.*? ([\d,]+)$", answer.out, re.MULTILINE)
+    parts = {name.strip(): int(count.replace(",", "")) for name, depth, count in rows if not depth}
+    assert [*parts] == ["encoders", "fusion", "heads"]
+    assert f"\n{sum(parts.values()):,} parameters; outputs are those of 2 training examples\n" in answer.out
+    assert [name for name, depth, _ in rows if len(depth) == 2].count("  shapes_text") == 2
+    assert max(map(len, answer.out.splitlines())) <= 80
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_a_sweep(process, small, tmp_path):

@@ -29,7 +29,7 @@ class Reader:
         ((name, parts),) = outputs.items()
         present = [each for part in parts for each in part]
         assert len(present) == COUNT
-        return {}, {name: sum(present) / COUNT}
+        return {name: {"loss": 1.0 - sum(present) / COUNT}}, {name: sum(present) / COUNT}
 
 
 def scene(name, field, values, absent=()):
@@ -52,7 +52,7 @@ def test_quality_falls_with_the_share_of_missing_views():
     assert list(report) == ["picture", "items"]
     for values in report.values():
         assert values["quality"] == pytest.approx([1 - tenth / 10 for tenth in range(11)])
-        assert values["alone"] == 0
+        assert (values["alone"], values["loss_alone"]) == (0, 1)
         assert values["robustness"] == pytest.approx(0.5)
     assert dataset.scenes[1].splits["test"].present.all()
 

@@ -20,6 +20,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "fusion").glob("*.yaml"))
 ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
 TAKES_ATTENTION = {name for name in NAMES if "${attention}" in (CONFIGS / "fusion" / f"{name}.yaml").read_text()}
+TAKES_ATTENTION |= {"interest_guidance"}  # by which places choose among several interest vectors
 CASES = [(name, kind) for name in NAMES for kind in (ATTENTIONS if name in TAKES_ATTENTION else ["multi_head"])]
 SCENES = ("a", "b", "c")
 GROUPS = ("ab", "c")
@@ -29,7 +30,8 @@ D = 12
 @cache
 def composed(name: str, attention: str):
     overrides = [f"fusion={name}", f"attention={attention}", "dropout=0.0"]
-    return config_of(*overrides)
+    guided = ["fusion.interests=2", f"attention@fusion.guide={attention}"] if name == "interest_guidance" else []
+    return config_of(*overrides, *guided)
 
 
 def test_the_page_of_fusions_has_a_row_for_each():

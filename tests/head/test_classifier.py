@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from iamm.attention.single import SingleAttention
 from iamm.encoder.base import Features
-from iamm.head.classifier import ClassifierHead
+from iamm.head.classifier import ClassifierHead, calibration_error
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.pattern.full import FullPattern
 from iamm.score.scaled_dot_product import ScaledDotProductScore
@@ -104,10 +104,21 @@ def test_measures_by_hand(head):
     assert found == pytest.approx(
         {
             **{"accuracy": 3 / 6, "precision": 7 / 24, "recall": 3 / 8, "f1": 13 / 40},
-            **{"average_precision": 9 / 16, "auc": 37 / 64, "loss": 21 / 6},
+            **{"average_precision": 9 / 16, "auc": 37 / 64, "calibration": found["calibration"], "loss": 21 / 6},
         }
     )
     assert list(found) == [measure.name for measure in ClassifierHead.measures]
+
+
+def test_calibration_by_hand():
+    """Confidences 0.55 (a hit) and 0.65 (a miss) have bins of their own, 0.9 and 0.92 share (13/15, 14/15].
+
+    |1 − 0.55| + |0 − 0.65| + |(1 + 0) − (0.9 + 0.92)|, over 4 examples; in one bin |2 − 3.02| / 4.
+    """
+    shares = tensor([[0.55, 0.45], [0.65, 0.35], [0.1, 0.9], [0.08, 0.92]], dtype=torch.float64)
+    found = calibration_error(shares.log(), tensor([0, 1, 1, 0]))
+    assert found == pytest.approx((0.45 + 0.65 + 0.82) / 4)
+    assert calibration_error(shares.log(), tensor([0, 1, 1, 0]), bins=1) == pytest.approx(1.02 / 4)
 
 
 def test_classes_without_examples_have_no_part_in_the_means(head):

@@ -57,17 +57,17 @@ class OfferEncoder(Encoder):
         return Features(values, allow & present[:, None])  # (B, 1 + T, D)
 
 
-class CalibratedHead(ClassifierHead):
+class DoubtingHead(ClassifierHead):
     """A classifier that also reports how far its confidence is off: here, what `errors` says of each validation."""
 
-    measures = (*ClassifierHead.measures, Measure("calibration", "raw", lower_is_better=True))
+    measures = (*ClassifierHead.measures, Measure("overconfidence", "raw", lower_is_better=True))
 
     def __init__(
         self,
         scene: Scene,
         dim: int,
         *,
-        quality: Annotated[str, OneOf(("accuracy", "calibration"))] = "accuracy",
+        quality: Annotated[str, OneOf(("accuracy", "overconfidence"))] = "accuracy",
         errors: list[float] | None = None,
         **keys,
     ) -> None:
@@ -75,14 +75,14 @@ class CalibratedHead(ClassifierHead):
         self.errors = errors or [0.07] * 99
 
     def measure(self, outputs) -> dict[str, float]:
-        return {**super().measure(outputs), "calibration": self.errors.pop(0)}
+        return {**super().measure(outputs), "overconfidence": self.errors.pop(0)}
 
 
 def network(data: Dataset, **keys) -> SceneNetwork:
     torch.manual_seed(0)
 
     def head(scene, dim):
-        return CalibratedHead(scene, dim, dropout=0.0, **keys)
+        return DoubtingHead(scene, dim, dropout=0.0, **keys)
 
     return SceneNetwork(
         data.scenes, 4, encoder={"offer": OfferEncoder}, fusion=NoneFusion, head={"classification": head}
@@ -141,10 +141,10 @@ def test_training_learns_from_both_fields():
 ERRORS = (0.3, 0.07, 0.09, 0.08, 0.01)
 
 
-def test_the_lowest_calibration_error_is_chosen():
+def test_the_lowest_overconfidence_is_chosen():
     """Training stops after two validations that are not better; the weighting is given 1 / (1 + error)."""
     data, weighting = offer_data(), Watching()
-    model = network(data, quality="calibration", errors=list(ERRORS))
+    model = network(data, quality="overconfidence", errors=list(ERRORS))
     state = trained(model, data, Plan(epochs=5, steps=1, patience=2), weighting)
     assert (state.epoch, state.best_epoch, state.best_quality) == (4, 2, 1 / 1.07)
     assert weighting.qualities == pytest.approx([1 / (1 + error) for error in ERRORS[:4]])
@@ -153,10 +153,10 @@ def test_the_lowest_calibration_error_is_chosen():
 def test_by_default_the_first_measure_selects():
     model = network(offer_data())
     assert model.head("offers").selects == Measure("accuracy")
-    classified = ["accuracy", "precision", "recall", "f1", "average_precision", "auc", "loss"]
-    assert list(model.declared_measures()["offers"]) == [*classified, "calibration"]
+    classified = ["accuracy", "precision", "recall", "f1", "average_precision", "auc", "calibration", "loss"]
+    assert list(model.declared_measures()["offers"]) == [*classified, "overconfidence"]
 
 
 def test_a_quality_that_is_not_measured_is_refused():
-    with pytest.raises(ValueError, match=r"^`quality` must be one of accuracy, calibration\. Found 'f2'\."):
+    with pytest.raises(ValueError, match=r"^`quality` must be one of accuracy, overconfidence\. Found 'f2'\."):
         network(offer_data(), quality="f2")

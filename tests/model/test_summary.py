@@ -36,6 +36,16 @@ def test_parts_add_up():
     assert sum(scenes) == parts["heads"].parameters
 
 
+def test_scenes_that_share_a_part_are_counted():
+    network = built("iamm", "unpaired")
+    first, second = list(network.heads)[:2]
+    network.heads[second] = network.heads[first]
+    parts = {part.name: part for part in summary(network, [])}
+    assert parts[f"heads.{first}"].kind == "ClassifierHead, 2 scenes"
+    assert f"heads.{second}" not in parts
+    assert "scenes" not in "".join(part.kind for name, part in parts.items() if name != f"heads.{first}")
+
+
 def test_a_fusion_that_reads_all_scenes_gets_them_together():
     network, met = built("iamm", "unpaired"), []
     network.reads_all_scenes = True

@@ -56,10 +56,11 @@ def test_the_address_by_hand():
         {"rerun": True},
         {"mode": "eval", "run": "outputs/x"},
         {"dataset": {"x": {"batch_size": 7, "data_dir": "/b"}}},
+        {"more": None},
     ],
     ids=str,
 )
-def test_places_do_not_count(places):
+def test_places_and_keys_that_are_null_do_not_count(places):
     assert address(changed(**places), ("n",)) == address(CONFIG, ("n",))
 
 
@@ -70,7 +71,7 @@ def test_places_do_not_count(places):
         {"optimizer": {"lr": 0.2, "betas": [0.9, 0.999]}},
         {"optimizer": {"lr": 0.1, "betas": [0.999, 0.9]}},
         {"dataset": {"x": {"batch_size": 8}}},
-        {"more": None},
+        {"more": 0},
     ],
     ids=str,
 )

@@ -90,7 +90,7 @@ def test_too_few_seeds(make_plan, test, seeds, rows, warned):
     plan = make_plan(rows=names, columns=(ACCURACY,), seeds=tuple(range(seeds)), test=test, claims=None)
     lines = list(weak(plan, [Row(name, {"accuracy": cell()}, {}) for name in names]))
     expected = (
-        f"Too few seeds to separate rows: with {seeds}, and corrected for {rows - 1} comparisons, "
+        f"Too few seeds to separate rows: with {seeds}, and corrected for {rows - 1} comparison{'s' * (rows > 2)}, "
         f"the {test} test gives no p below 0.05."
     )
     assert lines == ([expected] if warned else [])
