@@ -109,7 +109,10 @@ def test_from_scratch_is_from_no_source(moved):
     result = read_result(run.folder.path)
     assert "from" not in result
     assert result["migration"]["moved"] == 0
-    untrained, learnt = migration.build_migration(run.values).model.state_dict(), load_saved(source.folder.best)["model"]
+    untrained, learnt = (
+        migration.build_migration(run.values).model.state_dict(),
+        load_saved(source.folder.best)["model"],
+    )
     saved = load_saved(run.folder.best)["model"]
     assert all(torch.equal(values, untrained[name]) for name, values in saved.items())
     assert not any(torch.equal(learnt[name], saved[name]) for name in learnt if name.startswith("heads."))
