@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def finished(cell: Cell, result: Result | None = None) -> Result | None:
 
     Args:
         cell: the planned run.
-        result: of the run; None: it is read.
+        result: of the run, as `read_own` gives it; None: it is read.
 
     Raises:
         BadDataError: a data file or a user's own package differs; the result cannot be read, or is of another
@@ -34,9 +34,7 @@ def finished(cell: Cell, result: Result | None = None) -> Result | None:
     """
     if not cell.folder.finished():
         return None
-    result = read_result(cell.path) if result is None else result
-    if result["config"] != cell.values:  # else the folder's name is that of the configuration
-        require_own(cell.folder, result)
+    result = read_own(cell.folder, cell.values) if result is None else result
     own = [package for package in changed_code(result) if package != PROJECT]
     for what, changed in (("data", changed_files(cell, result)), ("code", own)):
         if changed:
@@ -54,15 +52,19 @@ def changed_files(cell: Cell, result: Result) -> list[str]:
     return [name for name, found in present.items() if found and result["files"][name] not in found]
 
 
-def require_own(folder: RunFolder, result: Result) -> None:
-    """Raises:
-    BadDataError: the result is not that of the configuration in the folder's name.
+def read_own(folder: RunFolder, values: Mapping[str, Any], keys: Collection[str] = ("test", "config")) -> Result:
+    """The result of a planned run, of this configuration or of another with the same address.
+
+    Raises:
+        BadDataError: it cannot be read, lacks a key, or is not of the configuration in the folder's name.
     """
-    if not folder.path.name.endswith(f"-{digest(result['config'])}"):
+    result = read_result(folder.path, keys)
+    if result["config"] != values and not folder.path.name.endswith(f"-{digest(result['config'])}"):
         raise DamagedRunError(
             f"A result must be of its folder's configuration. Found {folder.result} of another: remove it, then give "
             "the same command again."
         )
+    return result
 
 
 def complete(cell: Cell) -> Result | None:

@@ -53,11 +53,6 @@ class Cell:
 
     @cached_property
     def folder(self) -> RunFolder:
-        """The folder of the run.
-
-        Raises:
-            BadDataError: there is a link in its place.
-        """
         return RunFolder(self.path)
 
     @cached_property

@@ -116,6 +116,20 @@ def test_a_sweep_by_a_launcher(launcher, process, command, small, mine, tmp_path
     assert records(whole) == records(alone)
 
 
+def test_a_link_in_place_of_a_run_folder_takes_no_other_run(process, command, small, tmp_path):
+    need("joblib_launcher")
+    words = (*small, "dataset=shapes", "model=fam", "steps=1")
+    assert command(*words, "seed=0").code == 0
+    (linked,) = runs(tmp_path / "outputs")
+    linked.rename(tmp_path / "away")
+    linked.symlink_to(tmp_path / "away")
+    answer = process("-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1", *words, "seed=0,1")
+    assert (answer.code, answer.err) == (3, "")
+    assert "[1/2] failed  seed=0  A run folder must be a plain one. Found outputs/fam-shapes-seed0-" in answer.out
+    assert "[2/2] done    seed=1  validation " in answer.out
+    assert "1 of 2 runs failed:" in answer.out
+
+
 def test_a_table_by_a_launcher(small, mine, tmp_path):
     """Its runs are handed to the launcher once, then it is built from what is there."""
     need("joblib_launcher")
