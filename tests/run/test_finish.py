@@ -115,7 +115,7 @@ def repaired(planned, monkeypatch, capfd):
 
 
 def test_a_damaged_finished_run_is_brought_to_its_end_again(repaired):
-    """As after a power cut on a disk that lies: zeros in the records, empty scalars and an empty picture, no event file."""
+    """As after a power cut on a disk that lies: zeros in the records, empty scalars and picture, no event file."""
     folder, again = repaired
     before, records = read_result(folder.path), folder.records.read_bytes()
     folder.records.write_bytes(records[:-40] + bytes(40))
