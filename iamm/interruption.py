@@ -25,13 +25,22 @@ class Interrupted(KeyboardInterrupt):
     """A signal asked the command to leave."""
 
 
-def install() -> None:
-    """Handle the signals from now on, also in background jobs of a shell, which ignore Ctrl-C."""
+@contextmanager
+def handled() -> Iterator[None]:
+    """A block in which signals are handled, also in background jobs of a shell, which ignore Ctrl-C.
+
+    After it each signal ends the process at once, without a traceback.
+    """
     global _requested, _deferring
     _requested, _deferring = None, False
-    for number in SIGNALS:
-        signal.signal(number, on_signal)
-    signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for number in SIGNALS:
+            signal.signal(number, on_signal)
+        signal.signal(signal.SIGALRM, interrupt)
+        yield
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def on_signal(number: int, frame: FrameType | None) -> None:
@@ -102,8 +111,8 @@ def code_of(run: Callable[[], int], name: str, left: Callable[[str], str]) -> in
     from iamm.own import own_error
 
     try:
-        install()
-        return run()
+        with handled():
+            return run()
     except (KeyboardInterrupt, Exception) as error:
         if caused(error):
             print(left(name), file=sys.stderr)

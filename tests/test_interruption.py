@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +16,8 @@ from iamm import interruption
 def heard():
     """As it was, afterwards."""
     before = {number: signal.getsignal(number) for number in (*interruption.SIGNALS, signal.SIGALRM)}
-    interruption.install()
-    yield
+    with interruption.handled():
+        yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -94,6 +96,42 @@ def test_clean_up_that_fails_does_not_hide_an_interruption(capsys):
 
     assert interruption.code_of(leave, "iamm-train", lambda name: f"{name}: left") == 143
     assert capsys.readouterr().err == "iamm-train: left\n"
+
+
+BEFORE = """
+from iamm.cli import command
+command.output.print_anything = lambda: os.kill(os.getpid(), {signal})
+from iamm.cli.train import main
+main()
+"""
+WHILE_IT_LEAVES = """
+from iamm import interruption
+def leave(): os.kill(os.getpid(), signal.SIGINT)
+interruption.code_of(leave, "iamm-train", lambda name: os.kill(os.getpid(), {signal}))
+"""
+
+
+@pytest.mark.parametrize(
+    "code", [BEFORE, WHILE_IT_LEAVES], ids=["before they are handled", "while the first is answered"]
+)
+@pytest.mark.parametrize("number", interruption.SIGNALS, ids=str)
+def test_outside_the_work_a_signal_ends_the_process_in_silence(number, code):
+    code = f"import os, signal\n{code.format(signal=int(number))}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (-number, "", "")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4])
+def test_sigterm_in_the_first_moments(tmp_path, seconds):
+    """Of Python itself, of the imports, of the configuration."""
+    call = [Path(sys.executable).with_name("iamm-train"), "dataset=shapes", "threads=1", "device=cpu"]
+    process = subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(seconds)
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    hint = "iamm-train: left by SIGTERM; go on with: iamm-train dataset=shapes threads=1 device=cpu\n"
+    assert (process.returncode, err) in ((-signal.SIGTERM, ""), (143, hint))
 
 
 def test_a_defect_is_raised():

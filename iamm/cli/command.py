@@ -25,6 +25,7 @@ def command(name: str, help_text: Callable[[], str], run: Callable[[], int]) -> 
         help_text: for -h and --help.
         run: runs the command, and returns the exit code.
     """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the process in silence until `code_of` handles it
     output.print_anything()
     if "--version" in sys.argv[1:]:
         return print_help(f"{name} {__version__}")

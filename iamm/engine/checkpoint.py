@@ -74,14 +74,24 @@ def save_model(path: Path, model: nn.Module, epoch: int) -> None:
     write_bytes(path, packed({"model": model.state_dict(), "epoch": epoch}))
 
 
-def load_model(path: Path, model: nn.Module) -> int:
+def load_model(path: Path, model: nn.Module, epoch: int | None = None) -> int:
     """Restore the model; return the epoch after which it was saved.
+
+    Args:
+        path: of the file.
+        model: to restore.
+        epoch: after which it must have been saved; None: any.
 
     Raises:
         MissingDataError: there is no such file.
-        BadDataError: a file that is not a checkpoint of this model.
+        BadDataError: a file that is not a checkpoint of this model, or of another epoch.
     """
     saved = load_saved(path)
+    if epoch not in (None, saved["epoch"]):
+        raise BadDataError(
+            f"The model that validation chose must be that of epoch {epoch}. Found {path} of epoch {saved['epoch']}: "
+            "start anew with rerun=true."
+        )
     with readable(path):
         model.load_state_dict(saved["model"])
     return int(saved["epoch"])

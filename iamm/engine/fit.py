@@ -140,6 +140,7 @@ class Loop:
         state.waited = 0 if better else state.waited + 1
         if better:
             state.best_quality, state.best_epoch = evaluation.quality, state.epoch
+            state.best_weights = {scene: dict(weights) for scene, weights in evaluation.scene_weights.items()}
         self.reset_totals()
         self.update_state(state)
         for observer in self.observers:

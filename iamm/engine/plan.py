@@ -75,6 +75,7 @@ class RunState:
         totals: sums of the interval since the last record, and of the current epoch.
         phase: name of the current phase; empty if the run has only one.
         history: outcomes of the earlier phases.
+        best_weights: per scene, the mean attention to all scenes at the best validation; empty where there is none.
     """
 
     step: int = 0
@@ -89,6 +90,7 @@ class RunState:
     totals: list[dict[str, Any]] = field(default_factory=list)
     phase: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
+    best_weights: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def phase_step(self) -> int:
@@ -102,5 +104,5 @@ class RunState:
 
     def outcome(self) -> dict[str, Any]:
         """The outcome of a finished phase."""
-        best = {"best_quality": self.best_quality, "best_epoch": self.best_epoch}
+        best = {"best_quality": self.best_quality, "best_epoch": self.best_epoch, "scene_weights": self.best_weights}
         return {"phase": self.phase, "step": self.step, "epoch": self.epoch, **best}

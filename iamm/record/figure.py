@@ -125,8 +125,10 @@ def heads_figure(weights: Tensor, rows: Sequence[str], columns: Sequence[str], t
     return figure
 
 
-def scenes_figure(weights: Mapping[str, Mapping[str, float]]) -> Figure:
-    """A figure of the mean attention of each scene's examples to every scene."""
+def scenes_figure(
+    weights: Mapping[str, Mapping[str, float]], across: str = "attended scene", down: str = "attending scene"
+) -> Figure:
+    """A figure of the mean shares of each scene's examples: by default, of their attention to every scene."""
     names = list(next(iter(weights.values())))
     figure = Figure(figsize=(2.4 + 1.1 * len(names), 1.4 + 0.7 * len(weights)), layout="constrained")
     axis = figure.subplots()
@@ -135,8 +137,8 @@ def scenes_figure(weights: Mapping[str, Mapping[str, float]]) -> Figure:
     write_cells(axis, values)
     axis.set_xticks(range(len(names)), labels=names, rotation=20, ha="right")
     axis.set_yticks(range(len(weights)), labels=list(weights))
-    axis.set_xlabel("attended scene")
-    axis.set_ylabel("attending scene")
+    axis.set_xlabel(across)
+    axis.set_ylabel(down)
     return figure
 
 

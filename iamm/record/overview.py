@@ -56,7 +56,7 @@ def scores(result: Result) -> dict[str, str]:
     """Each scene's test value of the measure that selects."""
     chosen = {scene: selecting(scene, result) for scene in result["test"]}
     return {
-        f"{scene} {measure.name}": "–"
+        f"{scene} {measure.name}": NO_NUMBER
         if (value := result["test"][scene][measure.name]) is None
         else measure.shown(value)
         for scene, measure in chosen.items()

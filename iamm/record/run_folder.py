@@ -49,9 +49,9 @@ from iamm.lock import locked
 from iamm.record.checksummed import checked, strict, with_checksum
 
 EVENTS = r"events\.out\.tfevents\.\d{10}\..+"
-LASTING = re.compile(rf"config\.yaml|(scenes|examples)\.json|records\.jsonl|best(-.+)?\.pt|{EVENTS}")
+LASTING = re.compile(rf"config\.yaml|(scenes|examples)\.json|records\.jsonl|scalars\.csv|best(-.+)?\.pt|{EVENTS}")
 """Names of the files that are complete once a run is finished."""
-CHANGING = re.compile(r"(status|result)\.json|(last|previous)\.pt|scalars\.csv")
+CHANGING = re.compile(r"(status|result)\.json|(last|previous)\.pt")
 PICTURES = re.compile(r"(val|test)-.+\.png|attention\.json")
 """Names inside `pictures`. All other files are a user's own, and never removed."""
 

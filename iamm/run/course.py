@@ -12,7 +12,6 @@ from iamm.engine.checkpoint import load_model
 from iamm.engine.freezing import train_only
 from iamm.engine.plan import RunState
 from iamm.engine.seeding import derived_seed
-from iamm.errors import BadDataError
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts, build
 from iamm.run.phase import phases_of
@@ -81,12 +80,7 @@ class Course:
         """Load the model that the current phase starts from."""
         name = self.current.phase.start or history[-1]["phase"]
         expected = next(one["best_epoch"] for one in history if one["phase"] == name)
-        epoch = load_model(self.folder.best_of(name), self.current.model)
-        if epoch != expected:
-            raise BadDataError(
-                f"A phase begins from the best model of {name}, that of epoch {expected}. Found "
-                f"{self.folder.best_of(name)} of epoch {epoch}: start anew with rerun=true."
-            )
+        load_model(self.folder.best_of(name), self.current.model, expected)
 
     def state_dict(self) -> dict[str, Any]:
         parts = self.current

@@ -14,7 +14,6 @@ from iamm.engine.evaluate import Evaluation, evaluate
 from iamm.engine.memory import peak_memory_mib
 from iamm.engine.missing import missing_views
 from iamm.engine.plan import RunState
-from iamm.errors import BadDataError
 from iamm.measure import as_json
 from iamm.model.scene_network import SceneNetwork
 from iamm.record.checksummed import write_checksummed
@@ -41,7 +40,7 @@ def finish(
     The result is written last, since it says that the run is finished: all other files are on the disk by then.
     """
     folder = cell.folder
-    load_chosen(folder, parts, state)
+    load_model(folder.best, parts.model, state.best_epoch)
     tested = evaluate(parts.model, datasets, "test", parts.device)
     recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
     interest: dict[str, Any] = {}
@@ -108,20 +107,6 @@ def attempt(what: str, show: Callable[[], list[str] | None]) -> list[str]:
     except Exception as error:
         why = " ".join(str(error).split()) or "no reason given"
         return [f"{what} could not be written: {type(error).__name__}: {why}"]
-
-
-def load_chosen(folder: RunFolder, parts: Parts, state: RunState) -> None:
-    """Load the model that validation chose.
-
-    Raises:
-        BadDataError: the file holds the model of another epoch.
-    """
-    epoch = load_model(folder.best, parts.model)
-    if epoch != state.best_epoch:
-        raise BadDataError(
-            f"The chosen model must be that of epoch {state.best_epoch}. Found {folder.best} of epoch {epoch}: "
-            "start anew with rerun=true."
-        )
 
 
 def skipped(state: RunState) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +21,28 @@ from iamm.run.planned import Cell
 PROJECT = "iamm"
 
 
-def finished(cell: Cell, result: Result | None = None) -> bool:
-    """Whether the run is finished with the present data files and the present code of a user's own packages.
+def finished(cell: Cell, result: Result | None = None) -> Result | None:
+    """The result of a run that is finished with the present data files and a user's own present packages; else None.
 
     Args:
         cell: the planned run.
-        result: of the run; None: it is read.
+        result: of the run, as `read_own` gives it; None: it is read.
 
     Raises:
         BadDataError: a data file or a user's own package differs; the result cannot be read, or is of another
             configuration.
     """
     if not cell.folder.finished():
-        return False
-    path = cell.folder.path
-    result = read_result(path) if result is None else result
-    if result["config"] != cell.values:  # else the folder's name is that of the configuration
-        require_own(cell.folder, result)
+        return None
+    result = read_own(cell.folder, cell.values) if result is None else result
     own = [package for package in changed_code(result) if package != PROJECT]
     for what, changed in (("data", changed_files(cell, result)), ("code", own)):
         if changed:
             raise BadDataError(
                 f"A finished run holds for the {what} that it was made with. Found {', '.join(changed)} changed since "
-                f"{path}: bring the {what} back, start anew with rerun=true, or set output_dir=… elsewhere."
+                f"{cell.path}: bring the {what} back, start anew with rerun=true, or set output_dir=… elsewhere."
             )
-    return True
+    return result
 
 
 def changed_files(cell: Cell, result: Result) -> list[str]:
@@ -55,38 +52,41 @@ def changed_files(cell: Cell, result: Result) -> list[str]:
     return [name for name, found in present.items() if found and result["files"][name] not in found]
 
 
-def require_own(folder: RunFolder, result: Result) -> None:
-    """Raises:
-    BadDataError: the result is not that of the configuration in the folder's name.
+def read_own(folder: RunFolder, values: Mapping[str, Any], keys: Collection[str] = ("test", "config")) -> Result:
+    """The result of a planned run, of this configuration or of another with the same address.
+
+    Raises:
+        BadDataError: it cannot be read, lacks a key, or is not of the configuration in the folder's name.
     """
-    if not folder.path.name.endswith(f"-{digest(result['config'])}"):
+    result = read_result(folder.path, keys)
+    if result["config"] != values and not folder.path.name.endswith(f"-{digest(result['config'])}"):
         raise DamagedRunError(
             f"A result must be of its folder's configuration. Found {folder.result} of another: remove it, then give "
             "the same command again."
         )
+    return result
 
 
-def complete(cell: Cell) -> bool:
-    """Whether the run is finished, not to be started anew, and all its files are as they were then.
+def complete(cell: Cell) -> Result | None:
+    """The result of a finished run that is not to be started anew, with all files as they were then; else None.
 
     Raises:
         BadDataError: as `finished`; or the damaged run cannot be brought to its end again.
     """
-    if cell.values["rerun"] or not finished(cell):
-        return False
-    files = damaged(cell.folder)
+    result = None if cell.values["rerun"] else finished(cell)
+    files = damaged(cell.folder, result) if result else []
     if "best.pt" in files or (files and not cell.folder.has_checkpoint()):
         raise BadDataError(
-            f"A finished run's files must be as they were written. Found {', '.join(files)} of {cell.folder.path} "
-            "damaged: bring them back, or start anew with rerun=true."
+            f"A finished run's files must be as they were written. Found {', '.join(files)} of {cell.path} damaged: "
+            "bring them back, or start anew with rerun=true."
         )
-    return not files
+    return None if files else result
 
 
-def damaged(folder: RunFolder) -> list[str]:
+def damaged(folder: RunFolder, result: Result) -> list[str]:
     """The files of a finished run that are not as they were when its result was written."""
     now = folder.checksums()
-    return sorted(name for name, sum in read_result(folder.path).get("written", {}).items() if now.get(name) != sum)
+    return sorted(name for name, sum in result.get("written", {}).items() if now.get(name) != sum)
 
 
 def read_finished(folder: RunFolder, *keys: str) -> dict[str, Any]:

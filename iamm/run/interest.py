@@ -49,13 +49,24 @@ def interest_report(model: SceneNetwork, datasets: Sequence[Dataset], device: to
     return {"scenes": figures, "weights": weights, "gates": gates, "effects": effects}
 
 
-def describe(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device) -> dict[str, Interest]:
-    """Give the interest of all present examples of each scene's validation split."""
+@torch.no_grad()
+def mean_recognised(model: SceneNetwork, dataset: Dataset, device: torch.device, scene: str) -> dict[str, float]:
+    """The mean p of each known scene over a scene's examples on test; empty where the fusion has no interest."""
+    if not model.fusion.controls:
+        return {}
+    shares = describe(model, [dataset], device, "test")[scene].recognised.mean(dim=0)
+    return dict(zip(model.names, shares.tolist(), strict=True))
+
+
+def describe(
+    model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device, split: str = "validation"
+) -> dict[str, Interest]:
+    """Give the interest of all present examples of each scene in a split."""
     parts: dict[str, list[Interest]] = defaultdict(list)
     model.train(False)
     for dataset in datasets:
-        for rows in evaluation_batches(dataset, "validation"):
-            batch = collate(dataset, "validation", rows, device)
+        for rows in evaluation_batches(dataset, split):
+            batch = collate(dataset, split, rows, device)
             for name, interest in model.interest(batch).items():
                 recognised, weights, places, gates = (
                     values[batch[name].present].double()

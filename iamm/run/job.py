@@ -13,7 +13,7 @@ from iamm.errors import ConfigError, DifferentError
 from iamm.measure import Measure, measures_of
 from iamm.record.checksummed import strict
 from iamm.record.loggers import require_packages
-from iamm.record.run_folder import RunFolder, read_result
+from iamm.record.run_folder import Result, RunFolder
 from iamm.run.finished import changed_code, complete, read_finished
 from iamm.run.planned import Cell, with_source
 from iamm.terminal import plain_console, print_table
@@ -29,20 +29,18 @@ def train_job(cell: Cell) -> float:
     for source in sources:
         train_job(source)
     console = plain_console()
-    folder = cell.folder
-    if complete(cell):
+    if result := complete(cell):
         console.print("This run is finished; rerun=true starts it anew.")
-        result = read_result(folder.path)
         if changed_code(result):
             console.print("note: The code of iamm has changed since.")
     else:
         require_packages(cell.values["log"])
         result = run_of(cell)(cell, console)
-    show(console, folder, result)
+    show(console, cell.path, result)
     return float(result["validation_quality"])
 
 
-def run_of(cell: Cell) -> Callable[[Cell, Console], dict[str, Any]]:
+def run_of(cell: Cell) -> Callable[[Cell, Console], Result]:
     """The function that makes the run: a training, or a migration to its target."""
     if cell.values["target"] is None:
         from iamm.run.training import train
@@ -136,7 +134,7 @@ def interest_lines(report: Mapping[str, Any], declared: Mapping[str, Mapping[str
         yield f"without interest  {scene} {measure.name}  {shown}"
 
 
-def show(console: Console, folder: RunFolder, result: Mapping[str, Any]) -> None:
+def show(console: Console, path: Path, result: Result) -> None:
     """Print the test measures, the run folder, and the command that opens TensorBoard."""
     show_measures(console, result["test"], result)
     summary = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
@@ -145,5 +143,5 @@ def show(console: Console, folder: RunFolder, result: Mapping[str, Any]) -> None
         console.print(line, soft_wrap=True)
     for notice in result["notices"]:
         console.print(f"note: {notice}", soft_wrap=True)
-    console.print(f"run folder  {folder.path}", soft_wrap=True)
-    console.print(f"look at it  tensorboard --logdir {shlex.quote(str(folder.path))}", soft_wrap=True)
+    console.print(f"run folder  {path}", soft_wrap=True)
+    console.print(f"look at it  tensorboard --logdir {shlex.quote(str(path))}", soft_wrap=True)

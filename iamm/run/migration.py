@@ -25,11 +25,12 @@ from iamm.errors import ConfigError
 from iamm.files import write_text
 from iamm.model.scene_network import SceneNetwork
 from iamm.record.recorder import Recorder
-from iamm.record.run_folder import read_result
+from iamm.record.run_folder import Result, read_result
 from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions
 from iamm.run.finish import result_values, write_result
 from iamm.run.finished import complete
+from iamm.run.interest import mean_recognised
 from iamm.run.planned import Cell
 from iamm.run.source import begin_from
 from iamm.run.training import recorded
@@ -60,7 +61,7 @@ class Migration(NamedTuple):
         return [self.target, *self.known]
 
 
-def migrate(cell: Cell, console: Console) -> dict[str, Any]:
+def migrate(cell: Cell, console: Console) -> Result:
     """Adapt the source run's model, test it on the target and on the known scenes, and write the result.
 
     A migration has no checkpoints: one that is interrupted begins anew.
@@ -73,13 +74,14 @@ def migrate(cell: Cell, console: Console) -> dict[str, Any]:
     parts = build_migration(cell.values)
     for notice in parts.conditions.notices:
         console.print(f"note: {notice}", soft_wrap=True)
-    with folder.held(), recorded(folder, cell.values["log"]) as recorder:
-        if complete(cell):  # by another process, since this one looked
-            return read_result(folder.path)
-        folder.clear()
-        folder.write_status("running", step=0)
-        write_text(folder.config, to_yaml(cell.values))
-        return measured(cell, parts, recorder)
+    with folder.held():
+        if result := complete(cell):  # by another process, since this one looked
+            return result
+        with recorded(folder, cell.values["log"]) as recorder:
+            folder.clear()
+            folder.write_status("running", step=0)
+            write_text(folder.config, to_yaml(cell.values))
+            return measured(cell, parts, recorder)
 
 
 def build_migration(config: Mapping[str, Any]) -> Migration:
@@ -151,6 +153,7 @@ def measured(cell: Cell, parts: Migration, recorder: Recorder) -> dict[str, Any]
         "migration": {
             **migration_values(cell, parts, before, tested, moved),
             "validation": validated[parts.material.name],  # by which a table chooses the rate for another target
+            "recognised": mean_recognised(model, parts.target, device, parts.material.name),
         },
         **{"notices": notices, "files": files, **parts.conditions.values()},
     }

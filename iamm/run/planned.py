@@ -47,8 +47,13 @@ class Cell:
         return () if target is None else (f"to_{target}", self.choices["transfer"], f"shots{shots}", f"draw{draw}")
 
     @cached_property
+    def path(self) -> Path:
+        """The path of the run's folder, whatever lies there."""
+        return Path(self.values["output_dir"]) / self.name
+
+    @cached_property
     def folder(self) -> RunFolder:
-        return RunFolder(Path(self.values["output_dir"]) / self.name)
+        return RunFolder(self.path)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -70,7 +75,7 @@ def with_source(cell: Cell) -> list[Cell]:
         return [cell]
     overrides = [word for word in cell.overrides if word.lstrip("+").split("=")[0].split(".")[0] not in MIGRATION]
     source = Cell(source_values(cell.values), {**cell.choices, "transfer": "unchanged"}, overrides)
-    return [source, replace(cell, values={**cell.values, "from": str(source.folder.path)})]
+    return [source, replace(cell, values={**cell.values, "from": str(source.path)})]
 
 
 def distinct(cells: Iterable[Cell]) -> list[Cell]:
@@ -81,7 +86,7 @@ def distinct(cells: Iterable[Cell]) -> list[Cell]:
     """
     runs: dict[Path, Cell] = {}
     for cell in cells:
-        first = runs.setdefault(cell.folder.path, cell)
+        first = runs.setdefault(cell.path, cell)
         if first.values != cell.values:
             key, one, other = min(differences(first.values, cell.values), key=lambda item: item[0].count("."))
             raise ConfigError(

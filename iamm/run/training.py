@@ -23,7 +23,7 @@ from iamm.errors import BadDataError, DivergedError, UserError
 from iamm.files import writable, write_text
 from iamm.own import own_error
 from iamm.record.recorder import Recorder
-from iamm.record.run_folder import RunFolder, read_result
+from iamm.record.run_folder import Result, RunFolder, read_result
 from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions, slow_precision
 from iamm.run.course import Course, build_phases
@@ -34,7 +34,7 @@ from iamm.run.progress import ProgressLine
 from iamm.run.source import begin_from
 
 
-def train(cell: Cell, console: Console) -> dict[str, Any]:
+def train(cell: Cell, console: Console) -> Result:
     """Build all parts, then train, evaluate and write the result; nothing is written before all parts are built.
 
     Args:
@@ -49,10 +49,10 @@ def train(cell: Cell, console: Console) -> dict[str, Any]:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
     conditions = conditions_of(config, folder, datasets, course)
     with folder.held():
-        if complete(cell):  # by another process, since this one looked
-            return read_result(folder.path)
+        if result := complete(cell):  # by another process, since this one looked
+            return result
         if folder.finished() and not config["rerun"]:
-            files = ", ".join(damaged(folder))
+            files = ", ".join(damaged(folder, read_result(folder.path)))
             console.print(f"note: {files} damaged; this run is brought to its end again.", soft_wrap=True)
             folder.result.unlink()
         with recorded(folder, config["log"]) as recorder:

@@ -12,9 +12,9 @@ from iamm.config import by_hydra
 from iamm.config.command_line import in_order
 from iamm.config.explain import explained
 from iamm.config.hydra_compat import arguments
-from iamm.errors import ConfigError, FailedCellError, MissingPackageError
-from iamm.files import writable
-from iamm.run.finished import finished
+from iamm.errors import ConfigError, FailedCellError, MissingPackageError, UserError
+from iamm.files import make_folder, writable
+from iamm.run.finished import complete
 from iamm.run.planned import Cell, read_cell, write_cell
 from iamm.sweep.pool import ProcessOutcome, ready, run_cells
 
@@ -44,50 +44,47 @@ def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     return [word for word in words if not LAUNCHER.match(word)], launcher_words(words)
 
 
+def prepared(cell: Cell) -> Cell | ProcessOutcome:
+    """The run, planned in its folder; or the outcome of one that is finished, or whose folder is refused.
+
+    The folder of a run with `rerun=true` is cleared now, so that a queue that starts it twice does not clear it again.
+    """
+    try:
+        if cell.values["rerun"]:
+            with cell.folder.held():
+                cell.folder.clear()
+            cell = replace(cell, values={**cell.values, "rerun": False})
+        if complete(cell):
+            return ProcessOutcome(cell, 0, "", reused=True)
+        with writable(cell.path):
+            make_folder(cell.path)
+            write_cell(planned_file(cell), cell)
+        return cell
+    except UserError as error:
+        return ProcessOutcome(cell, error.exit_code, str(error))
+
+
+def planned_file(cell: Cell) -> Path:
+    return cell.path.absolute() / PLANNED
+
+
 def launched(cells: Sequence[Cell], launcher: Sequence[str]) -> list[ProcessOutcome]:
-    """Run each cell that is not finished; return the outcomes of those that failed.
+    """Run each cell; return the outcomes of those that failed.
 
     Args:
-        cells: repeated cells are run once.
+        cells: prepared, none of them finished.
         launcher: the words that choose the launcher.
-
-    Raises:
-        BadDataError: a finished run was made with other data.
     """
-    distinct = {cell.folder.path: cell for cell in cells}
-    waiting = [cell for cell in distinct.values() if not finished(cell)]
-    why, remaining = "", list(waiting)
+    why, remaining = "", list(cells)
     while remaining:  # runs that start from other runs go in a later batch
         batch = [cell for cell in remaining if ready([cell], [other for other in remaining if other is not cell])]
         why = launch([planned_file(cell) for cell in batch], launcher) or why
         remaining = [cell for cell in remaining if cell not in batch]
     return [
         ProcessOutcome(cell, FailedCellError.exit_code, reason(cell, why))
-        for cell in waiting
+        for cell in cells
         if not cell.folder.finished()
     ]
-
-
-def cleared(cell: Cell) -> Cell:
-    """Clear the folder of a run with `rerun=true` now, so that a queue that starts it twice does not clear it again."""
-    if not cell.values["rerun"]:
-        return cell
-    with cell.folder.held():
-        cell.folder.clear()
-    return replace(cell, values={**cell.values, "rerun": False})
-
-
-def planned_file(cell: Cell) -> Path:
-    """Write the planned run into its folder; return the path.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    folder = cell.folder.path.absolute()
-    with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_cell(folder / PLANNED, cell)
-    return folder / PLANNED
 
 
 def launch(files: Sequence[Path], launcher: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from iamm.errors import BadDataError, BusyError, OutputError, UserError
 from iamm.files import make_folder, plain, read_file
 from iamm.interruption import SIGNALS
 from iamm.record.run_folder import RunFolder
-from iamm.run.finished import finished
+from iamm.run.finished import complete
 from iamm.run.planned import Cell
 from iamm.sweep.process import run_alone
 
@@ -74,7 +74,7 @@ def run_cells(
         report: receives each outcome as the run ends.
     """
     failed = []
-    for outcome in outcomes(deque({cell.folder.path: cell for cell in cells}.values()), jobs, silence):
+    for outcome in outcomes(deque({cell.path: cell for cell in cells}.values()), jobs, silence):
         report(outcome)
         failed += [outcome] if outcome.code else []
     return failed
@@ -106,7 +106,7 @@ def outcomes(waiting: deque[Cell], jobs: int, silence: float) -> Iterator[Proces
 
 def ready(waiting: Sequence[Cell], running: Sequence[Cell]) -> Cell | None:
     """The first waiting cell that does not depend on an unfinished one, if any."""
-    unfinished = {cell.folder.path for cell in (*waiting, *running)}
+    unfinished = {cell.path for cell in (*waiting, *running)}
     return next((cell for cell in waiting if source_of(cell) not in unfinished), None)
 
 
@@ -131,9 +131,9 @@ def stopped_at_the_end() -> Iterator[list[Live]]:
 def begin(cell: Cell) -> Live | ProcessOutcome:
     """Start the run in a process forked from a server with all imports; or return the outcome without a start."""
     try:
-        if not cell.values["rerun"] and finished(cell):
+        if complete(cell):
             return ProcessOutcome(cell, 0, "", reused=True)
-        make_folder(cell.folder.path)
+        make_folder(cell.path)
         with open(cell.folder.log, "a", opener=plain):
             pass
     except BadDataError as error:

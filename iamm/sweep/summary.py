@@ -15,7 +15,7 @@ from iamm.errors import BadDataError
 from iamm.files import writable, write_text
 from iamm.record.address import BUDGET, PLACES
 from iamm.record.overview import Scored, csv_text, described, differing, in_order, read_scored, show_overview
-from iamm.record.run_folder import read_result
+from iamm.record.run_folder import Result
 from iamm.run.finished import changed_code, finished
 from iamm.run.planned import Cell
 from iamm.terminal import plain_console
@@ -26,15 +26,16 @@ NOT_OF_A_ROW = ("seed", "optimizer.lr", "epochs", "steps")
 
 def summarize(cells: Sequence[Cell]) -> None:
     """Print the finished runs, the best first, with the commands that show and compare them."""
-    current = [cell for cell in cells if holds(cell)]
-    runs = in_order(read_scored(cell.folder.path)._replace(settings=cell.settings) for cell in current)
+    results = {cell.path: result_of(cell) for cell in cells}
+    current = [cell for cell in cells if results[cell.path]]
+    runs = in_order(read_scored(cell.path)._replace(settings=cell.settings) for cell in current)
     if not runs:
         return
     output_dir = Path(cells[0].values["output_dir"])
     name = "sweep_" + hashlib.sha256("".join(sorted(cell.name for cell in cells)).encode()).hexdigest()[:8]
     folder, console = output_dir / "sweeps", plain_console()
     show_overview(console, runs)
-    older = sum(bool(changed_code(read_result(cell.folder.path))) for cell in current)
+    older = sum(bool(changed_code(result)) for result in results.values() if result)
     if older:
         console.print(f"note: {older} of these were made by other code of iamm; rerun=true makes them anew.")
     save(folder / f"{name}.csv", csv_text(runs))
@@ -47,12 +48,12 @@ def summarize(cells: Sequence[Cell]) -> None:
     console.print(f"look at it  tensorboard --logdir {shlex.quote(str(output_dir))}", soft_wrap=True)
 
 
-def holds(cell: Cell) -> bool:
-    """Whether the run is finished with the present data and code."""
+def result_of(cell: Cell) -> Result | None:
+    """The result of the run if it is finished with the present data and code."""
     try:
         return finished(cell)
     except BadDataError:
-        return False
+        return None
 
 
 def save(path: Path, text: str) -> None:

@@ -31,7 +31,7 @@ def sweep(cells: Sequence[Cell], launcher: Sequence[str] = ()) -> list[FailedCel
     if failed:
         console.print(f"{len(failed)} of {len(cells)} runs failed:")
         for outcome in failed:
-            console.print(f"  {outcome.cell.folder.path}: {outcome.reason}", soft_wrap=True)
+            console.print(f"  {outcome.cell.path}: {outcome.reason}", soft_wrap=True)
         console.print("The same command goes on with what is not finished.")
     return [FailedCellError(outcome.reason) for outcome in failed]
 
@@ -45,12 +45,18 @@ def run_here(cells: Sequence[Cell], line: SweepLine) -> list[ProcessOutcome]:
 
 
 def run_by(launcher: Sequence[str], cells: Sequence[Cell], line: SweepLine) -> list[ProcessOutcome]:
-    from iamm.sweep.launch import cleared, launched
+    from iamm.sweep.launch import launched, prepared
 
     line.console.print(f"{len(cells)} runs by {' '.join(launcher)}, each with a log.txt in its folder", soft_wrap=True)
-    prepared = [cleared(cell) for cell in cells]
-    with line, watched(prepared, line.ended):
-        return launched(prepared, launcher)
+    each = [prepared(cell) for cell in cells]
+    waiting = [one for one in each if isinstance(one, Cell)]
+    ended = [one for one in each if isinstance(one, ProcessOutcome)]
+    with line:
+        for outcome in ended:
+            line.ended(outcome)
+        with watched(waiting, line.ended):
+            failed = launched(waiting, launcher)
+    return [*(outcome for outcome in ended if outcome.code), *failed]
 
 
 @contextmanager
@@ -67,14 +73,13 @@ def watched(cells: Sequence[Cell], report: Callable[[ProcessOutcome], None]) -> 
 
 
 def watch(cells: Sequence[Cell], report: Callable[[ProcessOutcome], None], over: threading.Event) -> None:
-    waiting, reused = list(cells), {cell.name for cell in cells if cell.folder.finished()}
-    last = False
+    waiting, last = list(cells), False
     while waiting and not last:
         last = over.wait(GLANCE)
         finished = [cell for cell in waiting if cell.folder.finished()]
         waiting = [cell for cell in waiting if cell not in finished]
         for cell in finished:
-            report(ProcessOutcome(cell, 0, "", reused=cell.name in reused))
+            report(ProcessOutcome(cell, 0, ""))
 
 
 def searched(cell: Cell) -> float:
@@ -88,7 +93,7 @@ def searched(cell: Cell) -> float:
     failed = run_cells([cell], 1, silence, lambda outcome: console.print(outcome_line(outcome, keys), soft_wrap=True))
     if failed:
         raise FailedCellError(failed[0].reason)
-    return float(read_result(cell.folder.path)["validation_quality"])
+    return float(read_result(cell.path)["validation_quality"])
 
 
 class SweepLine:
@@ -123,11 +128,11 @@ class SweepLine:
 
 def outcome_line(outcome: ProcessOutcome, keys: Sequence[str]) -> str:
     """What differs, then `done` or `reused` with the quality on validation, or `failed` with its reason and log."""
-    folder, settings = outcome.cell.folder, described(outcome.cell.settings, keys) or outcome.cell.name
+    cell, settings = outcome.cell, described(outcome.cell.settings, keys) or outcome.cell.name
     if outcome.code:
-        return f"failed  {settings}  {outcome.reason}  (see {folder.log})"
+        return f"failed  {settings}  {outcome.reason}  (see {cell.path / 'log.txt'})"
     try:
-        run = read_scored(folder.path)
+        run = read_scored(cell.path)
     except (BadDataError, MissingDataError) as error:
         return f"failed  {settings}  {error}"
     state = "reused" if outcome.reused else "done  "

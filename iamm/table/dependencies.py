@@ -39,7 +39,7 @@ def linked(pairs: Sequence[Pair]) -> list[Pair]:
         source = (str(cell.values["from"]), *place[1:])
         if source in planned:
             add(source, (*above, place[0]))
-            cell = replace(cell, values={**cell.values, "from": str(done[source][1].folder.path)})
+            cell = replace(cell, values={**cell.values, "from": str(done[source][1].path)})
             run = replace(run, folder=cell.name)
         done[place] = run, cell
 

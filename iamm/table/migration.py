@@ -23,6 +23,8 @@ MEASURES: Mapping[str, str] = {
 }
 """The measures of a migration, and what they are."""
 LABELS = Measure("labels", "count")
+Shares = dict[str, dict[str, float]]
+"""Target → scene → share."""
 
 
 def migration_settings(targets: Sequence[str], shots: Sequence[int], shared: Sequence[str]) -> dict[str, list[str]]:
@@ -119,22 +121,38 @@ def equivalent(quality: float, curve: Mapping[int, float]) -> float:
     return float(2 ** np.interp(quality, best, np.log2([1 + points[place][0] for place in places])) - 1)
 
 
-def source_weights(table: Table) -> dict[str, dict[str, float]]:
-    """Return what the first row, with the fewest labels, reads of each scene: target → scene → weight w, over seeds.
+def read_weights(table: Table) -> Shares:
+    """Return the weights w of what each target reads of each scene.
 
-    What the known scenes leave to 1 is that of the target's own example. A target without such weights is left out; a
-    scene that it neither knows nor is, such as another view of its own, has nan.
+    What the known scenes leave to 1 is that of the target's own example.
     """
-    weights: dict[str, dict[str, float]] = {}
+    weights = mean_shares(table, lambda result: result["scene_weights"].get(result["migration"]["target"], {}))
+    return squared({target: row | {target: 1 - sum(row.values())} for target, row in weights.items()})
+
+
+def recognised_scenes(table: Table) -> Shares:
+    """Return the mean p of each known scene over each target's examples: from which scenes its interest comes."""
+    return squared(mean_shares(table, lambda result: result["migration"].get("recognised", {})))
+
+
+def mean_shares(table: Table, shares: Callable[[Result], Mapping[str, float]]) -> Shares:
+    """Return target → scene → mean share over seeds, of the first row with the fewest labels.
+
+    A target without shares is left out.
+    """
+    means: Shares = {}
     for name in table.plan.settings[:: len(table.plan.shots)]:
         results = list(table.rows[0].costs[name].results.values())
-        read = [result["scene_weights"].get(result["migration"]["target"], {}) for result in results]
-        if read and all(read):
-            means = {scene: fmean(each[scene] for each in read) for scene in read[0]}
-            target = results[0]["migration"]["target"]
-            weights[target] = means | {target: 1 - sum(means.values())}
-    scenes = dict.fromkeys(scene for row in weights.values() for scene in row)
-    return {target: {scene: row.get(scene, nan) for scene in scenes} for target, row in weights.items()}
+        each = [shares(result) for result in results]
+        if each and all(each):
+            means[results[0]["migration"]["target"]] = {scene: fmean(row[scene] for row in each) for scene in each[0]}
+    return means
+
+
+def squared(shares: Shares) -> Shares:
+    """Give all targets the same scenes; one that a target has no share of, such as another view of its own, has nan."""
+    scenes = dict.fromkeys(scene for row in shares.values() for scene in row)
+    return {target: {scene: row.get(scene, nan) for scene in scenes} for target, row in shares.items()}
 
 
 MIGRATED: Mapping[str, Callable[[Result], float]] = {

@@ -36,6 +36,8 @@ def measure_of(result: Result, scene: str, measure: str) -> float | None:
         return result["quality"].get(scene)
     if measure == "weight":
         return received_weight(result, scene)
+    if measure == "weights_kept":
+        return weights_kept(result, scene)
     missing = result.get("missing", {}).get(scene, {})
     return result["test"].get(scene, missing).get(measure, missing.get(measure))
 
@@ -44,6 +46,16 @@ def received_weight(result: Result, scene: str) -> float | None:
     """Return the mean weight w that the other scenes' examples give to a scene; None where there is none."""
     weights = [given[scene] for name, given in result["scene_weights"].items() if name != scene and scene in given]
     return fmean(weights) if weights else None
+
+
+def weights_kept(result: Result, scene: str) -> float | None:
+    """Return 1 − ½ Σ_i |w_i − v_i|, of a scene's mean weights v after the first phase and w at the end, on test.
+
+    None where the run has no phases, or the first one no weights of the scene.
+    """
+    first = next(iter(result.get("phases", ())), {}).get("scene_weights", {}).get(scene)
+    now = result["scene_weights"].get(scene)
+    return 1 - sum(abs(now[name] - first.get(name, 0.0)) for name in now) / 2 if first and now else None
 
 
 def measured(column: Column, row: str, choices: Choices) -> dict[int, float] | None:

@@ -10,8 +10,8 @@ from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
 from iamm.errors import BadDataError, MissingDataError
-from iamm.record.run_folder import Result, RunFolder, read_result
-from iamm.run.finished import require_own
+from iamm.record.run_folder import Result, RunFolder
+from iamm.run.finished import read_own
 from iamm.table.plan import PlannedRun, TablePlan
 from iamm.table.table import Run
 
@@ -57,13 +57,11 @@ def read_run(planned: PlannedRun, output_dir: Path) -> Run:
         state, reason = folder.state()
         if state != "finished":
             return Run(planned, state, reason, None)
-        result = read_result(folder.path, NEEDED)
-        if result["config"] != planned.values:  # else the folder's name is that of the configuration
-            require_own(folder, result)
+        result = read_own(folder, planned.values, NEEDED)
         folder.read_records()
     except (BadDataError, MissingDataError) as error:
         return Run(planned, "failed", str(error), None)
-    return Run(planned, state, reason, result | {key: numbers(result[key]) for key in MEASURED})
+    return Run(planned, state, reason, {**result, **{key: numbers(result[key]) for key in MEASURED}})
 
 
 def numbers(value: Any) -> Any:

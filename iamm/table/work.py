@@ -76,7 +76,8 @@ def prepare(arguments: Sequence[str]) -> TableJob | None:
     for place in (folder.parent, folder):
         require_no_link(place)
     plan, cells = plan_table(options, folder.name, Sources(config_dir(arguments)))
-    cells = [replace(cell, values={**cell.values, "rerun": options["rerun"]}) for cell in cells]
+    if options["rerun"]:
+        cells = [replace(cell, values={**cell.values, "rerun": True}) for cell in cells]
     return TableJob(options, folder, plan, cells, launcher_of(arguments), command_of(arguments))
 
 

@@ -80,6 +80,8 @@ def in_process(name, main, monkeypatch, capfd):
             code = 0
         except SystemExit as left:
             code = int(left.code or 0)
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return Answer(code, *capfd.readouterr())
 
     return run

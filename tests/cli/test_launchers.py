@@ -17,10 +17,10 @@ from hydra.core.plugins import Plugins
 from hydra.errors import MissingConfigException
 
 from iamm.config.explain import mistake_of
-from iamm.errors import BadDataError, OutputError
+from iamm.errors import BadDataError
 from iamm.record.run_folder import RunFolder
-from iamm.run.planned import Cell, write_cell
-from iamm.sweep.launch import PLANNED, cleared, launcher_words, planned_file, reason, split
+from iamm.run.planned import Cell, read_cell, write_cell
+from iamm.sweep.launch import PLANNED, launcher_words, planned_file, prepared, reason, split
 from iamm.sweep.sweep import watch
 
 pytestmark = pytest.mark.long
@@ -114,6 +114,20 @@ def test_a_sweep_by_a_launcher(launcher, process, command, small, mine, tmp_path
     (alone,) = runs(tmp_path / "alone")
     assert result(whole)["test"] == result(alone)["test"]
     assert records(whole) == records(alone)
+
+
+def test_a_link_in_place_of_a_run_folder_takes_no_other_run(process, command, small, tmp_path):
+    need("joblib_launcher")
+    words = (*small, "dataset=shapes", "model=fam", "steps=1")
+    assert command(*words, "seed=0").code == 0
+    (linked,) = runs(tmp_path / "outputs")
+    linked.rename(tmp_path / "away")
+    linked.symlink_to(tmp_path / "away")
+    answer = process("-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1", *words, "seed=0,1")
+    assert (answer.code, answer.err) == (3, "")
+    assert "[1/2] failed  seed=0  A run folder must be a plain one. Found outputs/fam-shapes-seed0-" in answer.out
+    assert "[2/2] done    seed=1  validation " in answer.out
+    assert "1 of 2 runs failed:" in answer.out
 
 
 def test_a_table_by_a_launcher(small, mine, tmp_path):
@@ -267,20 +281,28 @@ def test_a_run_that_starts_anew_is_cleared_once(tmp_path):
     cell = a_cell(tmp_path, rerun=True)
     cell.folder.path.mkdir(parents=True)
     cell.folder.result.write_text("{}")
-    fresh = cleared(cell)
+    fresh = prepared(cell)
     assert not cell.folder.finished()
     assert (fresh.name, fresh.values["rerun"]) == (cell.name, False)
-    assert cleared(fresh) is fresh
+    assert prepared(fresh) is fresh
+    assert read_cell(cell.path / PLANNED) == fresh
 
 
 def test_planned_runs_are_files(tmp_path, monkeypatch):
     cell = a_cell(tmp_path)
     monkeypatch.chdir(tmp_path)
     relative = a_cell(tmp_path, output_dir="outputs")
-    assert planned_file(relative) == planned_file(cell) == cell.folder.path / PLANNED
+    assert planned_file(relative) == planned_file(cell) == cell.path / PLANNED
+
+
+def test_a_run_whose_folder_is_refused_is_an_outcome(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"A run folder must be writable. Found .*: Not a directory"):
-        planned_file(a_cell(tmp_path, output_dir=str(tmp_path / "file")))
+    outcome = prepared(a_cell(tmp_path, output_dir=str(tmp_path / "file")))
+    assert outcome.code == 73
+    assert outcome.reason.startswith("A run folder must be writable. Found ")
+    busy = a_cell(tmp_path, rerun=True)
+    with busy.folder.held():
+        assert prepared(busy).code == 75
 
 
 def test_a_machine_that_does_not_see_the_run_folders(tmp_path):

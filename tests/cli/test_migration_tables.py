@@ -52,3 +52,4 @@ def test_a_shortened_table_is_run_and_built(name, rows, small, more, table_comma
     assert "reads of the target" in Path("outputs/tables/small/table.md").read_text(encoding="utf-8")
     assert Path("outputs/tables/small/labels.png").exists()
     assert Path("outputs/tables/small/sources.png").exists()
+    assert Path("outputs/tables/small/recognised.png").exists()

@@ -137,6 +137,43 @@ def test_a_run_that_another_driver_has_just_finished_is_not_written_again(comman
     } == before
 
 
+def test_a_broken_run_folder_is_one_failed_run(command, process, small, tmp_path):
+    """A link in its place, its model removed, or a file of it lost that the run can write again; the others go on."""
+    words = (*small, "dataset=shapes", "model=fam", "steps=1")
+    for seed in range(3):
+        assert command(*words, f"seed={seed}").code == 0
+    linked, spoilt, mended = sorted(runs(tmp_path / "outputs"), key=lambda run: run.name.split("seed")[1])
+    linked.rename(tmp_path / "away")
+    linked.symlink_to(tmp_path / "away")
+    (spoilt / "best.pt").unlink()
+    before = (mended / "records.jsonl").read_text()
+    (mended / "records.jsonl").unlink()
+    answer = process("-m", *words, "seed=0,1,2,3")
+    assert (answer.code, answer.err) == (3, "")
+    assert "  seed=0  A run folder must be a plain one. Found outputs/fam-shapes-seed0-" in answer.out
+    assert "  seed=1  A finished run's files must be as they were written. Found best.pt of outputs/fam-" in answer.out
+    assert re.findall(r"\] done    seed=(\d)", answer.out) == ["2", "3"]
+    assert "2 of 4 runs failed:" in answer.out
+    assert "note: records.jsonl damaged; this run is brought to its end again." in (mended / "log.txt").read_text()
+    assert [json.loads(line)["kind"] for line in before.splitlines()] == [
+        json.loads(line)["kind"] for line in (mended / "records.jsonl").read_text().splitlines()
+    ]
+
+
+def test_a_sweep_says_that_the_path_of_temporary_files_is_too_long(process, small, tmp_path, monkeypatch):
+    """The socket of its fork server lies there."""
+    long = tmp_path / ("x" * 110)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    answer = process("-m", *small, "seed=0,1")
+    assert answer.code == 73
+    assert answer.err == (
+        "iamm-train: A sweep must be able to start processes. Found: AF_UNIX path too long. Set TMPDIR to a folder "
+        "with a short path, or look at the limit of processes.\n"
+    )
+    assert not list((tmp_path / "outputs").glob("*/result.json"))
+
+
 def test_an_output_in_ascii(process, small, tmp_path, monkeypatch):
     """Of the sweep, and of each run's log."""
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")

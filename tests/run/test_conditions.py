@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import hashlib
+import subprocess
+
 import pytest
 
 from iamm.errors import BadDataError, ConfigError
-from iamm.run.conditions import Conditions
+from iamm.run.conditions import Conditions, commit
 
 
 def before(**changes) -> dict:
@@ -47,3 +50,26 @@ def test_the_commits_of_all_parts_are_recorded(now):
     now.load_state_dict(before(machine={**machine, "commit": "0ff+changes-1"}, commits=["0ff+changes-1"]))
     assert now.values()["commits"] == ["0ff+changes-1", machine["commit"]]
     assert f"commit 0ff+changes-1 before, {machine['commit']} now" in now.notices[0]
+
+
+def test_the_commit_of_a_changed_tree(tmp_path):
+    """With the SHA-256 of what `git diff` shows; without a repository there is none."""
+
+    def git(*words: str) -> bytes:
+        call = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c", *words]
+        return subprocess.run(call, check=True, capture_output=True).stdout.strip()
+
+    assert commit(tmp_path) is None
+    git("init")
+    assert commit(tmp_path) is None
+    (tmp_path / "code.py").write_text("one = 1\n")
+    git("add", ".")
+    git("commit", "-m", "one")
+    head = git("rev-parse", "HEAD").decode()
+    assert commit(tmp_path) == head
+    (tmp_path / "code.py").write_text("one = 2\n")
+    assert commit(tmp_path) == f"{head}+changes-{hashlib.sha256(git('diff', 'HEAD')).hexdigest()[:8]}"
+    git("add", ".")
+    assert commit(tmp_path) == f"{head}+changes-{hashlib.sha256(git('diff', 'HEAD')).hexdigest()[:8]}"
+    (tmp_path / "code.py").write_text("one = 1\n")
+    assert commit(tmp_path) == head

@@ -115,19 +115,22 @@ def repaired(planned, monkeypatch, capfd):
 
 
 def test_a_damaged_finished_run_is_brought_to_its_end_again(repaired):
-    """As after a power cut on a disk that lies: zeros in the records, an empty picture, no event file."""
+    """As after a power cut on a disk that lies: zeros in the records, empty scalars and picture, no event file."""
     folder, again = repaired
     before, records = read_result(folder.path), folder.records.read_bytes()
     folder.records.write_bytes(records[:-40] + bytes(40))
+    scalars = folder.scalars.read_bytes()
+    folder.scalars.write_bytes(b"")
     picture, events = min(folder.pictures.glob("*.png")), folder.events()[-1]
     png = picture.read_bytes()
     picture.write_bytes(b"")
     events.unlink()
-    damaged = f"note: {events.name}, pictures/{picture.name}, records.jsonl damaged; this run is brought to its end"
-    assert damaged in again()
+    damaged = f"{events.name}, pictures/{picture.name}, records.jsonl, scalars.csv damaged; this run is brought to its"
+    assert f"note: {damaged} end" in again()
     after = read_result(folder.path)
     assert {key for key in before if before[key] != after[key]} <= {"written", "peak_memory_mib", "seconds"}
     assert picture.read_bytes() == png
+    assert len(folder.scalars.read_bytes().splitlines()) == len(scalars.splitlines())
     assert len(folder.read_records().splitlines()) == len(records.splitlines())
     assert "This run is finished" in again()
 

@@ -72,6 +72,11 @@ def test_two_phases(planned):
     assert [one["phase"] for one in result["phases"]] == ["alone", "both"]
     assert [(one["step"], one["epoch"]) for one in result["phases"]] == [(4, 2), (10, 4)]
     assert result["best_epoch"] == result["phases"][1]["best_epoch"] > 2
+    for one, scenes in zip(result["phases"], (["shapes_image"], ["shapes_image", "shapes_text"]), strict=True):
+        (best,) = (r["values"] for r in found if (r["kind"], r["epoch"]) == ("val", one["best_epoch"]))
+        assert list(one["scene_weights"]) == scenes
+        for scene, row in one["scene_weights"].items():
+            assert row == {other: best[f"val/scene_weight/{scene}/{other}"] for other in row}
     assert set(result["test"]) == {"shapes_image", "shapes_text"}
 
 

@@ -45,8 +45,9 @@ def test_a_line_a_row_and_a_band_where_there_is_an_interval(table):
 
 def test_the_same_bytes_each_time(table, tmp_path, monkeypatch):
     weights = {"a": {"a": 0.5, "b": 0.5}, "b": {"a": 0.75, "b": 0.25}}
-    for found, names in (({}, ["labels.png"]), (weights, ["labels.png", "sources.png"])):
-        monkeypatch.setattr("iamm.table.write.label_curves.source_weights", lambda table, found=found: found)
+    for found, names in (({}, ["labels.png"]), (weights, ["labels.png", "recognised.png", "sources.png"])):
+        for shares in ("read_weights", "recognised_scenes"):
+            monkeypatch.setattr(f"iamm.table.write.label_curves.{shares}", lambda table, found=found: found)
         paths = draw_migrations(table, tmp_path)
         assert [path.name for path in paths] == names
         once = [path.read_bytes() for path in paths]

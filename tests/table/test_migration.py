@@ -15,7 +15,8 @@ from iamm.table.migration import (
     migration_columns,
     migration_judges,
     migration_settings,
-    source_weights,
+    read_weights,
+    recognised_scenes,
 )
 from iamm.table.pairing import measured, raw_values
 from iamm.table.plan import PlannedRun
@@ -128,13 +129,19 @@ def test_what_each_target_reads_of_each_scene(make_plan):
         return Cost(0.1, {}, 1, None, None, None, tuple(runs))
 
     def of(target, **weights):
-        return {"migration": {"target": target}, "scene_weights": {target: weights} if weights else {}}
+        shares = {scene: weight / 2 for scene, weight in weights.items()}
+        given = {target: weights} if weights else {}
+        return {"migration": {"target": target, "recognised": shares}, "scene_weights": given}
 
     a, b = cost(of("a", b=0.5, c=0.25), of("a", b=0.25, c=0.25)), cost(of("b", a=0.5))
     costs = {"a, 0": a, "a, 7": cost(), "b, 0": b, "b, 7": cost(), "d, 0": cost(of("d")), "d, 7": cost()}
     plan = make_plan(settings=tuple(costs), shots=(0, 7), runs=(), claims=None)
     table = Table(plan, (Row("ours", {}, costs),), (), (), ())
-    found = source_weights(table)
+    assert recognised_scenes(table) == {
+        "a": {"b": 0.1875, "c": 0.125, "a": nan},
+        "b": {"b": nan, "c": nan, "a": 0.25},
+    }
+    found = read_weights(table)
     assert found == {
         "a": {"b": 0.375, "c": 0.25, "a": 0.375},
         "b": pytest.approx({"a": 0.5, "b": 0.5, "c": nan}, nan_ok=True),

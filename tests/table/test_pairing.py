@@ -70,6 +70,16 @@ def test_the_weight_that_the_other_scenes_give_to_one():
     assert value_of(column, result(0, 0.5) | {"scene_weights": {"a": {"a": 1.0}}}) is None
 
 
+def test_what_is_left_of_the_weights_of_the_first_phase():
+    """|0.5 − 0.9| + |0.2 − 0.1| + |0.3 − 0| = 0.8; the first phase knew no c."""
+    column = Column("", "weights_kept", "a", "both")
+    phases = [{"scene_weights": {"a": {"a": 0.9, "b": 0.1}}}, {"scene_weights": {"a": {"a": 0.0, "b": 1.0}}}]
+    given = result(0, 0.5) | {"phases": phases, "scene_weights": {"a": {"a": 0.5, "b": 0.2, "c": 0.3}}}
+    assert value_of(column, given) == pytest.approx(0.6)
+    assert value_of(column, given | {"phases": []}) is None
+    assert value_of(column, given | {"scene_weights": {}}) is None
+
+
 def test_what_is_left_while_views_are_missing():
     given = result(0, 0.5) | {"missing": {"a": {"alone": 0.25, "robustness": 0.75}}}
     values = [value_of(Column("", measure, "a", "both"), given) for measure in ("alone", "robustness", "accuracy")]

@@ -6,7 +6,7 @@ from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iamm.table.migration import source_weights
+from iamm.table.migration import read_weights, recognised_scenes
 from iamm.table.table import Row, Table
 from iamm.table.write.chart import INK, SOFT, save_png
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def draw_migrations(table: Table, folder: Path) -> list[Path]:
     """Write PNGs, the same bytes each time, and return their paths.
 
-    `labels.png`: means over the targets, and the 95 % interval over seeds as a band. `sources.png`, where the first row
-    has scene weights: what each target reads of each scene.
+    `labels.png`: means over the targets, and the 95 % interval over seeds as a band. Where the first row has them,
+    `recognised.png`: from which scenes each target's interest comes, and `sources.png`: what it reads of each scene.
 
     Args:
         table: of migrations, with `shots`.
@@ -31,8 +31,10 @@ def draw_migrations(table: Table, folder: Path) -> list[Path]:
 
     with matplotlib.rc_context({"text.parse_math": False}):
         figures = {"labels.png": label_curves(table)}
-        if weights := source_weights(table):
-            figures["sources.png"] = scenes_figure(weights)
+        if shares := recognised_scenes(table):
+            figures["recognised.png"] = scenes_figure(shares, "known scene", "target")
+        if shares := read_weights(table):
+            figures["sources.png"] = scenes_figure(shares)
         for name, figure in figures.items():
             save_png(figure, folder / name)
     return [folder / name for name in figures]
