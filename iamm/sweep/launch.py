@@ -14,7 +14,7 @@ from iamm.config.explain import explained
 from iamm.config.hydra_compat import arguments
 from iamm.errors import ConfigError, FailedCellError, MissingPackageError, UserError
 from iamm.files import make_folder, writable
-from iamm.run.finished import complete
+from iamm.run.finished import finished
 from iamm.run.planned import Cell, read_cell, write_cell
 from iamm.sweep.pool import ProcessOutcome, ready, run_cells
 
@@ -54,7 +54,7 @@ def prepared(cell: Cell) -> Cell | ProcessOutcome:
             with cell.folder.held():
                 cell.folder.clear()
             cell = replace(cell, values={**cell.values, "rerun": False})
-        if complete(cell):
+        if finished(cell):
             return ProcessOutcome(cell, 0, "", reused=True)
         with writable(cell.path):
             make_folder(cell.path)

@@ -53,7 +53,7 @@ def weights_kept(result: Result, scene: str) -> float | None:
 
     None where the run has no phases, or the first one no weights of the scene.
     """
-    first = next(iter(result.get("phases", ())), {}).get("scene_weights", {}).get(scene)
+    first = (result.get("phases") or [{}])[0].get("scene_weights", {}).get(scene)
     now = result["scene_weights"].get(scene)
     return 1 - sum(abs(now[name] - first.get(name, 0.0)) for name in now) / 2 if first and now else None
 
