@@ -103,8 +103,8 @@ class ClassifierHead(PooledHead):
         predicted, target = gathered(outputs, "predicted"), gathered(outputs, "target")
         precision, recall, f1, _ = precision_recall_fscore_support(target, predicted, average="macro", zero_division=0)
         hits = sum(p == t for p, t in zip(predicted, target, strict=True))
-        scores = torch.cat([part["log_probabilities"] for part in outputs])
-        ranking = class_rankings(scores, torch.tensor(target))
+        scores, targets = torch.cat([part["log_probabilities"] for part in outputs]), torch.tensor(target)
+        ranking = class_rankings(scores, targets)
         return {
             "accuracy": hits / len(target),
             "precision": float(precision),
@@ -112,7 +112,7 @@ class ClassifierHead(PooledHead):
             "f1": float(f1),
             "average_precision": mean([values["average_precision"] for values in ranking.values()]),
             "auc": mean([values["auc"] for values in ranking.values() if "auc" in values] or [0.5]),
-            "calibration": calibration_error(scores, torch.tensor(target)),
+            "calibration": calibration_error(scores, targets),
             "loss": float(torch.tensor(gathered(outputs, "nll"), dtype=torch.float64).mean()),
         }
 

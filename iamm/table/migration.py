@@ -127,12 +127,12 @@ def read_weights(table: Table) -> Shares:
     What the known scenes leave to 1 is that of the target's own example.
     """
     weights = mean_shares(table, lambda result: result["scene_weights"].get(result["migration"]["target"], {}))
-    return squared({target: row | {target: 1 - sum(row.values())} for target, row in weights.items()})
+    return aligned({target: row | {target: 1 - sum(row.values())} for target, row in weights.items()})
 
 
 def recognised_scenes(table: Table) -> Shares:
     """Return the mean p of each known scene over each target's examples: from which scenes its interest comes."""
-    return squared(mean_shares(table, lambda result: result["migration"].get("recognised", {})))
+    return aligned(mean_shares(table, lambda result: result["migration"].get("recognised", {})))
 
 
 def mean_shares(table: Table, shares: Callable[[Result], Mapping[str, float]]) -> Shares:
@@ -149,7 +149,7 @@ def mean_shares(table: Table, shares: Callable[[Result], Mapping[str, float]]) -
     return means
 
 
-def squared(shares: Shares) -> Shares:
+def aligned(shares: Shares) -> Shares:
     """Give all targets the same scenes; one that a target has no share of, such as another view of its own, has nan."""
     scenes = dict.fromkeys(scene for row in shares.values() for scene in row)
     return {target: {scene: row.get(scene, nan) for scene in scenes} for target, row in shares.items()}

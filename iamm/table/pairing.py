@@ -49,7 +49,9 @@ def received_weight(result: Result, scene: str) -> float | None:
 
 
 def weights_kept(result: Result, scene: str) -> float | None:
-    """Return 1 − ½ Σ_i |w_i − v_i|, of a scene's mean weights v after the first phase and w at the end, on test.
+    """Return 1 − ½ Σ_i |w_i − v_i|, of a scene's mean weights w at the end, on test, and v after the first phase.
+
+    v are those of the phase's best validation, since only the end is measured on test.
 
     None where the run has no phases, or the first one no weights of the scene.
     """
