@@ -77,6 +77,12 @@ class DamagedRunError(BadDataError):
     """A run folder with a file that is not as it was written, or not plain; it concerns no other run."""
 
 
+class LostProcessError(UserError):
+    """A process of a training on several devices that was killed."""
+
+    exit_code = 71
+
+
 class MissingDataError(UserError):
     """A data file that is not there."""
 

@@ -95,9 +95,11 @@ def resolve(tree: Tree) -> dict[str, Any]:
 
 
 def set_threads(tree: Any, sweeping: bool) -> None:
-    """Give a job of a sweep one thread, and a single run all processors that it may use."""
+    """Give a job of a sweep one thread, and a single run all processors, or each of its processes an equal part."""
     if tree.get("threads", 0) is None:
-        tree["threads"] = 1 if sweeping and tree.get("mode") == "train" else processors()
+        devices = tree.get("devices")
+        each = max(1, processors() // devices) if isinstance(devices, int) and devices > 0 else processors()
+        tree["threads"] = 1 if sweeping and tree.get("mode") == "train" else each
 
 
 def named_choices(chosen: Mapping[str, Any], values: Any) -> dict[str, str]:

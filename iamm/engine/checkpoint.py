@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from iamm import processes
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, MissingDataError, UserError
 from iamm.files import read_file, write_bytes
@@ -28,6 +29,8 @@ COMMENT = len(MARK) + 64
 def save_checkpoint(path: Path, state: RunState, parts: Mapping[str, Any], *, previous: Path | None = None) -> None:
     """Save the state dicts of all parts, the run state and the global random streams: plain containers and tensors.
 
+    The first of several processes writes; the streams are those of all.
+
     Args:
         path: replaced in one step.
         state: position of the run.
@@ -36,9 +39,19 @@ def save_checkpoint(path: Path, state: RunState, parts: Mapping[str, Any], *, pr
     """
     content: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
     content["state"] = asdict(state)
-    content["random"] = torch.get_rng_state()
-    content["gpu_random"] = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    write_bytes(path, packed(content), previous=previous)
+    content["random"] = processes.gathered(torch.get_rng_state()[None])
+    content["gpu_random"] = gpu_random()
+    if processes.rank() == 0:
+        write_bytes(path, packed(content), previous=previous)
+
+
+def gpu_random() -> list[torch.Tensor]:
+    """The random stream of each GPU; of several processes, each has its own."""
+    if not torch.cuda.is_initialized():
+        return []
+    if not processes.several():
+        return torch.cuda.get_rng_state_all()
+    return list(processes.gathered(torch.cuda.get_rng_state()[None]))
 
 
 def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
@@ -51,7 +64,7 @@ def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
         content = unpacked(read_file(path))
         for name, part in parts.items():
             part.load_state_dict(content[name])
-        torch.set_rng_state(content["random"])
+        torch.set_rng_state(torch.atleast_2d(content["random"])[processes.rank()])
         for gpu, stream in enumerate(content["gpu_random"][: torch.cuda.device_count()]):
             torch.cuda.set_rng_state(stream, gpu)
         return RunState(**content["state"])
@@ -70,8 +83,9 @@ def file_is_intact(path: Path) -> bool:
 
 
 def save_model(path: Path, model: nn.Module, epoch: int) -> None:
-    """Save the model and the number of epochs that it was trained for."""
-    write_bytes(path, packed({"model": model.state_dict(), "epoch": epoch}))
+    """Save the model and the number of epochs that it was trained for; the first of several processes writes."""
+    if processes.rank() == 0:
+        write_bytes(path, packed({"model": model.state_dict(), "epoch": epoch}))
 
 
 def load_model(path: Path, model: nn.Module, epoch: int | None = None) -> int:

@@ -55,3 +55,8 @@ def scene_batch(
             inputs[name] = change(inputs[name], rows, seed=seed, epoch=epoch, vocabulary=vocabulary)
     references = tuple(texts[row] for row in rows.tolist()) if (texts := scene.references.get(split)) else ()
     return SceneBatch(inputs, scene.target_field.batched(part.targets), part.present, references)
+
+
+def absent(batch: Mapping[str, SceneBatch]) -> dict[str, SceneBatch]:
+    """The batch with no example present: that of a process without a share of a small batch."""
+    return {name: part._replace(present=torch.zeros_like(part.present)) for name, part in batch.items()}

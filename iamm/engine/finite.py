@@ -7,10 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
-from iamm import processes
 from iamm.errors import DivergedError, NonFiniteError
 from iamm.weighting.base import Weighting
 
@@ -18,17 +16,14 @@ SHOWN = 8
 """Rows of a batch that the error names; the run folder lists all."""
 
 
-def finite_losses(losses: Sequence[Tensor]) -> None:
-    """Check that all losses are finite.
-
-    With several processes nothing is checked here: a process that stopped alone would leave the others waiting. There
-    `finite_norm` checks the averaged gradients, which are the same in every process.
+def finite_losses(losses: Tensor) -> None:
+    """Check that all losses (S,) are finite.
 
     Raises:
         NonFiniteError: with the scenes whose loss is not finite.
     """
-    finite = torch.stack([loss.detach() for loss in losses]).isfinite()
-    if not processes.several() and not finite.all():
+    finite = losses.isfinite()
+    if not finite.all():
         raise NonFiniteError("loss", (~finite).nonzero().flatten().tolist())
 
 

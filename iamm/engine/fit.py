@@ -13,10 +13,10 @@ from torch import Tensor
 from iamm import processes
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpointer import Checkpointer
-from iamm.engine.collate import Augment, collate
+from iamm.engine.collate import Augment, absent, collate
 from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate, require_split
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
-from iamm.engine.forward import add_penalties, forward, portions
+from iamm.engine.forward import Portion, add_penalties, forward, portions
 from iamm.engine.freezing import trained, trained_paths
 from iamm.engine.gradients import shaped
 from iamm.engine.observer import BatchResult, Observer, StepResult, Totals
@@ -152,7 +152,7 @@ class Loop:
 
     def checkpoint_if_due(self, state: RunState) -> None:
         """Save the run, and stop it if requested; called between two steps or two batches of validation."""
-        if self.checkpointer.due(state):
+        if processes.of_first(self.checkpointer.due(state)):
             self.update_state(state)
             self.checkpointer.save(state)
 
@@ -208,28 +208,32 @@ class Loop:
             for batches, portion in zip(drawn, portions(self.model, drawn), strict=True)
         ]
 
-    def add_gradients(self, batches: Sequence[Batch], portion: Tensor, *, conflict: bool) -> BatchResult:
+    def add_gradients(self, batches: Sequence[Batch], portion: Portion, *, conflict: bool) -> BatchResult:
         """Run forward and backward on one batch of every data set; with `conflict`, compute the scenes' Gram matrix."""
         share = 1.0 / self.plan.accumulate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
             out = forward(self.model, batches, portion)
-        finite_losses(out.losses)
-        attended = None if out.scene_weights is None else out.scene_weights[:, self.columns]
-        products = scene_gram(out.losses, out.observed, [*self.shared, *self.shared_heads]) if conflict else None
+        losses = processes.mean(torch.stack(out.losses).detach())
+        finite_losses(losses)
+        attended = None if out.scene_weights is None else processes.mean(out.scene_weights[:, self.columns])
+        products = scene_gram(out.losses, portion.observed, [*self.shared, *self.shared_heads]) if conflict else None
         penalties = add_penalties(out.penalties, share)
         self.weighting.backward(
             out.losses,
-            observed=out.observed,
+            observed=portion.observed,
             paths=Paths(out.features, out.representation, self.heads, self.shared, self.private, self.shared_heads),
             scene_weights=None if attended is None else attended.mean(dim=0),
             share=share,
         )
-        return BatchResult(torch.stack(out.losses).detach(), out.observed, attended, products, penalties)
+        return BatchResult(losses, portion.observed, attended, products, penalties)
 
     def next_batch(self, dataset: Dataset, sampler: Sampler, epoch: int) -> Batch:
         rows = sampler.next(self.plan.growth_at(epoch))
         self.rows.append((dataset.name, rows))
-        return collate(dataset, "train", rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited)
+        own = processes.part(rows)
+        given = {"augment": self.augment, "seed": self.seed, "epoch": sampler.visited}
+        batch = collate(dataset, "train", own if len(own) else rows[:1], self.device, **given)
+        return batch if len(own) else absent(batch)
 
     def report(self, state: RunState, rate: float) -> None:
         """Pass the interval's means to the observers, and begin the next interval."""

@@ -25,7 +25,8 @@ class Fused(NamedTuple):
         features: per scene of the group, values (B, T, D) and allow (B, T), in the input's shape
         scene_weights: per scene of the group, (B, S): the weight of each of all S scenes, with sum 1 over S (or 0
             where nothing is present); None where a fusion has no such weights
-        penalties: by name, (), weighted by a key of the fusion; added to the weighted losses
+        penalties: by name, (G,): for each scene of the group the mean over its present examples, weighted by a key of
+            the fusion; their sum is added to the weighted losses
     """
 
     features: Mapping[str, Features]

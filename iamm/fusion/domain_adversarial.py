@@ -50,13 +50,15 @@ class DomainAdversarialFusion(SharedFusion):
 
     def forward(self, features: Mapping[str, Features]) -> Fused:
         fused = super().forward(features)
-        losses = [self.loss(scene, name) for name, scene in fused.features.items() if name in self.scenes]
-        if not losses:
+        if not set(self.scenes) & set(fused.features):
             return fused
-        return fused._replace(penalties={"domain": self.penalty * torch.stack(losses).sum() / len(self.scenes)})
+        losses = torch.stack([self.loss(scene, name) for name, scene in fused.features.items()])  # (G,)
+        return fused._replace(penalties={"domain": self.penalty * losses / len(self.scenes)})
 
     def loss(self, scene: Features, name: str) -> Tensor:
-        """Cross-entropy of the scene's name, the mean over its present examples."""
+        """Cross-entropy of the scene's name, the mean over its present examples; 0 for an unknown scene."""
+        if name not in self.scenes:
+            return scene.values.new_zeros(())
         hidden = self.discriminator(Reversal.apply(masked_mean(scene), strength(self.progress)))
         logits = torch.cat([answer(hidden) for answer in self.answers.values()], dim=-1)  # (B, S)
         target = torch.full(logits.shape[:1], self.scenes.index(name), device=logits.device)

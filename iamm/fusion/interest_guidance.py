@@ -113,7 +113,7 @@ class InterestGuidanceFusion(Fusion):
             fused[name] = Features(scene.values + added if self.residual else added, scene.allow)
         weights = guidance.weights.mean(dim=(1, 3))  # (B, G, S)
         losses = [present_mean(part.loss, features[name].present) for name, part in guidance.recognised.items()]
-        penalties = {"recognition": self.recognition * torch.stack(losses).sum()} if self.control != "fresh" else {}
+        penalties = {"recognition": self.recognition * torch.stack(losses)} if self.control != "fresh" else {}
         return Fused(fused, {name: weights[:, row] for row, name in enumerate(features)}, penalties)
 
     def describe(self, features: Mapping[str, Features]) -> dict[str, Interest]:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iamm import processes
+
 
 class Prototypes(nn.Module):
     """M running cluster centres c_m of one scene's vectors: buffers, which no gradient reaches.
@@ -18,8 +20,8 @@ class Prototypes(nn.Module):
     centres. A centre whose count falls below a hundredth of the mean count becomes the vector of the batch that fits
     its own centre worst.
 
-    A batch is an optimizer step: its vectors wait until the step has been applied, so that no example of a step reads
-    another of the same step.
+    A batch is an optimizer step, over all processes: its vectors wait until the step has been applied, so that no
+    example of a step reads another of the same step.
 
     Args:
         count: M.
@@ -53,7 +55,7 @@ class Prototypes(nn.Module):
     @torch.no_grad()
     def count(self, applied: bool = True) -> None:
         """Count all vectors since the last call as one batch, or forget them where their step was not applied."""
-        vectors = torch.cat([*self.waiting, self.sums[:0]])
+        vectors = torch.cat([*map(processes.gathered, self.waiting), self.sums[:0]])
         self.waiting.clear()
         if applied and len(vectors):
             self.fill(vectors)

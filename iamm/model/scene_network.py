@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
         scene_weights: per scene, the mean attention (S,) of its present examples over all scenes; None if there is none
         features: per scene, (B, T, D): the input of its head
         representation: (B, T, D) each, encoder outputs that several scenes read; empty if no scene reads another's
-        penalties: by name, (), added to the weighted losses
+        penalties: by name, (G,), a mean over the examples of each scene; their sum is added to the weighted losses
     """
 
     losses: Mapping[str, Tensor]

@@ -12,7 +12,7 @@ from iamm.errors import ConfigError
 from iamm.files import encoded, shortened
 
 PLACES = (
-    *("output_dir", "data_dir", "device", "threads", "mode", "run", "rerun"),
+    *("output_dir", "data_dir", "device", "devices", "threads", "mode", "run", "rerun"),
     *("log", "sweep", "checkpoint", "nonfinite"),
 )
 """Keys that do not change the computed values; a run's address leaves them out."""

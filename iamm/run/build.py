@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from iamm import processes
 from iamm.config.check.migration import known_scenes
 from iamm.config.check.statements import arguments, trait
 from iamm.config.check.values import check_device
@@ -109,8 +110,14 @@ def build(
         schedule, augment = instantiate(config["schedule"]), instantiate_each(config["augment"])
     names = trained_names(model)
     train_only(model, trainable)
-    torch.manual_seed(derived_seed(config["seed"], "training"))
+    torch.manual_seed(training_seed(config["seed"]))
     return Parts(phase, groups, model, names, weighting, optimizer, schedule, augment, plan(config, phase), device)
+
+
+def training_seed(seed: int, *phase: int) -> int:
+    """The seed of dropout and the like in a phase, other than the first; of several processes, each has its own."""
+    own = ("process", processes.rank()) if processes.rank() else ()
+    return derived_seed(seed, "training", *phase, *own)
 
 
 def freeze_others(model: SceneNetwork, names: Sequence[str]) -> None:
@@ -171,20 +178,27 @@ def parameter_groups(model: SceneNetwork, weighting: Weighting) -> list[dict[str
 
 
 def chosen_device(name: str) -> torch.device:
-    """The torch device of that name; `auto` is a GPU if there is one.
+    """The torch device of that name; `auto` is a GPU if there is one, and each of several processes has its own.
 
     Raises:
         ConfigError: no name of a device, or one that this machine lacks.
     """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     check_device(name)
-    device, count = torch.device(name), torch.cuda.device_count()
+    device, count = torch.device("cuda" if name == "auto" else name), torch.cuda.device_count()
+    if name == "auto" and not torch.cuda.is_available():
+        return torch.device("cpu")
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigError(
             f"`device` must be there. Found {name}, but torch sees {count or 'no'} GPU: use device=cpu or device=auto."
         )
-    return device
+    if device.type == "cpu" or not processes.several():
+        return device
+    if processes.count() > count:
+        raise ConfigError(
+            f"`devices` needs a GPU for each process. Found devices={processes.count()}, {count} GPU: lower it."
+        )
+    torch.cuda.set_device(processes.rank())
+    return torch.device("cuda", processes.rank())
 
 
 def plan(config: Mapping[str, Any], phase: Phase = WHOLE) -> Plan:

@@ -18,19 +18,20 @@ PACKAGES = ("iamm", "torch", "numpy", "hydra-core", "omegaconf", "sacrebleu", "s
 
 
 class Conditions:
-    """A part of each checkpoint that refuses other threads and other data, and reports another version or machine.
+    """A part of each checkpoint that refuses other threads, devices and data, and reports another version or machine.
 
-    Another number of threads changes the order of sums; a key can restore it, so it is refused. Another version, device
-    or instruction set may round differently; the run is resumed, and its result says so.
+    Another number of threads or of processes changes the order of sums; a key can restore it, so it is refused. Another
+    version, device or instruction set may round differently; the run is resumed, and its result says so.
 
     Args:
         threads: of each operation.
+        devices: the number of processes; None: one.
         device: of the model.
         data: data set → checksum.
     """
 
-    def __init__(self, threads: int, device: str, data: Mapping[str, str]) -> None:
-        self.threads, self.data = threads, dict(data)
+    def __init__(self, threads: int, devices: int | None, device: str, data: Mapping[str, str]) -> None:
+        self.counts, self.data = {"threads": threads, "devices": devices or 1}, dict(data)
         self.machine: dict[str, Any] = {
             "commit": commit(Path(__file__).parent),
             **versions(),
@@ -44,7 +45,7 @@ class Conditions:
         """The address and SHA-256 of the model that the run began from."""
 
     def state_dict(self) -> dict[str, Any]:
-        saved = {"threads": self.threads, "data": self.data, "machine": self.machine, "source": self.source}
+        saved = {**self.counts, "data": self.data, "machine": self.machine, "source": self.source}
         return {**saved, "commits": self.commits, "notices": self.notices}
 
     def values(self) -> dict[str, Any]:
@@ -56,14 +57,15 @@ class Conditions:
         """Compare the saved conditions with the present ones.
 
         Raises:
-            ConfigError: the number of threads differs.
+            ConfigError: the number of threads or of devices differs.
             BadDataError: the data differ.
         """
-        if state["threads"] != self.threads:
-            raise ConfigError(
-                f"A run goes on with the threads that it began with. Found threads={self.threads}, begun with "
-                f"{state['threads']}: add threads={state['threads']}, or start anew with rerun=true."
-            )
+        for key, now in self.counts.items():
+            if now != (begun := state.get(key, 1)):
+                raise ConfigError(
+                    f"A run goes on with the {key} that it began with. Found {key}={now}, begun with {begun}: add "
+                    f"{key}={begun}, or start anew with rerun=true."
+                )
         changed = [name for name, sum in self.data.items() if state["data"].get(name) != sum]
         if changed:
             raise BadDataError(

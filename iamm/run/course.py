@@ -13,7 +13,7 @@ from iamm.engine.freezing import train_only
 from iamm.engine.plan import RunState
 from iamm.engine.seeding import derived_seed
 from iamm.record.run_folder import RunFolder
-from iamm.run.build import Parts, build
+from iamm.run.build import Parts, build, training_seed
 from iamm.run.phase import phases_of
 
 
@@ -66,7 +66,7 @@ class Course:
         self.number += 1
         self.load_start(history)
         train_only(self.current.model, self.current.trained)
-        torch.manual_seed(derived_seed(self.run_seed, "training", self.number))
+        torch.manual_seed(training_seed(self.run_seed, self.number))
         return RunState(
             step=state.step,
             epoch=state.epoch,
@@ -100,5 +100,5 @@ def build_phases(config: Mapping[str, Any], datasets: Sequence[Dataset]) -> list
     parts = [build(config, datasets, phases[0])]
     for phase in phases[1:]:
         parts.append(build(config, datasets, phase, parts[0].model))
-    torch.manual_seed(derived_seed(config["seed"], "training"))
+    torch.manual_seed(training_seed(config["seed"]))
     return parts

@@ -102,7 +102,7 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
     with own_mistakes():
         transfer: Transfer = instantiate(config["transfer"])
     data = {dataset.name: dataset.checksum() for dataset in (target, *known)}
-    conditions = Conditions(config["threads"], str(device), data)
+    conditions = Conditions(config["threads"], None, str(device), data)
     if transfer.begins_from_source:
         conditions.source, conditions.notices = begin_from(source, model)
     seed = derived_seed(config["seed"], "transfer", config["draw"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from iamm import interruption
+from iamm import interruption, processes
 from iamm.config.compose import to_yaml
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import file_is_intact, load_model
@@ -37,10 +37,31 @@ from iamm.run.source import begin_from
 def train(cell: Cell, console: Console) -> Result:
     """Build all parts, then train, evaluate and write the result; nothing is written before all parts are built.
 
+    With `devices`, this process is the first of several: only it evaluates on test, and only it writes.
+
     Args:
         cell: the planned run.
         console: for progress.
     """
+    with processes.started(cell.values["devices"] or 1, train_beside, cell):
+        return train_first(cell, console)
+
+
+def train_beside(cell: Cell) -> None:
+    """Train as one of the other processes; what it cannot do, the first process cannot do either, and reports it."""
+    config, folder = cell.values, cell.folder
+    datasets = build_datasets(config)
+    course = Course(build_phases(config, datasets), folder, config["seed"])
+    conditions = conditions_of(config, folder, datasets, course)
+    processes.wait()  # for what the first one clears
+    checkpointer = file_checkpointer(config, folder, course, {"conditions": conditions}, lambda: False)
+    state, _ = checkpointer.restore()
+    if not folder.has_checkpoint():
+        state.phase = course.current.phase.name
+    fit_course(course, checkpointer, (), state)
+
+
+def train_first(cell: Cell, console: Console) -> Result:
     config, folder = cell.values, cell.folder
     datasets = build_datasets(config)
     course = Course(build_phases(config, datasets), folder, config["seed"])
@@ -79,7 +100,7 @@ def recorded(folder: RunFolder, log: Mapping[str, Any]) -> Iterator[Recorder]:
 def conditions_of(config: Mapping[str, Any], folder: RunFolder, datasets: list[Dataset], course: Course) -> Conditions:
     """The conditions of the run; a new run with `from` is initialised from that run's model."""
     data = {dataset.name: dataset.checksum() for dataset in datasets}
-    conditions = Conditions(config["threads"], str(course.current.device), data)
+    conditions = Conditions(config["threads"], config["devices"], str(course.current.device), data)
     if config["from"] and (config["rerun"] or not folder.has_checkpoint()):
         conditions.source, conditions.notices = begin_from(Path(config["from"]), course.current.model)
     return conditions
@@ -103,7 +124,8 @@ def run(
     config, folder = cell.values, cell.folder
     if config["rerun"]:
         folder.clear()
-    checkpointer = file_checkpointer(config, folder, course, conditions, recorder)
+    parts = {"conditions": conditions, "recorder": recorder}
+    checkpointer = file_checkpointer(config, folder, course, parts, interruption.requested)
     state, warning = checkpointer.restore()
     if not folder.has_checkpoint():
         if folder.records_so_far():
@@ -123,11 +145,20 @@ def run(
     reset_peak(course.current.device)
     measures = course.current.model.declared_measures()
     recorder.layout(measures)
+    processes.wait()
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
-        state = fit_phase(course, checkpointer, (recorder, line), state)
-        while not course.last:
-            state = fit_phase(course, checkpointer, (recorder, line), course.next_phase(state))
+        state = fit_course(course, checkpointer, (recorder, line), state)
     return finish(cell, datasets, course.current, recorder, conditions, state)
+
+
+def fit_course(
+    course: Course, checkpointer: FileCheckpointer, observers: Sequence[Observer], state: RunState
+) -> RunState:
+    """Train the current phase and those behind it to their ends."""
+    state = fit_phase(course, checkpointer, observers, state)
+    while not course.last:
+        state = fit_phase(course, checkpointer, observers, course.next_phase(state))
+    return state
 
 
 def fit_phase(
@@ -153,17 +184,22 @@ def fit_phase(
 
 
 def file_checkpointer(
-    config: Mapping[str, Any], folder: RunFolder, course: Course, conditions: Conditions, recorder: Recorder
+    config: Mapping[str, Any],
+    folder: RunFolder,
+    course: Course,
+    parts: Mapping[str, Any],
+    stop_requested: Callable[[], bool],
 ) -> FileCheckpointer:
+    """A checkpointer of the model, the course and the given parts."""
     model = course.current.model
     return FileCheckpointer(
         folder.last,
         folder.previous,
         folder.best,
         model,
-        {"conditions": conditions, "model": model, "course": course, "recorder": recorder},
+        {"model": model, "course": course, **parts},
         **config["checkpoint"],
-        stop_requested=interruption.requested,
+        stop_requested=stop_requested,
     )
 
 

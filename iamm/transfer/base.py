@@ -220,7 +220,7 @@ def descend(
 
 def task_loss(outcome: Outcome) -> Tensor:
     """The sum of a batch's losses and of the penalties that its examples pay.  # ()"""
-    return torch.stack([*outcome.losses.values(), *outcome.penalties.values()]).sum()
+    return torch.stack([*outcome.losses.values(), *(each.sum() for each in outcome.penalties.values())]).sum()
 
 
 def matching(model: nn.Module, wanted: Callable[[str], bool]) -> list[nn.Parameter]:

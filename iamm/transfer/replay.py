@@ -84,4 +84,4 @@ def read(model: SceneNetwork, batch: dict[str, SceneBatch]) -> Read:
     vectors = head.norm(head.pool(fused.features[name])[0])
     logits = head.output(head.dropout(vectors))
     loss = torch.nn.functional.cross_entropy(logits, part.targets)
-    return Read(loss + sum(fused.penalties.values()), vectors, logits)
+    return Read(loss + sum(each.sum() for each in fused.penalties.values()), vectors, logits)

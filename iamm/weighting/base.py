@@ -67,11 +67,8 @@ class StepLosses(NamedTuple):
 
     def everywhere(self) -> StepLosses:
         """The mean over all processes, which makes the weights equal in all of them."""
-        if not processes.several():
-            return self
-        share, losses = processes.mean(self.share), processes.mean(self.losses * self.share)
         attended = None if self.scene_weights is None else processes.mean(self.scene_weights)
-        return StepLosses(losses / positive(share), share, attended)
+        return StepLosses(processes.mean(self.losses), self.share, attended)
 
 
 def positive(values: Tensor) -> Tensor:
@@ -139,8 +136,10 @@ class Weighting(Constrained, nn.Module):
         """Add this batch's gradients to every parameter's `.grad`, now or at `finish`.
 
         Args:
-            losses: S of (), each with its own graph; 0 where a scene is not observed.
-            observed: (S,) bool, False for a scene none of whose examples is in this batch: its weight is then 0.
+            losses: S of (), each with its own graph; 0 where a scene is not observed. Their mean over the processes is
+                the batch's loss.
+            observed: (S,) bool, False for a scene none of whose examples is in this batch, in any process: its weight
+                is then 0.
             paths: tensors and parameters that the losses reach.
             scene_weights: (S,), the batch's mean attention of the fusion over scenes, detached; None where it has none.
             share: of this batch in the step, 1/n when gradients of n batches are accumulated.
@@ -162,7 +161,7 @@ class Weighting(Constrained, nn.Module):
         """Complete the step's gradients; return the applied weights ∂L/∂L_i.
 
         L_i is the scene's mean loss over the batches that observed it: a scene observed in k of n accumulated batches
-        (or processes) has k/n of its full weight.
+        has k/n of its full weight.
         """
         if not self.applied:
             step = StepLosses.joined(self.parts)

@@ -57,6 +57,8 @@ MISTAKES = [  # the words, what the line must hold
     ("optimizer.lr=inf", "`optimizer.lr` must be a number above 0.", "Found inf."),
     ("precision=fp12", "`precision` must be one of fp32, bf16.", "Found 'fp12'."),
     ("device=tpu", "`device` must be auto, cpu, cuda or cuda:<number>.", "Found 'tpu'."),
+    ("devices=0", "`devices` must be null, or a whole number at least 1.", "Found 0."),
+    ("devices=2 device=cuda:1", "`devices` takes the GPUs from cuda:0 on.", "Found device=cuda:1: write device=cuda"),
     (
         "attention.heads=3 dim=128",
         "`attention.heads` must divide `dim`.",

@@ -90,7 +90,7 @@ def taken(loop: Loop, conflict: bool = False) -> tuple[list[Tensor], list[Tensor
             for place, (parameter, slope) in enumerate(zip(parameters, slopes(loss, parameters), strict=True)):
                 shared = own is None or parameter in several
                 weight = float(told[scene] / share[scene].clamp(min=1e-9)) if shared else own[scene]
-                expected[place] += weight * slope * portion[scene] / len(parts)
+                expected[place] += weight * slope * portion.terms[scene] / len(parts)
     return found, expected, [part.observed for part in parts]
 
 

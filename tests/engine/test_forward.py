@@ -75,7 +75,7 @@ class Priced(nn.Module):
         place, shown = NAMES.index(name), next(iter(batch[name].inputs.values())).float().mean()
         features = self.w * (1 + place + shown)
         losses = {name: (features - place).square().sum() * self.heads[place].exp()}
-        paid = {"mixed": self.price * (features * shown).sum()}
+        paid = {"mixed": self.price * (features * shown).sum()[None]}
         weights = {name: torch.tensor([0.25, 0.75])}
         return SimpleNamespace(
             losses=losses, scene_weights=weights, features={name: features}, representation=[], penalties=paid

@@ -34,6 +34,7 @@ EXPERIMENTS = {
     "nash": ("weighting=nash", "weighting.every=3", "log.conflict=true", "attention=gated"),
     "augmented": ("augment=[image,text]", "weighting=fast_adaptive", "label_smoothing=0.1"),
     "validation": ("weighting=validation_performance", "precision=bf16", "clip=null"),
+    "devices": ("devices=2", "weighting=nash", "batch_size=15"),
     "reviews": ("dataset=[shapes,reviews]", *TINY_REVIEWS, "weighting=scene_attention", "attention=adaptive_span"),
 }
 """Together they hold every kind of state: schedules, learnt and drawn weights, accumulation, growth, patience, …"""

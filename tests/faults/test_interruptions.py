@@ -15,14 +15,15 @@ pytestmark = pytest.mark.long
 
 EXPERIMENTS = (
     *("interest guidance", "unpaired", "surgery", "gradient norm", "random"),
-    *("growing", "nash", "augmented", "validation", "reviews"),
+    *("growing", "nash", "augmented", "validation", "devices", "reviews"),
 )
 KINDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
-def test_some_interruptions(undisturbed, disturbed, same_end):
-    found, _ = disturbed("gradient norm", random.Random(0).sample(KINDS, 4), seed=0)
-    same_end(undisturbed("gradient norm"), found)
+@pytest.mark.parametrize("name", ["gradient norm", "devices"])
+def test_some_interruptions(name, undisturbed, disturbed, same_end):
+    found, _ = disturbed(name, random.Random(0).sample(KINDS, 4), seed=0)
+    same_end(undisturbed(name), found)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

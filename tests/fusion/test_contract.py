@@ -63,7 +63,7 @@ def fusion(request, features) -> Fusion:
 
 def gradients(fused: Fused, leaves: list[Tensor], names: str) -> list[Tensor]:
     """Of the penalties, and of the real places of the named scenes, each number with a weight of its own."""
-    total = sum(fused.penalties.values(), start=torch.zeros((), dtype=torch.float64))
+    total = sum((each.sum() for each in fused.penalties.values()), start=torch.zeros((), dtype=torch.float64))
     for name in names:
         values, allow = fused.features[name]
         probe = torch.linspace(-1, 1, values.numel(), dtype=torch.float64).view_as(values)

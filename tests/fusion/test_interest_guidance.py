@@ -208,10 +208,10 @@ def test_equals_the_naive_loop_with_gradients(learnt, features, agree, group, ow
 
 
 def test_the_penalty_is_the_recognisers_cross_entropy(learnt, features):
-    """Mean over present examples, summed over the scenes, times its weight."""
+    """Of each scene the mean over present examples, times its weight."""
     fusion, given = learnt(recognition=0.5), features("ab", 6)
     losses = [fusion.recognise(name, scene).loss[scene.present].mean() for name, scene in given.items()]
-    torch.testing.assert_close(fusion(given).penalties["recognition"], 0.5 * sum(losses))
+    torch.testing.assert_close(fusion(given).penalties["recognition"], 0.5 * torch.stack(losses))
     assert not made(control="fresh")(given).penalties
 
 

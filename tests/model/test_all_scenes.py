@@ -58,7 +58,8 @@ class DomainFusion(Fusion):
     def domain_loss(self, features, strength):
         means = torch.cat([masked_mean(scene) for scene in features.values()])
         labels = torch.cat([torch.full((len(s.values),), self.scenes.index(n)) for n, s in features.items()])
-        return functional.cross_entropy(self.classify(Reversed.apply(means, strength)), labels)
+        each = functional.cross_entropy(self.classify(Reversed.apply(means, strength)), labels, reduction="none")
+        return torch.stack([part.sum() for part in each.split([len(s.values) for s in features.values()])]) / len(each)
 
 
 class StitchedFusion(Fusion):
@@ -146,7 +147,7 @@ def test_a_domain_loss_through_gradient_reversal(rule, accumulate, pair):
     batch, parameters = whole_batch(pair), list(model.parameters())
     done = stepped(model, pair, rule(2), accumulate)
     losses = model(batch).losses
-    domain = 0.7 * model.fusion.domain_loss(model.encoded(batch), -1.0)  # not reversed
+    domain = 0.7 * model.fusion.domain_loss(model.encoded(batch), -1.0).sum()  # not reversed
     slopes = torch.autograd.grad(domain, parameters, allow_unused=True)
     each = [torch.autograd.grad(loss, parameters, allow_unused=True) for loss in losses.values()]
     names = [name for name, _ in model.named_parameters()]

@@ -25,7 +25,8 @@ def batches(datasets: list[Dataset], split: str, rows: Tensor):
 def total_loss(network: SceneNetwork, datasets: list[Dataset], rows: Tensor = ROWS) -> Tensor:
     """Of all scenes, with the penalties."""
     outcomes = [network(batch) for batch in batches(datasets, "train", rows)]
-    return torch.stack([x for out in outcomes for x in (*out.losses.values(), *out.penalties.values())]).sum()
+    paid = [penalty.sum() for out in outcomes for penalty in out.penalties.values()]
+    return torch.stack([*(loss for out in outcomes for loss in out.losses.values()), *paid]).sum()
 
 
 def spoilt_split(split: Split) -> Split:

@@ -10,12 +10,12 @@ from iamm.run.conditions import Conditions, commit
 
 
 def before(**changes) -> dict:
-    return {**Conditions(2, "cpu", {"a": "1", "b": "2"}).state_dict(), **changes}
+    return {**Conditions(2, None, "cpu", {"a": "1", "b": "2"}).state_dict(), **changes}
 
 
 @pytest.fixture
 def now():
-    return Conditions(2, "cpu", {"a": "1", "b": "2"})
+    return Conditions(2, None, "cpu", {"a": "1", "b": "2"})
 
 
 def test_the_same_are_not_worth_a_word(now):
@@ -26,6 +26,13 @@ def test_the_same_are_not_worth_a_word(now):
 def test_other_threads_are_refused(now):
     with pytest.raises(ConfigError, match=r"Found threads=2, begun with 1: add threads=1, or start anew"):
         now.load_state_dict(before(threads=1))
+
+
+def test_other_devices_are_refused_and_none_is_one(now):
+    now.load_state_dict({key: value for key, value in before().items() if key != "devices"})
+    now.load_state_dict(before(devices=1))
+    with pytest.raises(ConfigError, match=r"Found devices=1, begun with 2: add devices=2, or start anew"):
+        now.load_state_dict(before(devices=2))
 
 
 def test_other_data_are_refused(now):
@@ -39,7 +46,7 @@ def test_other_versions_are_reported_and_stay_reported(now):
     (said,) = now.notices
     assert said.startswith("this run went on elsewhere, so not surely to the same bits: torch 2.6.0 before, ")
     assert f"instructions another before, {machine['instructions']} now" in said
-    later = Conditions(2, "cpu", {"a": "1", "b": "2"})
+    later = Conditions(2, None, "cpu", {"a": "1", "b": "2"})
     later.load_state_dict(now.state_dict())
     assert later.notices == [said]
 

@@ -45,6 +45,7 @@ HINTS: Mapping[str, Any] = {
     "l2": NotNegative,
     "patience": Count | None,
     "threads": Annotated[int, Number(1, 4_096, whole=True)] | None,
+    "devices": Count | None,
     "data_dir": str | None,
     "output_dir": str,
     "checkpoint.steps": Count | None,

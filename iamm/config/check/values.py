@@ -61,6 +61,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     check_places(values, configured)
     check_rules(values, configured)
     check_device(values["device"])
+    check_devices(values)
     check_mode(values)
     check_log(values)
     check_permuted(values["permuted"])
@@ -163,6 +164,16 @@ def check_device(device: Any) -> None:
     if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         hint = ' Did you mean "cuda"?' if device == "gpu" else meant(OneOf(("auto", "cpu", "cuda")), device)
         raise Mistake(f"`device` must be auto, cpu, cuda or cuda:<number>. Found {device!r}.{hint}", "device")
+
+
+def check_devices(values: Mapping[str, Any]) -> None:
+    """Several processes take the GPUs from the first one on."""
+    if (values["devices"] or 1) > 1 and ":" in values["device"]:
+        raise Mistake(
+            f"`devices` takes the GPUs from cuda:0 on. Found device={values['device']}: write device=cuda, or leave "
+            "devices out.",
+            *("devices", "device"),
+        )
 
 
 def check_mode(values: Mapping[str, Any]) -> None:
