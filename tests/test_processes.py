@@ -54,6 +54,11 @@ def fallen(how: str) -> None:
     raise ValueError("a defect")
 
 
+def wait_twice() -> None:
+    processes.wait()
+    processes.wait()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("how", "error", "message"),
@@ -65,8 +70,7 @@ def fallen(how: str) -> None:
 def test_the_first_process_ends_when_another_one_does(how, error, message):
     begun = time.monotonic()
     with pytest.raises(error, match=message), processes.started(2, fallen, how):
-        processes.wait()
-        processes.wait()
+        wait_twice()
     assert time.monotonic() - begun < 60
     assert not processes.several()
 

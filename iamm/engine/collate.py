@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from iamm import processes
 from iamm.dataset.base import Dataset, Scene, SceneBatch
 
 
@@ -57,6 +58,15 @@ def scene_batch(
     return SceneBatch(inputs, scene.target_field.batched(part.targets), part.present, references)
 
 
-def absent(batch: Mapping[str, SceneBatch]) -> dict[str, SceneBatch]:
-    """The batch with no example present: that of a process without a share of a small batch."""
+def own_batch(dataset: Dataset, rows: Tensor, device: torch.device, **options: Any) -> dict[str, SceneBatch]:
+    """This process's part of a training batch; without a share of a small one, an example that is absent.
+
+    Args:
+        dataset, rows, device: as of `collate`, with the rows of all processes.
+        options: further arguments of `collate`.
+    """
+    own = processes.part(rows)
+    batch = collate(dataset, "train", own if len(own) else rows[:1], device, **options)
+    if len(own):
+        return batch
     return {name: part._replace(present=torch.zeros_like(part.present)) for name, part in batch.items()}

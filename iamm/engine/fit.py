@@ -13,12 +13,12 @@ from torch import Tensor
 from iamm import processes
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpointer import Checkpointer
-from iamm.engine.collate import Augment, absent, collate
+from iamm.engine.collate import Augment, own_batch
 from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate, require_split
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
 from iamm.engine.forward import Portion, add_penalties, forward, portions
 from iamm.engine.freezing import trained, trained_paths
-from iamm.engine.gradients import shaped
+from iamm.engine.gradients import HALF, scale_gradients, shaped, unscaled
 from iamm.engine.observer import BatchResult, Observer, StepResult, Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.engine.sampler import Sampler, samplers_of
@@ -66,10 +66,11 @@ def fit(
     samplers = samplers_of(datasets, seed, state.samplers)
     parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
     (loop := Loop(*parts, checkpointer)).restore_totals(state)
-    while state.phase_epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
-        loop.run_epoch(state)
-        evaluation = evaluate(model, datasets, "validation", device, partial(loop.checkpoint_if_due, state))
-        loop.end_epoch(state, evaluation)
+    with unscaled(loop.parameters if plan.precision == "fp16" else (), lambda: loop.loss_scale):
+        while state.phase_epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
+            loop.run_epoch(state)
+            evaluation = evaluate(model, datasets, "validation", device, partial(loop.checkpoint_if_due, state))
+            loop.end_epoch(state, evaluation)
     loop.update_state(state)
     checkpointer.save(state)
     return state
@@ -94,6 +95,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         self.rows: list[tuple[str, Tensor]] = []  # of the batches of the current step
+        self.growths, self.loss_scale = 0, 1.0  # as in the state
         self.total = self.plan.total_steps(self.samplers)
         self.base_rates = [group.setdefault("base_lr", group["lr"]) for group in self.optimizer.param_groups]
         self.parameters = trained(self.model.parameters())
@@ -116,6 +118,7 @@ class Loop:
     def run_epoch(self, state: RunState) -> None:
         """Run the remaining steps of the epoch."""
         self.model.train()
+        self.growths = state.growths
         steps = self.plan.epoch_steps(state.phase_epoch, self.samplers)
         while state.done < steps:
             rate = self.set_rate(state.phase_step)
@@ -137,7 +140,7 @@ class Loop:
         self.weighting.end_validation(qualities)
         better = evaluation.quality > state.best_quality
         state.epoch, state.done = state.epoch + 1, 0
-        state.waited = 0 if better else state.waited + 1
+        state.follow(better, self.plan.growth_patience)
         if better:
             state.best_quality, state.best_epoch = evaluation.quality, state.epoch
             state.best_weights = {scene: dict(weights) for scene, weights in evaluation.scene_weights.items()}
@@ -175,11 +178,17 @@ class Loop:
         Raises:
             DivergedError: the step is not finite, and the plan does not skip such steps.
         """
+        scaled = self.plan.precision == "fp16"
+        self.loss_scale = state.loss_scale if scaled else 1.0
         try:
-            with unchanged(self.weighting, self.plan.nonfinite == "skip"):
-                return self.step(state.phase_epoch, conflict=conflict)
+            with unchanged(self.weighting, scaled or self.plan.nonfinite == "skip"):
+                done = self.step(state.phase_epoch, conflict=conflict)
+            if scaled:
+                state.count_finite()
+            return done
         except NonFiniteError as error:
-            if self.plan.nonfinite != "skip":
+            overflow = scaled and error.what == "gradient" and state.scale_down()
+            if not overflow and self.plan.nonfinite != "skip":
                 raise diverged(error, self.order, state.step + 1, self.rows) from error
             state.skipped += 1
             self.model.end_step(applied=False)
@@ -190,7 +199,7 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         parts = self.accumulated(epoch, conflict=conflict)
         weights = self.weighting.finish()
-        penalties = add_penalties(self.model.penalties())
+        penalties = add_penalties(self.model.penalties(), 1.0, self.loss_scale)
         processes.average_gradients((*self.parameters, *self.weighting.parameters()))
         norm = shaped(self.parameters, self.plan)
         finite_norm(list(self.weighting.parameters()))
@@ -211,13 +220,14 @@ class Loop:
     def add_gradients(self, batches: Sequence[Batch], portion: Portion, *, conflict: bool) -> BatchResult:
         """Run forward and backward on one batch of every data set; with `conflict`, compute the scenes' Gram matrix."""
         share = 1.0 / self.plan.accumulate
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
+        with torch.autocast(self.device.type, HALF.get(self.plan.precision), enabled=self.plan.precision in HALF):
             out = forward(self.model, batches, portion)
+        scale_gradients(out.losses, self.loss_scale)
         losses = processes.mean(torch.stack(out.losses).detach())
         finite_losses(losses)
         attended = None if out.scene_weights is None else processes.mean(out.scene_weights[:, self.columns])
         products = scene_gram(out.losses, portion.observed, [*self.shared, *self.shared_heads]) if conflict else None
-        penalties = add_penalties(out.penalties, share)
+        penalties = add_penalties(out.penalties, share, self.loss_scale)
         self.weighting.backward(
             out.losses,
             observed=portion.observed,
@@ -228,12 +238,9 @@ class Loop:
         return BatchResult(losses, portion.observed, attended, products, penalties)
 
     def next_batch(self, dataset: Dataset, sampler: Sampler, epoch: int) -> Batch:
-        rows = sampler.next(self.plan.growth_at(epoch))
+        rows = sampler.next(self.plan.growth_at(epoch, self.growths))
         self.rows.append((dataset.name, rows))
-        own = processes.part(rows)
-        given = {"augment": self.augment, "seed": self.seed, "epoch": sampler.visited}
-        batch = collate(dataset, "train", own if len(own) else rows[:1], self.device, **given)
-        return batch if len(own) else absent(batch)
+        return own_batch(dataset, rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited)
 
     def report(self, state: RunState, rate: float) -> None:
         """Pass the interval's means to the observers, and begin the next interval."""

@@ -89,8 +89,8 @@ def portions(model: Network, drawn: Sequence[Sequence[Batch]]) -> list[Portion]:
     return [Portion(*factor, mean[1] > 0) for factor, mean in zip(factors, means, strict=True)]
 
 
-def add_penalties(penalties: Penalties, share: float = 1.0) -> dict[str, Tensor]:
-    """Add the gradients of share · Σ penalties to the parameters' `.grad`; the graph stays.
+def add_penalties(penalties: Penalties, share: float = 1.0, scale: float = 1.0) -> dict[str, Tensor]:
+    """Add the gradients of scale · share · Σ penalties to the parameters' `.grad`; the graph stays.
 
     Returns:
         the values of the penalties, times share.
@@ -99,5 +99,5 @@ def add_penalties(penalties: Penalties, share: float = 1.0) -> dict[str, Tensor]
         return {}
     total = torch.stack([value.float() for value in penalties.values()]).sum() * share
     if total.requires_grad:
-        total.backward(retain_graph=True)
+        total.backward(total.new_full((), scale), retain_graph=True)
     return {name: value.detach().float() * share for name, value in penalties.items()}

@@ -20,12 +20,15 @@ class Plan:
         accumulate: batches whose gradients are averaged into one optimizer step.
         growth: factor on every batch size after each `growth_every` epochs.
         growth_every: epochs.
+        growth_patience: validations without a better quality after which the batches grow, in place of `growth_every`;
+            the steps of an epoch are then given by `steps`. None means by epochs.
         clip: largest norm of all gradients together; None means no clipping.
         l1: λ of λ Σ|w|, added to the gradient as λ sign(w).
         l2: λ of ½ λ Σw², added to the gradient as λ w.
         patience: validations without a better quality before stopping; None means never.
         nonfinite: `stop` raises at a loss or gradient that is not finite, `skip` leaves such a step out.
-        precision: `fp32`, or `bf16` for the forward pass of training; evaluation always is fp32.
+        precision: `fp32`, or `bf16` or `fp16` for the forward pass of training; evaluation always is fp32. With
+            `fp16` the losses are scaled.
         log_every: steps between two records.
         conflict: whether each record holds norms and cosines of the scenes' gradients of its last step.
     """
@@ -35,6 +38,7 @@ class Plan:
     accumulate: int = 1
     growth: float = 1.0
     growth_every: int = 1
+    growth_patience: int | None = None
     clip: float | None = None
     l1: float = 0.0
     l2: float = 0.0
@@ -44,8 +48,9 @@ class Plan:
     log_every: int = 50
     conflict: bool = False
 
-    def growth_at(self, epoch: int) -> float:
-        return self.growth ** (epoch // self.growth_every)
+    def growth_at(self, epoch: int, growths: int = 0) -> float:
+        """The factor on the batch sizes in an epoch (0-based), after so many growths by validation."""
+        return self.growth ** (epoch // self.growth_every if self.growth_patience is None else growths)
 
     def epoch_steps(self, epoch: int, samplers: Sequence[Sampler]) -> int:
         """Optimizer steps of an epoch (0-based)."""
@@ -56,6 +61,10 @@ class Plan:
 
     def total_steps(self, samplers: Sequence[Sampler]) -> int:
         return sum(self.epoch_steps(epoch, samplers) for epoch in range(self.epochs))
+
+
+LARGEST_SCALE = 2.0**24
+"""Of the losses of fp16."""
 
 
 @dataclass
@@ -69,7 +78,11 @@ class RunState:
         best_quality: the best on validation, of this phase.
         best_epoch: the epoch that reached it.
         waited: validations since the best one.
+        growths: of the batches, by validation.
+        stalled: validations since the best one or the last growth.
         skipped: steps that were not applied because they were not finite.
+        loss_scale: s, by which the losses of fp16 are scaled.
+        scaled: finite steps with this s.
         seconds: time of training and validation.
         samplers: state of each data set's sampler.
         totals: sums of the interval since the last record, and of the current epoch.
@@ -84,7 +97,11 @@ class RunState:
     best_quality: float = -math.inf
     best_epoch: int = 0
     waited: int = 0
+    growths: int = 0
+    stalled: int = 0
     skipped: int = 0
+    loss_scale: float = 2.0**16
+    scaled: int = 0
     seconds: float = 0.0
     samplers: list[dict[str, float]] = field(default_factory=list)
     totals: list[dict[str, Any]] = field(default_factory=list)
@@ -101,6 +118,25 @@ class RunState:
     def phase_epoch(self) -> int:
         """Finished epochs of this phase."""
         return self.epoch - (self.history[-1]["epoch"] if self.history else 0)
+
+    def follow(self, better: bool, growth_patience: int | None) -> None:
+        """Count the validations since the best one, and let the batches grow where there are enough of them."""
+        self.waited = 0 if better else self.waited + 1
+        self.stalled = 0 if better else self.stalled + 1
+        if self.stalled == growth_patience:
+            self.growths, self.stalled = self.growths + 1, 0
+
+    def count_finite(self) -> None:
+        """Count a finite step; double the scale of the losses after 2,000 of them, as `torch.amp.GradScaler` does."""
+        self.scaled += 1
+        if self.scaled == 2_000:
+            self.loss_scale, self.scaled = min(2 * self.loss_scale, LARGEST_SCALE), 0
+
+    def scale_down(self) -> bool:
+        """Halve the scale of the losses after a gradient that is not finite; False where it is 1 already."""
+        halved = self.loss_scale > 1
+        self.loss_scale, self.scaled = max(1.0, self.loss_scale / 2), 0
+        return halved
 
     def outcome(self) -> dict[str, Any]:
         """The outcome of a finished phase."""

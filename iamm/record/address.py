@@ -20,7 +20,10 @@ PLACES = (
 MIGRATION = ("target", "shots", "draw", "transfer")
 """Keys that change nothing in a run without a target."""
 
-BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
+BUDGET = (
+    *("seed", "epochs", "steps", "batch_size", "accumulate", "patience"),
+    *("growth", "growth_every", "growth_patience"),
+)
 """Keys of the training length and the batches."""
 
 

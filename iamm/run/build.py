@@ -100,6 +100,8 @@ def build(
         datasets = permuted(datasets, config.get("permuted") or {}, config["seed"])
     scenes = [scene for dataset in datasets for scene in dataset.scenes]
     device = chosen_device(config["device"])
+    if config["precision"] == "fp16" and device.type == "cpu":
+        raise ConfigError("`precision=fp16` needs a GPU. Found device=cpu: take bf16 or fp32.")
     model = model or build_model(config, scenes).to(device)
     groups, trainable = phase.datasets(datasets), trained_names(model)
     freeze(model, phase.freeze)
@@ -202,7 +204,7 @@ def chosen_device(name: str) -> torch.device:
 
 
 def plan(config: Mapping[str, Any], phase: Phase = WHOLE) -> Plan:
-    keys = ("epochs", "steps", "accumulate", "growth", "growth_every", "clip", "l1", "l2", "patience")
-    more = {key: config[key] for key in ("nonfinite", "precision")}
-    given = {**{key: config[key] for key in keys}, **phase.length}
-    return Plan(**given, **more, log_every=config["log"]["every"], conflict=config["log"]["conflict"])
+    keys = ("epochs", "steps", "accumulate", "clip", "l1", "l2", "patience", "nonfinite", "precision")
+    growth = ("growth", "growth_every", "growth_patience")
+    given = {**{key: config[key] for key in (*keys, *growth)}, **phase.length}
+    return Plan(**given, log_every=config["log"]["every"], conflict=config["log"]["conflict"])

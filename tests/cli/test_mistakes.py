@@ -55,7 +55,9 @@ MISTAKES = [  # the words, what the line must hold
     ("clip=0", "`clip` must be a number above 0, or null.", "Found 0."),
     ("optimizer.lr=-0.1", "`optimizer.lr` must be a number above 0.", "Found -0.1."),
     ("optimizer.lr=inf", "`optimizer.lr` must be a number above 0.", "Found inf."),
-    ("precision=fp12", "`precision` must be one of fp32, bf16.", "Found 'fp12'."),
+    ("precision=fp12", "`precision` must be one of fp32, bf16, fp16.", "Found 'fp12'."),
+    ("growth_patience=2 growth=2", "`growth_patience` needs the steps of an epoch", "Found steps=None, growth=2: give"),
+    ("growth_patience=2 steps=5", "`growth_patience` needs the steps of an epoch", "Found steps=5, growth=1.0: give"),
     ("device=tpu", "`device` must be auto, cpu, cuda or cuda:<number>.", "Found 'tpu'."),
     ("devices=0", "`devices` must be null, or a whole number at least 1.", "Found 0."),
     ("devices=2 device=cuda:1", "`devices` takes the GPUs from cuda:0 on.", "Found device=cuda:1: write device=cuda"),
@@ -221,6 +223,7 @@ TOGETHER = [  # values that are right each by itself
 ]
 
 BUILT = [  # known only where torch or the data are
+    ("precision=fp16 device=cpu", "`precision=fp16` needs a GPU. Found device=cpu: take bf16 or fp32.", CONFIG),
     ("device=cuda:97", "`device` must be there. Found cuda:97", CONFIG),
     ("mode=eval run=nowhere", "`run` must name the folder of a finished run. Found no result.json in nowhere", MISSING),
     ("from=" + "x" * 300, "`from` must name the folder of a finished run. Found no result.json in xxx", MISSING),

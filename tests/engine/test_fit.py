@@ -15,7 +15,7 @@ from iamm.dataset.fields import TOKENS
 from iamm.engine.checkpoint import load_model
 from iamm.engine.checkpointer import Checkpointer, FileCheckpointer
 from iamm.engine.fit import fit
-from iamm.engine.plan import Plan
+from iamm.engine.plan import Plan, RunState
 from iamm.engine.seeding import derived_seed
 from iamm.errors import BadDataError, DivergedError
 from iamm.weighting.base import Weighting
@@ -319,6 +319,21 @@ def test_a_growing_batch(slopes, pictures, listener):
     assert [sampler["growth"] for sampler in state.samplers] == [4.0]
 
 
+def test_a_batch_that_grows_where_validation_stalls(slopes, pictures):
+    """Better in epochs 1, 2 and 5 of 5: with patience 1 it grows after epochs 3 and 4, with 2 after the fourth."""
+    for patience, sizes in ((1, [4, 4, 4, 8, 16]), (2, [4, 4, 4, 4, 8])):
+        model = slopes({"pictures": (1.0,)}, (0.0,), QUALITIES)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        plan, state, found = Plan(5, steps=1, growth=2.0, growth_patience=patience), RunState(), []
+        data = pictures(train=64, batch_size=4)
+        for epoch in range(1, 6):  # each resumed from the state of the one before
+            state = trained(
+                model, optimizer, [data], weighting=Given(1.0), plan=replace(plan, epochs=epoch), state=state
+            )
+            found.append(round(4 * state.samplers[0]["growth"]))
+        assert found == sizes
+
+
 def test_the_weighting_is_told_each_validation(begin, datasets, listener):
     """Every scene's quality, in the order of the scenes."""
     model, optimizer = begin()
@@ -386,6 +401,29 @@ def test_bf16_is_for_training_only(network, pictures):
     trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=plan)
     assert model.autocast == [True, True, False]
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_fp16_halves_the_scale_where_gradients_overflow(network, pictures):
+    """65,536 · 16 · ∂L is more than half precision holds, until the scale has fallen; such steps are left out."""
+    model = network(("pictures",), dropout=0.0)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    plan, state = Plan(1, steps=12, precision="fp16"), RunState(loss_scale=2.0**24)
+    state = trained(model, optimizer, [pictures()], weighting=Given(1.0), plan=plan, state=state)
+    assert 0 < state.skipped < 12
+    assert state.loss_scale == 2.0 ** (24 - state.skipped)
+    assert state.scaled == 12 - state.skipped
+    assert any((one != other).any() for one, other in zip(before, model.parameters(), strict=True))
+
+
+def test_the_scale_grows_after_two_thousand_finite_steps():
+    state = RunState(loss_scale=4.0, scaled=1_998)
+    state.count_finite()
+    assert state.loss_scale == 4.0
+    state.count_finite()
+    assert (state.loss_scale, state.scaled) == (8.0, 0)
+    assert [state.scale_down() for _ in range(4)] == [True, True, True, False]
+    assert state.loss_scale == 1.0
 
 
 def test_augmentation_is_told_seed_and_pass(network, pictures, texts):

@@ -12,6 +12,7 @@ from iamm.engine.checkpointer import Checkpointer
 from iamm.engine.collate import collate
 from iamm.engine.fit import Loop, fit
 from iamm.engine.forward import add_penalties
+from iamm.engine.gradients import unscaled
 from iamm.engine.observer import Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.weighting.equal import EqualWeighting
@@ -88,7 +89,7 @@ class Priced(nn.Module):
         return {name: {"accuracy": 0.5} for name in outputs}, dict.fromkeys(outputs, 0.5)
 
 
-def stepped(datasets, rule, accumulate: int, price: float):
+def stepped(datasets, rule, accumulate: int, price: float, scale: float = 1.0):
     """One step's whole gradients of w and heads, the weights applied, and what was paid."""
     model, weighting = Priced(price), rule(2)
     optimizer = torch.optim.SGD([*model.parameters(), *weighting.parameters()], lr=0.0)
@@ -97,7 +98,9 @@ def stepped(datasets, rule, accumulate: int, price: float):
     loop = Loop(
         model, datasets, samplers, weighting, optimizer, lambda step, total: 1.0, plan, 0, CPU, {}, (), Checkpointer()
     )
-    done = loop.step(0)
+    loop.loss_scale = scale
+    with unscaled(loop.parameters, lambda: scale):
+        done = loop.step(0)
     return model, [model.w.grad, *(head.grad for head in model.heads)], done
 
 
@@ -141,6 +144,17 @@ def test_a_step_is_the_weighting_and_each_penalty_once(rule, accumulate, picture
     torch.testing.assert_close(done.weights, free.weights)
     torch.testing.assert_close(dict(done.penalties), {"mixed": mixed.detach(), "size": size.detach()})
     assert slope.abs().min() > 0.1
+
+
+@pytest.mark.parametrize("accumulate", [1, 4])
+@pytest.mark.parametrize("rule", RULES)
+def test_the_scale_of_fp16_changes_no_bit(rule, accumulate, pictures, texts):
+    """A power of two, in the arithmetic of fp32: weights, gradients by the rule and penalties are those without it."""
+    _, plain, without = stepped([pictures(), texts()], rule, accumulate, 0.3)
+    _, found, scaled = stepped([pictures(), texts()], rule, accumulate, 0.3, scale=2.0**16)
+    torch.testing.assert_close(found, plain, rtol=0, atol=0)
+    torch.testing.assert_close(scaled.weights, without.weights, rtol=0, atol=0)
+    assert scaled.penalties == without.penalties
 
 
 @pytest.mark.parametrize("accumulate", [1, 4])

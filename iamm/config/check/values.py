@@ -62,6 +62,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     check_rules(values, configured)
     check_device(values["device"])
     check_devices(values)
+    check_growth(values)
     check_mode(values)
     check_log(values)
     check_permuted(values["permuted"])
@@ -173,6 +174,16 @@ def check_devices(values: Mapping[str, Any]) -> None:
             f"`devices` takes the GPUs from cuda:0 on. Found device={values['device']}: write device=cuda, or leave "
             "devices out.",
             *("devices", "device"),
+        )
+
+
+def check_growth(values: Mapping[str, Any]) -> None:
+    """The schedule must know the number of steps, which growth by validation would change."""
+    if values["growth_patience"] is not None and (values["steps"] is None or values["growth"] == 1):
+        raise Mistake(
+            "`growth_patience` needs the steps of an epoch and a factor above 1. Found "
+            f"steps={values['steps']}, growth={values['growth']}: give both, such as steps=100 growth=2.",
+            *("growth_patience", "steps", "growth"),
         )
 
 
