@@ -45,6 +45,7 @@ def started(count: int, work: Callable[..., None], *arguments: Any) -> Iterator[
     finally:
         for process in others.processes:
             process.kill()
+            process.join()
         if distributed.is_initialized():
             distributed.destroy_process_group()
 
@@ -150,3 +151,11 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     flat = mean(torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in trained]))
     for parameter, piece in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
         parameter.grad = piece.view_as(parameter)
+
+
+def average_statistics(model: nn.Module) -> None:
+    """Replace the running mean and variance of each batch norm by their means over the processes."""
+    if several():
+        for part in model.modules():
+            if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.track_running_stats:
+                part.running_mean, part.running_var = mean(part.running_mean), mean(part.running_var)

@@ -24,8 +24,11 @@ def shared() -> list[torch.Tensor]:
     parameter.grad = None if processes.rank() else torch.tensor([4.0, 6.0])
     processes.average_gradients([parameter])
     first = processes.of_first(processes.rank() == 0)
+    norm = nn.BatchNorm1d(3)
+    norm(own + processes.rank())
+    processes.average_statistics(norm)
     gathered = processes.gathered(own), processes.gathered(ROWS[: processes.rank()])
-    return [own, *gathered, processes.mean(own[0]), parameter.grad, torch.tensor(first)]
+    return [own, *gathered, processes.mean(own[0]), parameter.grad, torch.tensor(first), norm.running_mean]
 
 
 def beside(folder: str) -> None:
@@ -40,7 +43,8 @@ def test_two_processes_share(tmp_path):
     second = torch.load(tmp_path / "second.pt", weights_only=True)
     torch.testing.assert_close(first[0], ROWS[:3])
     torch.testing.assert_close(second[0], ROWS[3:])
-    expected = [ROWS, ROWS[:1], (ROWS[0] + ROWS[3]) / 2, torch.tensor([2.0, 3.0]), torch.tensor(True)]
+    running = 0.1 * (ROWS[1] + (ROWS[3] + ROWS[4]) / 2 + 1) / 2
+    expected = [ROWS, ROWS[:1], (ROWS[0] + ROWS[3]) / 2, torch.tensor([2.0, 3.0]), torch.tensor(True), running]
     torch.testing.assert_close(first[1:], expected)
     torch.testing.assert_close(second[1:], expected)
     assert not processes.several()

@@ -125,6 +125,7 @@ class Loop:
             self.model.set_progress(state.phase_step / self.total)
             reporting = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
             done = self.try_step(state, conflict=reporting and self.plan.conflict)
+            processes.average_statistics(self.model)
             state.step, state.done = state.step + 1, state.done + 1
             if done is not None:
                 self.interval_totals.add(done)
