@@ -17,7 +17,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,11 +59,10 @@ def main() -> None:
             (cell.path / DOOMED).touch()
         begun, sweeps, failed = time.perf_counter(), 0, [0]
         while sweeps == 0 or failed[-1]:
-            outcomes = Counter[str]()
-            ended = pool.run_cells(cells, processors(), 60.0, lambda one: outcomes.update(["reused"] * one.reused))
-            failed.append(len(ended))
+            outcomes: list[pool.ProcessOutcome] = []
+            failed.append(len(pool.run_cells(cells, processors(), 60.0, outcomes.append)))
             sweeps += 1
-            print(f"sweep {sweeps}: {len(ended)} failed, {outcomes['reused']} reused")
+            print(f"sweep {sweeps}: {failed[-1]} failed, {sum(one.reused for one in outcomes)} reused")
         seconds = time.perf_counter() - begun
         starts = {cell.name: (cell.path / STARTS).stat().st_size for cell in cells}
         lost = sum(not cell.folder.finished() for cell in cells)

@@ -188,8 +188,7 @@ class Loop:
                 state.count_finite()
             return done
         except NonFiniteError as error:
-            overflow = scaled and error.what == "gradient" and state.scale_down()
-            if not overflow and self.plan.nonfinite != "skip":
+            if not (scaled and error.what == "gradient" and state.scale_down()) and self.plan.nonfinite != "skip":
                 raise diverged(error, self.order, state.step + 1, self.rows) from error
             state.skipped += 1
             self.model.end_step(applied=False)

@@ -22,6 +22,7 @@ from iamm.engine.plan import RunState
 from iamm.errors import BadDataError, DivergedError, UserError
 from iamm.files import writable, write_text
 from iamm.own import own_error
+from iamm.record.curve import Curve
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import Result, RunFolder, read_result
 from iamm.run.build import build_datasets, build_model, chosen_device
@@ -147,7 +148,10 @@ def run(
     recorder.layout(measures)
     processes.wait()
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
-        state = fit_course(course, checkpointer, (recorder, line), state)
+        observers: list[Observer] = [recorder, line]
+        if config["log"]["test"]:
+            observers.append(Curve(recorder, course.current.model, datasets, course.current.device))
+        state = fit_course(course, checkpointer, observers, state)
     return finish(cell, datasets, course.current, recorder, conditions, state)
 
 
