@@ -59,7 +59,7 @@ MISTAKES = [  # the words, what the line must hold
     ("growth_patience=2 growth=2", "`growth_patience` needs the steps of an epoch", "Found steps=None, growth=2: give"),
     ("growth_patience=2 steps=5", "`growth_patience` needs the steps of an epoch", "Found steps=5, growth=1.0: give"),
     ("device=tpu", "`device` must be auto, cpu, cuda or cuda:<number>.", "Found 'tpu'."),
-    ("devices=0", "`devices` must be null, or a whole number at least 1.", "Found 0."),
+    ("devices=0", "`devices` must be a whole number at least 1, or null.", "Found 0."),
     ("devices=2 device=cuda:1", "`devices` takes the GPUs from cuda:0 on.", "Found device=cuda:1: write device=cuda"),
     (
         "attention.heads=3 dim=128",
