@@ -93,11 +93,11 @@ def add_penalties(penalties: Penalties, share: float = 1.0, scale: float = 1.0) 
     """Add the gradients of scale · share · Σ penalties to the parameters' `.grad`; the graph stays.
 
     Returns:
-        the values of the penalties, times share.
+        the values of the penalties, times share: their means over the processes.
     """
     if not penalties:
         return {}
     total = torch.stack([value.float() for value in penalties.values()]).sum() * share
     if total.requires_grad:
         total.backward(total.new_full((), scale), retain_graph=True)
-    return {name: value.detach().float() * share for name, value in penalties.items()}
+    return {name: processes.mean(value.detach().float()) * share for name, value in penalties.items()}
