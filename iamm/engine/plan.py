@@ -78,17 +78,17 @@ class RunState:
         best_quality: the best on validation, of this phase.
         best_epoch: the epoch that reached it.
         waited: validations since the best one.
-        growths: of the batches, by validation.
-        stalled: validations since the best one or the last growth.
         skipped: steps that were not applied because they were not finite.
-        loss_scale: s, by which the losses of fp16 are scaled.
-        scaled: finite steps with this s.
         seconds: time of training and validation.
         samplers: state of each data set's sampler.
         totals: sums of the interval since the last record, and of the current epoch.
         phase: name of the current phase; empty if the run has only one.
         history: outcomes of the earlier phases.
         best_weights: per scene, the mean attention to all scenes at the best validation; empty where there is none.
+        growths: of the batches, by validation.
+        stalled: validations since the best one or the last growth.
+        loss_scale: s, by which the losses of fp16 are scaled.
+        scaled: finite steps with this s.
     """
 
     step: int = 0
@@ -97,17 +97,17 @@ class RunState:
     best_quality: float = -math.inf
     best_epoch: int = 0
     waited: int = 0
-    growths: int = 0
-    stalled: int = 0
     skipped: int = 0
-    loss_scale: float = 2.0**16
-    scaled: int = 0
     seconds: float = 0.0
     samplers: list[dict[str, float]] = field(default_factory=list)
     totals: list[dict[str, Any]] = field(default_factory=list)
     phase: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
     best_weights: dict[str, dict[str, float]] = field(default_factory=dict)
+    growths: int = 0
+    stalled: int = 0
+    loss_scale: float = 2.0**16
+    scaled: int = 0
 
     @property
     def phase_step(self) -> int:
