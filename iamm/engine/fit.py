@@ -22,6 +22,7 @@ from iamm.engine.gradients import shaped
 from iamm.engine.observer import BatchResult, Observer, StepResult, Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.engine.sampler import Sampler, samplers_of
+from iamm.engine.technique.techniques import Techniques
 from iamm.errors import NonFiniteError
 from iamm.weighting.base import Paths, Weighting, scene_gram
 
@@ -38,6 +39,7 @@ def fit(
     device: torch.device,
     augment: Mapping[str, Augment] | None = None,
     observers: Sequence[Observer] = (),
+    techniques: Techniques | None = None,
     state: RunState | None = None,
     checkpointer: Checkpointer | None = None,
 ) -> RunState:
@@ -54,6 +56,7 @@ def fit(
         device: of the model.
         augment: name → augmentation of the fields of one kind.
         observers: receive each interval and each validation.
+        techniques: averaging and others; None means none.
         state: of an interrupted run; None starts a new one.
         checkpointer: saves the state after a step where it is due; None saves nothing.
 
@@ -65,11 +68,11 @@ def fit(
     require_split(datasets, "validation")
     samplers = samplers_of(datasets, seed, state.samplers)
     parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
-    (loop := Loop(*parts, checkpointer)).restore_totals(state)
+    (loop := Loop(*parts, techniques or Techniques(), checkpointer)).restore_totals(state)
     while state.phase_epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
         loop.run_epoch(state)
-        evaluation = evaluate(model, datasets, "validation", device, partial(loop.checkpoint_if_due, state))
-        loop.end_epoch(state, evaluation)
+        evaluated, due = loop.techniques.evaluated(model), partial(loop.checkpoint_if_due, state)
+        loop.end_epoch(state, evaluate(evaluated, datasets, "validation", device, due))
     loop.update_state(state)
     checkpointer.save(state)
     return state
@@ -90,6 +93,7 @@ class Loop:
     device: torch.device
     augment: Mapping[str, Augment]
     observers: Sequence[Observer]
+    techniques: Techniques
     checkpointer: Checkpointer
 
     def __post_init__(self) -> None:
@@ -123,6 +127,7 @@ class Loop:
             reporting = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
             done = self.try_step(state, conflict=reporting and self.plan.conflict)
             state.step, state.done = state.step + 1, state.done + 1
+            self.techniques.end_step(self.model, state.phase_step / self.total, epoch_ends=state.done == steps)
             if done is not None:
                 self.interval_totals.add(done)
                 self.epoch_totals.add(done)
@@ -146,7 +151,7 @@ class Loop:
         for observer in self.observers:
             observer.validated(state, evaluation)
         if better:
-            self.checkpointer.save_best(state)
+            self.checkpointer.save_best(state, self.techniques.evaluated(self.model))
         self.model.end_validation(evaluation.qualities)
         self.checkpoint_if_due(state)
 

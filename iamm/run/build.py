@@ -19,6 +19,8 @@ from iamm.dataset.permuting import permuted
 from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, make_deterministic
+from iamm.engine.technique.averaging import Average
+from iamm.engine.technique.techniques import Techniques
 from iamm.errors import ConfigError
 from iamm.model.scene_network import SceneNetwork
 from iamm.run.phase import WHOLE, Phase
@@ -39,6 +41,7 @@ class Parts:
     augment: Mapping[str, Any]
     plan: Plan
     device: torch.device
+    techniques: Techniques
 
 
 def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
@@ -110,7 +113,16 @@ def build(
     names = trained_names(model)
     train_only(model, trainable)
     torch.manual_seed(derived_seed(config["seed"], "training"))
-    return Parts(phase, groups, model, names, weighting, optimizer, schedule, augment, plan(config, phase), device)
+    parts = (phase, groups, model, names, weighting, optimizer, schedule, augment, plan(config, phase), device)
+    return Parts(*parts, techniques(config, model, groups, device))
+
+
+def techniques(
+    config: Mapping[str, Any], model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device
+) -> Techniques:
+    """The techniques of a training that the configuration asks for."""
+    average = config.get("average")
+    return Techniques(average=None if average is None else Average(model, average, datasets, device))
 
 
 def freeze_others(model: SceneNetwork, names: Sequence[str]) -> None:

@@ -85,13 +85,14 @@ class Course:
     def state_dict(self) -> dict[str, Any]:
         parts = self.current
         states = {"optimizer": parts.optimizer.state_dict(), "weighting": parts.weighting.state_dict()}
-        return {"number": self.number, **states}
+        return {"number": self.number, **states, "techniques": parts.techniques.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.number = int(state["number"])
         train_only(self.current.model, self.current.trained)
         self.current.optimizer.load_state_dict(state["optimizer"])
         self.current.weighting.load_state_dict(state["weighting"])
+        self.current.techniques.load_state_dict(state.get("techniques", {}))
 
 
 def build_phases(config: Mapping[str, Any], datasets: Sequence[Dataset]) -> list[Parts]:

@@ -147,6 +147,7 @@ def fit_phase(
         device=parts.device,
         augment=parts.augment,
         observers=observers,
+        techniques=parts.techniques,
         state=state,
         checkpointer=checkpointer,
     )
@@ -155,13 +156,11 @@ def fit_phase(
 def file_checkpointer(
     config: Mapping[str, Any], folder: RunFolder, course: Course, conditions: Conditions, recorder: Recorder
 ) -> FileCheckpointer:
-    model = course.current.model
     return FileCheckpointer(
         folder.last,
         folder.previous,
         folder.best,
-        model,
-        {"conditions": conditions, "model": model, "course": course, "recorder": recorder},
+        {"conditions": conditions, "model": course.current.model, "course": course, "recorder": recorder},
         **config["checkpoint"],
         stop_requested=interruption.requested,
     )
