@@ -140,9 +140,10 @@ class Loop:
         self.weighting.end_epoch(self.epoch_totals.mean_losses())
         qualities = torch.tensor([evaluation.qualities[name] for name in self.order], device=self.device)
         self.weighting.end_validation(qualities)
-        better = evaluation.quality > state.best_quality
+        ready = self.techniques.ready(state.phase_step / self.total)
+        better = ready and evaluation.quality > state.best_quality
         state.epoch, state.done = state.epoch + 1, 0
-        state.waited = 0 if better else state.waited + 1
+        state.waited = state.waited + 1 if ready and not better else 0
         if better:
             state.best_quality, state.best_epoch = evaluation.quality, state.epoch
             state.best_weights = {scene: dict(weights) for scene, weights in evaluation.scene_weights.items()}
@@ -238,7 +239,8 @@ class Loop:
 
     def report(self, state: RunState, rate: float) -> None:
         """Pass the interval's means to the observers, and begin the next interval."""
-        interval = self.interval_totals.interval(state, state.step - state.phase_step + self.total, rate)
+        total = state.step - state.phase_step + self.total
+        interval = self.interval_totals.interval(state, total, rate, self.techniques.values())
         self.interval_totals = Totals(self.order, self.device)
         for observer in self.observers:
             observer.trained(interval)

@@ -20,6 +20,7 @@ from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trai
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, make_deterministic
 from iamm.engine.technique.averaging import Average
+from iamm.engine.technique.pruning import Pruning
 from iamm.engine.technique.techniques import Techniques
 from iamm.errors import ConfigError
 from iamm.model.scene_network import SceneNetwork
@@ -121,8 +122,11 @@ def techniques(
     config: Mapping[str, Any], model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device
 ) -> Techniques:
     """The techniques of a training that the configuration asks for."""
-    average = config.get("average")
-    return Techniques(average=None if average is None else Average(model, average, datasets, device))
+    average, share = config.get("average"), config.get("prune")
+    return Techniques(
+        average=None if average is None else Average(model, average, datasets, device),
+        pruning=None if share is None else Pruning(model, share),
+    )
 
 
 def freeze_others(model: SceneNetwork, names: Sequence[str]) -> None:

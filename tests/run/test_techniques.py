@@ -6,13 +6,15 @@ import pytest
 import torch
 
 from iamm.engine.checkpoint import load_saved
+from iamm.errors import ConfigError
+from iamm.record.run_folder import read_result
 from iamm.run.job import train_job
-from tests.run.test_phases import leave, same
+from tests.run.test_phases import leave, records, same
 
 WORDS = ("epochs=2", "steps=2", "log.every=1", "checkpoint.steps=1")
 
 
-@pytest.mark.parametrize("technique", ["average=0.5", "average=swa"])
+@pytest.mark.parametrize("technique", ["average=0.5", "average=swa", "prune=0.6"])
 @pytest.mark.parametrize("steps", [1, 4])
 def test_left_and_resumed_the_same(technique, steps, planned):
     """After the first step, and at the end of the last epoch, before its validation."""
@@ -32,6 +34,32 @@ def test_an_average_changes_what_is_saved_and_not_what_is_trained(planned):
     assert not torch.equal(*(one["heads.shapes_image.output.weight"] for one in saved))
     trained = [load_trained(cell.folder) for cell in (plain, averaged)]
     torch.testing.assert_close(*trained, rtol=0, atol=0)
+
+
+def test_a_pruned_run(planned):
+    """60 % of the weights of the chosen model are 0: that of the one epoch that ends in the last quarter."""
+    cell = planned(*WORDS, "prune=0.6")
+    train_job(cell)
+    result = read_result(cell.folder.path)
+    weights = [values for name, values in load_saved(cell.folder.best)["model"].items() if is_weight(name, values)]
+    zeros = sum(int((values == 0).sum()) for values in weights) / sum(values.numel() for values in weights)
+    assert result["sparsity"] == pytest.approx(0.6, abs=1e-4)
+    assert zeros == pytest.approx(0.6, abs=1e-3)
+    assert result["best_epoch"] == 2
+    logged = [r["values"]["train/sparsity"] for r in records(cell.folder) if r["kind"] == "train"]
+    assert logged == pytest.approx([0.6 * (1 - (2 / 3) ** 3), 0.6 * (1 - (1 / 3) ** 3), 0.6, 0.6], abs=1e-3)
+
+
+def is_weight(name: str, values: torch.Tensor) -> bool:
+    """No bias or norm, and no buffer of the fusion."""
+    return values.dim() > 1 and "prototypes" not in name
+
+
+@pytest.mark.parametrize("other", ["average=0.9", "phases={one:{epochs:1}}", "target=shapes"])
+def test_pruning_goes_with_one_training(other, planned):
+    """A known scene beside the target lets the check come as far."""
+    with pytest.raises(ConfigError, match=r"^`prune` and `\w+` do not go together: .*Found both: leave one out"):
+        planned("prune=0.5", other, "dataset=[shapes,digits]")
 
 
 def load_trained(folder) -> dict[str, torch.Tensor]:

@@ -46,6 +46,7 @@ HINTS: Mapping[str, Any] = {
     "l1": NotNegative,
     "l2": NotNegative,
     "average": Annotated[float | str | None, OrNull(Either(Number(0, 1, below=True, above=True), OneOf(("swa",))))],
+    "prune": Annotated[float | None, OrNull(Number(0, 1, below=True, above=True))],
     "patience": Count | None,
     "threads": Annotated[int, Number(1, 4_096, whole=True)] | None,
     "data_dir": str | None,

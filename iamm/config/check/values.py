@@ -18,6 +18,7 @@ from iamm.config.check.run_keys import RUN, leaves
 from iamm.config.check.scenes import check_conflicts, check_scenes, groups_of
 from iamm.config.check.statements import PartOf, arguments
 from iamm.config.check.targets import check_targets
+from iamm.config.check.techniques import check_techniques
 from iamm.config.check.weighting import check_weighting
 from iamm.config.groups import slots
 from iamm.config.mistakes import Mistake, unknown
@@ -66,6 +67,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     check_permuted(values["permuted"])
     check_optimizer(values["optimizer"])
     check_migration(values)
+    check_techniques(values)
     check_attentions(configured, values["dim"])
     for part in configured:
         check_conflicts(part)
