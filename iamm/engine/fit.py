@@ -235,7 +235,8 @@ class Loop:
     def next_batch(self, dataset: Dataset, sampler: Sampler, epoch: int) -> Batch:
         rows = sampler.next(self.plan.growth_at(epoch))
         self.rows.append((dataset.name, rows))
-        return collate(dataset, "train", rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited)
+        options = {"augment": self.augment, "seed": self.seed, "epoch": sampler.visited}
+        return self.techniques.taught(collate(dataset, "train", rows, self.device, **options))
 
     def report(self, state: RunState, rate: float) -> None:
         """Pass the interval's means to the observers, and begin the next interval."""

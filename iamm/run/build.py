@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,8 +19,6 @@ from iamm.dataset.permuting import permuted
 from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, make_deterministic
-from iamm.engine.technique.averaging import Average
-from iamm.engine.technique.pruning import Pruning
 from iamm.engine.technique.techniques import Techniques
 from iamm.errors import ConfigError
 from iamm.model.scene_network import SceneNetwork
@@ -42,7 +40,7 @@ class Parts:
     augment: Mapping[str, Any]
     plan: Plan
     device: torch.device
-    techniques: Techniques
+    techniques: Techniques = field(default_factory=Techniques)
 
 
 def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:
@@ -114,19 +112,7 @@ def build(
     names = trained_names(model)
     train_only(model, trainable)
     torch.manual_seed(derived_seed(config["seed"], "training"))
-    parts = (phase, groups, model, names, weighting, optimizer, schedule, augment, plan(config, phase), device)
-    return Parts(*parts, techniques(config, model, groups, device))
-
-
-def techniques(
-    config: Mapping[str, Any], model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device
-) -> Techniques:
-    """The techniques of a training that the configuration asks for."""
-    average, share = config.get("average"), config.get("prune")
-    return Techniques(
-        average=None if average is None else Average(model, average, datasets, device),
-        pruning=None if share is None else Pruning(model, share),
-    )
+    return Parts(phase, groups, model, names, weighting, optimizer, schedule, augment, plan(config, phase), device)
 
 
 def freeze_others(model: SceneNetwork, names: Sequence[str]) -> None:

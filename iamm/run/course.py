@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from iamm.dataset.base import Dataset
+from iamm.dataset.outline import outline
 from iamm.engine.checkpoint import load_model
 from iamm.engine.freezing import train_only
 from iamm.engine.plan import RunState
 from iamm.engine.seeding import derived_seed
+from iamm.engine.technique.averaging import Average
+from iamm.engine.technique.distillation import Distillation
+from iamm.engine.technique.pruning import Pruning
+from iamm.engine.technique.techniques import Techniques
+from iamm.errors import ConfigError
+from iamm.head.base import Head
 from iamm.record.run_folder import RunFolder
-from iamm.run.build import Parts, build
+from iamm.run.build import Parts, build, build_model
+from iamm.run.finished import read_finished
 from iamm.run.phase import phases_of
+from iamm.run.source import model_address, read_scenes
 
 
 class Course:
@@ -101,5 +112,44 @@ def build_phases(config: Mapping[str, Any], datasets: Sequence[Dataset]) -> list
     parts = [build(config, datasets, phases[0])]
     for phase in phases[1:]:
         parts.append(build(config, datasets, phase, parts[0].model))
+    distillation = taught(config, datasets, parts[0].device)
     torch.manual_seed(derived_seed(config["seed"], "training"))
-    return parts
+    return [replace(each, techniques=techniques(config, each, distillation)) for each in parts]
+
+
+def techniques(config: Mapping[str, Any], parts: Parts, distillation: Distillation | None) -> Techniques:
+    """The techniques of a training that the configuration asks for."""
+    average, share = config["average"], config["prune"]
+    return Techniques(
+        average=None if average is None else Average(parts.model, average, parts.datasets, parts.device),
+        distillation=distillation,
+        pruning=None if share is None else Pruning(parts.model, share),
+    )
+
+
+def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], device: torch.device) -> Distillation | None:
+    """The distillation from the finished run that `distill.from` names.
+
+    Raises:
+        MissingDataError, BadDataError: there is no such run, or it is damaged.
+        ConfigError: its scenes are others, or have heads without classes.
+    """
+    options = dict(config["distill"])
+    if (run := options.pop("from")) is None:
+        return None
+    path, scenes = Path(run), [scene for dataset in datasets for scene in dataset.scenes]
+    teacher = read_finished(RunFolder(path))["config"]
+    if outline(read_scenes(RunFolder(path))) != outline([dataset.scenes for dataset in datasets]):
+        raise ConfigError(
+            f"A teacher must have the scenes of the run. Found others in {path}: give the same `dataset` keys, or name "
+            "another `distill.from`."
+        )
+    model = build_model({**teacher, "threads": config["threads"]}, scenes).to(device)
+    load_model(RunFolder(path).best, model)
+    silent = [name for name in model.names if type(model.head(name)).term_logits is Head.term_logits]
+    if silent:
+        raise ConfigError(
+            f"A teacher must answer by classes or words. Found {', '.join(silent)}, which do otherwise: leave them out "
+            "of `dataset`, or `distill.from`."
+        )
+    return Distillation(model, model_address(path), **options)

@@ -51,7 +51,7 @@ def finish(
     notices = [notice for dataset in datasets for notice in dataset.notices]
     notices += [*conditions.notices, *skipped(state), *failed, *interest_notices(interest)]
     files = {name: content for dataset in datasets for name, content in dataset.files.items()}
-    result = {**values, "notices": notices, **parts.techniques.values()}
+    result = {**values, "notices": notices, **parts.techniques.outcome()}
     if interest:
         result["interest"] = interest
     if cell.values["log"].get("missing"):

@@ -10,15 +10,13 @@ import torch
 from torch import Tensor
 
 from iamm.dataset.base import Scene, SceneBatch
-from iamm.dataset.outline import scenes_of
 from iamm.engine.checkpoint import load_model
-from iamm.errors import BadDataError, ConfigError, MissingDataError, nearest
-from iamm.files import read_file
+from iamm.errors import ConfigError, nearest
 from iamm.model.scene_network import SceneNetwork
-from iamm.record.checksummed import checked
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import build_model, chosen_device
 from iamm.run.finished import read_finished
+from iamm.run.source import read_scenes
 from iamm.serve.example import Example, example_of
 from iamm.serve.rows import batches
 
@@ -178,16 +176,3 @@ def load(run: str | Path, device: str = "auto") -> Trained:
         network = build_model(config, [scene for group in groups for scene in group])
     load_model(folder.best, network)
     return Trained(network.eval().to(chosen_device(device)), groups)
-
-
-def read_scenes(folder: RunFolder) -> list[list[Scene]]:
-    if not folder.scenes.exists():
-        raise MissingDataError(
-            f"A trained model is used with its scenes. Found no {folder.scenes}: train again with rerun=true."
-        )
-    try:
-        return scenes_of(checked(read_file(folder.scenes)))
-    except (ValueError, LookupError, TypeError) as error:
-        raise BadDataError(
-            f"Scenes must be as they were written. Found {folder.scenes}: {error}. Train again with rerun=true."
-        ) from error

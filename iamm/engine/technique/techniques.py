@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from iamm.engine.evaluate import Network
+from iamm.engine.evaluate import Batch, Network
 from iamm.engine.technique.averaging import Average
+from iamm.engine.technique.distillation import Distillation
 from iamm.engine.technique.pruning import FULL, Pruning
 
 
@@ -18,7 +19,12 @@ class Techniques:
     """The techniques of one training, None for each that it does without; a part of each checkpoint."""
 
     average: Average | None = None
+    distillation: Distillation | None = None
     pruning: Pruning | None = None
+
+    def taught(self, batch: Batch) -> Batch:
+        """A training batch, with the answers of a teacher if there is one."""
+        return batch if self.distillation is None else self.distillation.taught(batch)
 
     def end_step(self, model: nn.Module, progress: float, *, epoch_ends: bool) -> None:
         """Act on the weights after an optimizer step; the arguments are those of `Average.end_step`."""
@@ -36,15 +42,21 @@ class Techniques:
         return self.pruning is None or progress >= FULL
 
     def values(self) -> dict[str, float]:
-        """What logs and the result hold of them."""
+        """Their values at this step, for logs."""
         return {} if self.pruning is None else {"sparsity": self.pruning.sparsity}
 
+    def outcome(self) -> dict[str, Any]:
+        """What a result holds of them."""
+        return {**self.values(), **({} if self.distillation is None else {"distill": self.distillation.address})}
+
+    def parts(self) -> dict[str, Any]:
+        """Those that are there and have a state."""
+        parts = {"average": self.average, "distillation": self.distillation, "pruning": self.pruning}
+        return {name: part for name, part in parts.items() if part is not None}
+
     def state_dict(self) -> dict[str, Any]:
-        parts = {"average": self.average, "pruning": self.pruning}
-        return {name: part.state_dict() for name, part in parts.items() if part is not None}
+        return {name: part.state_dict() for name, part in self.parts().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        if self.pruning is not None:
-            self.pruning.load_state_dict(state["pruning"])
+        for name, part in self.parts().items():
+            part.load_state_dict(state[name])
