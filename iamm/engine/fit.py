@@ -217,7 +217,8 @@ class Loop:
     def add_gradients(self, batches: Sequence[Batch], portion: Tensor, *, conflict: bool) -> BatchResult:
         """Run forward and backward on one batch of every data set; with `conflict`, compute the scenes' Gram matrix."""
         share = 1.0 / self.plan.accumulate
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16")
+        with self.techniques.attacked(self.model, batches), autocast:
             out = forward(self.model, batches, portion)
         finite_losses(out.losses)
         attended = None if out.scene_weights is None else out.scene_weights[:, self.columns]

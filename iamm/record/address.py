@@ -20,8 +20,8 @@ PLACES = (
 MIGRATION = ("target", "shots", "draw", "transfer")
 """Keys that change nothing in a run without a target."""
 
-SWITCHES = {"distill": "from"}
-"""Keys of options → that among them without which the others change nothing."""
+SWITCHES = {"attack": ("pictures", "embeddings"), "distill": ("from",)}
+"""Keys of options → those among them, without any of which the others change nothing."""
 
 BUDGET = ("seed", "epochs", "steps", "batch_size", "accumulate", "growth", "growth_every", "patience")
 """Keys of the training length and the batches."""
@@ -57,8 +57,8 @@ def digest(config: Mapping[str, Any]) -> str:
         content = {key: value for key, value in content.items() if key not in MIGRATION}
     if config.get("from"):
         content["from"] = Path(config["from"]).name
-    for key, switch in SWITCHES.items():
-        if content.get(key, {}).get(switch) is None:
+    for key, switches in SWITCHES.items():
+        if all(content.get(key, {}).get(switch) is None for switch in switches):
             content.pop(key, None)
     if "distill" in content:
         content["distill"] |= {"from": Path(content["distill"]["from"]).name}

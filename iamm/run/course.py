@@ -15,6 +15,7 @@ from iamm.engine.checkpoint import load_model
 from iamm.engine.freezing import train_only
 from iamm.engine.plan import RunState
 from iamm.engine.seeding import derived_seed
+from iamm.engine.technique.adversarial import Attack, embeddings_of
 from iamm.engine.technique.averaging import Average
 from iamm.engine.technique.distillation import Distillation
 from iamm.engine.technique.pruning import Pruning
@@ -121,10 +122,25 @@ def techniques(config: Mapping[str, Any], parts: Parts, distillation: Distillati
     """The techniques of a training that the configuration asks for."""
     average, share = config["average"], config["prune"]
     return Techniques(
+        attack=attack(config["attack"], parts),
         average=None if average is None else Average(parts.model, average, parts.datasets, parts.device),
         distillation=distillation,
         pruning=None if share is None else Pruning(parts.model, share),
     )
+
+
+def attack(options: Mapping[str, Any], parts: Parts) -> Attack | None:
+    """The attack that the configuration asks for.
+
+    Raises:
+        ConfigError: no scene has what it changes.
+    """
+    kinds = {scene.kind for dataset in parts.datasets for scene in dataset.scenes}
+    there = {"pictures": "image" in kinds, "embeddings": bool(embeddings_of(parts.model))}
+    for key, some in there.items():
+        if options[key] is not None and not some:
+            raise ConfigError(f"`attack.{key}` needs scenes with {key}. Found none: leave it out.")
+    return Attack(**options) if any(options[key] is not None for key in there) else None
 
 
 def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], device: torch.device) -> Distillation | None:

@@ -56,6 +56,8 @@ def finish(
         result["interest"] = interest
     if cell.values["log"].get("missing"):
         result["missing"] = missing_views(parts.model, datasets, parts.device, cell.values["seed"])
+    if (attack := parts.techniques.attack) is not None:
+        result["attacked"] = attack.measures(parts.model, datasets, parts.device)
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
     result |= {**conditions.values(), "files": files, "code": code_states(cell.values)}
     return write_result(folder, result, state.step)

@@ -134,12 +134,20 @@ def interest_lines(report: Mapping[str, Any], declared: Mapping[str, Mapping[str
         yield f"without interest  {scene} {measure.name}  {shown}"
 
 
+def attacked_lines(result: Result) -> Iterator[str]:
+    """One line for each scene: its first measure under the attack of its run, if there was one."""
+    declared = measures_of(result)
+    for scene, measures in result.get("attacked", {}).items():
+        measure = next(iter(declared[scene].values()))
+        yield f"under attack  {scene} {measure.name} {measure.shown(measures[f'{measure.name}_attacked'])}"
+
+
 def show(console: Console, path: Path, result: Result) -> None:
     """Print the test measures, the run folder, and the command that opens TensorBoard."""
     show_measures(console, result["test"], result)
     summary = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
     console.print(f"{summary}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
-    for line in interest_lines(result.get("interest", {}), measures_of(result)):
+    for line in (*interest_lines(result.get("interest", {}), measures_of(result)), *attacked_lines(result)):
         console.print(line, soft_wrap=True)
     for notice in result["notices"]:
         console.print(f"note: {notice}", soft_wrap=True)

@@ -14,7 +14,7 @@ from tests.run.test_phases import leave, records, same
 WORDS = ("epochs=2", "steps=2", "log.every=1", "checkpoint.steps=1")
 
 
-@pytest.mark.parametrize("technique", ["average=0.5", "average=swa", "prune=0.6"])
+@pytest.mark.parametrize("technique", ["average=0.5", "average=swa", "prune=0.6", "attack.pictures=0.1"])
 @pytest.mark.parametrize("steps", [1, 4])
 def test_left_and_resumed_the_same(technique, steps, planned):
     """After the first step, and at the end of the last epoch, before its validation."""
@@ -65,3 +65,28 @@ def test_pruning_goes_with_one_training(other, planned):
 def load_trained(folder) -> dict[str, torch.Tensor]:
     """The trained weights of the last checkpoint."""
     return torch.load(folder.last, weights_only=True)["model"]
+
+
+def test_an_attack_lowers_what_is_measured(planned):
+    """Whether it is trained with or not; a plain training is the same without it, to the last bit."""
+    plain, measured = planned(*WORDS), planned(*WORDS, "attack.pictures=0.3", "attack.embeddings=0.5", "attack.share=0")
+    for cell in (plain, measured):
+        train_job(cell)
+    same(plain.folder, measured.folder)
+    result = read_result(measured.folder.path)
+    for scene, measures in result["attacked"].items():
+        assert measures["loss_attacked"] > result["test"][scene]["loss"]
+    assert "attacked" not in read_result(plain.folder.path)
+
+
+def test_an_attack_needs_what_it_changes(planned):
+    cell = planned("attack.embeddings=0.1", "dataset.shapes.views=[image]", "model=fam")
+    with pytest.raises(
+        ConfigError, match=r"^`attack.embeddings` needs scenes with embeddings. Found none: leave it out"
+    ):
+        train_job(cell)
+
+
+def test_options_that_change_nothing_are_in_no_address(planned):
+    assert planned("attack.steps=3", "distill.share=0.1").name == planned().name
+    assert planned("attack.pictures=0.1", "attack.steps=3").name != planned("attack.pictures=0.1").name

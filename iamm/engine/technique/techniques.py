@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from iamm.engine.evaluate import Batch, Network
+from iamm.engine.technique.adversarial import Attack
 from iamm.engine.technique.averaging import Average
 from iamm.engine.technique.distillation import Distillation
 from iamm.engine.technique.pruning import FULL, Pruning
@@ -18,6 +20,7 @@ from iamm.engine.technique.pruning import FULL, Pruning
 class Techniques:
     """The techniques of one training, None for each that it does without; a part of each checkpoint."""
 
+    attack: Attack | None = None
     average: Average | None = None
     distillation: Distillation | None = None
     pruning: Pruning | None = None
@@ -25,6 +28,10 @@ class Techniques:
     def taught(self, batch: Batch) -> Batch:
         """A training batch, with the answers of a teacher if there is one."""
         return batch if self.distillation is None else self.distillation.taught(batch)
+
+    def attacked(self, model: nn.Module, batches: Sequence[Batch]) -> AbstractContextManager[None]:
+        """The attack on a share of the training examples, while the model reads them."""
+        return nullcontext() if self.attack is None else self.attack.on(model, batches, self.attack.share)
 
     def end_step(self, model: nn.Module, progress: float, *, epoch_ends: bool) -> None:
         """Act on the weights after an optimizer step; the arguments are those of `Average.end_step`."""
