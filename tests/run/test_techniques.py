@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+import iamm
 from iamm.engine.checkpoint import load_saved
 from iamm.errors import ConfigError
 from iamm.record.run_folder import read_result
-from iamm.run.job import train_job
+from iamm.run.job import evaluate_job, train_job
+from iamm.run.training import evaluate_again
 from tests.run.test_phases import leave, records, same
 
 WORDS = ("epochs=2", "steps=2", "log.every=1", "checkpoint.steps=1")
@@ -90,3 +93,32 @@ def test_an_attack_needs_what_it_changes(planned):
 def test_options_that_change_nothing_are_in_no_address(planned):
     assert planned("attack.steps=3", "distill.share=0.1").name == planned().name
     assert planned("attack.pictures=0.1", "attack.steps=3").name != planned("attack.pictures=0.1").name
+
+
+def test_a_run_with_integers(planned, capsys):
+    """Smaller, with nearly the same measures, and the same without integers to the last digit."""
+    cell = planned(*WORDS)
+    train_job(cell)
+    recorded = read_result(cell.folder.path)
+    plain, whole = evaluate_again(recorded["config"], cell.folder, recorded["data"], ("fp32", "int8"))
+    assert plain.measures == recorded["test"]
+    assert whole.size < plain.size
+    for scene, measures in whole.measures.items():
+        assert measures["loss"] == pytest.approx(recorded["test"][scene]["loss"], rel=0.02)
+        assert measures["loss"] != recorded["test"][scene]["loss"]
+    capsys.readouterr()
+    evaluate_job({**cell.values, "run": str(cell.folder.path), "precision": "int8"}, moved=False)
+    assert "int8 " in capsys.readouterr().out
+    trained = [iamm.load(cell.folder.path, "cpu", precision) for precision in ("fp32", "int8")]
+    size = trained[0].scene("shapes_image").splits["train"].inputs["image"].shape[1:]
+    picture = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    one, other = (next(each.predict([picture], "shapes_image"))["probabilities"] for each in trained)
+    assert one == pytest.approx(other, abs=0.05)
+    assert one != other
+
+
+def test_integers_are_for_evaluation(planned):
+    with pytest.raises(
+        ConfigError, match=r"^`precision=int8` evaluates a finished run. Found mode=train: add mode=eval run=<folder>"
+    ):
+        planned("precision=int8")

@@ -34,7 +34,7 @@ HINTS: Mapping[str, Any] = {
     "shots": WholeNumber,
     "draw": Seed,
     "rerun": bool,
-    "precision": Annotated[str, OneOf(("fp32", "bf16"))],
+    "precision": Annotated[str, OneOf(("fp32", "bf16", "int8"))],
     "seed": Seed,
     "epochs": Count,
     "steps": Count | None,

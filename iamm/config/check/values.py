@@ -171,6 +171,11 @@ def check_mode(values: Mapping[str, Any]) -> None:
     mode = values["mode"]
     if mode != "train" and not values["run"]:
         raise Mistake(f"`mode={mode}` needs the folder of a finished run. Found none: add run=<run folder>.", "mode")
+    if mode != "eval" and values["precision"] == "int8":
+        raise Mistake(
+            f"`precision=int8` evaluates a finished run. Found mode={mode}: add mode=eval run=<folder>, or take bf16.",
+            *("precision", "mode"),
+        )
     if mode == "train" and values["run"]:
         raise Mistake("`run` goes with mode=eval or mode=verify. Found mode=train: add one, or leave run out.", "run")
 

@@ -44,7 +44,7 @@ def falling(slopes, pictures):
 
         model, data, saved = Falling({"pictures": (2.0,)}, (10.0,)), pictures(), Saved()
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-        average = Techniques(Average(model, rule, [data], CPU))
+        average = Techniques(average=Average(model, rule, [data], CPU))
         parts = (model, [data], EqualWeighting(1), optimizer, lambda step, total: 1.0, Plan(epochs, steps=steps))
         fit(*parts, seed=0, device=CPU, techniques=average, checkpointer=saved)
         return saved.weights, model.w.item()
