@@ -12,6 +12,7 @@ import torch
 from iamm.dataset.base import Dataset
 from iamm.dataset.outline import outline
 from iamm.engine.checkpoint import load_model
+from iamm.engine.collate import collate
 from iamm.engine.freezing import train_only
 from iamm.engine.plan import RunState
 from iamm.engine.seeding import derived_seed
@@ -22,6 +23,7 @@ from iamm.engine.technique.pruning import Pruning
 from iamm.engine.technique.techniques import Techniques
 from iamm.errors import ConfigError
 from iamm.head.base import Head
+from iamm.model.scene_network import SceneNetwork
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts, build, build_model
 from iamm.run.finished import read_finished
@@ -113,7 +115,7 @@ def build_phases(config: Mapping[str, Any], datasets: Sequence[Dataset]) -> list
     parts = [build(config, datasets, phases[0])]
     for phase in phases[1:]:
         parts.append(build(config, datasets, phase, parts[0].model))
-    distillation = taught(config, datasets, parts[0].device)
+    distillation = taught(config, datasets, parts[0])
     torch.manual_seed(derived_seed(config["seed"], "training"))
     return [replace(each, techniques=techniques(config, each, distillation)) for each in parts]
 
@@ -143,12 +145,12 @@ def attack(options: Mapping[str, Any], parts: Parts) -> Attack | None:
     return Attack(**options) if any(options[key] is not None for key in there) else None
 
 
-def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], device: torch.device) -> Distillation | None:
+def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], parts: Parts) -> Distillation | None:
     """The distillation from the finished run that `distill.from` names.
 
     Raises:
         MissingDataError, BadDataError: there is no such run, or it is damaged.
-        ConfigError: its scenes are others, or have heads without classes.
+        ConfigError: its scenes are others, or have heads without classes; or its features have other places.
     """
     options = dict(config["distill"])
     if (run := options.pop("from")) is None:
@@ -160,7 +162,7 @@ def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], device: torch
             f"A teacher must have the scenes of the run. Found others in {path}: give the same `dataset` keys, or name "
             "another `distill.from`."
         )
-    model = build_model({**teacher, "threads": config["threads"]}, scenes).to(device)
+    model = build_model({**teacher, "threads": config["threads"]}, scenes).to(parts.device)
     load_model(RunFolder(path).best, model)
     silent = [name for name in model.names if type(model.head(name)).term_logits is Head.term_logits]
     if silent:
@@ -168,4 +170,18 @@ def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], device: torch
             f"A teacher must answer by classes or words. Found {', '.join(silent)}, which do otherwise: leave them out "
             "of `dataset`, or `distill.from`."
         )
+    if options["attention"]:
+        own, others = (places(each, datasets, parts.device) for each in (parts.model, model))
+        if own != others:
+            raise ConfigError(
+                f"`distill.attention` compares the places of features. Found {own} of the model, {others} of the "
+                "teacher: give the encoders the same strides, or leave it out."
+            )
     return Distillation(model, model_address(path), **options)
+
+
+def places(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device) -> dict[str, int]:
+    """Per scene, the places T of the features in front of its head, for the first two examples."""
+    model.train(False)
+    batches = [collate(dataset, "train", torch.arange(2), device) for dataset in datasets]
+    return {name: values.shape[1] for batch in batches for name, (_, values) in model.teaching(batch).items()}

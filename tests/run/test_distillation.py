@@ -79,6 +79,15 @@ def test_what_is_no_teacher(planned, teacher, monkeypatch):
     assert not any(one.folder.path.exists() for one in (cell, other, silent))
 
 
+def test_attention_needs_the_same_places(planned, teacher):
+    """A picture of 16 · 16 pixels that is halved once more has a quarter of the places."""
+    words = (f"distill.from={teacher.path}", "encoder.image.channels=[8,8,8]")
+    cell = planned(*words, "distill.attention=1")
+    with pytest.raises(ConfigError, match=r"^`distill.attention` compares the places of features\. Found \{"):
+        train_job(cell)
+    assert not cell.folder.path.exists()
+
+
 def test_another_teacher_is_refused_on_the_way(planned, teacher):
     cell = planned(*WORDS, f"distill.from={teacher.path}")
     leave(cell, 1)

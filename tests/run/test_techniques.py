@@ -17,10 +17,11 @@ from tests.run.test_phases import leave, records, same
 WORDS = ("epochs=2", "steps=2", "log.every=1", "checkpoint.steps=1")
 
 
-@pytest.mark.parametrize("technique", ["average=0.5", "average=swa", "prune=0.6", "attack.pictures=0.1"])
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize(
+    ("technique", "steps"), [("average=0.5", 1), ("average=swa", 4), ("prune=0.6", 3), ("attack.pictures=0.1", 3)]
+)
 def test_left_and_resumed_the_same(technique, steps, planned):
-    """After the first step, and at the end of the last epoch, before its validation."""
+    """After the first step, at the end of the last epoch before its validation, and between."""
     whole, cell = planned(*WORDS, technique, "output_dir=whole"), planned(*WORDS, technique)
     train_job(whole)
     leave(cell, steps)

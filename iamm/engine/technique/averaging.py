@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -33,6 +34,8 @@ class Average(AveragedModel):
         datasets: of the training.
         device: of the model.
     """
+
+    module: Any
 
     def __init__(self, model: nn.Module, rule: float | str, datasets: Sequence[Dataset], device: torch.device) -> None:
         self.at_epochs = isinstance(rule, str)
