@@ -16,13 +16,13 @@ from iamm.record.run_folder import read_result
 from iamm.run.job import train_job
 from tests.run.test_phases import leave, same
 
-WORDS = ("epochs=2", "steps=2", "log.every=1", "checkpoint.steps=1")
+WORDS = ("epochs=2", "steps=1", "log.every=1", "checkpoint.steps=1")
 
 
 @pytest.fixture
 def teacher(planned):
     """A finished run of twice the width."""
-    cell = planned("steps=2", "dim=16", "seed=1", "output_dir=teachers")
+    cell = planned("steps=1", "dim=16", "seed=1", "output_dir=teachers")
     train_job(cell)
     return cell.folder
 
@@ -31,7 +31,7 @@ def test_left_and_resumed_the_same(planned, teacher):
     words = (*WORDS, f"distill.from={teacher.path}", "distill.attention=0.5")
     whole, cell = planned(*words, "output_dir=whole"), planned(*words)
     train_job(whole)
-    leave(cell, 3)
+    leave(cell, 1)
     train_job(cell)
     same(whole.folder, cell.folder)
     result = read_result(cell.folder.path)
