@@ -20,8 +20,8 @@ from iamm.dataset.overlap import row_bytes, shared_notices
 from iamm.dataset.split import Split, picked
 from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import Vocabulary
-from iamm.distillation import SoftTargets
 from iamm.errors import BadDataError
+from iamm.soft_targets import SoftTargets
 
 SPLITS = ("train", "validation", "test")
 

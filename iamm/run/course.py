@@ -24,7 +24,7 @@ from iamm.engine.technique.techniques import Techniques
 from iamm.errors import ConfigError
 from iamm.head.base import Head
 from iamm.model.scene_network import SceneNetwork
-from iamm.record.run_folder import RunFolder
+from iamm.record.run_folder import RunFolder, read_result
 from iamm.run.build import Parts, build, build_model
 from iamm.run.finished import read_finished
 from iamm.run.phase import phases_of
@@ -156,6 +156,7 @@ def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], parts: Parts)
     if (run := options.pop("from")) is None:
         return None
     path, scenes = Path(run), [scene for dataset in datasets for scene in dataset.scenes]
+    read_result(path, name="distill.from")
     teacher = read_finished(RunFolder(path))["config"]
     if outline(read_scenes(RunFolder(path))) != outline([dataset.scenes for dataset in datasets]):
         raise ConfigError(

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from iamm.distillation import SoftTargets, attended_places
 from iamm.engine.evaluate import Batch
 from iamm.errors import BadDataError
+from iamm.soft_targets import SoftTargets, attended_places
 
 
 class Distillation:

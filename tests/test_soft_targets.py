@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from iamm.distillation import SoftTargets, attended_places
+from iamm.soft_targets import SoftTargets, attended_places
 
 HALVES = torch.zeros(1, 2)
 """Logits of two classes as likely as each other."""
