@@ -67,7 +67,7 @@ def test_the_address_is_that_of_the_teacher(planned, teacher, tmp_path):
 def test_what_is_no_teacher(planned, teacher, monkeypatch):
     """Missing, of other scenes, without classes: one line each, and nothing is written."""
     cell = planned("distill.from=nowhere")
-    with pytest.raises(MissingDataError, match="^`distill.from` must name the folder of a finished run"):
+    with pytest.raises(MissingDataError, match=r"^`distill.from` must name the folder of a finished run"):
         train_job(cell)
     other = planned(f"distill.from={teacher.path}", "dataset.shapes.views=[image]", "model=fam")
     with pytest.raises(ConfigError, match=r"^A teacher must have the scenes of the run\. Found others in "):
