@@ -54,7 +54,7 @@ class InterestGuidanceFusion(Fusion):
         branch: True follows D0 §2.5: a scene's own x_k is fused as it is, and only other scenes are weighed by w.
         performance: β; β ln(quality) of each scene at the last validation is added to its score in w (D0 §3.3, which
             gives no formula); qualities are divided by their largest, and count as at least 0.001.
-        control: `learnt`; `shuffled`: q of the next example of the batch; `scene`: the scene's own q, without the
+        control: `learnt`; `shuffled`: q of the example half a batch away; `scene`: the scene's own q, without the
             example; `constant`: as `scene`, and w from q_kᵀe_i alone; `uniform`: q = 0 and w = 1/S; `fresh`: no
             training of interest; `absent`: no guidance. All have the same parameters.
         dropout: share dropped of what is added.
@@ -153,7 +153,7 @@ class InterestGuidanceFusion(Fusion):
         each = [self.interest(name, features[name], part.interest) for name, part in recognised.items()]
         interest = torch.stack(each, dim=1)
         if self.control == "shuffled":
-            interest = interest.roll(1, dims=0)
+            interest = interest.roll(max(1, len(interest) // 2), dims=0)
         return Guidance(interest, *self.look(interest, self.gated(features, places, recognised)), recognised)
 
     def look(self, interest: Tensor, gated: Mapping[str, Features]) -> tuple[Tensor, Tensor]:

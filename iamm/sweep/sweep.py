@@ -130,7 +130,8 @@ def outcome_line(outcome: ProcessOutcome, keys: Sequence[str]) -> str:
     """What differs, then `done` or `reused` with the quality on validation, or `failed` with its reason and log."""
     cell, settings = outcome.cell, described(outcome.cell.settings, keys) or outcome.cell.name
     if outcome.code:
-        return f"failed  {settings}  {outcome.reason}  (see {cell.path / 'log.txt'})"
+        log = cell.path / "log.txt"
+        return f"failed  {settings}  {outcome.reason}" + (f"  (see {log})" if log.exists() else "")
     try:
         run = read_scored(cell.path)
     except (BadDataError, MissingDataError) as error:
