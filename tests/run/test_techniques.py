@@ -55,8 +55,8 @@ def test_a_pruned_run(planned):
 
 
 def is_weight(name: str, values: torch.Tensor) -> bool:
-    """No bias or norm, and no buffer of the fusion."""
-    return values.dim() > 1 and "prototypes" not in name
+    """No bias or norm, and no statistic of the pixels."""
+    return values.dim() > 1 and not name.endswith((".mean", ".deviation"))
 
 
 @pytest.mark.parametrize("other", ["average=0.9", "phases={one:{epochs:1}}", "target=shapes"])
