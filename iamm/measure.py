@@ -58,11 +58,13 @@ class Measure:
 
 LOSS = Measure("loss", "raw", lower_is_better=True)
 PERPLEXITY = Measure("perplexity", "raw", lower_is_better=True)
+TRAIN_LOSS = Measure("train_loss", "raw", lower_is_better=True)
+"""Of a run's curve."""
 
 
 def undeclared(name: str) -> Measure:
-    """Give the measure of a name that no result declares, as in a run of release 0.1."""
-    return next((measure for measure in (LOSS, PERPLEXITY) if measure.name == name), Measure(name))
+    """Give the measure of a name that no result declares, as in a run of release 0.1, or `train_loss`."""
+    return next((measure for measure in (LOSS, PERPLEXITY, TRAIN_LOSS) if measure.name == name), Measure(name))
 
 
 def selects(measure: Measure, scene: str, result: Mapping[str, Any]) -> bool:

@@ -30,10 +30,11 @@ MAY_USE = {
     **{"config": set(), "run": {*PARTS, "model", "engine", "record", "config"}},  # floor 3
     **{"sweep": {"run", "record", "config"}, "table": {"sweep", "run", "record", "config", "engine"}},  # floor 4
     "serve": {"dataset", "model", "engine", "record", "run"},  # floor 4
+    "optimizer": set(),  # floor 1
 }
 FRONT = CODE / "__init__.py"  # has `iamm.load`
 COMMAND = "cli"  # floor 5, sees all
-COMPOSED = {"experiment", "model", "optimizer", "table"}  # rooms whose choices are made of others' classes
+COMPOSED = {"experiment", "model", "optimizer", "table"}  # groups whose choices are made of others' classes, or may be
 ROOMS = {*PARTS, *MAY_USE, COMMAND}
 LONGEST = 250  # lines of a file of iamm
 CROWD = 16  # files of a room that is no list of variants

@@ -45,9 +45,12 @@ class Augment(Constrained, ABC):
             raise ValueError(
                 f"`index` needs one row an example. Found {tuple(index.shape)} for {inputs.shape[0]} examples."
             )
+        return self.apply(inputs, self.keys(index, seed=seed, epoch=epoch), vocabulary)
+
+    def keys(self, index: Tensor, *, seed: int, epoch: int) -> NDArray[np.uint64]:
+        """One key of random numbers an example.  # (B,)"""
         stream = int.from_bytes(self.kind.encode(), "big")
-        keys = example_keys(seed, stream, epoch, index=index.cpu().numpy())
-        return self.apply(inputs, keys, vocabulary)
+        return example_keys(seed, stream, epoch, index=index.cpu().numpy())
 
     @abstractmethod
     def apply(self, inputs: Tensor, keys: NDArray[np.uint64], vocabulary: int | None) -> Tensor:

@@ -13,13 +13,15 @@ from torch.nn import functional
 
 from iamm.augment.base import Augment
 from iamm.augment.randomness import uniform
-from iamm.constraints import Number, Share, ShareBelow1
+from iamm.constraints import Either, Number, OneOf, Share, ShareBelow1
 
 AREA = (0.02, 0.2)  # of the picture, that an erased rectangle covers
 ASPECT = 3.3  # its height by its width, or the inverse, at most
+MIRROR = 4  # number of the draw that decides on a mirror image
 
 Crop = Annotated[int, Number(0, 10_000, whole=True)]
 Degrees = Annotated[float, Number(0, 180)]
+Flip = Annotated[float | str, Either(Number(0, 1), OneOf(("alternate",)))]
 
 
 class ImageAugment(Augment):
@@ -27,7 +29,8 @@ class ImageAugment(Augment):
 
     Args:
         crop: width of a margin of zeros, in pixels, from which a random window of the original size is cut.
-        flip: probability of a mirror image.
+        flip: probability of a mirror image; or `alternate`: of the first epoch's pictures a random half is mirrored, in
+            each further epoch those that were not in the epoch before.
         rotate: degrees at most; the angle is uniform in ±rotate.
         scale: relative change at most; the size is uniform in 1 ± scale.
         erase: probability of a rectangle of uniform noise over 2–20 % of the picture, up to whole pixels.
@@ -39,7 +42,8 @@ class ImageAugment(Augment):
         ValueError: a strength outside its range.
 
     Source: Zhong et al. 2020, "Random erasing data augmentation", algorithm 1, for `erase`. Ours draws sides that
-    always fit (shares of height and width, their ratio log-uniform), where the paper draws until they do.
+    always fit (shares of height and width, their ratio log-uniform), where the paper draws until they do. Jordan 2024,
+    "94% on CIFAR-10 in 3.29 seconds on a single GPU", §3.6, for alternating flips.
     """
 
     kind: ClassVar[str] = "image"
@@ -49,31 +53,40 @@ class ImageAugment(Augment):
         self,
         *,
         crop: Crop = 2,
-        flip: Share = 0.5,
+        flip: Flip = 0.5,
         rotate: Degrees = 5.0,
         scale: ShareBelow1 = 0.05,
         erase: Share = 0.25,
     ) -> None:
         self.crop, self.flip, self.rotate, self.scale, self.erase = crop, flip, rotate, scale, erase
 
+    def __call__(
+        self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, vocabulary: int | None = None
+    ) -> Tensor:
+        changed = super().__call__(inputs, index, seed=seed, epoch=epoch, vocabulary=vocabulary)
+        if self.flip != "alternate":
+            return changed
+        first = uniform(self.keys(index, seed=seed, epoch=0), np.array([MIRROR])) < 0.5
+        return mirrored(changed, first ^ bool(epoch % 2))
+
     def apply(self, inputs: Tensor, keys: NDArray[np.uint64], vocabulary: int | None) -> Tensor:
         draws = uniform(keys, np.arange(10)[:, None])  # (10, B)
-        angle, size, down, right, mirror, covered = draws[:6]
+        angle, size, down, right, mirror, covered = draws[: MIRROR + 2]
         if self.rotate or self.scale:
             inputs = turned(inputs, np.radians(self.rotate) * (2 * angle - 1), 1 + self.scale * (2 * size - 1))
         if self.crop:
             inputs = cropped(inputs, self.crop, np.stack((down, right)))
-        if self.flip:
-            inputs = torch.where(picture_mask(mirror < self.flip, inputs), inputs.flip(-1), inputs)
+        if self.flip and not isinstance(self.flip, str):
+            inputs = mirrored(inputs, mirror < self.flip)
         if self.erase:
             where = (covered < self.erase)[:, None, None] & rectangles(inputs, draws[6:])  # (B, height, width)
             inputs = noisy(inputs, where, keys, first_draw=len(draws))
         return inputs
 
 
-def picture_mask(chosen: NDArray[np.bool_], like: Tensor) -> Tensor:
-    """Shape one flag per picture to broadcast over it."""
-    return torch.from_numpy(chosen).to(like.device)[:, None, None, None]  # (B, 1, 1, 1)
+def mirrored(pictures: Tensor, chosen: NDArray[np.bool_]) -> Tensor:
+    """Exchange left and right of the chosen pictures (B,)."""
+    return torch.where(torch.from_numpy(chosen).to(pictures.device)[:, None, None, None], pictures.flip(-1), pictures)
 
 
 def turned(pictures: Tensor, angle: NDArray[np.float64], size: NDArray[np.float64]) -> Tensor:

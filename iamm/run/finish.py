@@ -17,6 +17,7 @@ from iamm.engine.plan import RunState
 from iamm.measure import as_json
 from iamm.model.scene_network import SceneNetwork
 from iamm.record.checksummed import write_checksummed
+from iamm.record.curve import curve_of
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts
@@ -40,6 +41,7 @@ def finish(
     The result is written last, since it says that the run is finished: all other files are on the disk by then.
     """
     folder = cell.folder
+    curve = curve_of(folder.records_so_far())
     load_model(folder.best, parts.model, state.best_epoch)
     tested = evaluate(parts.model, datasets, "test", parts.device)
     recorder.evaluated("test", state.step, state.best_epoch, tested, seconds=state.seconds)
@@ -54,6 +56,8 @@ def finish(
     result = {**values, "notices": notices, **parts.techniques.outcome()}
     if interest:
         result["interest"] = interest
+    if curve:
+        result["curve"] = curve
     if cell.values["log"].get("missing"):
         result["missing"] = missing_views(parts.model, datasets, parts.device, cell.values["seed"])
     if (attack := parts.techniques.attack) is not None:

@@ -24,6 +24,7 @@ from iamm.engine.technique.quantisation import quantise, size
 from iamm.errors import BadDataError, DivergedError, UserError
 from iamm.files import writable, write_text
 from iamm.own import own_error
+from iamm.record.curve import Curve
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import Result, RunFolder, read_result
 from iamm.run.build import build_datasets, build_model, chosen_device
@@ -126,9 +127,12 @@ def run(
     measures = course.current.model.declared_measures()
     recorder.layout(measures)
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
-        state = fit_phase(course, checkpointer, (recorder, line), state)
+        observers: list[Observer] = [recorder, line]
+        if config["log"]["test"]:
+            observers.append(Curve(recorder, course.current.model, datasets, course.current.device))
+        state = fit_phase(course, checkpointer, observers, state)
         while not course.last:
-            state = fit_phase(course, checkpointer, (recorder, line), course.next_phase(state))
+            state = fit_phase(course, checkpointer, observers, course.next_phase(state))
     return finish(cell, datasets, course.current, recorder, conditions, state)
 
 

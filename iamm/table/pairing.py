@@ -27,8 +27,18 @@ def value_of(column: Column, result: Result) -> float | None:
     if column.over and column.measure in MIGRATED:
         return MIGRATED[column.measure](result)
     scenes = tuple(result["quality"]) if column.scene is None else (column.scene,)
-    values = [value for scene in scenes if (value := measure_of(result, scene, column.measure)) is not None]
-    return fmean(values) if len(values) == len(scenes) else None
+    if column.epoch is not None:
+        values = [in_epoch(result, scene, column.measure, column.epoch) for scene in scenes]
+    else:
+        values = [measure_of(result, scene, column.measure) for scene in scenes]
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(scenes) else None
+
+
+def in_epoch(result: Result, scene: str, measure: str, epoch: int) -> float | None:
+    """Return a measure after an epoch; None where the run did not come so far, or measured no curve."""
+    curve = result.get("curve", {}).get(scene, [])
+    return curve[epoch - 1].get(measure) if epoch <= len(curve) else None
 
 
 def measure_of(result: Result, scene: str, measure: str) -> float | None:

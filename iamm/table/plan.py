@@ -29,6 +29,7 @@ class Column:
             `setting`.
         harmonic: columns whose harmonic mean it is, each seed by itself; a negative value counts as 0.
         compared: whether rows are tested in it against the first one; if not, it is shown only.
+        epoch: of the curve of a run with `log.test`, whose measure it is then; None: at the end.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Column:
     over: tuple[tuple[str, float], ...] = ()
     harmonic: tuple[Column, ...] = ()
     compared: bool = True
+    epoch: int | None = None
 
     @property
     def parts(self) -> tuple[tuple[str, float], ...]:

@@ -163,10 +163,8 @@ def columns_of(table: Mapping[str, Any], configs: RowConfigs) -> tuple[Column, .
         begins = [trait(config.values["transfer"], "begins_from_source", True) for config in configs.values()]
         return migration_columns(table["targets"], table["shots"], scratch=not all(begins))
     _, first = next(iter(configs))
-    return tuple(
-        Column(label, column["measure"], column.get("scene"), column.get("setting", first), column.get("minus"))
-        for label, column in table["columns"].items()
-    )
+    usual: dict[str, Any] = {"scene": None, "setting": first}
+    return tuple(Column(label, **usual | column) for label, column in table["columns"].items())
 
 
 def require_scenes(columns: Sequence[Column], configs: RowConfigs) -> None:

@@ -318,7 +318,7 @@ def test_refuses_masks_of_another_shape(attention, query, memory):
 
 def test_refuses_pairs_that_do_not_fit(pairwise_attention, query, memory):
     attention = pairwise_attention
-    with pytest.raises(ValueError, match=r"`allow` must be broadcastable to \(B, H, Q, K\) = \(3, \d, 5, 7\)"):
+    with pytest.raises(ValueError, match=r"`allow` must be broadcastable to \(B, H, Q, K\) = \(3, \d+, 5, 7\)"):
         attention(query, memory, allow=torch.ones(Q, K + 1, dtype=torch.bool))
     with pytest.raises(ValueError, match=r"`allow` must be \(Q, K\) or \(B, H, Q, K\)\. Found 3 axes"):
         attention(query, memory, allow=torch.ones(B, Q, K, dtype=torch.bool))

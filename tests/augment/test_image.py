@@ -180,7 +180,7 @@ def test_stays_between_0_and_1() -> None:
     [
         ("crop", -1, "`crop` must be a whole number at least 0"),
         ("crop", 1.5, "`crop` must be a whole number at least 0"),
-        ("flip", 1.1, "`flip` must be a number at least 0 and at most 1"),
+        ("flip", 1.1, "`flip` must be a number at least 0 and at most 1, or one of alternate"),
         ("erase", -0.1, "`erase` must be a number at least 0 and at most 1"),
         ("erase", math.nan, "`erase` must be a number at least 0 and at most 1"),
         ("rotate", 181.0, "`rotate` must be a number at least 0 and at most 180"),
@@ -193,3 +193,13 @@ def test_refuses(name: str, value: float, rule: str) -> None:
         ImageAugment(**{name: value})
     assert f"Found {value}." in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_alternating_flips_mirror_the_other_half_in_every_other_epoch(naive_draw) -> None:
+    augment = ImageAugment(**NOTHING | {"flip": "alternate"})
+    first = [naive_draw(SEED, "image", 0, row, 4) < 0.5 for row in rows().tolist()]
+    assert len(set(first)) == 2
+    for epoch in range(5):
+        chosen = torch.tensor([flip != bool(epoch % 2) for flip in first])
+        expected = torch.where(chosen[:, None, None, None], pictures().flip(-1), pictures())
+        torch.testing.assert_close(augment(pictures(), rows(), seed=SEED, epoch=epoch), expected, rtol=0, atol=0)

@@ -113,6 +113,7 @@ MISTAKES = [  # where, what stands there, what is said
         "loss",
         "A mean over scenes is one of quality. Found loss in columns.gain: name a scene.",
     ),
+    (("columns", "gain", "epoch"), 0, "`columns.gain.epoch` must be a whole number at least 1. Found 0."),
     (("columns", "gain", "minus"), "non", "`columns.gain.minus` must be one of IAMM, none. Found 'non'."),
     (("columns", "gain", "setting"), "larg", "`columns.gain.setting` must be one of small, large. Found 'larg'."),
     (

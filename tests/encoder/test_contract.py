@@ -19,7 +19,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "encoder").glob("*.yaml"))
 ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
 PICTURES, BEHAVIOURS = (
-    {"convolutional"},
+    {"convolutional", "whitened"},
     {"click_rates", "co_clicks", "item_embedding", "item_sequence", "popularity", "user_item"},
 )
 NOT_CAUSAL = {"low_rank", "ridge"}
@@ -50,7 +50,7 @@ def case(request):
 def made(case, image_scene, text_scene):
     """An encoder in float64 with its inputs; row 2 is absent."""
     name, attention = case
-    pictures = torch.randint(0, 256, (4, 3, 11, 13), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
+    pictures = torch.randint(0, 256, (4, 3, 19, 23), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
     scene = image_scene(pictures) if name in PICTURES else text_scene(7)
     if name in BEHAVIOURS:
         train = Split({"candidate": CANDIDATES, "user": USERS}, tensor([1, 1, 0, 1]), HERE)
@@ -110,6 +110,8 @@ def test_what_an_absent_row_holds_changes_nothing(made):
 
 def test_batch_mates_are_invisible(made):
     encoder, inputs = made
+    if any(isinstance(part, nn.BatchNorm2d) for part in encoder.modules()):
+        encoder.eval()  # training standardises by the batch
     together = encoder(inputs, HERE)
     for row in range(4):
         one = {name: values[row : row + 1] for name, values in inputs.items()}

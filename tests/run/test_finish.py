@@ -160,3 +160,19 @@ def test_paths_that_are_no_utf8(planned, tmp_path, monkeypatch):
     assert (tmp_path / name / odd.name / "result.json").read_bytes().decode()
     assert read_result(odd.folder.path)["config"]["data_dir"] == name
     assert odd.name == cell.name
+
+
+def test_the_curve_is_measured_beside_the_run(planned):
+    """It changes nothing else; at the chosen epoch it is the result."""
+    plain, curved = planned("epochs=2"), planned("epochs=2", "log.test=true", "output_dir=curved")
+    train_job(plain)
+    train_job(curved)
+    expected, found = (read_result(cell.folder.path) for cell in (plain, curved))
+    assert "curve" not in expected
+    assert found["test"] == expected["test"]
+    for scene, epochs in found["curve"].items():
+        assert len(epochs) == 2
+        assert epochs[0]["train_loss"] > epochs[1]["train_loss"] > 0
+        chosen = dict(epochs[found["best_epoch"] - 1])
+        del chosen["train_loss"]
+        assert chosen == found["test"][scene]

@@ -57,6 +57,21 @@ def test_what_a_run_measured(measure, scene, value):
     assert value_of(Column("", measure, scene, "both"), result(0, 0.5, 0.25, 1.5)) == value
 
 
+@pytest.mark.parametrize(("epoch", "value"), [(1, 0.25), (2, 0.75), (3, None)])
+def test_what_a_run_measured_after_an_epoch(epoch, value):
+    curved = {**result(0, 0.5), "curve": {"a": [{"accuracy": 0.25}, {"accuracy": 0.75}]}}
+    column = Column("", "accuracy", "a", "both", epoch=epoch)
+    assert value_of(column, curved) == value
+    assert value_of(column, result(0, 0.5)) is None
+
+
+def test_a_training_loss_is_shown_as_it_is():
+    column = Column("", "train_loss", "a", "both", epoch=1)
+    curved = {**result(0, 0.5), "curve": {"a": [{"train_loss": 2.5}]}}
+    assert measured(column, "row", choices(row=[curved])) == {0: 2.5}
+    assert column.lower_is_better
+
+
 def test_shares_are_shown_in_points_and_losses_as_they_are():
     actual = choices(ours=[result(0, 0.5, loss=1.5)])
     assert measured(ACCURACY, "ours", actual) == {0: 50.0}

@@ -75,6 +75,7 @@ HINTS: Mapping[str, Any] = {
     "log.attention": bool,
     "log.interest": bool,
     "log.missing": bool,
+    "log.test": bool,
     "log.mlflow": str | None,
     "log.wandb": Annotated[str, OneOf(("online", "offline"))] | None,
     "log.conflict": bool,

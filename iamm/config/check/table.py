@@ -38,7 +38,7 @@ KEYS: Mapping[str, Constraint] = {
     "rows": of_type(dict, "label: [overrides] for each row; the first is compared with each other"),
     "each": of_type(dict, "{group: …, leave_out: […]}, a row more for each other choice of the group"),
     "shared": of_type((list, dict), "[overrides] of all rows or, for several settings, name: [overrides]"),
-    "columns": of_type(dict, "label: {scene: …, measure: …} for each column, with setting: … or minus: … if need be"),
+    "columns": of_type(dict, "label: {scene: …, measure: …} for each column, or also setting: …, epoch: …, minus: …"),
     "compare": ListOf(Text(), different=True),
     "targets": ListOf(Text(), different=True),
     "shots": ListOf(RUN["shots"], different=True),
@@ -151,7 +151,10 @@ def check_overrides(place: str, lists: Mapping[str, Any], refused: Mapping[str, 
 def check_column(label: str, column: Any, rows: tuple[str, ...], settings: tuple[str, ...]) -> None:
     place = f"columns.{label}"
     require(place, column, of_type(dict, "{scene: …, measure: …}"))
-    rules: Mapping[str, Constraint] = {"scene": TEXT, "measure": TEXT, "setting": OneOf(settings), "minus": OneOf(rows)}
+    rules: Mapping[str, Constraint] = {
+        **{"scene": TEXT, "measure": TEXT, "epoch": RUN["epochs"]},
+        **{"setting": OneOf(settings), "minus": OneOf(rows)},
+    }
     check_keys(f"`{place}`", f"{place}.", column, rules, ("measure",))
     if column.get("scene") is None and column["measure"] != "quality":
         raise ConfigError(f"A mean over scenes is one of quality. Found {column['measure']} in {place}: name a scene.")
