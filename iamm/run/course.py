@@ -13,6 +13,7 @@ from iamm.dataset.base import Dataset
 from iamm.dataset.outline import outline
 from iamm.engine.checkpoint import load_model
 from iamm.engine.collate import collate
+from iamm.engine.evaluate import Network
 from iamm.engine.freezing import train_only
 from iamm.engine.plan import RunState
 from iamm.engine.seeding import derived_seed
@@ -51,6 +52,10 @@ class Course:
     @property
     def current(self) -> Parts:
         return self.phases[self.number]
+
+    def evaluated(self) -> Network:
+        """The model that is validated now."""
+        return self.current.techniques.evaluated(self.current.model)
 
     @property
     def last(self) -> bool:

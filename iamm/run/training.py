@@ -129,7 +129,7 @@ def run(
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
         observers: list[Observer] = [recorder, line]
         if config["log"]["test"]:
-            observers.append(Curve(recorder, course.current.model, datasets, course.current.device))
+            observers.append(Curve(recorder, course.evaluated, datasets, course.current.device))
         state = fit_phase(course, checkpointer, observers, state)
         while not course.last:
             state = fit_phase(course, checkpointer, observers, course.next_phase(state))
