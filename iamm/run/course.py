@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from iamm.dataset.base import Dataset
-from iamm.dataset.outline import outline
+from iamm.dataset.base import Dataset, Scene
 from iamm.engine.checkpoint import load_model
 from iamm.engine.collate import collate
 from iamm.engine.evaluate import Network
@@ -163,7 +163,7 @@ def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], parts: Parts)
     path, scenes = Path(run), [scene for dataset in datasets for scene in dataset.scenes]
     read_result(path, name="distill.from")
     teacher = read_finished(RunFolder(path))["config"]
-    if outline(read_scenes(RunFolder(path))) != outline([dataset.scenes for dataset in datasets]):
+    if [*map(contract, chain(*read_scenes(RunFolder(path))))] != [*map(contract, scenes)]:
         raise ConfigError(
             f"A teacher must have the scenes of the run. Found others in {path}: give the same `dataset` keys, or name "
             "another `distill.from`."
@@ -184,6 +184,12 @@ def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], parts: Parts)
                 "teacher: give the encoders the same strides, or leave it out."
             )
     return Distillation(model, model_address(path), **options)
+
+
+def contract(scene: Scene) -> tuple[Any, ...]:
+    """What the models of two runs must agree on: the names, the form of inputs and targets, classes and vocabularies."""
+    vocabularies = (vocabulary and vocabulary.as_json() for vocabulary in (scene.source, scene.target))
+    return (scene.name, scene.kind, scene.task, dict(scene.fields), scene.classes, *vocabularies)
 
 
 def places(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device) -> dict[str, int]:

@@ -11,18 +11,19 @@ import torch
 from iamm.engine.checkpoint import load_saved, save_model
 from iamm.errors import BadDataError, ConfigError, MissingDataError
 from iamm.head.base import Head
-from iamm.head.text import TextHead
+from iamm.head.classifier import ClassifierHead
 from iamm.record.run_folder import read_result
 from iamm.run.job import train_job
 from tests.run.test_phases import leave, same
 
-WORDS = ("epochs=2", "steps=1", "log.every=1", "checkpoint.steps=1")
+PICTURES = ("dataset.shapes.views=[image]", "model=fam", "steps=1")
+WORDS = (*PICTURES, "epochs=2", "log.every=1", "checkpoint.steps=1")
 
 
 @pytest.fixture
 def teacher(planned):
     """A finished run of twice the width."""
-    cell = planned("steps=1", "dim=16", "seed=1", "output_dir=teachers")
+    cell = planned(*PICTURES, "dim=16", "seed=1", "output_dir=teachers")
     train_job(cell)
     return cell.folder
 
@@ -69,12 +70,12 @@ def test_what_is_no_teacher(planned, teacher, monkeypatch):
     cell = planned("distill.from=nowhere")
     with pytest.raises(MissingDataError, match=r"^`distill.from` must name the folder of a finished run"):
         train_job(cell)
-    other = planned(f"distill.from={teacher.path}", "dataset.shapes.views=[image]", "model=fam")
+    other = planned(f"distill.from={teacher.path}")
     with pytest.raises(ConfigError, match=r"^A teacher must have the scenes of the run\. Found others in "):
         train_job(other)
-    monkeypatch.setattr(TextHead, "term_logits", Head.term_logits)
-    silent = planned(f"distill.from={teacher.path}")
-    with pytest.raises(ConfigError, match=r"^A teacher must answer by classes or words\. Found shapes_text, which"):
+    monkeypatch.setattr(ClassifierHead, "term_logits", Head.term_logits)
+    silent = planned(*PICTURES, f"distill.from={teacher.path}")
+    with pytest.raises(ConfigError, match=r"^A teacher must answer by classes or words\. Found shapes_image, which"):
         train_job(silent)
     assert not any(one.folder.path.exists() for one in (cell, other, silent))
 
@@ -82,7 +83,7 @@ def test_what_is_no_teacher(planned, teacher, monkeypatch):
 def test_attention_needs_the_same_places(planned, teacher):
     """A picture of 16 · 16 pixels that is halved once more has a quarter of the places."""
     words = (f"distill.from={teacher.path}", "encoder.image.channels=[8,8,8]")
-    cell = planned(*words, "distill.attention=1")
+    cell = planned(*PICTURES, *words, "distill.attention=1")
     with pytest.raises(ConfigError, match=r"^`distill.attention` compares the places of features\. Found \{"):
         train_job(cell)
     assert not cell.folder.path.exists()
