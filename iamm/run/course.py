@@ -187,9 +187,9 @@ def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], parts: Parts)
 
 
 def contract(scene: Scene) -> tuple[Any, ...]:
-    """What the models of two runs must agree on: the names, the form of inputs and targets, classes and vocabularies."""
+    """What the models of two runs must agree on: name, form of inputs, task, classes and vocabularies."""
     vocabularies = (vocabulary and vocabulary.as_json() for vocabulary in (scene.source, scene.target))
-    return (scene.name, scene.kind, scene.task, dict(scene.fields), scene.classes, *vocabularies)
+    return (scene.name, scene.kind, scene.task, dict(scene.fields), tuple(scene.classes), *vocabularies)
 
 
 def places(model: SceneNetwork, datasets: Sequence[Dataset], device: torch.device) -> dict[str, int]:
