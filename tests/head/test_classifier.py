@@ -47,7 +47,7 @@ def test_loss_by_hand(head, batch):
 
 
 def test_a_teacher_of_classes_by_hand(head, batch):
-    """Of the present one of two examples: p = (1/3, 1/3, 1/3) beside q = (½, ¼, ¼), KL = ln(2/3) / 3 + 2 ln(4/3) / 3."""
+    """Of the present one of two examples: p = (⅓, ⅓, ⅓) beside q = (½, ¼, ¼), KL = ⅓ ln ⅔ + ⅔ ln(4/3)."""
     seen = batch(tensor([0, 1]), tensor([True, False]))
     assert head().term_logits(places(2), seen).shape == (1, 3)
     taught = seen._replace(soft=SoftTargets(torch.zeros(1, 3), torch.zeros(2, 1), 1.0, 0.25, 0.0))
