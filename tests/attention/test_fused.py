@@ -28,6 +28,7 @@ def shapes(queries: int, keys: int, width: int) -> tuple[torch.Tensor, torch.Ten
         (4, 512, 16, True, False),
         (1, 14, 16, False, True),
         (1, 512, 16, False, False),
+        (1, 9, 1, False, False),
     ],
 )
 def test_the_choice_is_by_shape_alone(queries, keys, width, masked, fused):
