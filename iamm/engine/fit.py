@@ -22,6 +22,7 @@ from iamm.engine.gradients import shaped
 from iamm.engine.observer import BatchResult, Observer, StepResult, Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.engine.sampler import Sampler, samplers_of
+from iamm.engine.technique.techniques import Techniques
 from iamm.errors import NonFiniteError
 from iamm.weighting.base import Paths, Weighting, scene_gram
 
@@ -38,6 +39,7 @@ def fit(
     device: torch.device,
     augment: Mapping[str, Augment] | None = None,
     observers: Sequence[Observer] = (),
+    techniques: Techniques | None = None,
     state: RunState | None = None,
     checkpointer: Checkpointer | None = None,
 ) -> RunState:
@@ -54,6 +56,7 @@ def fit(
         device: of the model.
         augment: name → augmentation of the fields of one kind.
         observers: receive each interval and each validation.
+        techniques: averaging and others; None means none.
         state: of an interrupted run; None starts a new one.
         checkpointer: saves the state after a step where it is due; None saves nothing.
 
@@ -65,11 +68,11 @@ def fit(
     require_split(datasets, "validation")
     samplers = samplers_of(datasets, seed, state.samplers)
     parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
-    (loop := Loop(*parts, checkpointer)).restore_totals(state)
+    (loop := Loop(*parts, techniques or Techniques(), checkpointer)).restore_totals(state)
     while state.phase_epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
         loop.run_epoch(state)
-        evaluation = evaluate(model, datasets, "validation", device, partial(loop.checkpoint_if_due, state))
-        loop.end_epoch(state, evaluation)
+        evaluated, due = loop.techniques.evaluated(model), partial(loop.checkpoint_if_due, state)
+        loop.end_epoch(state, evaluate(evaluated, datasets, "validation", device, due))
     loop.update_state(state)
     checkpointer.save(state)
     return state
@@ -90,6 +93,7 @@ class Loop:
     device: torch.device
     augment: Mapping[str, Augment]
     observers: Sequence[Observer]
+    techniques: Techniques
     checkpointer: Checkpointer
 
     def __post_init__(self) -> None:
@@ -123,6 +127,7 @@ class Loop:
             reporting = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
             done = self.try_step(state, conflict=reporting and self.plan.conflict)
             state.step, state.done = state.step + 1, state.done + 1
+            self.techniques.end_step(self.model, state.phase_step / self.total, epoch_ends=state.done == steps)
             if done is not None:
                 self.interval_totals.add(done)
                 self.epoch_totals.add(done)
@@ -135,9 +140,10 @@ class Loop:
         self.weighting.end_epoch(self.epoch_totals.mean_losses())
         qualities = torch.tensor([evaluation.qualities[name] for name in self.order], device=self.device)
         self.weighting.end_validation(qualities)
-        better = evaluation.quality > state.best_quality
+        ready = self.techniques.ready(state.phase_step / self.total)
+        better = ready and evaluation.quality > state.best_quality
         state.epoch, state.done = state.epoch + 1, 0
-        state.waited = 0 if better else state.waited + 1
+        state.waited = state.waited + 1 if ready and not better else 0
         if better:
             state.best_quality, state.best_epoch = evaluation.quality, state.epoch
             state.best_weights = {scene: dict(weights) for scene, weights in evaluation.scene_weights.items()}
@@ -146,7 +152,7 @@ class Loop:
         for observer in self.observers:
             observer.validated(state, evaluation)
         if better:
-            self.checkpointer.save_best(state)
+            self.checkpointer.save_best(state, self.techniques.evaluated(self.model))
         self.model.end_validation(evaluation.qualities)
         self.checkpoint_if_due(state)
 
@@ -211,7 +217,8 @@ class Loop:
     def add_gradients(self, batches: Sequence[Batch], portion: Tensor, *, conflict: bool) -> BatchResult:
         """Run forward and backward on one batch of every data set; with `conflict`, compute the scenes' Gram matrix."""
         share = 1.0 / self.plan.accumulate
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16")
+        with self.techniques.attacked(self.model, batches), autocast:
             out = forward(self.model, batches, portion)
         finite_losses(out.losses)
         attended = None if out.scene_weights is None else out.scene_weights[:, self.columns]
@@ -229,11 +236,13 @@ class Loop:
     def next_batch(self, dataset: Dataset, sampler: Sampler, epoch: int) -> Batch:
         rows = sampler.next(self.plan.growth_at(epoch))
         self.rows.append((dataset.name, rows))
-        return collate(dataset, "train", rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited)
+        options = {"augment": self.augment, "seed": self.seed, "epoch": sampler.visited}
+        return self.techniques.taught(collate(dataset, "train", rows, self.device, **options))
 
     def report(self, state: RunState, rate: float) -> None:
         """Pass the interval's means to the observers, and begin the next interval."""
-        interval = self.interval_totals.interval(state, state.step - state.phase_step + self.total, rate)
+        total = state.step - state.phase_step + self.total
+        interval = self.interval_totals.interval(state, total, rate, self.techniques.values())
         self.interval_totals = Totals(self.order, self.device)
         for observer in self.observers:
             observer.trained(interval)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from iamm.engine.fit import fit
 from iamm.engine.memory import reset_peak
 from iamm.engine.observer import Observer
 from iamm.engine.plan import RunState
+from iamm.engine.technique.quantisation import quantise, size
 from iamm.errors import BadDataError, DivergedError, UserError
 from iamm.files import writable, write_text
 from iamm.own import own_error
@@ -127,7 +129,7 @@ def run(
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
         observers: list[Observer] = [recorder, line]
         if config["log"]["test"]:
-            observers.append(Curve(recorder, course.current.model, datasets, course.current.device))
+            observers.append(Curve(recorder, course.evaluated, datasets, course.current.device))
         state = fit_phase(course, checkpointer, observers, state)
         while not course.last:
             state = fit_phase(course, checkpointer, observers, course.next_phase(state))
@@ -151,6 +153,7 @@ def fit_phase(
         device=parts.device,
         augment=parts.augment,
         observers=observers,
+        techniques=parts.techniques,
         state=state,
         checkpointer=checkpointer,
     )
@@ -159,27 +162,34 @@ def fit_phase(
 def file_checkpointer(
     config: Mapping[str, Any], folder: RunFolder, course: Course, conditions: Conditions, recorder: Recorder
 ) -> FileCheckpointer:
-    model = course.current.model
     return FileCheckpointer(
         folder.last,
         folder.previous,
         folder.best,
-        model,
-        {"conditions": conditions, "model": model, "course": course, "recorder": recorder},
+        {"conditions": conditions, "model": course.current.model, "course": course, "recorder": recorder},
         **config["checkpoint"],
         stop_requested=interruption.requested,
     )
 
 
+class Evaluated(NamedTuple):
+    """A model's measures on test, the seconds that it took, and the bytes of its values."""
+
+    measures: dict[str, dict[str, float]]
+    seconds: float
+    size: int
+
+
 def evaluate_again(
-    config: Mapping[str, Any], folder: RunFolder, data: Mapping[str, str]
-) -> dict[str, dict[str, float]]:
-    """The test measures of a finished run's chosen model.
+    config: Mapping[str, Any], folder: RunFolder, data: Mapping[str, str], precisions: Sequence[str] = ("fp32",)
+) -> list[Evaluated]:
+    """Evaluate a finished run's chosen model on test, in one precision after another.
 
     Args:
         config: of the run.
         folder: of the run.
         data: checksums of the data sets that the run was trained on.
+        precisions: fp32, or int8 behind it.
 
     Raises:
         MissingDataError: the folder holds no model.
@@ -196,5 +206,12 @@ def evaluate_again(
     device = chosen_device(config["device"])
     model = build_model(config, scenes).to(device)
     load_model(folder.best, model)
-    tested = evaluate(model, datasets, "test", device)
-    return {scene: dict(values) for scene, values in tested.measures.items()}
+    evaluated = []
+    for precision in precisions:
+        if precision == "int8":
+            quantise(model)
+        begun = time.perf_counter()
+        tested = evaluate(model, datasets, "test", device)
+        measures = {scene: dict(values) for scene, values in tested.measures.items()}
+        evaluated.append(Evaluated(measures, time.perf_counter() - begun, size(model)))
+    return evaluated
