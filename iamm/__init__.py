@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(run: "str | Path", device: str = "auto") -> "Trained":
+def load(run: "str | Path", device: str = "auto", precision: str = "fp32") -> "Trained":
     """The model that a finished run chose, ready to answer; see `iamm.serve.trained.load`."""
     from iamm.serve.trained import load
 
-    return load(run, device)
+    return load(run, device, precision)

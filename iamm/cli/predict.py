@@ -25,7 +25,8 @@ Keys:
   encoding=utf-8  of a file of texts
   attention=false  true adds the attention weights of the head (also --attention)
   tokenised=false  true: the words stand apart already, as in the data set's own files
-  device=auto    auto, cpu, cuda, cuda:1"""
+  device=auto    auto, cpu, cuda, cuda:1
+  precision=fp32  int8: linear layers of 8-bit integers, a quarter of the size"""
 
 
 def run() -> int:

@@ -21,6 +21,7 @@ from iamm.dataset.split import Split, picked
 from iamm.dataset.text_format import TextFormat
 from iamm.dataset.vocabulary import Vocabulary
 from iamm.errors import BadDataError
+from iamm.soft_targets import SoftTargets
 
 SPLITS = ("train", "validation", "test")
 
@@ -33,12 +34,14 @@ class SceneBatch(NamedTuple):
         targets: (B,) int64, (B,) float64, or (B, T) int64, say
         present: (B,) bool
         references: the published texts of B targets, where the scene has them
+        soft: a teacher's answers, in a training that has one
     """
 
     inputs: Mapping[str, Tensor]
     targets: Tensor
     present: Tensor
     references: tuple[str, ...] = ()
+    soft: SoftTargets | None = None
 
     def to(self, device: torch.device) -> SceneBatch:
         inputs = {name: values.to(device, non_blocking=True) for name, values in self.inputs.items()}

@@ -27,7 +27,7 @@ class Checkpointer:
 
     def save(self, state: RunState) -> None: ...
 
-    def save_best(self, state: RunState) -> None: ...
+    def save_best(self, state: RunState, model: nn.Module) -> None: ...
 
 
 @dataclass
@@ -38,7 +38,6 @@ class FileCheckpointer(Checkpointer):
         last: the latest checkpoint, from which the run is resumed.
         previous: the checkpoint before it, used if `last` is damaged.
         best: the model that validation chose.
-        model: of the run.
         parts: name → object with a `state_dict`, the model among them.
         steps: optimizer steps between two checkpoints; None: no limit.
         minutes: time between two checkpoints; None: no limit.
@@ -49,7 +48,6 @@ class FileCheckpointer(Checkpointer):
     last: Path
     previous: Path
     best: Path
-    model: nn.Module
     parts: Mapping[str, Any]
     steps: int | None = None
     minutes: float | None = None
@@ -82,8 +80,8 @@ class FileCheckpointer(Checkpointer):
         if self.stop_requested():
             raise StopRequested
 
-    def save_best(self, state: RunState) -> None:
-        save_model(self.best, self.model, state.epoch)
+    def save_best(self, state: RunState, model: nn.Module) -> None:
+        save_model(self.best, model, state.epoch)
 
     def restore(self) -> tuple[RunState, str]:
         """Restore the run: its state (a new one if it was never saved), and a warning for the user or an empty text.

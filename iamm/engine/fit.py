@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -18,10 +18,11 @@ from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate, require_s
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
 from iamm.engine.forward import Portion, add_penalties, forward, portions
 from iamm.engine.freezing import trained, trained_paths
-from iamm.engine.gradients import HALF, scale_gradients, shaped, unscaled
+from iamm.engine.gradients import autocast, scale_gradients, set_rates, shaped, unscaled
 from iamm.engine.observer import BatchResult, Observer, StepResult, Totals
 from iamm.engine.plan import Plan, RunState
 from iamm.engine.sampler import Sampler, samplers_of
+from iamm.engine.technique.techniques import Techniques
 from iamm.errors import NonFiniteError
 from iamm.weighting.base import Paths, Weighting, scene_gram
 
@@ -38,6 +39,7 @@ def fit(
     device: torch.device,
     augment: Mapping[str, Augment] | None = None,
     observers: Sequence[Observer] = (),
+    techniques: Techniques | None = None,
     state: RunState | None = None,
     checkpointer: Checkpointer | None = None,
 ) -> RunState:
@@ -54,6 +56,7 @@ def fit(
         device: of the model.
         augment: name → augmentation of the fields of one kind.
         observers: receive each interval and each validation.
+        techniques: averaging and others; None means none.
         state: of an interrupted run; None starts a new one.
         checkpointer: saves the state after a step where it is due; None saves nothing.
 
@@ -65,12 +68,12 @@ def fit(
     require_split(datasets, "validation")
     samplers = samplers_of(datasets, seed, state.samplers)
     parts = (model, datasets, samplers, weighting, optimizer, schedule, plan, seed, device, augment or {}, observers)
-    (loop := Loop(*parts, checkpointer)).restore_totals(state)
+    (loop := Loop(*parts, checkpointer, techniques or Techniques())).restore_totals(state)
     with unscaled(loop.parameters if plan.precision == "fp16" else (), lambda: loop.loss_scale):
         while state.phase_epoch < plan.epochs and not (plan.patience is not None and state.waited >= plan.patience):
             loop.run_epoch(state)
-            evaluation = evaluate(model, datasets, "validation", device, partial(loop.checkpoint_if_due, state))
-            loop.end_epoch(state, evaluation)
+            evaluated, due = loop.techniques.evaluated(model), partial(loop.checkpoint_if_due, state)
+            loop.end_epoch(state, evaluate(evaluated, datasets, "validation", device, due))
     loop.update_state(state)
     checkpointer.save(state)
     return state
@@ -92,12 +95,12 @@ class Loop:
     augment: Mapping[str, Augment]
     observers: Sequence[Observer]
     checkpointer: Checkpointer
+    techniques: Techniques = field(default_factory=Techniques)
 
     def __post_init__(self) -> None:
         self.rows: list[tuple[str, Tensor]] = []  # of the batches of the current step
         self.growths, self.loss_scale = 0, 1.0  # as in the state
         self.total = self.plan.total_steps(self.samplers)
-        self.base_rates = [group.setdefault("base_lr", group["lr"]) for group in self.optimizer.param_groups]
         self.parameters = trained(self.model.parameters())
         groups = [[scene.name for scene in dataset.scenes] for dataset in self.datasets]
         self.order = [name for group in groups for name in group]
@@ -121,12 +124,13 @@ class Loop:
         self.growths = state.growths
         steps = self.plan.epoch_steps(state.phase_epoch, self.samplers)
         while state.done < steps:
-            rate = self.set_rate(state.phase_step)
+            rate = set_rates(self.optimizer, self.schedule(state.phase_step, self.total))
             self.model.set_progress(state.phase_step / self.total)
             reporting = (state.step + 1) % self.plan.log_every == 0 or state.done + 1 == steps
             done = self.try_step(state, conflict=reporting and self.plan.conflict)
             processes.average_statistics(self.model)
             state.step, state.done = state.step + 1, state.done + 1
+            self.techniques.end_step(self.model, state.phase_step / self.total, epoch_ends=state.done == steps)
             if done is not None:
                 self.interval_totals.add(done)
                 self.epoch_totals.add(done)
@@ -139,9 +143,9 @@ class Loop:
         self.weighting.end_epoch(self.epoch_totals.mean_losses())
         qualities = torch.tensor([evaluation.qualities[name] for name in self.order], device=self.device)
         self.weighting.end_validation(qualities)
-        better = evaluation.quality > state.best_quality
-        state.epoch, state.done = state.epoch + 1, 0
-        state.follow(better, self.plan.growth_patience)
+        ready = self.techniques.ready(state.phase_step / self.total)
+        better = ready and evaluation.quality > state.best_quality
+        state.end_epoch(better or not ready, self.plan.growth_patience)
         if better:
             state.best_quality, state.best_epoch = evaluation.quality, state.epoch
             state.best_weights = {scene: dict(weights) for scene, weights in evaluation.scene_weights.items()}
@@ -150,7 +154,7 @@ class Loop:
         for observer in self.observers:
             observer.validated(state, evaluation)
         if better:
-            self.checkpointer.save_best(state)
+            self.checkpointer.save_best(state, self.techniques.evaluated(self.model))
         self.model.end_validation(evaluation.qualities)
         self.checkpoint_if_due(state)
 
@@ -166,12 +170,6 @@ class Loop:
         state.seconds += self.started - before
         state.samplers = [sampler.state_dict() for sampler in self.samplers]
         state.totals = [self.interval_totals.state_dict(), self.epoch_totals.state_dict()]
-
-    def set_rate(self, step: int) -> float:
-        factor = self.schedule(step, self.total)
-        for group, base in zip(self.optimizer.param_groups, self.base_rates, strict=True):
-            group["lr"] = base * factor
-        return self.optimizer.param_groups[0]["lr"]
 
     def try_step(self, state: RunState, *, conflict: bool) -> StepResult | None:
         """Run a step; None if it was skipped.
@@ -220,7 +218,7 @@ class Loop:
     def add_gradients(self, batches: Sequence[Batch], portion: Portion, *, conflict: bool) -> BatchResult:
         """Run forward and backward on one batch of every data set; with `conflict`, compute the scenes' Gram matrix."""
         share = 1.0 / self.plan.accumulate
-        with torch.autocast(self.device.type, HALF.get(self.plan.precision), enabled=self.plan.precision in HALF):
+        with self.techniques.attacked(self.model, batches), autocast(self.device, self.plan.precision):
             out = forward(self.model, batches, portion)
         scale_gradients(out.losses, self.loss_scale)
         losses = processes.mean(torch.stack(out.losses).detach())
@@ -240,11 +238,13 @@ class Loop:
     def next_batch(self, dataset: Dataset, sampler: Sampler, epoch: int) -> Batch:
         rows = sampler.next(self.plan.growth_at(epoch, self.growths))
         self.rows.append((dataset.name, rows))
-        return own_batch(dataset, rows, self.device, augment=self.augment, seed=self.seed, epoch=sampler.visited)
+        options = {"augment": self.augment, "seed": self.seed, "epoch": sampler.visited}
+        return self.techniques.taught(own_batch(dataset, rows, self.device, **options))
 
     def report(self, state: RunState, rate: float) -> None:
         """Pass the interval's means to the observers, and begin the next interval."""
-        interval = self.interval_totals.interval(state, state.step - state.phase_step + self.total, rate)
+        total = state.step - state.phase_step + self.total
+        interval = self.interval_totals.interval(state, total, rate, self.techniques.values())
         self.interval_totals = Totals(self.order, self.device)
         for observer in self.observers:
             observer.trained(interval)

@@ -20,6 +20,18 @@ HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """The type of a precision of 16 bits."""
 
 
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """A block of forward passes in this precision; `fp32` changes nothing."""
+    return torch.autocast(device.type, HALF.get(precision), enabled=precision in HALF)
+
+
+def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> float:
+    """Set each learning rate to its base rate, with which the optimizer began, times a factor; return the first."""
+    for group in optimizer.param_groups:
+        group["lr"] = group.setdefault("base_lr", group["lr"]) * factor
+    return float(optimizer.param_groups[0]["lr"])
+
+
 def scale_gradients(losses: Sequence[Tensor], scale: float) -> None:
     """Multiply all gradients of these losses by s."""
     for loss in losses if scale != 1 else ():

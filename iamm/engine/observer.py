@@ -42,7 +42,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Interval:
-    """Means over the steps since the last record; the conflict is that of the last step.
+    """Means over the steps since the last record; the conflict and what techniques report are those of the last step.
 
     A penalty that a step lacks counts there as 0.
     """
@@ -59,6 +59,7 @@ class Interval:
     conflict: Conflict | None = None
     phase: str = ""
     penalties: Mapping[str, float] = field(default_factory=dict)
+    techniques: Mapping[str, float] = field(default_factory=dict)
 
 
 class Observer(Protocol):
@@ -169,7 +170,9 @@ class Totals:
         """Mean losses over the steps in which a scene was observed; 0 for a scene that was not.  # (S,)"""
         return self.losses / self.observed.clamp(min=1)
 
-    def interval(self, state: RunState, total: int, rate: float) -> Interval:
+    def interval(
+        self, state: RunState, total: int, rate: float, techniques: Mapping[str, float] | None = None
+    ) -> Interval:
         def named(values: Tensor) -> dict[str, float]:
             return dict(zip(self.names, values.tolist(), strict=True))
 
@@ -187,6 +190,7 @@ class Totals:
             conflict=self.conflict(),
             phase=state.phase,
             penalties={name: float(value) / self.steps for name, value in self.penalties.items()},
+            techniques=techniques or {},
         )
 
     def conflict(self) -> Conflict | None:

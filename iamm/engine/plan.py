@@ -119,8 +119,9 @@ class RunState:
         """Finished epochs of this phase."""
         return self.epoch - (self.history[-1]["epoch"] if self.history else 0)
 
-    def follow(self, better: bool, growth_patience: int | None) -> None:
-        """Count the validations since the best one, and let the batches grow where there are enough of them."""
+    def end_epoch(self, better: bool, growth_patience: int | None) -> None:
+        """Count an epoch, and validations without a better quality; the batches grow after enough of these."""
+        self.epoch, self.done = self.epoch + 1, 0
         self.waited = 0 if better else self.waited + 1
         self.stalled = 0 if better else self.stalled + 1
         if self.stalled == growth_patience:

@@ -61,6 +61,10 @@ class Head(Constrained, nn.Module):
         """Mean training loss of the batch, label smoothing included; 0 where no example is present.  # ()"""
         raise NotImplementedError
 
+    def term_logits(self, features: Features, batch: SceneBatch) -> Tensor:
+        """The logits of the n terms of a loss that is a cross-entropy of C classes, for distillation.  # (n, C)"""
+        raise NotImplementedError
+
     def count(self, batch: SceneBatch) -> Tensor:
         """The number of terms over which the loss is a mean.  # ()"""
         return batch.present.sum()
@@ -88,6 +92,11 @@ class Head(Constrained, nn.Module):
     def details(self, outputs: Sequence[Outputs]) -> Mapping[str, Any]:
         """Further values for the result, as plain JSON; a `confusion` matrix is also drawn."""
         return {}
+
+
+def distilled(loss: Tensor, logits: Tensor, features: Features, batch: SceneBatch) -> Tensor:
+    """The loss, mixed with the distance to a teacher's answers where the batch has them; logits as `term_logits`."""
+    return loss if batch.soft is None else batch.soft.mixed(loss, logits, features.values)
 
 
 def gathered(outputs: Sequence[Outputs], key: str) -> list[Any]:

@@ -14,7 +14,7 @@ from iamm.attention.base import Attention
 from iamm.constraints import OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Features, present_mean
-from iamm.head.base import Outputs, gathered
+from iamm.head.base import Outputs, distilled, gathered
 from iamm.head.pooled import Norm, PooledHead
 from iamm.measure import LOSS, Measure
 
@@ -69,10 +69,12 @@ class ClassifierHead(PooledHead):
         self.label_smoothing = label_smoothing
 
     def loss(self, features: Features, batch: SceneBatch) -> Tensor:
-        each = functional.cross_entropy(
-            self.scores(features), batch.targets, label_smoothing=self.label_smoothing, reduction="none"
-        )
-        return present_mean(each, batch.present)
+        scores = self.scores(features)
+        each = functional.cross_entropy(scores, batch.targets, label_smoothing=self.label_smoothing, reduction="none")
+        return distilled(present_mean(each, batch.present), scores[batch.present], features, batch)
+
+    def term_logits(self, features: Features, batch: SceneBatch) -> Tensor:
+        return self.scores(features)[batch.present]  # (n, C)
 
     def observe(self, features: Features, batch: SceneBatch) -> Outputs:
         logits, targets = self.scores(features)[batch.present], batch.targets[batch.present]

@@ -14,7 +14,7 @@ from iamm.constraints import Count, Layers, NotNegative, OneOf, ShareBelow1
 from iamm.dataset.base import Scene, SceneBatch
 from iamm.dataset.vocabulary import BOS, EOS, PAD, Vocabulary, padded
 from iamm.encoder.base import Features
-from iamm.head.base import AttentionMap, Head, Outputs, gathered
+from iamm.head.base import AttentionMap, Head, Outputs, distilled, gathered
 from iamm.head.decoding import beam_search, next_token_scores
 from iamm.measure import LOSS, PERPLEXITY, Measure
 
@@ -91,7 +91,10 @@ class TextHead(Head):
     def loss(self, features: Features, batch: SceneBatch) -> Tensor:
         logits, targets = self.token_logits(features, batch)
         total = functional.cross_entropy(logits, targets, label_smoothing=self.label_smoothing, reduction="sum")
-        return total / max(len(targets), 1)
+        return distilled(total / max(len(targets), 1), logits, features, batch)
+
+    def term_logits(self, features: Features, batch: SceneBatch) -> Tensor:
+        return self.token_logits(features, batch)[0]  # (n, V)
 
     @torch.no_grad()
     def write(self, features: Features) -> list[list[int]]:

@@ -192,6 +192,14 @@ class SceneNetwork(nn.Module):
         return {name: {measure.name: measure for measure in self.head(name).measures} for name in self.heads}
 
     @torch.no_grad()
+    def teaching(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        """Per scene of the group, the logits (n, C) of its head and the features (B, T, D) that it reads."""
+        features, _ = self.features(batch)
+        return {
+            name: (self.head(name).term_logits(features[name], batch[name]), features[name].values) for name in batch
+        }
+
+    @torch.no_grad()
     def answers(self, batch: Batch, name: str) -> list[dict[str, Any]]:
         """The answer of a scene's head for each example of the group."""
         features, _ = self.features(batch)

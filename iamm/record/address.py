@@ -20,6 +20,9 @@ PLACES = (
 MIGRATION = ("target", "shots", "draw", "transfer")
 """Keys that change nothing in a run without a target."""
 
+SWITCHES = {"attack": ("pictures", "embeddings"), "distill": ("from",)}
+"""Keys of options → those among them, without any of which the others change nothing."""
+
 BUDGET = (
     *("seed", "epochs", "steps", "batch_size", "accumulate", "patience"),
     *("growth", "growth_every", "growth_patience"),
@@ -46,8 +49,8 @@ def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
 def digest(config: Mapping[str, Any]) -> str:
     """8 hex digits of SHA-256 over the configuration without `PLACES` and keys that are null.
 
-    So a release with a new key that is null by default gives each run its old address. `from` is replaced by the
-    address of its run.
+    So a release with a new key that is null by default gives each run its old address. `from` and `distill.from` are
+    replaced by the addresses of their runs.
 
     Raises:
         ConfigError: a number is not finite.
@@ -57,6 +60,11 @@ def digest(config: Mapping[str, Any]) -> str:
         content = {key: value for key, value in content.items() if key not in MIGRATION}
     if config.get("from"):
         content["from"] = Path(config["from"]).name
+    for key, switches in SWITCHES.items():
+        if all(content.get(key, {}).get(switch) is None for switch in switches):
+            content.pop(key, None)
+    if "distill" in content:
+        content["distill"] |= {"from": Path(content["distill"]["from"]).name}
     try:
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except ValueError as error:

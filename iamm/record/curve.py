@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -20,19 +20,21 @@ class Curve:
 
     Args:
         recorder: of the run.
-        model: that is trained.
+        model: gives the model that is validated.
         datasets: of the run.
         device: of the model.
     """
 
-    def __init__(self, recorder: Recorder, model: Network, datasets: Sequence[Dataset], device: torch.device) -> None:
+    def __init__(
+        self, recorder: Recorder, model: Callable[[], Network], datasets: Sequence[Dataset], device: torch.device
+    ) -> None:
         self.recorder, self.model, self.datasets, self.device = recorder, model, datasets, device
 
     def trained(self, interval: Interval) -> None:
         """The recorder has it already."""
 
     def validated(self, state: RunState, evaluation: Evaluation) -> None:
-        tested = evaluate(self.model, self.datasets, "test", self.device)
+        tested = evaluate(self.model(), self.datasets, "test", self.device)
         place = (state.step, state.epoch, tested)
         self.recorder.evaluated("test", *place, seconds=state.seconds, within=state.phase)
 

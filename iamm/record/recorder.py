@@ -141,8 +141,8 @@ class Recorder:
         values |= {tag("train", "weight", scene): value for scene, value in interval.weights.items()}
         values |= scene_weight_values("train", interval.scene_weights)
         values |= {tag("train", "learning_rate"): interval.rate, tag("train", "gradient_norm"): interval.gradient_norm}
-        values |= conflict_values(interval.conflict)
-        values |= {tag("train", "penalty", name): value for name, value in interval.penalties.items()}
+        others = {**{f"penalty/{name}": value for name, value in interval.penalties.items()}, **interval.techniques}
+        values |= conflict_values(interval.conflict) | {tag("train", name): value for name, value in others.items()}
         speed = {tag("time", "steps_per_second"): interval.steps_per_second}
         self.scalars(values | speed, interval.step)
         place = place_of(interval.step, interval.epoch, interval.phase)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from iamm.dataset.permuting import permuted
 from iamm.engine.freezing import freeze, freeze_parts, train_only, trained, trained_names
 from iamm.engine.plan import Plan
 from iamm.engine.seeding import derived_seed, make_deterministic
+from iamm.engine.technique.techniques import Techniques
 from iamm.errors import ConfigError
 from iamm.model.scene_network import SceneNetwork
 from iamm.run.phase import WHOLE, Phase
@@ -40,6 +41,7 @@ class Parts:
     augment: Mapping[str, Any]
     plan: Plan
     device: torch.device
+    techniques: Techniques = field(default_factory=Techniques)
 
 
 def build_datasets(config: Mapping[str, Any]) -> list[Dataset]:

@@ -53,13 +53,15 @@ def finish(
     notices = [notice for dataset in datasets for notice in dataset.notices]
     notices += [*conditions.notices, *skipped(state), *failed, *interest_notices(interest)]
     files = {name: content for dataset in datasets for name, content in dataset.files.items()}
-    result = {**values, "notices": notices}
+    result = {**values, "notices": notices, **parts.techniques.outcome()}
     if interest:
         result["interest"] = interest
     if curve:
         result["curve"] = curve
     if cell.values["log"].get("missing"):
         result["missing"] = missing_views(parts.model, datasets, parts.device, cell.values["seed"])
+    if (attack := parts.techniques.attack) is not None:
+        result["attacked"] = attack.measures(parts.model, datasets, parts.device)
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
     result |= {**conditions.values(), "files": files, "code": code_states(cell.values)}
     return write_result(folder, result, state.step)

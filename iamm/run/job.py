@@ -54,8 +54,10 @@ def run_of(cell: Cell) -> Callable[[Cell, Console], Result]:
 def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     """Evaluate a finished run again, on the same data and threads, and print whether the numbers are the same.
 
+    With `precision=int8`, print the measures, the time and the size with 8-bit integers beside those without.
+
     Args:
-        values: configuration with `run` and `device`.
+        values: configuration with `run`, `device` and `precision`.
         moved: whether the data are now in the `data_dir` of `values` instead of the recorded one.
 
     Raises:
@@ -70,7 +72,13 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     if recorded["config"]["target"] is not None:
         raise ConfigError(f"A migration is checked by its repetition. Found {folder.path}: add mode=verify.")
     trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
-    measures = evaluate_again(trained, folder, recorded["data"])
+    if values["precision"] == "int8":
+        precisions = ("fp32", "int8")
+        for name, each in zip(precisions, evaluate_again(trained, folder, recorded["data"], precisions), strict=True):
+            show_measures(console, each.measures, recorded)
+            console.print(f"{name}  {each.size / 1e6:.2f} MB  {each.seconds:.2f} s for the test split")
+        return
+    ((measures, *_),) = evaluate_again(trained, folder, recorded["data"])
     show_measures(console, measures, recorded)
     same = strict(measures) == strict(recorded["test"])
     console.print("The run's own numbers: the same to the last digit." if same else "The run's own numbers differ:")
@@ -134,12 +142,20 @@ def interest_lines(report: Mapping[str, Any], declared: Mapping[str, Mapping[str
         yield f"without interest  {scene} {measure.name}  {shown}"
 
 
+def attacked_lines(result: Result) -> Iterator[str]:
+    """One line for each scene: its first measure under the attack of its run, if there was one."""
+    declared = measures_of(result)
+    for scene, measures in result.get("attacked", {}).items():
+        measure = next(iter(declared[scene].values()))
+        yield f"under attack  {scene} {measure.name} {measure.shown(measures[f'{measure.name}_attacked'])}"
+
+
 def show(console: Console, path: Path, result: Result) -> None:
     """Print the test measures, the run folder, and the command that opens TensorBoard."""
     show_measures(console, result["test"], result)
     summary = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
     console.print(f"{summary}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
-    for line in interest_lines(result.get("interest", {}), measures_of(result)):
+    for line in (*interest_lines(result.get("interest", {}), measures_of(result)), *attacked_lines(result)):
         console.print(line, soft_wrap=True)
     for notice in result["notices"]:
         console.print(f"note: {notice}", soft_wrap=True)

@@ -9,9 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from iamm.dataset.base import Scene
+from iamm.dataset.outline import scenes_of
 from iamm.engine.checkpoint import load_saved
-from iamm.errors import ConfigError
+from iamm.errors import BadDataError, ConfigError, MissingDataError
 from iamm.files import read_file
+from iamm.record.checksummed import checked
 from iamm.record.run_folder import RunFolder, read_result
 
 
@@ -31,14 +34,13 @@ def begin_from(path: Path, model: nn.Module) -> tuple[dict[str, str], list[str]]
         ConfigError: the shapes of a tensor differ, or no name is in both.
     """
     read_result(path, name="from")
-    file = RunFolder(path).best
-    source, target = load_saved(file)["model"], model.state_dict()
+    source, target = load_saved(RunFolder(path).best)["model"], model.state_dict()
     common = [name for name in target if name in source]
     check_shapes(path, {name: (source[name], target[name]) for name in common})
     with torch.no_grad():
         for name in common:
             target[name].copy_(source[name])
-    address = {"run": path.name, "sha256": hashlib.sha256(read_file(file)).hexdigest()}
+    address = model_address(path)
     new, left = [name for name in target if name not in source], [name for name in source if name not in target]
     return address, differences(path.name, new, left)
 
@@ -63,3 +65,27 @@ def differences(source: str, new: Collection[str], left: Collection[str]) -> lis
         if names
     ]
     return [f"begun from {source}; {'; '.join(parts)}."] if parts else []
+
+
+def model_address(path: Path) -> dict[str, str]:
+    """The name of a run's folder, and the SHA-256 of its chosen model's file."""
+    return {"run": path.name, "sha256": hashlib.sha256(read_file(RunFolder(path).best)).hexdigest()}
+
+
+def read_scenes(folder: RunFolder) -> list[list[Scene]]:
+    """The scenes of a finished run, without their examples.
+
+    Raises:
+        MissingDataError: the folder lacks them.
+        BadDataError: their file is damaged.
+    """
+    if not folder.scenes.exists():
+        raise MissingDataError(
+            f"A trained model is used with its scenes. Found no {folder.scenes}: train again with rerun=true."
+        )
+    try:
+        return scenes_of(checked(read_file(folder.scenes)))
+    except (ValueError, LookupError, TypeError) as error:
+        raise BadDataError(
+            f"Scenes must be as they were written. Found {folder.scenes}: {error}. Train again with rerun=true."
+        ) from error

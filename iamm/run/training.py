@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -15,10 +16,9 @@ from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import file_is_intact, load_model
 from iamm.engine.checkpointer import FileCheckpointer
 from iamm.engine.evaluate import evaluate
-from iamm.engine.fit import fit
 from iamm.engine.memory import reset_peak
 from iamm.engine.observer import Observer
-from iamm.engine.plan import RunState
+from iamm.engine.technique.quantisation import quantise, size
 from iamm.errors import BadDataError, DivergedError, UserError
 from iamm.files import writable, write_text
 from iamm.own import own_error
@@ -27,7 +27,7 @@ from iamm.record.recorder import Recorder
 from iamm.record.run_folder import Result, RunFolder, read_result
 from iamm.run.build import build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions, slow_precision
-from iamm.run.course import Course, build_phases
+from iamm.run.course import Course, build_phases, fit_course
 from iamm.run.finish import finish
 from iamm.run.finished import complete, damaged
 from iamm.run.planned import Cell
@@ -150,41 +150,9 @@ def run(
     with ProgressLine(console, course.epochs, measures) as line, interruption.deferred():
         observers: list[Observer] = [recorder, line]
         if config["log"]["test"]:
-            observers.append(Curve(recorder, course.current.model, datasets, course.current.device))
+            observers.append(Curve(recorder, course.evaluated, datasets, course.current.device))
         state = fit_course(course, checkpointer, observers, state)
     return finish(cell, datasets, course.current, recorder, conditions, state)
-
-
-def fit_course(
-    course: Course, checkpointer: FileCheckpointer, observers: Sequence[Observer], state: RunState
-) -> RunState:
-    """Train the current phase and those behind it to their ends."""
-    state = fit_phase(course, checkpointer, observers, state)
-    while not course.last:
-        state = fit_phase(course, checkpointer, observers, course.next_phase(state))
-    return state
-
-
-def fit_phase(
-    course: Course, checkpointer: FileCheckpointer, observers: Sequence[Observer], state: RunState
-) -> RunState:
-    """Train the current phase to its end."""
-    parts = course.current
-    checkpointer.best = course.folder.best_of(course.best)
-    return fit(
-        parts.model,
-        parts.datasets,
-        parts.weighting,
-        parts.optimizer,
-        parts.schedule,
-        parts.plan,
-        seed=course.seed,
-        device=parts.device,
-        augment=parts.augment,
-        observers=observers,
-        state=state,
-        checkpointer=checkpointer,
-    )
 
 
 def file_checkpointer(
@@ -195,27 +163,34 @@ def file_checkpointer(
     stop_requested: Callable[[], bool],
 ) -> FileCheckpointer:
     """A checkpointer of the model, the course and the given parts."""
-    model = course.current.model
     return FileCheckpointer(
         folder.last,
         folder.previous,
         folder.best,
-        model,
-        {"model": model, "course": course, **parts},
+        {"model": course.current.model, "course": course, **parts},
         **config["checkpoint"],
         stop_requested=stop_requested,
     )
 
 
+class Evaluated(NamedTuple):
+    """A model's measures on test, the seconds that it took, and the bytes of its values."""
+
+    measures: dict[str, dict[str, float]]
+    seconds: float
+    size: int
+
+
 def evaluate_again(
-    config: Mapping[str, Any], folder: RunFolder, data: Mapping[str, str]
-) -> dict[str, dict[str, float]]:
-    """The test measures of a finished run's chosen model.
+    config: Mapping[str, Any], folder: RunFolder, data: Mapping[str, str], precisions: Sequence[str] = ("fp32",)
+) -> list[Evaluated]:
+    """Evaluate a finished run's chosen model on test, in one precision after another.
 
     Args:
         config: of the run.
         folder: of the run.
         data: checksums of the data sets that the run was trained on.
+        precisions: fp32, or int8 behind it.
 
     Raises:
         MissingDataError: the folder holds no model.
@@ -232,5 +207,12 @@ def evaluate_again(
     device = chosen_device(config["device"])
     model = build_model(config, scenes).to(device)
     load_model(folder.best, model)
-    tested = evaluate(model, datasets, "test", device)
-    return {scene: dict(values) for scene, values in tested.measures.items()}
+    evaluated = []
+    for precision in precisions:
+        if precision == "int8":
+            quantise(model)
+        begun = time.perf_counter()
+        tested = evaluate(model, datasets, "test", device)
+        measures = {scene: dict(values) for scene, values in tested.measures.items()}
+        evaluated.append(Evaluated(measures, time.perf_counter() - begun, size(model)))
+    return evaluated

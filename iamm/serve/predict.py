@@ -13,7 +13,7 @@ from iamm.serve.written import answers_to, require_place
 
 KEYS = {
     **{"run": None, "input": None, "output": "-", "scene": "", "column": "text", "encoding": "utf-8"},
-    **{"attention": "false", "tokenised": "false", "device": "auto"},
+    **{"attention": "false", "tokenised": "false", "device": "auto", "precision": "fp32"},
 }
 
 
@@ -39,7 +39,7 @@ def predictions(values: Mapping[str, str], *, attention: bool, tokenised: bool) 
 
     path, encoding = Path(values["input"]), values["encoding"]
     require_encoding(encoding)
-    trained = load(values["run"], values["device"])
+    trained = load(values["run"], values["device"], values["precision"])
     scene = trained.scene(values["scene"] or None)
     readers = {
         "pixels": lambda: picture_rows(path),

@@ -10,15 +10,14 @@ import torch
 from torch import Tensor
 
 from iamm.dataset.base import Scene, SceneBatch
-from iamm.dataset.outline import scenes_of
 from iamm.engine.checkpoint import load_model
-from iamm.errors import BadDataError, ConfigError, MissingDataError, nearest
-from iamm.files import read_file
+from iamm.engine.technique.quantisation import quantise
+from iamm.errors import ConfigError, nearest
 from iamm.model.scene_network import SceneNetwork
-from iamm.record.checksummed import checked
 from iamm.record.run_folder import RunFolder
 from iamm.run.build import build_model, chosen_device
 from iamm.run.finished import read_finished
+from iamm.run.source import read_scenes
 from iamm.serve.example import Example, example_of
 from iamm.serve.rows import batches
 
@@ -155,7 +154,7 @@ def targets(scene: Scene, count: int) -> Tensor:
     return one.expand(count, *one.shape[1:])
 
 
-def load(run: str | Path, device: str = "auto") -> Trained:
+def load(run: str | Path, device: str = "auto", precision: str = "fp32") -> Trained:
     """Load the model that a finished run chose.
 
     Threads and kernels of torch are set as in the run, so that the numbers are the same.
@@ -163,12 +162,15 @@ def load(run: str | Path, device: str = "auto") -> Trained:
     Args:
         run: folder of the run.
         device: auto, cpu, cuda or cuda:<number>.
+        precision: fp32, or int8 for linear layers of 8-bit integers, on a processor.
 
     Raises:
         MissingDataError: the folder has no finished run, or lacks a file of its model.
         BadDataError: its files are damaged, or an earlier release wrote them.
-        ConfigError: a device that this machine lacks.
+        ConfigError: a device that this machine lacks, or another precision.
     """
+    if precision not in ("fp32", "int8"):
+        raise ConfigError(f"`precision` must be fp32 or int8. Found {precision}.")
     folder = RunFolder(Path(run))
     config = read_finished(folder)["config"]
     if config.get("target") is not None:
@@ -177,17 +179,7 @@ def load(run: str | Path, device: str = "auto") -> Trained:
     with torch.random.fork_rng(devices=[]):
         network = build_model(config, [scene for group in groups for scene in group])
     load_model(folder.best, network)
-    return Trained(network.eval().to(chosen_device(device)), groups)
-
-
-def read_scenes(folder: RunFolder) -> list[list[Scene]]:
-    if not folder.scenes.exists():
-        raise MissingDataError(
-            f"A trained model is used with its scenes. Found no {folder.scenes}: train again with rerun=true."
-        )
-    try:
-        return scenes_of(checked(read_file(folder.scenes)))
-    except (ValueError, LookupError, TypeError) as error:
-        raise BadDataError(
-            f"Scenes must be as they were written. Found {folder.scenes}: {error}. Train again with rerun=true."
-        ) from error
+    network.eval().to(chosen_device(device))
+    if precision == "int8":
+        quantise(network)
+    return Trained(network, groups)

@@ -48,8 +48,8 @@ def measure_of(result: Result, scene: str, measure: str) -> float | None:
         return received_weight(result, scene)
     if measure == "weights_kept":
         return weights_kept(result, scene)
-    missing = result.get("missing", {}).get(scene, {})
-    return result["test"].get(scene, missing).get(measure, missing.get(measure))
+    reports = [result.get(key, {}).get(scene, {}) for key in ("test", "missing", "attacked")]
+    return next((report[measure] for report in reports if measure in report), None)
 
 
 def received_weight(result: Result, scene: str) -> float | None:

@@ -34,7 +34,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
         ("iamm-train optimizer=adam optimizer.mom", []),
         ("iamm-train attention=local attention.pattern.", ["attention.pattern.radius="]),
         ("iamm-train ~pat", ["~patience=", "~pattern@attention.pattern="]),
-        ("iamm-train precision=", ["precision=bf16", "precision=fp16", "precision=fp32"]),
+        ("iamm-train precision=", ["precision=bf16", "precision=fp16", "precision=fp32", "precision=int8"]),
         ("iamm-train log.conflict=t", ["log.conflict=true"]),
         ("iamm-train epochs=", []),
         ("iamm-train --cfg ", ["all", "hydra", "job"]),

@@ -67,7 +67,8 @@ def test_keys_stand_where_an_override_finds_them():
     assert {"epochs", "log.every", "attention.heads", "encoder.text.layers", "dataset.shapes.train"} <= set(
         known_keys()
     )
-    assert owners()["encoder.image.channels"] == {"encoder@encoder.image=convolutional"}
+    images = {"encoder@encoder.image=convolutional", "encoder@encoder.image=whitened"}
+    assert owners()["encoder.image.channels"] == images
     assert owners()["optimizer.lr"] == {f"optimizer={file.stem}" for file in FILES if file.parent.name == "optimizer"}
     assert not [key for key in known_keys() if "hydra" in key or "defaults" in key or key.startswith("model.")]
 

@@ -55,7 +55,7 @@ MISTAKES = [  # the words, what the line must hold
     ("clip=0", "`clip` must be a number above 0, or null.", "Found 0."),
     ("optimizer.lr=-0.1", "`optimizer.lr` must be a number above 0.", "Found -0.1."),
     ("optimizer.lr=inf", "`optimizer.lr` must be a number above 0.", "Found inf."),
-    ("precision=fp12", "`precision` must be one of fp32, bf16, fp16.", "Found 'fp12'."),
+    ("precision=fp12", "`precision` must be one of fp32, bf16, fp16, int8.", "Found 'fp12'."),
     ("growth_patience=2 growth=2", "`growth_patience` needs the steps of an epoch", "Found steps=None, growth=2: give"),
     ("growth_patience=2 steps=5", "`growth_patience` needs the steps of an epoch", "Found steps=5, growth=1.0: give"),
     ("device=tpu", "`device` must be auto, cpu, cuda or cuda:<number>.", "Found 'tpu'."),

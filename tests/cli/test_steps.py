@@ -15,7 +15,7 @@ from iamm.dataset.base import Dataset
 from iamm.engine.checkpointer import Checkpointer
 from iamm.engine.fit import Loop
 from iamm.engine.forward import portions
-from iamm.engine.gradients import shaped
+from iamm.engine.gradients import set_rates, shaped
 from iamm.engine.sampler import Sampler
 from iamm.run.build import Parts, build, build_datasets
 from iamm.weighting.gradient import GradientWeighting
@@ -100,7 +100,7 @@ def test_gradients_are_those_of_the_reported_weights(name, words):
     config = composed(name, words)
     loop = looped(build(config, datasets), datasets)
     for step in range(2):
-        loop.set_rate(step)
+        set_rates(loop.optimizer, loop.schedule(step, loop.total))
         found, expected, observed = taken(loop)
         for one, other in zip(found, expected, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5 * max(1.0, float(other.abs().max())))
@@ -119,7 +119,7 @@ def test_one_step_however_it_is_accumulated(name):
         config = composed(name, words)
         datasets = build_datasets(config)
         loop = looped(build(config, datasets), datasets)
-        loop.set_rate(0)
+        set_rates(loop.optimizer, loop.schedule(0, loop.total))
         stepped = loop.step(0)
         found.append([stepped.losses, *(parameter.detach().clone() for parameter in loop.parameters)])
     for other in found[1:]:

@@ -85,6 +85,7 @@ def pretend(run: PlannedRun, cell: Cell, output_dir: Path = Path("outputs")) -> 
     accuracy, loss = (value + run.seed / (64 if run.row == "IAMM" else 16) for value in WORTH[run.row])
     result: dict[str, Any] = {
         "test": {"shapes_image": {"accuracy": accuracy, "loss": 1.0}, "shapes_text": {"bleu": 0.5, "loss": loss}},
+        "curve": {"shapes_image": [{"accuracy": accuracy / 2, "train_loss": 2 * loss}]},
         "quality": {"shapes_image": accuracy, "shapes_text": 0.5},
         "scene_weights": {},
         "validation_quality": accuracy,
@@ -178,6 +179,19 @@ def test_only_what_is_missing_is_run(table_command, small_table, swept, folder, 
     assert "not finished" not in answer.out
     assert table_command(*MINE, "rerun=true").code == 0
     assert [(cell.name, cell.values["rerun"]) for cell in swept[1][0]] == [(run.folder, True) for run in plan.runs]
+
+
+def test_a_column_of_an_epoch_reads_the_curve(table_command, small_table, swept, plans):
+    """The runs came as far as epoch 1."""
+    columns = "".join(f"  train {n}: {{scene: shapes_image, measure: train_loss, epoch: {n}}}\n" for n in (1, 2))
+    text = TABLE.replace("measure: accuracy}", "measure: accuracy, epoch: 1}")
+    small_table.write_text(text.replace("  loss: {scene: shapes_text, measure: loss}\n", columns), encoding="utf-8")
+    table_command(*MINE, "list=true")
+    plan, cells = plans[-1]
+    pretend(plan.runs[0], cells[0])
+    answer = table_command(*MINE, "run=false")
+    assert grid(answer.out)[0][:9] == ["IAMM", "37.50", "(n", "=", "1)", "4.0000", "(n", "=", "1)"]
+    assert "train 2 is empty: no finished run in runs has train_loss of shapes_image." in answer.out
 
 
 def test_rates_are_chosen_before_the_other_seeds_are_run(table_command, small_table, folder, monkeypatch, plans):

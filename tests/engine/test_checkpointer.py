@@ -17,7 +17,7 @@ def make(tmp_path):
     def keeping(**options) -> FileCheckpointer:
         model = nn.Linear(2, 1)
         files = [tmp_path / f"{name}.pt" for name in ("last", "previous", "best")]
-        return FileCheckpointer(*files, model, {"model": model}, **options)
+        return FileCheckpointer(*files, {"model": model}, **options)
 
     return keeping
 
@@ -85,18 +85,18 @@ def test_a_run_that_was_never_kept_begins(make):
 def test_generations(make):
     """The newer one, else the older with a word, else an end; killed between two renames, only the older is there."""
     first = make()
-    weights = first.model.weight.detach().clone()
+    weights = first.parts["model"].weight.detach().clone()
     first.save(RunState(step=1))
     with torch.no_grad():
-        first.model.weight += 1
+        first.parts["model"].weight += 1
     first.save(RunState(step=2))
     newer, again = first.last.read_bytes(), make()
     assert again.restore() == (RunState(step=2), "")
-    torch.testing.assert_close(again.model.weight, weights + 1)
+    torch.testing.assert_close(again.parts["model"].weight, weights + 1)
     again.last.write_bytes(newer[:-70] + b"x" + newer[-69:])
     state, said = again.restore()
     assert (state.step, said) == (1, "last.pt is damaged; this run goes on from previous.pt, step 1.")
-    torch.testing.assert_close(again.model.weight.detach(), weights)
+    torch.testing.assert_close(again.parts["model"].weight.detach(), weights)
     again.last.unlink()
     assert again.restore() == (RunState(step=1), "")
     again.previous.write_bytes(b"")

@@ -150,7 +150,7 @@ def test_left_and_resumed_the_same(where, golden, begin, datasets, listener, tmp
     def checkpointer(model, optimizer, weighting, asked):
         parts = {"model": model, "optimizer": optimizer, "weighting": weighting}
         files = [tmp_path / f"{name}.pt" for name in ("last", "previous", "best")]
-        return FileCheckpointer(*files, model, parts, epochs=99, stop_requested=asked)
+        return FileCheckpointer(*files, parts, epochs=99, stop_requested=asked)
 
     def asked() -> bool:
         calls["step" if model.training else "validation"] += 1  # before each batch of validation
@@ -355,7 +355,7 @@ class Told(Checkpointer):
     def save(self, state):
         self.kept.append(state.epoch)
 
-    def save_best(self, state):
+    def save_best(self, state, model):
         self.best.append(state.epoch)
 
 
@@ -386,7 +386,7 @@ def test_the_best_model_is_kept(slopes, pictures, tmp_path):
     options = {
         "plan": Plan(3, steps=1),
         "schedule": constant,
-        "checkpointer": FileCheckpointer(*files, model, {"model": model}),
+        "checkpointer": FileCheckpointer(*files, {"model": model}),
     }
     trained(model, optimizer, [pictures()], weighting=Given(1.0), **options)
     torch.testing.assert_close(model.w.detach(), torch.tensor([-0.3]))

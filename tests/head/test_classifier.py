@@ -15,6 +15,7 @@ from iamm.head.classifier import ClassifierHead, calibration_error
 from iamm.normaliser.softmax import SoftmaxNormaliser
 from iamm.pattern.full import FullPattern
 from iamm.score.scaled_dot_product import ScaledDotProductScore
+from iamm.soft_targets import SoftTargets
 
 ScaledDotProductAttention = partial(
     SingleAttention, score=ScaledDotProductScore, pattern=FullPattern, normaliser=SoftmaxNormaliser
@@ -43,6 +44,15 @@ def test_loss_by_hand(head, batch):
     """−ln ½ and −ln ¼, their mean 1.5 ln 2."""
     assert head().loss(places(1), batch(tensor([0]))).item() == pytest.approx(math.log(2))
     assert head().loss(places(2), batch(tensor([0, 2]))).item() == pytest.approx(1.5 * math.log(2))
+
+
+def test_a_teacher_of_classes_by_hand(head, batch):
+    """Of the present one of two examples: p = (⅓, ⅓, ⅓) beside q = (½, ¼, ¼), KL = ⅓ ln ⅔ + ⅔ ln(4/3)."""
+    seen = batch(tensor([0, 1]), tensor([True, False]))
+    assert head().term_logits(places(2), seen).shape == (1, 3)
+    taught = seen._replace(soft=SoftTargets(torch.zeros(1, 3), torch.zeros(2, 1), 1.0, 0.25, 0.0))
+    divergence = math.log(2 / 3) / 3 + 2 * math.log(4 / 3) / 3
+    assert head().loss(places(2), taught).item() == pytest.approx(0.25 * divergence + 0.75 * math.log(2))
 
 
 def test_label_smoothing_by_hand(head, batch):

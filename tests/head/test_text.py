@@ -8,6 +8,7 @@ from torch import tensor
 
 from iamm.encoder.base import Features
 from iamm.head.text import bleu
+from iamm.soft_targets import SoftTargets
 
 V = 11
 FLAT = torch.zeros(V, V)
@@ -35,6 +36,18 @@ def test_loss_by_hand(table_head, batch):
     special = 0.8 * math.log(2) + 0.2 / 11 * (math.log(2) + 10 * math.log(20))
     smooth = table_head(table, label_smoothing=0.2).loss(nowhere(3), batch(ROWS)).item()
     assert smooth == pytest.approx((8 * math.log(11) + special) / 9)
+
+
+def test_a_teacher_of_words_by_hand(table_head, batch):
+    """Of the 9 tokens one has the teacher's p(5 | 4) = 10/20 beside the flat 1/11: half of its KL and half of ln 11."""
+    table = FLAT.clone()
+    table[4, 5] = math.log(10)
+    rows, teacher = batch(ROWS), table_head(table)
+    logits = teacher.term_logits(nowhere(3), rows)
+    assert logits.shape == (9, V)
+    taught = rows._replace(soft=SoftTargets(logits, torch.zeros(3, 1), 1.0, 0.5, 0.0))
+    divergence = (0.5 * math.log(11 / 2) + 10 / 20 * math.log(11 / 20)) / 9
+    assert table_head(FLAT).loss(nowhere(3), taught).item() == pytest.approx(0.5 * divergence + 0.5 * math.log(11))
 
 
 def test_absent_rows_and_padding_are_never_scored(table_head, batch):

@@ -46,7 +46,7 @@ def test_each_validation_is_followed_by_test(folder, interval, evaluation, monke
     tested = replace(evaluation, measures={"a": {"loss": 7.0}, "b": {"loss": 5.0}})
     monkeypatch.setattr("iamm.record.curve.evaluate", lambda model, datasets, split, device: {"test": tested}[split])
     recorder = Recorder(folder)
-    observers = [recorder, Curve(recorder, None, [], None)]
+    observers = [recorder, Curve(recorder, lambda: None, [], None)]
     for observer in observers:
         observer.trained(interval(2))
         observer.trained(interval(4))

@@ -18,6 +18,7 @@ from iamm.config.check.run_keys import RUN, leaves
 from iamm.config.check.scenes import check_conflicts, check_scenes, groups_of
 from iamm.config.check.statements import PartOf, arguments
 from iamm.config.check.targets import check_targets
+from iamm.config.check.techniques import check_techniques
 from iamm.config.check.weighting import check_weighting
 from iamm.config.groups import slots
 from iamm.config.mistakes import Mistake, unknown
@@ -68,6 +69,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     check_permuted(values["permuted"])
     check_optimizer(values["optimizer"])
     check_migration(values)
+    check_techniques(values)
     check_attentions(configured, values["dim"])
     for part in configured:
         check_conflicts(part)
@@ -191,6 +193,11 @@ def check_mode(values: Mapping[str, Any]) -> None:
     mode = values["mode"]
     if mode != "train" and not values["run"]:
         raise Mistake(f"`mode={mode}` needs the folder of a finished run. Found none: add run=<run folder>.", "mode")
+    if mode != "eval" and values["precision"] == "int8":
+        raise Mistake(
+            f"`precision=int8` evaluates a finished run. Found mode={mode}: add mode=eval run=<folder>, or take bf16.",
+            *("precision", "mode"),
+        )
     if mode == "train" and values["run"]:
         raise Mistake("`run` goes with mode=eval or mode=verify. Found mode=train: add one, or leave run out.", "run")
 
