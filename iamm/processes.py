@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, distributed, nn
@@ -155,7 +155,6 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 def average_statistics(model: nn.Module) -> None:
     """Replace the running mean and variance of each batch norm by their means over the processes."""
-    if several():
-        for part in model.modules():
-            if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.track_running_stats:
-                part.running_mean, part.running_var = mean(part.running_mean), mean(part.running_var)
+    for part in model.modules() if several() else ():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_mean is not None:
+            part.running_mean, part.running_var = mean(part.running_mean), mean(cast(Tensor, part.running_var))
