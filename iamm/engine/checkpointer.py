@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from iamm.engine.checkpoint import file_is_intact, load_checkpoint, save_checkpoint, save_model
 from iamm.engine.plan import RunState
 from iamm.errors import BadDataError
@@ -27,7 +25,7 @@ class Checkpointer:
 
     def save(self, state: RunState) -> None: ...
 
-    def save_best(self, state: RunState, model: nn.Module) -> None: ...
+    def save_best(self, state: RunState, model: Any) -> None: ...
 
 
 @dataclass
@@ -80,7 +78,7 @@ class FileCheckpointer(Checkpointer):
         if self.stop_requested():
             raise StopRequested
 
-    def save_best(self, state: RunState, model: nn.Module) -> None:
+    def save_best(self, state: RunState, model: Any) -> None:
         save_model(self.best, model, state.epoch)
 
     def restore(self) -> tuple[RunState, str]:

@@ -47,7 +47,7 @@ class Attack:
     share: float
 
     @contextmanager
-    def on(self, model: nn.Module, batches: Sequence[Batch], share: float = 1.0) -> Iterator[None]:
+    def on(self, model: Any, batches: Sequence[Batch], share: float = 1.0) -> Iterator[None]:
         """Add r to what the model reads of these batches.
 
         Args:
@@ -93,7 +93,7 @@ class Changes:
     count: int = 0
 
     @contextmanager
-    def added(self, model: nn.Module) -> Iterator[None]:
+    def added(self, model: Any) -> Iterator[None]:
         """Add r in a forward pass."""
         self.count = 0
         with ExitStack() as hooks:

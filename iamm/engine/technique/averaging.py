@@ -42,7 +42,7 @@ class Average(AveragedModel):
         super().__init__(model, multi_avg_fn=None if isinstance(rule, str) else get_ema_multi_avg_fn(rule))
         self.datasets, self.device = datasets, device
 
-    def end_step(self, model: nn.Module, progress: float, *, epoch_ends: bool) -> None:
+    def end_step(self, model: Any, progress: float, *, epoch_ends: bool) -> None:
         """Add the trained weights to the average where they are due.
 
         Args:

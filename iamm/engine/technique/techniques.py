@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from iamm.engine.evaluate import Batch, Network
 from iamm.engine.technique.adversarial import Attack
 from iamm.engine.technique.averaging import Average
@@ -29,11 +27,11 @@ class Techniques:
         """A training batch, with the answers of a teacher if there is one."""
         return batch if self.distillation is None else self.distillation.taught(batch)
 
-    def attacked(self, model: nn.Module, batches: Sequence[Batch]) -> AbstractContextManager[None]:
+    def attacked(self, model: Network, batches: Sequence[Batch]) -> AbstractContextManager[None]:
         """The attack on a share of the training examples, while the model reads them."""
         return nullcontext() if self.attack is None else self.attack.on(model, batches, self.attack.share)
 
-    def end_step(self, model: nn.Module, progress: float, *, epoch_ends: bool) -> None:
+    def end_step(self, model: Network, progress: float, *, epoch_ends: bool) -> None:
         """Act on the weights after an optimizer step; the arguments are those of `Average.end_step`."""
         if self.pruning is not None:
             self.pruning.end_step(progress)
