@@ -153,7 +153,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
         parameter.grad = piece.view_as(parameter)
 
 
-def average_statistics(model: nn.Module) -> None:
+def average_statistics(model: Any) -> None:
     """Replace the running mean and variance of each batch norm by their means over the processes."""
     for part in model.modules() if several() else ():
         if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_mean is not None:

@@ -27,7 +27,8 @@ class WhitenedEncoder(Encoder):
     """A fast CNN: fixed whitening filters 2×2 → GELU → a block for each width, the last of width D.
 
     A block halves the picture: convolution 3×3 → max pooling 2×2 → batch norm → GELU → convolution 3×3 → batch norm →
-    GELU. A convolution begins by passing its input channels on unchanged; its other filters are random.
+    GELU. It does without the pooling where fewer than 2×2 places would be left. A convolution begins by passing its
+    input channels on unchanged; its other filters are random.
 
     The filters are ±Λ^(−½) Vᵀ (p − m) for the mean m and the covariance V Λ Vᵀ of the patches p of training pictures:
     their outputs are uncorrelated and of variance 1. Only their biases are learnt.
@@ -41,10 +42,7 @@ class WhitenedEncoder(Encoder):
         channels: widths of the blocks before it.
 
     Shapes:
-        inputs["image"] (B, C, H, W) in [0, 1] → values (B, h · w, D), h = (H − 1) / 2ⁿ for n blocks, row by row
-
-    Raises:
-        ValueError: a picture with fewer than 2×2 places after the blocks.
+        inputs["image"] (B, C, H, W) in [0, 1] → values (B, h · w, D), h = (H − 1) / 2ⁿ for n poolings, row by row
 
     Source: Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU", §3 and appendix A. There the last block is
     followed by max pooling 3×3, which is left to the head here; the biases of the filters are learnt in the first
@@ -57,16 +55,12 @@ class WhitenedEncoder(Encoder):
         super().__init__(scene, dim)
         train = scene.splits["train"]
         pictures = train.inputs["image"]
-        widths = [*channels, dim]
-        if (min(pictures.shape[2:]) - 1) >> len(widths) < 2:
-            raise ValueError(
-                f"Each block halves a picture and must leave 2×2 places. Found {min(pictures.shape[2:])} pixels and "
-                f"{len(widths)} blocks: give fewer `channels`."
-            )
         filters, shift = whitening(pictures[train.present.nonzero()[:PICTURES, 0]])
         self.register_buffer("filters", filters)
         self.shift = nn.Parameter(shift)
-        self.blocks = nn.Sequential(*(Block(a, b) for a, b in pairwise([len(filters), *widths])))
+        side, widths = min(pictures.shape[2:]) - 1, [len(filters), *channels, dim]
+        blocks = enumerate(pairwise(widths), start=1)
+        self.blocks = nn.Sequential(*(Block(a, b, halve=side >> place >= 2) for place, (a, b) in blocks))
 
     def places(self, pictures: Tensor) -> Tensor:
         """(B, C, H, W) → (B, T, D)"""
@@ -85,12 +79,12 @@ class WhitenedEncoder(Encoder):
 
 
 class Block(nn.Sequential):
-    """GELU(norm(conv(GELU(norm(pool(conv x)))))), which halves height and width."""
+    """GELU(norm(conv(GELU(norm(pool(conv x)))))), which may halve height and width."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, *, halve: bool) -> None:
         super().__init__(
             convolution(inputs, outputs),
-            nn.MaxPool2d(2),
+            nn.MaxPool2d(2) if halve else nn.Identity(),
             nn.BatchNorm2d(outputs, momentum=MOMENTUM),
             nn.GELU(),
             convolution(outputs, outputs),

@@ -86,7 +86,7 @@ def portions(model: Network, drawn: Sequence[Sequence[Batch]]) -> list[Portion]:
     counts = torch.stack((terms, present), dim=1).float()  # (n, 2, S)
     means = processes.mean(counts)
     factors = counts * (means > 0).sum(dim=0) / positive(means.sum(dim=0))
-    return [Portion(*factor, mean[1] > 0) for factor, mean in zip(factors, means, strict=True)]
+    return [Portion(factor[0], factor[1], mean[1] > 0) for factor, mean in zip(factors, means, strict=True)]
 
 
 def add_penalties(penalties: Penalties, share: float = 1.0, scale: float = 1.0) -> dict[str, Tensor]:

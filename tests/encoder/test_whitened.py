@@ -118,6 +118,9 @@ def test_evaluation_standardises_by_running_statistics(image_scene, noise):
     torch.testing.assert_close(alone, together[2:3])
 
 
-def test_refuses_pictures_too_small_for_the_blocks(image_scene, noise):
-    with pytest.raises(ValueError, match=r"leave 2×2 places\. Found 19 pixels and 4 blocks: give fewer `channels`\."):
-        WhitenedEncoder(image_scene(noise), 5, channels=[4, 4, 4])
+def test_small_pictures_are_halved_as_long_as_two_by_two_places_are_left(image_scene, noise):
+    """19 × 23 pixels have 18 × 22 patches, then 9 × 11, 4 × 5, 2 × 2 places, and no fewer."""
+    for channels, places in ([4], 4 * 5), ([4, 4], 2 * 2), ([4, 4, 4], 2 * 2):
+        encoder = WhitenedEncoder(image_scene(noise), 5, channels=channels)
+        values, _ = encoder({"image": noise / 255.0}, torch.ones(5, dtype=torch.bool))
+        assert values.shape == (5, places, 5)
