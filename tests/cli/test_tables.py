@@ -269,9 +269,9 @@ def test_a_result_of_another_configuration_counts_nowhere(table_command, small_t
 
 
 MISTAKES = [  # the arguments, what is expected, the exit code
-    ("", "`iamm-table` builds one table. Found none: add table=…. Choices: attention, digit_scenes, image,"),
+    ("", "`iamm-table` builds one table. Found none: add table=…. Choices: attention, cifar10, cifar10_quick,"),
     ("table=imag", '`table` must be one of its choices. Found imag. Did you mean "image"? Choices: attention,'),
-    ("table=smal --config-dir=mine", 'Found smal. Did you mean "small"? Choices: attention, digit_scenes, image,'),
+    ("table=smal --config-dir=mine", 'Found smal. Did you mean "small"? Choices: attention, cifar10, cifar10_quick,'),
     ("table=" + "x" * 300, "`table` must be one of its choices. Found xxx"),
     ("table=", "`table` must be one of its choices. Found none. Choices: attention,"),
     ("table=null", "A group takes the name of a choice. Found null or a number: see --help for the choices."),

@@ -127,7 +127,7 @@ def test_each_part_is_looked_at_where_it_stands(network, batch):
 
 
 def test_parts_without_attention_show_nothing(network, batch):
-    assert Encoder.attention_map(network.encoder("left"), *batch["left"][::2]) == []
+    assert Encoder.attention_map(network.encoder("left"), batch["left"].inputs, batch["left"].present) == []
     assert Fusion.attention_map(network.fusion, network.encoded(batch)) == {}
 
 

@@ -78,6 +78,7 @@ def test_json_holds_everything(make_table):
         "scene": "b",
         "setting": "both",
         "minus": None,
+        "epoch": None,
         "declared": {"name": "bleu", "scale": "percent", "lower_is_better": False},
         "over": [],
         "harmonic": [],
