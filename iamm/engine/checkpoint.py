@@ -64,7 +64,8 @@ def load_checkpoint(path: Path, parts: Mapping[str, Any]) -> RunState:
         content = unpacked(read_file(path))
         for name, part in parts.items():
             part.load_state_dict(content[name])
-        torch.set_rng_state(torch.atleast_2d(content["random"])[processes.rank()])
+        own = torch.atleast_2d(content["random"])[processes.rank()]
+        torch.set_rng_state(own.clone())  # a row inside a larger tensor ends the process
         for gpu, stream in enumerate(content["gpu_random"][: torch.cuda.device_count()]):
             torch.cuda.set_rng_state(stream, gpu)
         return RunState(**content["state"])

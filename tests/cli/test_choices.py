@@ -118,7 +118,7 @@ def test_a_choice_goes_on_to_the_same_bits(choice, tmp_path):
     def train(kind: type[FileCheckpointer]) -> tuple[dict, RunState]:
         parts = build(config, datasets)
         kept = {"model": parts.model, "optimizer": parts.optimizer, "weighting": parts.weighting}
-        checkpointer = kind(*files, parts.model, kept, stop_requested=lambda: kind is LeftAfterFour)
+        checkpointer = kind(*files, kept, stop_requested=lambda: kind is LeftAfterFour)
         options = {"seed": 0, "device": parts.device, "augment": parts.augment, "checkpointer": checkpointer}
         options["state"] = checkpointer.restore()[0]
         try:

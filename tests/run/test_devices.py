@@ -48,7 +48,7 @@ CASES = {
     "surgery": ("weighting=gradient_surgery", "accumulate=2"),
     "attention": ("weighting=scene_attention", "dataset.shapes.missing=0.3"),
     "adversarial": ("dataset=[digits,shapes]", "fusion=domain_adversarial", "weighting=uncertainty"),
-    "growing": ("growth=2", "weighting=random", "log.conflict=true", "optimizer=adamw", "optimizer.lr=1e-3"),
+    "growing": ("growth=2", "weighting=random", "log.conflict=true"),
 }
 
 
