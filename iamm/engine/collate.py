@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from iamm import processes
 from iamm.dataset.base import Dataset, Scene, SceneBatch
+from iamm.engine.sampler import evaluation_batches
 
 
 class Augment(Protocol):
@@ -43,6 +44,13 @@ def collate(
     return {
         scene.name: scene_batch(scene, split, rows, augment or {}, seed, epoch).to(device) for scene in dataset.scenes
     }
+
+
+def all_batches(datasets: Sequence[Dataset], split: str, device: torch.device) -> Iterator[dict[str, SceneBatch]]:
+    """All examples of a split, one data set after another, in the batches of an evaluation."""
+    for dataset in datasets:
+        for rows in evaluation_batches(dataset, split):
+            yield collate(dataset, split, rows, device)
 
 
 def scene_batch(

@@ -11,9 +11,8 @@ import torch
 from torch import nn
 
 from iamm.dataset.base import Dataset, SceneBatch
-from iamm.engine.collate import collate
+from iamm.engine.collate import all_batches
 from iamm.engine.finite import finite_measures
-from iamm.engine.sampler import evaluation_batches
 from iamm.penalty import Penalties
 
 Batch = Mapping[str, SceneBatch]
@@ -103,14 +102,13 @@ def evaluate(
     model.train(False)
     outputs: dict[str, list[Any]] = defaultdict(list)
     attended: dict[str, list[torch.Tensor]] = defaultdict(list)
-    for dataset in datasets:
-        for rows in evaluation_batches(dataset, split):
-            before_batch()
-            batch_outputs, weights = model.observe(collate(dataset, split, rows, device))
-            for name, part in batch_outputs.items():
-                outputs[name].append(part)
-            for name, part in weights.items():
-                attended[name].append(part)
+    for batch in all_batches(datasets, split, device):
+        before_batch()
+        batch_outputs, weights = model.observe(batch)
+        for name, part in batch_outputs.items():
+            outputs[name].append(part)
+        for name, part in weights.items():
+            attended[name].append(part)
     model.train(training)
     measures, qualities = model.measure(outputs)
     finite_measures(split, measures, qualities)

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from iamm.dataset.base import Dataset, Scene, Split, random_generator
-from iamm.engine.collate import collate
+from iamm.engine.collate import all_batches
 from iamm.engine.evaluate import Network
-from iamm.engine.sampler import evaluation_batches
 
 SHARES = tuple(tenth / 10 for tenth in range(11))
 """Shares of the instances whose other views are absent; with the last one a scene is alone."""
@@ -52,8 +51,8 @@ def missing_views(
 
 def measured(model: Network, dataset: Dataset, name: str, device: torch.device) -> tuple[Mapping[str, float], float]:
     """The measures of one scene on test, and its quality."""
-    batches = (collate(dataset, "test", rows, device) for rows in evaluation_batches(dataset, "test"))
-    measures, qualities = model.measure({name: [model.observe(batch, name)[0][name] for batch in batches]})
+    outputs = [model.observe(batch, name)[0][name] for batch in all_batches([dataset], "test", device)]
+    measures, qualities = model.measure({name: outputs})
     return measures[name], qualities[name]
 
 

@@ -28,7 +28,7 @@ from iamm.engine.technique.techniques import Techniques
 from iamm.errors import ConfigError
 from iamm.head.base import Head
 from iamm.model.scene_network import SceneNetwork
-from iamm.record.run_folder import RunFolder, read_result
+from iamm.record.run_folder import RunFolder
 from iamm.run.build import Parts, build, build_model, training_seed
 from iamm.run.finished import read_finished
 from iamm.run.phase import phases_of
@@ -196,16 +196,15 @@ def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], parts: Parts)
     options = dict(config["distill"])
     if (run := options.pop("from")) is None:
         return None
-    path, scenes = Path(run), [scene for dataset in datasets for scene in dataset.scenes]
-    read_result(path, name="distill.from")
-    teacher = read_finished(RunFolder(path))["config"]
-    if [*map(contract, chain(*read_scenes(RunFolder(path))))] != [*map(contract, scenes)]:
+    folder, scenes = RunFolder(Path(run)), [scene for dataset in datasets for scene in dataset.scenes]
+    teacher = read_finished(folder, "test", name="distill.from")["config"]
+    if [*map(contract, chain(*read_scenes(folder)))] != [*map(contract, scenes)]:
         raise ConfigError(
-            f"A teacher must have the scenes of the run. Found others in {path}: give the same `dataset` keys, or name "
+            f"A teacher must have the scenes of the run. Found others in {run}: give the same `dataset` keys, or name "
             "another `distill.from`."
         )
     model = build_model({**teacher, "threads": config["threads"]}, scenes).to(parts.device)
-    load_model(RunFolder(path).best, model)
+    load_model(folder.best, model)
     silent = [name for name in model.names if type(model.head(name)).term_logits is Head.term_logits]
     if silent:
         raise ConfigError(
@@ -219,7 +218,7 @@ def taught(config: Mapping[str, Any], datasets: Sequence[Dataset], parts: Parts)
                 f"`distill.attention` compares the places of features. Found {own} of the model, {others} of the "
                 "teacher: give the encoders the same strides, or leave it out."
             )
-    return Distillation(model, model_address(path), **options)
+    return Distillation(model, model_address(folder.path), **options)
 
 
 def contract(scene: Scene) -> tuple[Any, ...]:

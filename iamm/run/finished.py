@@ -89,18 +89,19 @@ def damaged(folder: RunFolder, result: Result) -> list[str]:
     return sorted(name for name, sum in result.get("written", {}).items() if now.get(name) != sum)
 
 
-def read_finished(folder: RunFolder, *keys: str) -> dict[str, Any]:
+def read_finished(folder: RunFolder, *keys: str, name: str = "run") -> dict[str, Any]:
     """The result of a finished run's folder, which may be anybody's.
 
     Args:
         folder: of the run.
         keys: that the result must hold, besides its configuration.
+        name: of the configuration key that names the folder.
 
     Raises:
         MissingDataError: there is no finished run.
         BadDataError: the result is damaged, is of an earlier release, or does not fit the folder's configuration.
     """
-    result = read_result(folder.path, ("config", "seed", "threads", *keys))
+    result = read_result(folder.path, ("config", "seed", "threads", *keys), name)
     config = result["config"]
     require_release(config, folder.path)
     try:

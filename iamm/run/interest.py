@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from iamm.dataset.base import Dataset
-from iamm.engine.collate import collate
+from iamm.engine.collate import all_batches
 from iamm.engine.evaluate import Measures, evaluate
-from iamm.engine.sampler import evaluation_batches
 from iamm.fusion.base import Interest
 from iamm.model.scene_network import SceneNetwork
 from iamm.record.recorder import tag
@@ -64,15 +63,13 @@ def describe(
     """Give the interest of all present examples of each scene in a split."""
     parts: dict[str, list[Interest]] = defaultdict(list)
     model.train(False)
-    for dataset in datasets:
-        for rows in evaluation_batches(dataset, split):
-            batch = collate(dataset, split, rows, device)
-            for name, interest in model.interest(batch).items():
-                recognised, weights, places, gates = (
-                    values[batch[name].present].double()
-                    for values in (interest.recognised, interest.weights, interest.places, interest.gates)
-                )
-                parts[name].append(Interest(recognised, weights, places, gates))
+    for batch in all_batches(datasets, split, device):
+        for name, interest in model.interest(batch).items():
+            recognised, weights, places, gates = (
+                values[batch[name].present].double()
+                for values in (interest.recognised, interest.weights, interest.places, interest.gates)
+            )
+            parts[name].append(Interest(recognised, weights, places, gates))
     return {name: joined(interests) for name, interests in parts.items()}
 
 

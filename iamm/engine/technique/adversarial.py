@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from iamm.dataset.base import Dataset
-from iamm.engine.collate import collate
+from iamm.engine.collate import all_batches
 from iamm.engine.evaluate import Batch, Measures
-from iamm.engine.sampler import evaluation_batches
 
 LENGTH = 2.5
 """Of all steps together, in radii (Madry et al. 2018, app. B); one step ends on the border of its ball."""
@@ -73,12 +72,10 @@ class Attack:
         """Per scene, each measure on test under the attack: `accuracy_attacked` and so on."""
         outputs: dict[str, list[Any]] = defaultdict(list)
         model.train(False)
-        for dataset in datasets:
-            for rows in evaluation_batches(dataset, "test"):
-                batch = collate(dataset, "test", rows, device)
-                with self.on(model, [batch]):
-                    for name, part in model.observe(batch)[0].items():
-                        outputs[name].append(part)
+        for batch in all_batches(datasets, "test", device):
+            with self.on(model, [batch]):
+                for name, part in model.observe(batch)[0].items():
+                    outputs[name].append(part)
         measures: Measures = model.measure(outputs)[0]
         return {name: {f"{key}_attacked": each for key, each in part.items()} for name, part in measures.items()}
 

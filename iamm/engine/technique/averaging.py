@@ -10,9 +10,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from iamm.dataset.base import Dataset
-from iamm.engine.collate import collate
+from iamm.engine.collate import all_batches
 from iamm.engine.evaluate import Batch
-from iamm.engine.sampler import evaluation_batches
 
 BEGIN = 0.75
 """Share of the training after which the mean over epochs begins (Izmailov et al. 2018, §4.1)."""
@@ -59,7 +58,6 @@ class Average(AveragedModel):
 
     def training_batches(self) -> Iterator[Batch]:
         """One pass over the training data; what the model gathers for the end of a step is dropped."""
-        for dataset in self.datasets:
-            for rows in evaluation_batches(dataset, "train"):
-                yield collate(dataset, "train", rows, self.device)
-                self.module.end_step(applied=False)
+        for batch in all_batches(self.datasets, "train", self.device):
+            yield batch
+            self.module.end_step(applied=False)
