@@ -95,6 +95,28 @@ def test_an_attack_needs_what_it_changes(planned):
         train_job(cell)
 
 
+def test_test_time_augmentation(planned, capsys):
+    """It is measured beside the same training, or of the finished run; a run without pictures refuses it."""
+    plain, measured = planned(*WORDS), planned(*WORDS, "log.augmented=mirror", "output_dir=other")
+    for cell in (plain, measured):
+        train_job(cell)
+    assert plain.name == measured.name
+    result = read_result(measured.folder.path)
+    assert result["test"] == read_result(plain.folder.path)["test"]
+    (scene,) = result["augmented"]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("mean answer")]
+    assert line == f"mean answer  {scene} accuracy {100 * result['augmented'][scene]['accuracy_augmented']:.2f}"
+    log = {**plain.values["log"], "augmented": "mirror"}
+    evaluate_job({**plain.values, "run": str(plain.folder.path), "log": log}, moved=False)
+    assert line in capsys.readouterr().out.splitlines()
+    (again,) = evaluate_again({**plain.values, "log": log}, plain.folder, result["data"])
+    assert again.augmented == result["augmented"]
+    words = planned("dataset=[reviews]", "model=fam", "log.augmented=mirror")
+    with pytest.raises(ConfigError, match=r"^`log.augmented` needs scenes of pictures"):
+        train_job(words)
+    assert not words.folder.path.exists()
+
+
 def test_options_that_change_nothing_are_in_no_address(planned):
     assert planned("attack.steps=3", "distill.share=0.1").name == planned().name
     assert planned("attack.pictures=0.1", "attack.steps=3").name != planned("attack.pictures=0.1").name
