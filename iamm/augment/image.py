@@ -61,7 +61,14 @@ class ImageAugment(Augment):
         scale: ShareBelow1 = 0.05,
         erase: Share = 0.25,
     ) -> None:
-        self.crop, self.padding, self.flip, self.rotate, self.scale, self.erase = crop, padding, flip, rotate, scale, erase
+        self.crop, self.padding, self.flip, self.rotate, self.scale, self.erase = (
+            crop,
+            padding,
+            flip,
+            rotate,
+            scale,
+            erase,
+        )
 
     def __call__(
         self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, vocabulary: int | None = None
