@@ -14,6 +14,7 @@ from torch.nn import functional
 from iamm.augment.base import Augment
 from iamm.augment.randomness import uniform
 from iamm.constraints import Either, Number, OneOf, Share, ShareBelow1
+from iamm.dataset.base import Scene
 
 AREA = (0.02, 0.2)  # of the picture, that an erased rectangle covers
 ASPECT = 3.3  # its height by its width, or the inverse, at most
@@ -61,18 +62,17 @@ class ImageAugment(Augment):
         scale: ShareBelow1 = 0.05,
         erase: Share = 0.25,
     ) -> None:
-        self.crop, self.padding, self.flip, self.rotate, self.scale, self.erase = crop, padding, flip, rotate, scale, erase
+        self.crop, self.padding, self.flip = crop, padding, flip
+        self.rotate, self.scale, self.erase = rotate, scale, erase
 
-    def __call__(
-        self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, vocabulary: int | None = None
-    ) -> Tensor:
-        changed = super().__call__(inputs, index, seed=seed, epoch=epoch, vocabulary=vocabulary)
+    def __call__(self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, scene: Scene | None = None) -> Tensor:
+        changed = super().__call__(inputs, index, seed=seed, epoch=epoch, scene=scene)
         if self.flip != "alternate":
             return changed
         first = uniform(self.keys(index, seed=seed, epoch=0), np.array([MIRROR])) < 0.5
         return mirrored(changed, first ^ bool(epoch % 2))
 
-    def apply(self, inputs: Tensor, keys: NDArray[np.uint64], vocabulary: int | None) -> Tensor:
+    def apply(self, inputs: Tensor, keys: NDArray[np.uint64], scene: Scene | None) -> Tensor:
         draws = uniform(keys, np.arange(10)[:, None])  # (10, B)
         angle, size, down, right, mirror, covered = draws[: MIRROR + 2]
         if self.rotate or self.scale:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from iamm import processes
+from iamm.augment.base import Augment
 from iamm.config.check.migration import known_scenes
 from iamm.config.check.statements import arguments, trait
 from iamm.config.check.values import check_device
@@ -111,11 +112,21 @@ def build(
     with own_mistakes():
         weighting = build_weighting(config, model, groups).to(device)
         optimizer = instantiate(config["optimizer"])(parameter_groups(model, weighting))
-        schedule, augment = instantiate(config["schedule"]), instantiate_each(config["augment"])
+        schedule, augment = instantiate(config["schedule"]), build_augment(config, scenes)
     names = trained_names(model)
     train_only(model, trainable)
     torch.manual_seed(training_seed(config["seed"]))
     return Parts(phase, groups, model, names, weighting, optimizer, schedule, augment, plan(config, phase), device)
+
+
+def build_augment(config: Mapping[str, Any], scenes: Sequence[Scene]) -> dict[str, Augment]:
+    """Build the augmentations, prepared for the scenes of their kinds."""
+    made: dict[str, Augment] = instantiate_each(config["augment"])
+    for augment in made.values():
+        for scene in scenes:
+            if scene.kind == augment.kind:
+                augment.prepare(scene)
+    return made
 
 
 def training_seed(seed: int, *phase: int) -> int:
