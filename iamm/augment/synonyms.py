@@ -54,11 +54,11 @@ def table_of(words: Words, scene: Scene) -> NDArray[np.int64]:
         ConfigError: no word of the vocabulary has one.
     """
     assert scene.source is not None
-    found = {}
+    found: dict[int, list[int]] = {}
     for word, others in words.items():
-        ids = [single_id(other, scene) for other in others]
-        found[single_id(word, scene)] = [id for id in ids if id is not None]
-    found.pop(None, None)
+        ids = [single_id(other, scene) for other in (word, *others)]
+        if ids[0] is not None:
+            found[ids[0]] = [id for id in ids[1:] if id is not None]
     width = max(map(len, found.values()), default=0)
     if not width:
         raise ConfigError(
@@ -66,8 +66,8 @@ def table_of(words: Words, scene: Scene) -> NDArray[np.int64]:
             f"{scene.name}: take another file, or leave it out."
         )
     table = np.full((len(scene.source), width), PAD, np.int64)
-    for id, ids in found.items():
-        table[id, : len(ids)] = ids
+    for id, known in found.items():
+        table[id, : len(known)] = known
     return table
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from iamm import processes
-from iamm.augment.base import Augment
 from iamm.config.check.migration import known_scenes
 from iamm.config.check.statements import arguments, trait
 from iamm.config.check.values import check_device
@@ -119,9 +118,9 @@ def build(
     return Parts(phase, groups, model, names, weighting, optimizer, schedule, augment, plan(config, phase), device)
 
 
-def build_augment(config: Mapping[str, Any], scenes: Sequence[Scene]) -> dict[str, Augment]:
+def build_augment(config: Mapping[str, Any], scenes: Sequence[Scene]) -> dict[str, Any]:
     """Build the augmentations, prepared for the scenes of their kinds."""
-    made: dict[str, Augment] = instantiate_each(config["augment"])
+    made = instantiate_each(config["augment"])
     for augment in made.values():
         for scene in scenes:
             if scene.kind == augment.kind:

@@ -37,9 +37,7 @@ def test_a_table_by_hand(file) -> None:
 
 
 def test_a_pair_of_words_is_no_synonym() -> None:
-    with pytest.raises(
-        ConfigError, match=r"^`augment.text.synonyms` needs words .* Found none with a synonym"
-    ):
+    with pytest.raises(ConfigError, match=r"^`augment.text.synonyms` needs words .* Found none with a synonym"):
         table_of({"film": ["good movie"], "bad": ["good"]}, SCENE)
 
 
@@ -52,9 +50,7 @@ def test_refuses_a_line_without_a_synonym(file, text, found) -> None:
 
 
 def test_refuses_what_is_no_file_of_words(tmp_path) -> None:
-    with pytest.raises(
-        MissingDataError, match=r"^`augment.text.synonyms` must be learnt or name a file\. Found no"
-    ):
+    with pytest.raises(MissingDataError, match=r"^`augment.text.synonyms` must be learnt or name a file\. Found no"):
         TextAugment(synonyms="here.csv")
     (tmp_path / "words.csv").write_bytes(b"film,\xff\n")
     with pytest.raises(BadDataError, match=r"^A file of synonyms must be a CSV in UTF-8\. Found in .*words.csv: "):

@@ -40,9 +40,7 @@ def test_learnt_synonyms_are_in_the_checkpoint(planned):
     train_job(cell)
     same(whole.folder, cell.folder)
     bags = planned(*words, *lengths, *learnt, "encoder@encoder.text=ngrams")
-    with pytest.raises(
-        ConfigError, match=r"^Learnt synonyms need an encoder with an embedding of words\. Found"
-    ):
+    with pytest.raises(ConfigError, match=r"^Learnt synonyms need an encoder with an embedding of words\. Found"):
         train_job(bags)
     assert not bags.folder.path.exists()
 
