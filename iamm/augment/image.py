@@ -14,6 +14,7 @@ from torch.nn import functional
 from iamm.augment.base import Augment
 from iamm.augment.randomness import uniform
 from iamm.constraints import Either, Number, OneOf, Share, ShareBelow1
+from iamm.dataset.base import Scene
 
 AREA = (0.02, 0.2)  # of the picture, that an erased rectangle covers
 ASPECT = 3.3  # its height by its width, or the inverse, at most
@@ -23,6 +24,7 @@ GRID = 4  # rows and columns of random colours that a background is blended from
 
 Crop = Annotated[int, Number(0, 10_000, whole=True)]
 Degrees = Annotated[float, Number(0, 180)]
+Padding = Annotated[str, OneOf(("reflect",))] | None
 Flip = Annotated[float | str, Either(Number(0, 1), OneOf(("alternate",)))]
 
 
@@ -30,7 +32,8 @@ class ImageAugment(Augment):
     """x' = erase(mix(flip(crop(turn(x))))), each step drawn for each picture.
 
     Args:
-        crop: width of a margin of zeros, in pixels, from which a random window of the original size is cut.
+        crop: width of a margin, in pixels, from which with the picture a random window of the original size is cut.
+        padding: None: the margin is 0; `reflect`: it mirrors the picture's own pixels, without those of the edge.
         flip: probability of a mirror image; or `alternate`: of the first epoch's pictures a random half is mirrored, in
             each further epoch those that were not in the epoch before.
         rotate: degrees at most; the angle is uniform in ±rotate.
@@ -59,31 +62,30 @@ class ImageAugment(Augment):
         self,
         *,
         crop: Crop = 2,
+        padding: Padding = None,
         flip: Flip = 0.5,
         rotate: Degrees = 5.0,
         scale: ShareBelow1 = 0.05,
         erase: Share = 0.25,
         background: Share | None = None,
     ) -> None:
-        self.crop, self.flip, self.rotate, self.scale, self.erase = crop, flip, rotate, scale, erase
-        self.background = background or 0.0
+        self.crop, self.padding, self.flip = crop, padding, flip
+        self.rotate, self.scale, self.erase, self.background = rotate, scale, erase, background
 
-    def __call__(
-        self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, vocabulary: int | None = None
-    ) -> Tensor:
-        changed = super().__call__(inputs, index, seed=seed, epoch=epoch, vocabulary=vocabulary)
+    def __call__(self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, scene: Scene | None = None) -> Tensor:
+        changed = super().__call__(inputs, index, seed=seed, epoch=epoch, scene=scene)
         if self.flip != "alternate":
             return changed
         first = uniform(self.keys(index, seed=seed, epoch=0), np.array([MIRROR])) < 0.5
         return mirrored(changed, first ^ bool(epoch % 2))
 
-    def apply(self, inputs: Tensor, keys: NDArray[np.uint64], vocabulary: int | None) -> Tensor:
+    def apply(self, inputs: Tensor, keys: NDArray[np.uint64], scene: Scene | None) -> Tensor:
         draws = uniform(keys, np.arange(10)[:, None])  # (10, B)
         angle, size, down, right, mirror, covered = draws[: MIRROR + 2]
         if self.rotate or self.scale:
             inputs = turned(inputs, np.radians(self.rotate) * (2 * angle - 1), 1 + self.scale * (2 * size - 1))
         if self.crop:
-            inputs = cropped(inputs, self.crop, np.stack((down, right)))
+            inputs = cropped(inputs, self.crop, np.stack((down, right)), self.padding)
         if self.flip and not isinstance(self.flip, str):
             inputs = mirrored(inputs, mirror < self.flip)
         if self.background:
@@ -113,11 +115,16 @@ def turned(pictures: Tensor, angle: NDArray[np.float64], size: NDArray[np.float6
     return functional.grid_sample(pictures, torch.stack((x, y), dim=-1), padding_mode="zeros", align_corners=False)
 
 
-def cropped(pictures: Tensor, margin: int, draws: NDArray[np.float64]) -> Tensor:
-    """Cut a window of the original size from the picture in a margin of zeros; draws (2, B): offset down and right."""
+def cropped(pictures: Tensor, margin: int, draws: NDArray[np.float64], padding: Padding = None) -> Tensor:
+    """Cut a window of the original size from the picture in a margin; draws (2, B): offset down and right."""
     height, width = pictures.shape[-2:]
     first_row, first_column = torch.from_numpy((draws * (2 * margin + 1)).astype(np.int64)).to(pictures.device)  # (B,)
-    windows = functional.pad(pictures, (margin,) * 4).unfold(2, height, 1).unfold(3, width, 1)
+    if padding == "reflect":  # numpy's margin may be wider than the picture, torch's not
+        rows, columns = (np.pad(np.arange(length), margin, mode="reflect") for length in (height, width))
+        wider = pictures[..., rows[:, None], columns]
+    else:
+        wider = functional.pad(pictures, (margin,) * 4)
+    windows = wider.unfold(2, height, 1).unfold(3, width, 1)
     return windows[
         torch.arange(len(pictures), device=pictures.device), :, first_row, first_column
     ]  # (B, channels, height, width)

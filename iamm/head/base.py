@@ -73,6 +73,14 @@ class Head(Constrained, nn.Module):
         """Predictions, targets and likelihoods of this batch, without label smoothing."""
         raise NotImplementedError
 
+    def averaged(self, versions: Sequence[tuple[float, Outputs]]) -> Outputs:
+        """The outputs of a batch by the mean answer to several versions of its inputs.
+
+        Args:
+            versions: the weight of each, with its outputs; the sum of the weights is 1.
+        """
+        raise NotImplementedError
+
     def predictions(self, features: Features) -> Tensor:
         """The answer for each example as one tensor (B, …), where the head gives it in one pass."""
         raise NotImplementedError

@@ -77,14 +77,12 @@ class ClassifierHead(PooledHead):
         return self.scores(features)[batch.present]  # (n, C)
 
     def observe(self, features: Features, batch: SceneBatch) -> Outputs:
-        logits, targets = self.scores(features)[batch.present], batch.targets[batch.present]
-        scores = logits.double().log_softmax(1)  # in float32, logarithms tie less often than probabilities
-        return {
-            "predicted": logits.argmax(1).tolist(),
-            "target": targets.tolist(),
-            "nll": functional.nll_loss(scores, targets, reduction="none").tolist(),
-            "log_probabilities": scores.detach().float().cpu(),  # (n, C)
-        }
+        return judged(self.scores(features)[batch.present], batch.targets[batch.present])
+
+    def averaged(self, versions: Sequence[tuple[float, Outputs]]) -> Outputs:
+        """By the mean of the logits, each up to a constant."""
+        logits = torch.stack([weight * outputs["log_probabilities"] for weight, outputs in versions]).sum(0)  # (n, C)
+        return judged(logits, torch.tensor(versions[0][1]["target"]))
 
     def predictions(self, features: Features) -> Tensor:
         return self.scores(features).double().softmax(1)  # (B, C)
@@ -137,6 +135,17 @@ class ClassifierHead(PooledHead):
             "confusion": confusion_matrix(target, predicted, labels=labels).tolist(),
             "classes": {name: each[label] | ranking.get(label, {}) for label, name in enumerate(self.classes)},
         }
+
+
+def judged(logits: Tensor, targets: Tensor) -> dict[str, Any]:
+    """The outputs for n examples, of logits (n, C) and targets (n,)."""
+    scores = logits.double().log_softmax(1)  # in float32, logarithms tie less often than probabilities
+    return {
+        "predicted": logits.argmax(1).tolist(),
+        "target": targets.tolist(),
+        "nll": functional.nll_loss(scores, targets, reduction="none").tolist(),
+        "log_probabilities": scores.detach().float().cpu(),  # (n, C)
+    }
 
 
 def calibration_error(scores: Tensor, targets: Tensor, bins: int = 15) -> float:

@@ -72,6 +72,10 @@ class RegressorHead(PooledHead):
         predictions, targets = self.predictions(features)[batch.present], batch.targets[batch.present]
         return {"predicted": predictions.tolist(), "target": targets.tolist()}
 
+    def averaged(self, versions: Sequence[tuple[float, Outputs]]) -> Outputs:
+        predicted = sum(weight * torch.tensor(part["predicted"], dtype=torch.float64) for weight, part in versions)
+        return {"predicted": torch.as_tensor(predicted).tolist(), "target": versions[0][1]["target"]}
+
     def predictions(self, features: Features) -> Tensor:
         return self.mean + self.deviation * self.scores(features).squeeze(1).double()  # (B,)
 

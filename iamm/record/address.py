@@ -49,13 +49,15 @@ def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
 def digest(config: Mapping[str, Any]) -> str:
     """8 hex digits of SHA-256 over the configuration without `PLACES` and keys that are null.
 
-    So a release with a new key that is null by default gives each run its old address. `from` and `distill.from` are
-    replaced by the addresses of their runs.
+    So a release with a new key that is null by default, or such an argument of an augmentation, gives each run its old
+    address. `from` and `distill.from` are replaced by the addresses of their runs.
 
     Raises:
         ConfigError: a number is not finite.
     """
-    content = {key: value for key, value in drop_keys(config, PLACES).items() if value is not None}
+    content = not_null(drop_keys(config, PLACES))
+    if "augment" in content:
+        content["augment"] = {name: not_null(part) for name, part in content["augment"].items()}
     if "target" not in content:
         content = {key: value for key, value in content.items() if key not in MIGRATION}
     if config.get("from"):
@@ -70,6 +72,10 @@ def digest(config: Mapping[str, Any]) -> str:
     except ValueError as error:
         raise ConfigError(f"The numbers of a configuration are finite. {error}: write another, or null.") from error
     return hashlib.sha256(encoded(text)).hexdigest()[:8]
+
+
+def not_null(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def drop_keys(value: Any, keys: Sequence[str]) -> Any:

@@ -14,6 +14,7 @@ from iamm.engine.evaluate import Evaluation, evaluate
 from iamm.engine.memory import peak_memory_mib
 from iamm.engine.missing import missing_views
 from iamm.engine.plan import RunState
+from iamm.engine.technique.augmentation import augmented_measures
 from iamm.measure import as_json
 from iamm.model.scene_network import SceneNetwork
 from iamm.record.checksummed import write_checksummed
@@ -62,6 +63,8 @@ def finish(
         result["missing"] = missing_views(parts.model, datasets, parts.device, cell.values["seed"])
     if (attack := parts.techniques.attack) is not None:
         result["attacked"] = attack.measures(parts.model, datasets, parts.device)
+    if (choice := cell.values["log"].get("augmented")) is not None:
+        result["augmented"] = augmented_measures(parts.model, datasets, parts.device, choice)
     write_checksummed(folder.scenes, outline([dataset.scenes for dataset in datasets]))
     result |= {**conditions.values(), "files": files, "code": code_states(cell.values)}
     return write_result(folder, result, state.step)

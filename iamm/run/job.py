@@ -54,10 +54,11 @@ def run_of(cell: Cell) -> Callable[[Cell, Console], Result]:
 def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     """Evaluate a finished run again, on the same data and threads, and print whether the numbers are the same.
 
-    With `precision=int8`, print the measures, the time and the size with 8-bit integers beside those without.
+    With `precision=int8`, print the measures, the time and the size with 8-bit integers beside those without; with
+    `log.augmented`, those of the mean answer to versions of each picture, too.
 
     Args:
-        values: configuration with `run`, `device` and `precision`.
+        values: configuration with `run`, `device`, `precision` and `log.augmented`.
         moved: whether the data are now in the `data_dir` of `values` instead of the recorded one.
 
     Raises:
@@ -71,15 +72,18 @@ def evaluate_job(values: Mapping[str, Any], *, moved: bool) -> None:
     recorded = read_finished(folder, "test", "data")
     if recorded["config"]["target"] is not None:
         raise ConfigError(f"A migration is checked by its repetition. Found {folder.path}: add mode=verify.")
-    trained = {**with_data(recorded["config"], values["data_dir"] if moved else None), "device": values["device"]}
+    trained = with_data(recorded["config"], values["data_dir"] if moved else None)
+    trained |= {"device": values["device"], "log": {**trained["log"], "augmented": values["log"]["augmented"]}}
     if values["precision"] == "int8":
         precisions = ("fp32", "int8")
         for name, each in zip(precisions, evaluate_again(trained, folder, recorded["data"], precisions), strict=True):
             show_measures(console, each.measures, recorded)
+            show_others(console, "augmented", each.augmented, recorded)
             console.print(f"{name}  {each.size / 1e6:.2f} MB  {each.seconds:.2f} s for the test split")
         return
-    ((measures, *_),) = evaluate_again(trained, folder, recorded["data"])
+    ((measures, *_, augmented),) = evaluate_again(trained, folder, recorded["data"])
     show_measures(console, measures, recorded)
+    show_others(console, "augmented", augmented, recorded)
     same = strict(measures) == strict(recorded["test"])
     console.print("The run's own numbers: the same to the last digit." if same else "The run's own numbers differ:")
     if not same:
@@ -142,12 +146,17 @@ def interest_lines(report: Mapping[str, Any], declared: Mapping[str, Mapping[str
         yield f"without interest  {scene} {measure.name}  {shown}"
 
 
-def attacked_lines(result: Result) -> Iterator[str]:
-    """One line for each scene: its first measure under the attack of its run, if there was one."""
+OTHERS = {"attacked": "under attack", "augmented": "mean answer"}
+"""Further measures of a result, and the words in front of them."""
+
+
+def show_others(console: Console, key: str, others: Mapping[str, Mapping[str, float]], result: Result) -> None:
+    """Print one line for each scene: its first measure under the attack of its run, or with test-time augmentation."""
     declared = measures_of(result)
-    for scene, measures in result.get("attacked", {}).items():
+    for scene, measures in others.items():
         measure = next(iter(declared[scene].values()))
-        yield f"under attack  {scene} {measure.name} {measure.shown(measures[f'{measure.name}_attacked'])}"
+        shown = measure.shown(measures[f"{measure.name}_{key}"])
+        console.print(f"{OTHERS[key]}  {scene} {measure.name} {shown}", soft_wrap=True)
 
 
 def show(console: Console, path: Path, result: Result) -> None:
@@ -155,8 +164,10 @@ def show(console: Console, path: Path, result: Result) -> None:
     show_measures(console, result["test"], result)
     summary = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
     console.print(f"{summary}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
-    for line in (*interest_lines(result.get("interest", {}), measures_of(result)), *attacked_lines(result)):
+    for line in interest_lines(result.get("interest", {}), measures_of(result)):
         console.print(line, soft_wrap=True)
+    for key in OTHERS:
+        show_others(console, key, result.get(key, {}), result)
     for notice in result["notices"]:
         console.print(f"note: {notice}", soft_wrap=True)
     console.print(f"run folder  {path}", soft_wrap=True)

@@ -18,6 +18,7 @@ from iamm.engine.checkpointer import FileCheckpointer
 from iamm.engine.evaluate import evaluate
 from iamm.engine.memory import reset_peak
 from iamm.engine.observer import Observer
+from iamm.engine.technique.augmentation import augmented_measures, pictured
 from iamm.engine.technique.quantisation import quantise, size
 from iamm.errors import BadDataError, DivergedError, UserError
 from iamm.files import writable, write_text
@@ -69,6 +70,8 @@ def train_first(cell: Cell, console: Console) -> Result:
     warning = slow_precision(config["precision"], course.current.device)
     if warning:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False)
+    if config["log"]["augmented"] is not None:
+        pictured(course.current.model, datasets)
     conditions = conditions_of(config, folder, datasets, course)
     with folder.held():
         if result := complete(cell):  # by another process, since this one looked
@@ -174,11 +177,12 @@ def file_checkpointer(
 
 
 class Evaluated(NamedTuple):
-    """A model's measures on test, the seconds that it took, and the bytes of its values."""
+    """A model's measures on test, the seconds that it took, the bytes of its values, and what `log.augmented` adds."""
 
     measures: dict[str, dict[str, float]]
     seconds: float
     size: int
+    augmented: dict[str, dict[str, float]]
 
 
 def evaluate_again(
@@ -214,5 +218,7 @@ def evaluate_again(
         begun = time.perf_counter()
         tested = evaluate(model, datasets, "test", device)
         measures = {scene: dict(values) for scene, values in tested.measures.items()}
-        evaluated.append(Evaluated(measures, time.perf_counter() - begun, size(model)))
+        seconds, choice = time.perf_counter() - begun, config["log"].get("augmented")
+        augmented = {} if choice is None else augmented_measures(model, datasets, device, choice)
+        evaluated.append(Evaluated(measures, seconds, size(model), augmented))
     return evaluated

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -46,10 +47,15 @@ def with_measures(plan: TablePlan, runs: Sequence[Run]) -> TablePlan:
             for name, measure in measures.items():
                 declared.setdefault((scene, name), measure)
     columns = (
-        replace(column, declared=declared.get((column.scene, column.measure), column.declared))
+        replace(column, declared=declared.get((column.scene, plain_name(column.measure)), column.declared))
         for column in plan.columns
     )
     return replace(plan, columns=tuple(columns))
+
+
+def plain_name(measure: str) -> str:
+    """Return the name of a measure that is taken otherwise: alone, under an attack or with test-time augmentation."""
+    return re.sub("_(alone|attacked|augmented)$", "", measure)
 
 
 def cell(plan: TablePlan, column: Column, row: str, choices: Choices, compared: Differences) -> TableCell:

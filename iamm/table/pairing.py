@@ -48,7 +48,7 @@ def measure_of(result: Result, scene: str, measure: str) -> float | None:
         return received_weight(result, scene)
     if measure == "weights_kept":
         return weights_kept(result, scene)
-    reports = [result.get(key, {}).get(scene, {}) for key in ("test", "missing", "attacked")]
+    reports = [result.get(key, {}).get(scene, {}) for key in ("test", "missing", "attacked", "augmented")]
     return next((report[measure] for report in reports if measure in report), None)
 
 

@@ -60,6 +60,14 @@ def test_crop_by_hand() -> None:
     torch.testing.assert_close(found[1, 0], torch.tensor([[4.0, 0.0], [0.0, 0.0]]))
 
 
+def test_a_crop_reflects_by_hand() -> None:
+    """In a margin of 2 the row 1 2 3 is 3 2 1 2 3 2 1; one of 4 goes on: 1 2 3 2 1 2 3 2 1 2 3."""
+    row = torch.tensor([[1.0, 2.0, 3.0]]).expand(3, 1, 1, 3)
+    found = cropped(row, 2, np.array([[0.0, 0.0, 0.0], [0.0, 0.4, 0.99]]), "reflect")
+    assert found[:, 0, 0].tolist() == [[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]
+    assert cropped(row[:1], 4, np.zeros((2, 1)), "reflect")[0, 0, 0].tolist() == [1.0, 2.0, 3.0]
+
+
 def test_span_by_hand() -> None:
     """0.25 of 8 places are 2, which may start at 0 … 6: the draw 0.5 starts at ⌊0.5 · 7⌋ = 3. One place at least."""
     found = span(8, np.array([0.25, 0.25, 0.01]), np.array([0.5, 0.999, 0.0]))

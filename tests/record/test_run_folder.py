@@ -37,6 +37,12 @@ def changed(**more):
     return {**CONFIG, **more}
 
 
+def test_a_null_argument_of_an_augmentation_is_in_no_address():
+    plain, null, other = ({"image": {"crop": 2, **more}} for more in ({}, {"padding": None}, {"padding": "reflect"}))
+    names = [address(changed(augment=augment), ("x",)) for augment in (plain, null, other)]
+    assert names[0] == names[1] != names[2]
+
+
 def test_the_address_by_hand():
     text = (
         '{"dataset": {"x": {"batch_size": 7}}, "optimizer": {"betas": [0.9, 0.999], "lr": 0.1}, "seed": 1}'  # no places

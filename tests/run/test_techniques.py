@@ -29,6 +29,22 @@ def test_left_and_resumed_the_same(techniques, steps, planned):
     same(whole.folder, cell.folder)
 
 
+def test_learnt_synonyms_are_in_the_checkpoint(planned):
+    """Left in the second epoch, which reads the neighbours of the first."""
+    words = ("dataset=[reviews]", "model=fam", "dataset.reviews.train=64", "dataset.reviews.test=16")
+    lengths = ("dataset.reviews.validation=16", "epochs=2", "steps=3", "log.every=1", "checkpoint.steps=1")
+    learnt = ("augment=[text]", "augment.text.replace=0.5", "augment.text.synonyms=learnt")
+    whole, cell = planned(*words, *lengths, *learnt, "output_dir=whole"), planned(*words, *lengths, *learnt)
+    train_job(whole)
+    leave(cell, 4)
+    train_job(cell)
+    same(whole.folder, cell.folder)
+    bags = planned(*words, *lengths, *learnt, "encoder@encoder.text=ngrams")
+    with pytest.raises(ConfigError, match=r"^Learnt synonyms need an encoder with an embedding of words\. Found"):
+        train_job(bags)
+    assert not bags.folder.path.exists()
+
+
 def test_an_average_changes_what_is_saved_and_not_what_is_trained(planned):
     plain, averaged = planned(*WORDS), planned(*WORDS, "average=0.5")
     for cell in (plain, averaged):
@@ -93,6 +109,28 @@ def test_an_attack_needs_what_it_changes(planned):
         ConfigError, match=r"^`attack.embeddings` needs scenes with embeddings. Found none: leave it out"
     ):
         train_job(cell)
+
+
+def test_test_time_augmentation(planned, capsys):
+    """It is measured beside the same training, or of the finished run; a run without pictures refuses it."""
+    plain, measured = planned(*WORDS), planned(*WORDS, "log.augmented=mirror", "output_dir=other")
+    for cell in (plain, measured):
+        train_job(cell)
+    assert plain.name == measured.name
+    result = read_result(measured.folder.path)
+    assert result["test"] == read_result(plain.folder.path)["test"]
+    (scene,) = result["augmented"]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("mean answer")]
+    assert line == f"mean answer  {scene} accuracy {100 * result['augmented'][scene]['accuracy_augmented']:.2f}"
+    log = {**plain.values["log"], "augmented": "mirror"}
+    evaluate_job({**plain.values, "run": str(plain.folder.path), "log": log}, moved=False)
+    assert line in capsys.readouterr().out.splitlines()
+    (again,) = evaluate_again({**plain.values, "log": log}, plain.folder, result["data"])
+    assert again.augmented == result["augmented"]
+    words = planned("dataset=[reviews]", "model=fam", "log.augmented=mirror")
+    with pytest.raises(ConfigError, match=r"^`log.augmented` needs scenes of pictures"):
+        train_job(words)
+    assert not words.folder.path.exists()
 
 
 def test_options_that_change_nothing_are_in_no_address(planned):

@@ -77,6 +77,7 @@ HINTS: Mapping[str, Any] = {
     "log.attention": bool,
     "log.interest": bool,
     "log.missing": bool,
+    "log.augmented": Annotated[str, OneOf(("mirror", "mirror_shift"))] | None,
     "log.test": bool,
     "log.mlflow": str | None,
     "log.wandb": Annotated[str, OneOf(("online", "offline"))] | None,
