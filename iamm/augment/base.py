@@ -11,6 +11,7 @@ from torch import Tensor
 
 from iamm.augment.randomness import example_keys
 from iamm.constrained import Constrained
+from iamm.dataset.base import Scene
 
 
 class Augment(Constrained, ABC):
@@ -26,9 +27,23 @@ class Augment(Constrained, ABC):
     field: ClassVar[str]
     """The kind of the inputs that it changes, as in `Field.kind`."""
 
-    def __call__(
-        self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, vocabulary: int | None = None
-    ) -> Tensor:
+    learns: bool = False
+    """Whether `learn` is to be called in training, which changes `tables`."""
+
+    tables: dict[str, NDArray[np.int64]]
+
+    def prepare(self, scene: Scene) -> None:
+        """Prepare for a scene whose examples it is to augment.
+
+        Raises:
+            ConfigError: the scene lacks what it needs.
+        """
+
+    def learn(self, name: str, embedding: Tensor) -> None:
+        """Learn from the embedding (V, D) of a scene's encoder, at the end of an epoch."""
+        raise NotImplementedError
+
+    def __call__(self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, scene: Scene | None = None) -> Tensor:
         """Augment.
 
         Args:
@@ -36,7 +51,7 @@ class Augment(Constrained, ABC):
             index: (B,) int64, each example's row in its data set.
             seed: the run's.
             epoch: the count of passes over the data.
-            vocabulary: V, how many ids there are, where the inputs are text.
+            scene: of the inputs; one of texts has a vocabulary.
 
         Raises:
             ValueError: as many indices as examples are needed.
@@ -45,7 +60,7 @@ class Augment(Constrained, ABC):
             raise ValueError(
                 f"`index` needs one row an example. Found {tuple(index.shape)} for {inputs.shape[0]} examples."
             )
-        return self.apply(inputs, self.keys(index, seed=seed, epoch=epoch), vocabulary)
+        return self.apply(inputs, self.keys(index, seed=seed, epoch=epoch), scene)
 
     def keys(self, index: Tensor, *, seed: int, epoch: int) -> NDArray[np.uint64]:
         """One key of random numbers an example.  # (B,)"""
@@ -53,5 +68,5 @@ class Augment(Constrained, ABC):
         return example_keys(seed, stream, epoch, index=index.cpu().numpy())
 
     @abstractmethod
-    def apply(self, inputs: Tensor, keys: NDArray[np.uint64], vocabulary: int | None) -> Tensor:
+    def apply(self, inputs: Tensor, keys: NDArray[np.uint64], scene: Scene | None) -> Tensor:
         """The work, with one key of random numbers an example. keys: (B,)."""

@@ -18,7 +18,7 @@ class Augment(Protocol):
 
     field: str
 
-    def __call__(self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, vocabulary: int | None) -> Tensor: ...
+    def __call__(self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, scene: Scene) -> Tensor: ...
 
 
 def collate(
@@ -58,10 +58,9 @@ def scene_batch(
 ) -> SceneBatch:
     part = scene.splits[split].rows(rows)
     inputs = {name: field.batched(part.inputs[name]) for name, field in scene.fields.items()}
-    vocabulary = None if scene.source is None else len(scene.source)
     for change in augment.values():
         for name in (name for name, field in scene.fields.items() if field.kind == change.field):
-            inputs[name] = change(inputs[name], rows, seed=seed, epoch=epoch, vocabulary=vocabulary)
+            inputs[name] = change(inputs[name], rows, seed=seed, epoch=epoch, scene=scene)
     references = tuple(texts[row] for row in rows.tolist()) if (texts := scene.references.get(split)) else ()
     return SceneBatch(inputs, scene.target_field.batched(part.targets), part.present, references)
 

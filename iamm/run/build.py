@@ -111,11 +111,21 @@ def build(
     with own_mistakes():
         weighting = build_weighting(config, model, groups).to(device)
         optimizer = instantiate(config["optimizer"])(parameter_groups(model, weighting))
-        schedule, augment = instantiate(config["schedule"]), instantiate_each(config["augment"])
+        schedule, augment = instantiate(config["schedule"]), build_augment(config, scenes)
     names = trained_names(model)
     train_only(model, trainable)
     torch.manual_seed(training_seed(config["seed"]))
     return Parts(phase, groups, model, names, weighting, optimizer, schedule, augment, plan(config, phase), device)
+
+
+def build_augment(config: Mapping[str, Any], scenes: Sequence[Scene]) -> dict[str, Any]:
+    """Build the augmentations, prepared for the scenes of their kinds."""
+    made = instantiate_each(config["augment"])
+    for augment in made.values():
+        for scene in scenes:
+            if scene.kind == augment.kind:
+                augment.prepare(scene)
+    return made
 
 
 def training_seed(seed: int, *phase: int) -> int:

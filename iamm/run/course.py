@@ -24,6 +24,7 @@ from iamm.engine.technique.adversarial import Attack, embeddings_of
 from iamm.engine.technique.averaging import Average
 from iamm.engine.technique.distillation import Distillation
 from iamm.engine.technique.pruning import Pruning
+from iamm.engine.technique.synonyms import learnt_synonyms
 from iamm.engine.technique.techniques import Techniques
 from iamm.errors import ConfigError
 from iamm.head.base import Head
@@ -169,6 +170,7 @@ def techniques(config: Mapping[str, Any], parts: Parts, distillation: Distillati
         average=None if average is None else Average(parts.model, average, parts.datasets, parts.device),
         distillation=distillation,
         pruning=None if share is None else Pruning(parts.model, share),
+        synonyms=learnt_synonyms(parts.augment, parts.model, parts.datasets),
     )
 
 

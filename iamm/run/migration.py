@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from iamm.config.check.migration import target_scene
 from iamm.config.compose import to_yaml
-from iamm.config.instantiate import instantiate, instantiate_each, own_mistakes
+from iamm.config.instantiate import instantiate, own_mistakes
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import save_model
 from iamm.engine.evaluate import Evaluation, evaluate
@@ -26,7 +26,7 @@ from iamm.files import write_text
 from iamm.model.scene_network import SceneNetwork
 from iamm.record.recorder import Recorder
 from iamm.record.run_folder import Result, read_result
-from iamm.run.build import build_datasets, build_model, chosen_device
+from iamm.run.build import build_augment, build_datasets, build_model, chosen_device
 from iamm.run.conditions import Conditions
 from iamm.run.finish import result_values, write_result
 from iamm.run.finished import complete
@@ -109,7 +109,7 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
     with own_mistakes():
         for scene in target.scenes:
             model.add_scene(scene, scenes)
-        augment = instantiate_each(config["augment"])
+        augment = build_augment(config, [*scenes, *target.scenes])
         material = material_of(target, known, config["shots"], config["draw"], seed, device, augment)
     return Migration(target, known, model, transfer, material, conditions)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,13 @@ from iamm.augment.base import Augment
 CONFIGS = Path(__file__).parents[2] / "configs"
 CHOICES = sorted(path.stem for path in (CONFIGS / "augment").glob("*.yaml"))
 VOCABULARY = 101
-STRONG = {"crop": 3, "padding": "reflect", "rotate": 30.0}  # all else is a share, for which a half is strong
+SCENE = SimpleNamespace(name="texts", source=range(VOCABULARY))  # what is read of one
+STRONG = {
+    "crop": 3,
+    "padding": "reflect",
+    "rotate": 30.0,
+    "synonyms": None,
+}  # else a share of ½
 
 
 def config(choice: str):
@@ -41,7 +48,7 @@ def inputs(kind: str) -> Tensor:
 
 def call(augment: Augment, rows: Tensor, *, seed: int = 1, epoch: int = 2) -> Tensor:
     """The examples with these rows; 100 + row stands for the row in the data set."""
-    return augment(inputs(augment.kind)[rows], 100 + rows, seed=seed, epoch=epoch, vocabulary=VOCABULARY)
+    return augment(inputs(augment.kind)[rows], 100 + rows, seed=seed, epoch=epoch, scene=SCENE)
 
 
 def assert_same_examples(found: Tensor, expected: Tensor) -> None:
@@ -83,12 +90,12 @@ def test_zero_strengths_return_the_same_tensor(choice: str) -> None:
     names = [name for name, value in config(choice).items() if isinstance(value, (int, float))]
     augment = instantiate(config(choice), **dict.fromkeys(names, 0))
     batch = inputs(choice)
-    assert augment(batch, torch.arange(len(batch)), seed=1, epoch=2, vocabulary=VOCABULARY) is batch
+    assert augment(batch, torch.arange(len(batch)), seed=1, epoch=2, scene=SCENE) is batch
 
 
 def test_changes_most_examples_and_leaves_the_input_alone(choice: str) -> None:
     batch = inputs(choice)
-    found = strong(choice)(batch, torch.arange(len(batch)), seed=1, epoch=2, vocabulary=VOCABULARY)
+    found = strong(choice)(batch, torch.arange(len(batch)), seed=1, epoch=2, scene=SCENE)
     torch.testing.assert_close(batch, inputs(choice), rtol=0, atol=0)
     assert found.dtype == batch.dtype
     width = min(found.shape[-1], batch.shape[-1])
@@ -127,7 +134,7 @@ def test_another_seed_or_epoch_is_another_batch(choice: str, other: dict) -> Non
 def test_another_row_is_another_draw(choice: str) -> None:
     """Equal examples at different rows part ways."""
     batch = inputs(choice)[:1].expand(23, *inputs(choice).shape[1:])
-    found = strong(choice)(batch, torch.arange(23), seed=1, epoch=2, vocabulary=VOCABULARY)
+    found = strong(choice)(batch, torch.arange(23), seed=1, epoch=2, scene=SCENE)
     assert found.unique(dim=0).shape[0] > 15
 
 
@@ -138,4 +145,4 @@ def test_an_empty_batch_stays_empty(choice: str) -> None:
 
 def test_refuses_an_index_of_another_length(choice: str) -> None:
     with pytest.raises(ValueError, match=r"`index` needs one row an example. Found \(22,\) for 23 examples"):
-        strong(choice)(inputs(choice), torch.arange(22), seed=1, epoch=2, vocabulary=VOCABULARY)
+        strong(choice)(inputs(choice), torch.arange(22), seed=1, epoch=2, scene=SCENE)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from iamm.augment.text import TextAugment, packed
 NOTHING = {"replace": 0.0, "delete": 0.0, "mask": 0.0, "insert": 0.0}
 MIXED = {"replace": 0.2, "delete": 0.3, "mask": 0.1, "insert": 0.4}
 VOCABULARY = 101
+SCENE = SimpleNamespace(name="texts", source=range(VOCABULARY))  # what is read of one
 SEED, EPOCH = 17, 2
 
 
@@ -31,7 +33,7 @@ def texts() -> Tensor:
 
 def augmented(strengths: dict, ids: Tensor, index: Tensor | None = None) -> Tensor:
     index = torch.arange(len(ids)) if index is None else index
-    return TextAugment(**NOTHING | strengths)(ids, index, seed=SEED, epoch=EPOCH, vocabulary=VOCABULARY)
+    return TextAugment(**NOTHING | strengths)(ids, index, seed=SEED, epoch=EPOCH, scene=SCENE)
 
 
 def unpadded(ids: Tensor) -> list[list[int]]:
@@ -147,9 +149,9 @@ def test_properties(rows: list[list[int]], wider: int, seed: int) -> None:
     width = max(map(len, rows))
     narrow = torch.tensor([row + [0] * (width - len(row)) for row in rows], dtype=torch.int64).view(len(rows), width)
     augment, index = TextAugment(**MIXED | {"delete": 0.7}), torch.arange(len(rows))
-    found = augment(narrow, index, seed=seed, epoch=1, vocabulary=VOCABULARY)
+    found = augment(narrow, index, seed=seed, epoch=1, scene=SCENE)
     padded = torch.nn.functional.pad(narrow, (0, wider))
-    again = augment(padded, index, seed=seed, epoch=1, vocabulary=VOCABULARY)
+    again = augment(padded, index, seed=seed, epoch=1, scene=SCENE)
     assert unpadded(found) == unpadded(again)
     for before, after in zip(rows, unpadded(found), strict=True):
         assert bool(before) == bool(after)
@@ -171,8 +173,9 @@ def test_no_vocabulary_needed_where_none_is_drawn_from() -> None:
 
 @pytest.mark.parametrize("vocabulary", [None, 4])
 def test_refuses_a_vocabulary_without_words(vocabulary: int | None) -> None:
-    with pytest.raises(ValueError, match="need a `vocabulary` of more than 4 ids") as error:
-        TextAugment()(texts(), torch.arange(5), seed=SEED, epoch=EPOCH, vocabulary=vocabulary)
+    scene = SimpleNamespace(name="texts", source=vocabulary and range(vocabulary))
+    with pytest.raises(ValueError, match="need a vocabulary of more than 4 ids") as error:
+        TextAugment()(texts(), torch.arange(5), seed=SEED, epoch=EPOCH, scene=scene)
     assert f"Found {vocabulary}" in str(error.value)
 
 

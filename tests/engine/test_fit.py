@@ -430,8 +430,8 @@ def test_augmentation_is_told_seed_and_pass(network, pictures, texts):
     """The pass of each data set, not the epoch: 23 texts begin their second pass in the sixth step of the epoch."""
     asked = []
 
-    def note(kind, inputs, rows, *, seed, epoch, vocabulary):
-        asked.append((kind, seed, epoch, vocabulary))
+    def note(kind, inputs, rows, *, seed, epoch, scene):
+        asked.append((kind, seed, epoch, scene.source and len(scene.source)))
         return inputs
 
     augment = {kind: partial(note, kind) for kind in ("image", "text")}

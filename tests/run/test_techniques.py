@@ -29,6 +29,22 @@ def test_left_and_resumed_the_same(techniques, steps, planned):
     same(whole.folder, cell.folder)
 
 
+def test_learnt_synonyms_are_in_the_checkpoint(planned):
+    """Left in the second epoch, which reads the neighbours of the first."""
+    words = ("dataset=[reviews]", "model=fam", "dataset.reviews.train=64", "dataset.reviews.test=16")
+    lengths = ("dataset.reviews.validation=16", "epochs=2", "steps=3", "log.every=1", "checkpoint.steps=1")
+    learnt = ("augment=[text]", "augment.text.replace=0.5", "augment.text.synonyms=learnt")
+    whole, cell = planned(*words, *lengths, *learnt, "output_dir=whole"), planned(*words, *lengths, *learnt)
+    train_job(whole)
+    leave(cell, 4)
+    train_job(cell)
+    same(whole.folder, cell.folder)
+    bags = planned(*words, *lengths, *learnt, "encoder@encoder.text=ngrams")
+    with pytest.raises(ConfigError, match=r"^Learnt synonyms need an encoder with an embedding of words\. Found"):
+        train_job(bags)
+    assert not bags.folder.path.exists()
+
+
 def test_an_average_changes_what_is_saved_and_not_what_is_trained(planned):
     plain, averaged = planned(*WORDS), planned(*WORDS, "average=0.5")
     for cell in (plain, averaged):

@@ -12,6 +12,7 @@ from iamm.engine.technique.adversarial import Attack
 from iamm.engine.technique.averaging import Average
 from iamm.engine.technique.distillation import Distillation
 from iamm.engine.technique.pruning import FULL, Pruning
+from iamm.engine.technique.synonyms import LearntSynonyms
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Techniques:
     average: Average | None = None
     distillation: Distillation | None = None
     pruning: Pruning | None = None
+    synonyms: LearntSynonyms | None = None
 
     def taught(self, batch: Batch) -> Batch:
         """A training batch, with the answers of a teacher if there is one."""
@@ -37,6 +39,8 @@ class Techniques:
             self.pruning.end_step(progress)
         if self.average is not None:
             self.average.end_step(model, progress, epoch_ends=epoch_ends)
+        if self.synonyms is not None and epoch_ends:
+            self.synonyms.end_epoch()
 
     def evaluated(self, model: Network) -> Network:
         """The model that is validated and saved: the average, once there is one."""
@@ -56,7 +60,10 @@ class Techniques:
 
     def parts(self) -> dict[str, Any]:
         """Those that are there and have a state."""
-        parts = {"average": self.average, "distillation": self.distillation, "pruning": self.pruning}
+        parts = {
+            **{"average": self.average, "distillation": self.distillation},
+            **{"pruning": self.pruning, "synonyms": self.synonyms},
+        }
         return {name: part for name, part in parts.items() if part is not None}
 
     def state_dict(self) -> dict[str, Any]:
