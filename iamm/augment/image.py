@@ -19,6 +19,8 @@ from iamm.dataset.base import Scene
 AREA = (0.02, 0.2)  # of the picture, that an erased rectangle covers
 ASPECT = 3.3  # its height by its width, or the inverse, at most
 MIRROR = 4  # number of the draw that decides on a mirror image
+BACKGROUND = 10_000_000  # number of the draw that decides on a background; the next ones make it
+GRID = 4  # rows and columns of random colours that a background is blended from
 
 Crop = Annotated[int, Number(0, 10_000, whole=True)]
 Degrees = Annotated[float, Number(0, 180)]
@@ -27,7 +29,7 @@ Flip = Annotated[float | str, Either(Number(0, 1), OneOf(("alternate",)))]
 
 
 class ImageAugment(Augment):
-    """x' = erase(flip(crop(turn(x)))), each step drawn for each picture.
+    """x' = erase(mix(flip(crop(turn(x))))), each step drawn for each picture.
 
     Args:
         crop: width of a margin, in pixels, from which with the picture a random window of the original size is cut.
@@ -37,6 +39,9 @@ class ImageAugment(Augment):
         rotate: degrees at most; the angle is uniform in ±rotate.
         scale: relative change at most; the size is uniform in 1 ± scale.
         erase: probability of a rectangle of uniform noise over 2–20 % of the picture, up to whole pixels.
+        background: probability that the picture is mixed with a random ground, x' = |x − b|. Each channel of b is
+            c + a (u − ½) within [0, 1], with its colour c and the picture's contrast a uniform in [0, 1], and u blended
+            from 4 × 4 uniform numbers. None: none is.
 
     Shapes:
         (B, channels, height, width) → the same
@@ -46,7 +51,8 @@ class ImageAugment(Augment):
 
     Source: Zhong et al. 2020, "Random erasing data augmentation", algorithm 1, for `erase`. Ours draws sides that
     always fit (shares of height and width, their ratio log-uniform), where the paper draws until they do. Jordan 2024,
-    "94% on CIFAR-10 in 3.29 seconds on a single GPU", §3.6, for alternating flips.
+    "94% on CIFAR-10 in 3.29 seconds on a single GPU", §3.6, for alternating flips. Ganin et al. 2016, §5.2.4, mix
+    digits with patches of photos by the same |x − b|; here no photo is needed.
     """
 
     kind: ClassVar[str] = "image"
@@ -61,9 +67,10 @@ class ImageAugment(Augment):
         rotate: Degrees = 5.0,
         scale: ShareBelow1 = 0.05,
         erase: Share = 0.25,
+        background: Share | None = None,
     ) -> None:
         self.crop, self.padding, self.flip = crop, padding, flip
-        self.rotate, self.scale, self.erase = rotate, scale, erase
+        self.rotate, self.scale, self.erase, self.background = rotate, scale, erase, background
 
     def __call__(self, inputs: Tensor, index: Tensor, *, seed: int, epoch: int, scene: Scene | None = None) -> Tensor:
         changed = super().__call__(inputs, index, seed=seed, epoch=epoch, scene=scene)
@@ -81,6 +88,8 @@ class ImageAugment(Augment):
             inputs = cropped(inputs, self.crop, np.stack((down, right)), self.padding)
         if self.flip and not isinstance(self.flip, str):
             inputs = mirrored(inputs, mirror < self.flip)
+        if self.background:
+            inputs = mixed_with(grounds(inputs, keys), inputs, uniform(keys, np.array([BACKGROUND])) < self.background)
         if self.erase:
             where = (covered < self.erase)[:, None, None] & rectangles(inputs, draws[6:])  # (B, height, width)
             inputs = noisy(inputs, where, keys, first_draw=len(draws))
@@ -119,6 +128,25 @@ def cropped(pictures: Tensor, margin: int, draws: NDArray[np.float64], padding: 
     return windows[
         torch.arange(len(pictures), device=pictures.device), :, first_row, first_column
     ]  # (B, channels, height, width)
+
+
+def mixed_with(ground: Tensor, pictures: Tensor, chosen: NDArray[np.bool_]) -> Tensor:
+    """|x − b| for the chosen pictures (B,)."""
+    return torch.where(
+        torch.from_numpy(chosen).to(pictures.device)[:, None, None, None], (pictures - ground).abs(), pictures
+    )
+
+
+def grounds(pictures: Tensor, keys: NDArray[np.uint64]) -> Tensor:
+    """Draw b for each picture.  # (B, channels, height, width)"""
+    channels, height, width = pictures.shape[1:]
+    count = 1 + channels * (1 + GRID * GRID)
+    draws = torch.from_numpy(uniform(keys[:, None], BACKGROUND + 1 + np.arange(count))).to(pictures)  # (B, count)
+    contrast, colour, grid = draws.split((1, channels, channels * GRID * GRID), dim=1)
+    texture = functional.interpolate(
+        grid.view(-1, channels, GRID, GRID), (height, width), mode="bilinear", align_corners=True
+    )
+    return (colour[..., None, None] + contrast[..., None, None] * (texture - 0.5)).clamp(0, 1)
 
 
 def rectangles(pictures: Tensor, draws: NDArray[np.float64]) -> NDArray[np.bool_]:

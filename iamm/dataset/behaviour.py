@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from iamm.dataset.base import SPLITS, Dataset, Scene, Split, random_generator
-from iamm.dataset.fields import AGES, CLASS, ID, ITEMS, NUMBER
+from iamm.dataset.fields import AGES, CLASS, ID, ITEMS, NUMBER, VALUES
 from iamm.dataset.log import TRAIN, History, Log
 from iamm.dataset.vocabulary import PAD, SPECIAL, UNKNOWN, Vocabulary, WordVocabulary
 from iamm.names import scene_name
@@ -23,7 +23,7 @@ class Sampling:
 
     Args:
         seed: seed of the negatives, users and training examples that are drawn.
-        max_history: T, the largest number of a user's latest clicks in a history.
+        max_history: T, the largest number of a user's latest entries in a history.
         negatives: items drawn for each click of train.
         candidates: length of the list in which a user's held-out clicks are ranked, filled up with negatives.
         evaluated: number of users, drawn, that are evaluated in each scene; None for all.
@@ -67,7 +67,7 @@ def behaviour_datasets(
 ) -> list[Dataset]:
     """Make a data set for each scene, with one vocabulary of items; the first one has the notices of all.
 
-    An example needs an earlier click of its user in its history. Negatives are drawn uniformly from the items of the
+    An example needs an entry in its history. Negatives are drawn uniformly from the items of the
     scene with which the user has no row in any split; a list has no item twice. Items without a row in a training
     split of a known scene are UNKNOWN.
 
@@ -75,7 +75,7 @@ def behaviour_datasets(
         name: the name of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
         logs: the log of each scene.
         splits: (N,) for each scene, the split of each row of its log, as `last_clicks_apart` gives it.
-        histories: the clicks before each row of each log; None = those in the same log.
+        histories: of each row of each log; None = the entries before it in the same log.
         items: a word without blanks for each item, by its number.
         sampling: how examples are drawn.
         batch_size: the batch size of each data set.
@@ -110,7 +110,7 @@ def behaviour_datasets(
 
 
 def behaviour_scene(name: str, splits: Mapping[str, Split], vocabulary: Vocabulary) -> Scene:
-    fields = {"history": ITEMS, "candidate": ID, "user": NUMBER, "ages": AGES}
+    fields = {"history": ITEMS, "candidate": ID, "user": NUMBER, "ages": AGES, "values": VALUES}
     fields = {field: fields[field] for field in splits["train"].inputs}
     return Scene(name, "behaviour", "ranking", splits, fields, CLASS, CLASSES, source=vocabulary)
 
@@ -175,21 +175,23 @@ def draw_excluding(
 
 
 def behaviour_split(log: Log, history: History, examples: Examples, ids: np.ndarray, sampling: Sampling) -> Split:
-    """Make the tensors of a split; a history begins with its oldest click.
+    """Make the tensors of a split; a history begins with its oldest entry.
 
     Args:
         ids: (items,), the id of each item.
     """
-    clicks, row = history.clicks, examples.row
+    entries, row = history.entries, examples.row
     chosen, real = history.latest(row, sampling.max_history)  # (E, T)
     inputs = {
-        "history": np.where(real, ids[clicks.item[chosen]], PAD),
+        "history": np.where(real, ids[entries.item[chosen]], PAD),
         "candidate": ids[examples.item],
         "user": log.user[row],
     }
-    if log.time is not None and clicks.time is not None:
-        age = np.maximum(log.time[row][:, None] - clicks.time[chosen], 0)  # of a click that comes later: 0
-        inputs["ages"] = np.where(real, age, -1)
+    if log.time is not None and entries.time is not None:
+        age = log.time[row][:, None] - entries.time[chosen]
+        inputs["ages"] = np.where(real, age - (age < 0), -1)  # of an entry that comes later: below -1
+    if entries.value is not None:
+        inputs["values"] = np.where(real, entries.value[chosen], -1).astype(np.float32)
     targets = torch.from_numpy(examples.clicked.astype(np.int64))
     tensors = {name: torch.from_numpy(values) for name, values in inputs.items()}
     return Split(tensors, targets, torch.ones(len(row), dtype=torch.bool))

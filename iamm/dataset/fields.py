@@ -60,6 +60,7 @@ ID = Field("ids")
 NUMBER = Field("numbers")
 ITEMS = Field("sequence", padding=PAD)
 AGES = Field("numbers", padding=-1)
+VALUES = Field("numbers", padding=-1)
 
 
 def target_of(classes: Sequence[str]) -> tuple[str, Field, torch.dtype]:

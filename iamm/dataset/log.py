@@ -1,4 +1,4 @@
-"""Logs of what users did: which rows are for train, validation and test, and which clicks a history holds."""
+"""Logs of what users did: which rows are for train, validation and test, and which of them a history holds."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from iamm.constraints import OneOf
+from iamm.constraints import Number, OneOf
 from iamm.dataset.base import random_generator
 
 TRAIN, VALIDATION, TEST = range(3)
 """The split of a row, as a number: its place in `SPLITS`."""
 LEFT_OUT = -1
 """The split of a row that is in none."""
-HISTORIES = ("scene", "all", "others", "stranger", "oracle")
+HISTORIES = ("scene", "all", "others", "whole", "stranger", "oracle")
 HistoryOf = Annotated[str, OneOf(HISTORIES)]
 NEW = 0.2
 """Share of the users who are new in a scene."""
+FOLDS = 5
+"""Folds of the users, each of whom is new in every scene once over all folds."""
+FoldOf = Annotated[int, Number(0, FOLDS - 1, whole=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,73 +33,82 @@ class Log:
         item: (N,) int64, from 0 on
         clicked: (N,) bool; False where the user was shown the item and passed
         time: (N,) int64 seconds; None where only the order is known
+        value: (N,) above 0, what the item was worth to the user, such as its stars; None: histories hold clicks alone,
+            else clicked and passed items
     """
 
     user: np.ndarray
     item: np.ndarray
     clicked: np.ndarray
     time: np.ndarray | None = None
+    value: np.ndarray | None = None
+
+    @property
+    def entries(self) -> np.ndarray:
+        """The rows that histories hold.  # (N,) bool"""
+        return self.clicked if self.value is None else np.ones_like(self.clicked)
 
     def rows(self, rows: np.ndarray) -> Log:
-        """Select rows by a mask."""
-        return Log(self.user[rows], self.item[rows], self.clicked[rows], None if self.time is None else self.time[rows])
+        """Select rows by a mask, or by their numbers."""
+        columns = (self.user, self.item, self.clicked, self.time, self.value)
+        return Log(*(None if column is None else column[rows] for column in columns))
 
     def history(self, read: np.ndarray | None = None, of: np.ndarray | None = None) -> History:
-        """Give the clicks before each row.
+        """Give the entries before each row.
 
         Args:
-            read: (N,) bool, the rows whose clicks are read; None = all.
+            read: (N,) bool, the rows whose entries are read; None = all.
             of: (N,) bool, the rows that the result is about; None = all.
         """
-        clicked = self.clicked if read is None else self.clicked & read
-        end = np.cumsum(clicked) - clicked
+        entries = self.entries if read is None else self.entries & read
+        end = np.cumsum(entries) - entries
         length = end - end[np.searchsorted(self.user, self.user)]
-        return History(self.rows(clicked), *((end, length) if of is None else (end[of], length[of])))
+        return History(self.rows(entries), *((end, length) if of is None else (end[of], length[of])))
 
     def whole_history(self, read: np.ndarray, of: np.ndarray, *, next_user: bool) -> History:
-        """Give all clicks of each row's user, earlier and later ones, or those of the next user.
+        """Give all entries of each row's user, earlier and later ones, or those of the next user.
 
-        A history of the row's own user leaves out one click, so that its length is the same for all rows of the user:
-        the row itself, or where the row is none the click behind it.
+        Where some of the rows `of` are read, a history of the row's own user leaves out one entry, so that its length
+        is the same for all rows of the user: the row itself, or where the row is none the entry behind it.
 
         Args:
-            read: (N,) bool, the rows whose clicks are read.
+            read: (N,) bool, the rows whose entries are read.
             of: (N,) bool, the rows that the result is about.
-            next_user: whose clicks they are.
+            next_user: whose entries they are.
         """
-        clicked = self.clicked & read
+        entries = self.entries & read
         _, person = np.unique(self.user, return_inverse=True)
-        count = np.bincount(person, clicked).astype(np.int64)
+        count = np.bincount(person, entries).astype(np.int64)
         whose = ((person + next_user) % len(count))[of]
         end, length = np.cumsum(count)[whose], count[whose]
-        if next_user:
-            return History(self.rows(clicked), end, length)
-        behind = (np.cumsum(clicked) - clicked)[of]
-        return History(self.rows(clicked), end, np.maximum(length - 1, 0), np.minimum(behind, end - 1))
+        if next_user or not (entries & of).any():
+            return History(self.rows(entries), end, length)
+        behind = (np.cumsum(entries) - entries)[of]
+        return History(self.rows(entries), end, np.maximum(length - 1, 0), np.minimum(behind, end - 1))
 
     def earlier(self) -> np.ndarray:
         """Count the clicks that each row's user made before it.  # (N,)"""
-        return self.history().length
+        return replace(self, value=None).history().length
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """The clicks of N rows: the last ones of `clicks[:end]` but for `left_out`, as many as `length` has.
+    """The entries of N rows: the last ones of `entries[:end]` but for `left_out`, as many as `length` has.
 
     Shapes:
-        clicks: a log
-        end: (N,) a number of clicks, of all users
+        entries: a log
+        end: (N,) a number of entries, of all users
         length: (N,) how many of them the history holds
-        left_out: (N,) the number of one click that it does not hold; None where it holds all
+        left_out: (N,) the number of one entry that it does not hold; None where it holds all
     """
 
-    clicks: Log
+    entries: Log
     end: np.ndarray
     length: np.ndarray
     left_out: np.ndarray | None = None
 
     def latest(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The numbers of the last `count` clicks of E rows, the oldest first, and which places have one.  # (E, T)"""
+        """The numbers of the last `count` entries of E rows, the oldest first, and which places have one.  # (E, T)"""
         length = np.minimum(self.length[rows], count)[:, None]
         place = np.arange(length.max(initial=1))  # (T,)
         number = self.end[rows][:, None] - length + place
@@ -105,10 +117,11 @@ class History:
         return np.where(place < length, number, 0), place < length
 
 
-def sorted_log(user: np.ndarray, item: np.ndarray, clicked: np.ndarray, time: np.ndarray) -> Log:
+def sorted_log(
+    user: np.ndarray, item: np.ndarray, clicked: np.ndarray, time: np.ndarray, value: np.ndarray | None = None
+) -> Log:
     """Sort rows into a log; rows of one user and second stay in their order."""
-    order = np.lexsort((time, user))
-    return Log(user[order], item[order], clicked[order], time[order])
+    return Log(user, item, clicked, time, value).rows(np.lexsort((time, user)))
 
 
 def last_clicks_apart(log: Log, count: int = 1) -> np.ndarray:
@@ -124,7 +137,7 @@ def last_clicks_apart(log: Log, count: int = 1) -> np.ndarray:
 
 
 class SceneLogs(NamedTuple):
-    """Of each scene: the log, the split of each row (N,), and the clicks before each row."""
+    """Of each scene: the log, the split of each row (N,), and the history of each row."""
 
     logs: Mapping[str, Log]
     splits: Mapping[str, np.ndarray]
@@ -141,6 +154,7 @@ def scene_logs(
     known: Collection[str] | None,
     name: str,
     seed: int,
+    fold: int | None = None,
 ) -> SceneLogs:
     """Divide a log into those of scenes.
 
@@ -148,13 +162,14 @@ def scene_logs(
         log: the log of all scenes.
         inside: of each scene, the rows that belong to it, (N,) bool; a row may belong to several.
         held_out: number of a user's last clicks over all scenes for test, and of those before them for validation.
-        history: the clicks that a row's history holds: see `scene_history`.
+        history: the entries that a row's history holds: see `scene_history`.
         new_users: holds out all rows of some users in each scene, in place of last clicks: see `new_users_apart`.
-        known: the scenes whose clicks other scenes read; None = all.
+        known: the scenes whose entries other scenes read; None = all.
         name, seed: of the data set; they draw these users.
+        fold: of these users; None draws them.
     """
     if new_users:
-        splits = new_users_apart(log, inside, name, seed)
+        splits = new_users_apart(log, inside, name, seed, fold)
         hidden = np.any([split > TRAIN for split in splits.values()], axis=0)
     else:
         splits = dict.fromkeys(inside, last_clicks_apart(log, held_out))
@@ -168,36 +183,49 @@ def scene_logs(
 
 
 def scene_history(log: Log, rows: np.ndarray, known: np.ndarray, hidden: np.ndarray, history: str) -> History:
-    """Give the clicks that the histories of a scene's rows hold.
+    """Give the entries that the histories of a scene's rows hold.
 
     Args:
         log: the log of all scenes.
         rows: (N,) bool, the rows of the scene.
         known: (N,) bool, those of the scenes that others read.
         hidden: (N,) bool, those that are held out, and that no history but an oracle's holds.
-        history: the earlier clicks in the same `scene`, in `all` scenes or in the `others`; as a control, all clicks
-            of another user, a `stranger`, in the others; or, as an upper bound, all other clicks of the user in all
-            scenes, later and held-out ones, too (`oracle`). The histories of a control and of a bound are empty where
-            those of the others are, so that the examples are the same.
+        history: the earlier entries in the same `scene`, in `all` scenes or in the `others`; the `whole` of the user's
+            entries in the others, later ones, too; as a control, those of another user, a `stranger`; or, as an upper
+            bound, all other entries of the user in all scenes, later and held-out ones, too (`oracle`). The last three
+            are empty where those of the others are, so that the examples are the same.
     """
     others = known & ~rows & ~hidden
-    if history in ("stranger", "oracle"):
-        stranger = history == "stranger"
-        whole = log.whole_history(others if stranger else known | rows, rows, next_user=stranger)
-        return replace(whole, length=whole.length * (log.history(others, rows).length > 0))
-    return log.history({"scene": rows & ~hidden, "all": (known | rows) & ~hidden, "others": others}[history], rows)
+    earlier = {"scene": rows & ~hidden, "all": (known | rows) & ~hidden, "others": others}
+    if history in earlier:
+        return log.history(earlier[history], rows)
+    read = known | rows if history == "oracle" else others
+    whole = log.whole_history(read, rows, next_user=history == "stranger")
+    return replace(whole, length=whole.length * (log.history(others, rows).length > 0))
 
 
-def new_users_apart(log: Log, inside: Mapping[str, np.ndarray], name: str, seed: int) -> dict[str, np.ndarray]:
+def new_users_apart(
+    log: Log, inside: Mapping[str, np.ndarray], name: str, seed: int, fold: int | None = None
+) -> dict[str, np.ndarray]:
     """Split by users who are new in a scene: a tenth for validation and a tenth for test, drawn scene by scene.
+
+    With a fold, a fifth is for test and a tenth for validation. The users are divided once for all seeds, and a scene
+    has those of a fold whom the scene before it has in the next one: of five scenes, each user is tested in one in each
+    fold, and in each over the folds.
 
     All of their rows in the scene are held out, and left out of other scenes to which they also belong. All other rows
     are for train. A user who is new in all scenes has no history to read, and so no example.  # (N,) for each scene
     """
     users, splits = np.unique(log.user), {}
-    for scene, rows in inside.items():
-        new = random_generator(seed, name, scene, "new users").permutation(users)[: round(NEW * len(users))]
-        parts = np.isin(log.user, new[::2]), np.isin(log.user, new[1::2])
+    for number, (scene, rows) in enumerate(inside.items()):
+        if fold is None:
+            new = random_generator(seed, name, scene, "new users").permutation(users)[: round(NEW * len(users))]
+            validation, test = new[1::2], new[::2]
+        else:
+            drawn = random_generator(0, name, "folds").permutation(users)
+            turn = (np.arange(len(users)) - 2 * (fold + number)) % (2 * FOLDS)
+            validation, test = drawn[turn == 2], drawn[turn < 2]
+        parts = np.isin(log.user, test), np.isin(log.user, validation)
         splits[scene] = np.select([rows & part for part in parts], [TEST, VALIDATION], TRAIN)
     held = np.any([split != TRAIN for split in splits.values()], axis=0)
     return {scene: np.where(held & (split == TRAIN), LEFT_OUT, split) for scene, split in splits.items()}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from iamm.constraints import Count, ListOf, Number, OneOf, Seed, WholeNumber
 from iamm.dataset.base import Dataset
 from iamm.dataset.behaviour import Sampling, behaviour_datasets
 from iamm.dataset.files import bad_text, read_lines
-from iamm.dataset.log import HistoryOf, Log, scene_logs, sorted_log
+from iamm.dataset.log import FOLDS, FoldOf, HistoryOf, Log, scene_logs, sorted_log
 from iamm.dataset.number_lines import number_lines, numbers
 from iamm.errors import BadDataError
 
@@ -73,8 +74,8 @@ class MovielensDataset(list[Dataset], Constrained):
         held_out: number of a user's last clicks for test, and of those before them for validation.
         max_history: the largest number of a user's latest clicks that are read.
         history: the clicks that a history holds: the earlier ones in the same `scene`, in `all` scenes or in the
-            `others`; as a control all clicks of a `stranger` in the others; or, as an upper bound, all other clicks of
-            the user, later and held-out ones, too (`oracle`).
+            `others`; the `whole` of the user's in the others, later ones, too; as a control those of a `stranger`; or,
+            as an upper bound, all other clicks of the user, later and held-out ones, too (`oracle`).
         new_users: in place of last clicks, hold out all rows of users who are new in a scene, a tenth of all users for
             validation and a tenth for test, drawn scene by scene. Only an oracle's history holds such rows.
         negatives: films drawn for each click of train.
@@ -83,6 +84,10 @@ class MovielensDataset(list[Dataset], Constrained):
         train: number of candidates of each scene to train on; None = all.
         known: scenes whose clicks the others read, and whose items have a word; None = all. A run with a `target`
             sets it.
+        ratings: True: a history holds all rated films with their stars, in place of clicks.
+        one_genre: True: a film is in one scene, the rarest by ratings of its genres in `scenes`; None: in all of them.
+        fold: with `new_users`, a fifth of the users for test and a tenth for validation, whom `seed` does not change:
+            over five folds each user is tested once in each of five scenes; None draws them by `seed`.
 
     Raises:
         ValueError: an unknown scene; a number out of its range.
@@ -95,6 +100,7 @@ class MovielensDataset(list[Dataset], Constrained):
         "A user who is new in a scene has a history in other scenes only": (
             {"history": ["scene"], "new_users": [True]},
         ),
+        "A fold divides users who are new in a scene": ({"fold": [*range(FOLDS)], "new_users": [False]},),
     }
     provides = ({"name": "movielens_{scene}", "kind": "behaviour", "task": "ranking"},)
 
@@ -115,10 +121,15 @@ class MovielensDataset(list[Dataset], Constrained):
         evaluated: Count | None = None,
         train: Count | None = None,
         known: Scenes | None = None,
+        ratings: bool | None = None,
+        one_genre: bool | None = None,
+        fold: FoldOf | None = None,
     ) -> None:
         log, numbers = read_ratings(data_dir, click)
+        log = log if ratings else replace(log, value=None)
         titles, genres = read_films(data_dir, numbers)
         inside = {scene: rows_of(scene, log, genres) for scene in scenes}
+        inside = of_the_rarest(inside) if one_genre else inside
         logs, splits, histories = scene_logs(
             log,
             inside,
@@ -128,6 +139,7 @@ class MovielensDataset(list[Dataset], Constrained):
             known=known,
             name="movielens",
             seed=seed,
+            fold=fold,
         )
         super().__init__(
             behaviour_datasets(
@@ -153,7 +165,7 @@ def read_ratings(data_dir: str | None, click: float) -> tuple[Log, np.ndarray]:
     pairs = item + len(films) * person
     if len(np.unique(pairs)) < len(pairs):
         raise BadDataError(f"{RATINGS} must have one rating of a film by a user. Found two: get it again.")
-    return sorted_log(person, item, rating >= click, time.astype(np.int64)), films
+    return sorted_log(person, item, rating >= click, time.astype(np.int64), rating), films
 
 
 def read_films(data_dir: str | None, numbers: np.ndarray) -> tuple[list[str], list[set[str]]]:
@@ -187,3 +199,12 @@ def rows_of(scene: str, log: Log, genres: Sequence[set[str]]) -> np.ndarray:
         rank = np.argsort(np.argsort(np.bincount(log.user), kind="stable"))
         return (rank * len(ACTIVITY) // len(rank))[log.user] == ACTIVITY.index(scene)
     return np.array([scene in film_genres for film_genres in genres])[log.item]
+
+
+def of_the_rarest(inside: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Keep the rows of each genre that belong to no rarer one; groups of users keep theirs."""
+    free, kept = np.ones_like(next(iter(inside.values()))), dict(inside)
+    for scene in sorted(inside.keys() - {ALL, *ACTIVITY}, key=lambda scene: (inside[scene].sum(), scene)):
+        kept[scene] = inside[scene] & free
+        free &= ~inside[scene]
+    return kept

@@ -48,9 +48,9 @@ class AdversarialTransfer(ReplayTransfer):
     def own_parameters(self) -> Iterable[nn.Parameter]:
         return self.discriminator.parameters()
 
-    def penalty(self, known: Sequence[Read], target: Read, progress: float) -> Tensor:
+    def penalty(self, known: Sequence[Read], target: Read, step: int) -> Tensor:
         vectors = [each.vectors for each in (*known, target)]
-        return scene_loss(self.discriminator, vectors, strength(progress))
+        return scene_loss(self.discriminator, vectors, strength(step / self.steps))
 
 
 def discriminator(width: int, scenes: int) -> nn.Sequential:

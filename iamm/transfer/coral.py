@@ -30,7 +30,7 @@ class CoralTransfer(ReplayTransfer):
         super().__init__(steps=steps, rate=rate, batch=batch)
         self.weight = weight
 
-    def penalty(self, known: Sequence[Read], target: Read, progress: float) -> Tensor:
+    def penalty(self, known: Sequence[Read], target: Read, step: int) -> Tensor:
         return torch.stack([distance(each.vectors, target.vectors) for each in known]).mean()
 
 

@@ -40,7 +40,7 @@ class MccTransfer(ReplayTransfer):
         super().__init__(steps=steps, rate=rate, batch=batch)
         self.temperature, self.weight = temperature, weight
 
-    def penalty(self, known: Sequence[Read], target: Read, progress: float) -> Tensor:
+    def penalty(self, known: Sequence[Read], target: Read, step: int) -> Tensor:
         return confusion(target.logits, self.temperature)
 
 

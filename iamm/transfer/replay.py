@@ -53,7 +53,7 @@ class ReplayTransfer(Transfer):
             if labelled is not None:
                 total = total + read(model, labelled(step)).loss
             if self.weight:
-                penalty = self.penalty(reads, read(model, unlabelled(step)), step / self.steps)
+                penalty = self.penalty(reads, read(model, unlabelled(step)), step)
                 total = total + self.weight * penalty
             return total
 
@@ -63,13 +63,13 @@ class ReplayTransfer(Transfer):
         """Parameters of P, which are trained beside the model's."""
         return ()
 
-    def penalty(self, known: Sequence[Read], target: Read, progress: float) -> Tensor:
+    def penalty(self, known: Sequence[Read], target: Read, step: int) -> Tensor:
         """P of the known scenes' batches and the target's batch without labels, whose loss means nothing.
 
         Args:
             known: what is read of each known scene's batch.
             target: of the target's.
-            progress: the share of the steps that are done.
+            step: the number of steps that are done.
 
         Shapes:
             returns ()

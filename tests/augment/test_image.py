@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from iamm.augment.image import ImageAugment, cropped, noisy, rectangles, span, turned
+from iamm.augment.image import BACKGROUND, ImageAugment, cropped, noisy, rectangles, span, turned
 
 NOTHING = {"crop": 0, "flip": 0.0, "rotate": 0.0, "scale": 0.0, "erase": 0.0}
 BATCH, CHANNELS, HEIGHT, WIDTH = 5, 3, 11, 13
@@ -118,7 +118,20 @@ def naive_turned(picture: Tensor, degrees: float, size: float) -> Tensor:
     return result
 
 
-def naive_augment(picture: Tensor, u, *, crop: int, flip: float, rotate: float, scale: float, erase: float) -> Tensor:
+def naive_ground(u, c: int, i: int, j: int) -> float:
+    """The colour at a pixel, by the draws: contrast, a colour a channel, 4 × 4 numbers a channel, row by row."""
+    contrast, colour = u(BACKGROUND + 1), u(BACKGROUND + 2 + c)
+    y, x = i * 3 / (HEIGHT - 1), j * 3 / (WIDTH - 1)
+    total = 0.0
+    for row, column in np.ndindex(4, 4):
+        share = max(0.0, 1 - abs(y - row)) * max(0.0, 1 - abs(x - column))
+        total += share * u(BACKGROUND + 2 + CHANNELS + (c * 4 + row) * 4 + column)
+    return min(1.0, max(0.0, colour + contrast * (total - 0.5)))
+
+
+def naive_augment(
+    picture: Tensor, u, *, crop: int, flip: float, rotate: float, scale: float, erase: float, background: float = 0.0
+) -> Tensor:
     """One picture, pixel by pixel; u(k) is its k-th random number."""
     picture = naive_turned(picture, rotate * (2 * u(0) - 1), 1 + scale * (2 * u(1) - 1))
     top, left = int(u(2) * (2 * crop + 1)) - crop, int(u(3) * (2 * crop + 1)) - crop
@@ -127,6 +140,9 @@ def naive_augment(picture: Tensor, u, *, crop: int, flip: float, rotate: float, 
         column = WIDTH - 1 - j if u(4) < flip else j
         if 0 <= i + top < HEIGHT and 0 <= column + left < WIDTH:
             result[c, i, j] = picture[c, i + top, column + left]
+    if u(BACKGROUND) < background:
+        for c, i, j in np.ndindex(*picture.shape):
+            result[c, i, j] = abs(result[c, i, j] - naive_ground(u, c, i, j))
     if u(5) < erase:
         area, aspect = 0.02 + 0.18 * u(6), 3.3 ** (2 * u(7) - 1)
         high = max(1, round(HEIGHT * math.sqrt(area * aspect)))
@@ -146,7 +162,8 @@ def naive_augment(picture: Tensor, u, *, crop: int, flip: float, rotate: float, 
         {"rotate": 40.0},
         {"scale": 0.3},
         {"erase": 0.6},
-        {"crop": 2, "flip": 0.5, "rotate": 15.0, "scale": 0.2, "erase": 0.7},
+        {"background": 0.6},
+        {"crop": 2, "flip": 0.5, "rotate": 15.0, "scale": 0.2, "erase": 0.7, "background": 0.5},
     ],
 )
 def test_equals_the_loop_over_pixels(strengths: dict, naive_draw) -> None:
@@ -165,7 +182,7 @@ def test_always_flipped() -> None:
     torch.testing.assert_close(found, pictures().flip(-1), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("name", "share"), [("flip", 0.3), ("erase", 0.4)])
+@pytest.mark.parametrize(("name", "share"), [("flip", 0.3), ("erase", 0.4), ("background", 0.6)])
 def test_probabilities(name: str, share: float) -> None:
     count = 5003
     found = ImageAugment(**NOTHING | {name: share})(
@@ -176,7 +193,7 @@ def test_probabilities(name: str, share: float) -> None:
 
 
 def test_stays_between_0_and_1() -> None:
-    found = ImageAugment(crop=3, flip=0.5, rotate=180.0, scale=0.9, erase=0.5)(
+    found = ImageAugment(crop=3, flip=0.5, rotate=180.0, scale=0.9, erase=0.5, background=0.9)(
         pictures(torch.float32), rows(), seed=SEED, epoch=EPOCH
     )
     assert found.dtype == torch.float32
@@ -191,6 +208,7 @@ def test_stays_between_0_and_1() -> None:
         ("flip", 1.1, "`flip` must be a number at least 0 and at most 1, or one of alternate"),
         ("erase", -0.1, "`erase` must be a number at least 0 and at most 1"),
         ("erase", math.nan, "`erase` must be a number at least 0 and at most 1"),
+        ("background", 1.1, "`background` must be a number at least 0 and at most 1"),
         ("rotate", 181.0, "`rotate` must be a number at least 0 and at most 180"),
         ("scale", 1.0, "`scale` must be a number at least 0 and below 1"),
         ("scale", -0.1, "`scale` must be a number at least 0 and below 1"),

@@ -30,7 +30,7 @@ FIELDS = {
     "behaviour": {"history": ITEMS, "candidate": ID, "user": NUMBER},
 }
 TARGETS = {"classification": CLASS, "generation": TOKENS, "ranking": CLASS}
-DIMENSIONS = {"image": 4, "text": 2, "history": 2, "ages": 2, "candidate": 1, "user": 1}
+DIMENSIONS = {"image": 4, "text": 2, "history": 2, "ages": 2, "values": 2, "candidate": 1, "user": 1}
 
 
 OWN: dict[str, dict[str, str]] = {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from iamm.dataset.log import LEFT_OUT, TEST, TRAIN, VALIDATION, Log, new_users_apart, scene_logs, sorted_log
+from iamm.dataset.log import FOLDS, LEFT_OUT, TEST, TRAIN, VALIDATION, Log, new_users_apart, scene_logs, sorted_log
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def made(log, inside, **changes):
 def readable(history) -> list[list[int]]:
     """The items of each row's history, the oldest first."""
     chosen, real = history.latest(np.arange(len(history.end)), 99)
-    return [history.clicks.item[row[kept]].tolist() for row, kept in zip(chosen, real, strict=True)]
+    return [history.entries.item[row[kept]].tolist() for row, kept in zip(chosen, real, strict=True)]
 
 
 def hidden_rows(log, inside) -> np.ndarray:
@@ -71,6 +73,19 @@ def test_a_stranger_is_the_next_user(log, inside, new_users):
         assert any(expected)
 
 
+def test_a_whole_history_has_later_clicks_too(log, inside):
+    """All of the user's clicks in the other scenes that are not held out, wherever there is an earlier one."""
+    found = made(log, inside, history="whole", new_users=True)
+    for scene, rows in inside.items():
+        read = ~rows & ~hidden_rows(log, inside)
+        expected = [
+            log.item[clicks_of(log, log.user[row], read)].tolist() if clicks_before(log, row, read) else []
+            for row in rows.nonzero()[0]
+        ]
+        assert readable(found.histories[scene]) == expected
+        assert any(expected)
+
+
 @pytest.mark.parametrize("new_users", [False, True])
 def test_an_oracle_reads_all_clicks_but_one(log, inside, new_users):
     """The row itself, or where it is none the next click, or the last one: all rows of a user have one length."""
@@ -89,12 +104,12 @@ def test_an_oracle_reads_all_clicks_but_one(log, inside, new_users):
 def test_the_latest_clicks_of_an_oracle_are_those_at_the_end(log, inside):
     history = made(log, inside, history="oracle").histories["low"]
     chosen, real = history.latest(np.arange(len(history.end)), 2)
-    assert [row[kept].tolist() for row, kept in zip(history.clicks.item[chosen], real, strict=True)] == [
+    assert [row[kept].tolist() for row, kept in zip(history.entries.item[chosen], real, strict=True)] == [
         row[-2:] for row in readable(history)
     ]
 
 
-@pytest.mark.parametrize("history", ["all", "others", "stranger", "oracle"])
+@pytest.mark.parametrize("history", ["all", "others", "whole", "stranger", "oracle"])
 def test_clicks_of_an_unknown_scene_are_read_there_alone(log, inside, history):
     """Known scenes have the rows that a run without the target gives them."""
     known = {scene: rows for scene, rows in inside.items() if scene != "high"} | {"rest": log.item == 8}
@@ -102,8 +117,8 @@ def test_clicks_of_an_unknown_scene_are_read_there_alone(log, inside, history):
     without = made(log, known, history=history)
     for scene in known:
         assert readable(found.histories[scene]) == readable(without.histories[scene])
-    item = found.histories["high"].clicks.item
-    assert (set(item.tolist()) <= {0, 1, 2, 3}) == (history in ("others", "stranger"))
+    item = found.histories["high"].entries.item
+    assert (set(item.tolist()) <= {0, 1, 2, 3}) == (history in ("others", "whole", "stranger"))
 
 
 def test_new_users_are_a_tenth_and_a_tenth_with_all_of_their_rows(log, inside):
@@ -135,3 +150,33 @@ def test_last_clicks_are_held_out_over_all_scenes(log, inside):
         for scene, mask in inside.items():
             if mask[last]:
                 assert splits[scene][mask.nonzero()[0].tolist().index(last)] == TEST
+
+
+def test_over_the_folds_each_user_is_tested_once_in_each_scene(log):
+    """And in each fold in one of the five scenes, whatever the seed; another tenth of the users validates."""
+    inside = {str(scene): np.arange(330) % 5 == scene for scene in range(5)}
+    tested = {scene: np.zeros(30, dtype=int) for scene in inside}
+    for fold in range(FOLDS):
+        splits, in_fold = new_users_apart(log, inside, "toy", fold, fold), np.zeros(30, dtype=int)
+        for scene, rows in inside.items():
+            test, validation = (np.isin(np.arange(30), log.user[splits[scene] == part]) for part in (TEST, VALIDATION))
+            assert (test.sum(), validation.sum(), (test & validation).sum()) == (6, 3, 0)
+            np.testing.assert_array_equal(splits[scene] == TEST, rows & test[log.user])
+            tested[scene] += test
+            in_fold += test
+        assert in_fold.tolist() == [1] * 30
+    assert all(count.tolist() == [1] * 30 for count in tested.values())
+
+
+def test_histories_of_a_log_with_values_hold_the_passed_items_too(log, inside):
+    valued = replace(log, value=1.0 + np.arange(330))
+    found = made(valued, inside, history="others")
+    for scene, rows in inside.items():
+        history = found.histories[scene]
+        chosen, real = history.latest(np.arange(len(history.end)), 99)
+        expected = [
+            [1.0 + r for r in range(row) if log.user[r] == log.user[row] and not rows[r]] for row in rows.nonzero()[0]
+        ]
+        assert [history.entries.value[row[kept]].tolist() for row, kept in zip(chosen, real, strict=True)] == expected
+    for scene, split in made(log, inside).splits.items():  # which rows are held out depends on clicks alone
+        np.testing.assert_array_equal(made(valued, inside).splits[scene], split)

@@ -109,9 +109,35 @@ def test_a_scene_tests_the_same_whatever_others_there_are(folder):
         assert rows[0] == rows[1]
 
 
+def test_a_history_of_ratings_has_all_films_and_their_stars(folder):
+    """User 1 passed 40 and user 2 passed 20; seconds as in the files."""
+    (dataset,) = made(folder, ratings=True)
+    inputs = dataset.scenes[0].splits["test"].inputs
+    assert readable(dataset, "test") == [
+        (0, "10 30 20", "<unk>", 0),
+        (0, "10 30 20 <unk>", "<unk>", 1),
+        (1, "Fun_(2001) 30 <unk>".replace("Fun_(2001)", "20"), "10", 1),
+    ]
+    assert inputs["values"].tolist() == [[4.0, 5.0, 4.5, -1.0], [4.0, 5.0, 4.5, 1.0], [3.5, 4.0, 5.0, -1.0]]
+    assert inputs["ages"].tolist() == [[250, 150, 50, -1], [300, 200, 100, 50], [800, 400, 200, -1]]
+
+
+def test_a_film_of_one_genre_is_in_the_rarest(folder):
+    """Six ratings of dramas, four of comedies, two of which are both: 30 is a comedy."""
+    drama, comedy = made(folder, scenes=("drama", "comedy"), one_genre=True, history="all")
+    items = [
+        {row[2] for split in ("train", "validation", "test") for row in readable(dataset, split)}
+        for dataset in (drama, comedy)
+    ]
+    assert "30" not in items[0]
+    assert "30" in items[1]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"fold": 5, "new_users": True, "history": "others"}, "`fold` must be"),
+        ({"fold": 0}, "A fold divides users who are new in a scene"),
         ({"scenes": ("scifi",)}, "must be a list without repeats, each of them one of action, .* Found \\('scifi',\\)"),
         ({"click": 0}, "`click` must be a number at least 0.5 and at most 5. Found 0"),
         ({"held_out": 0}, "`held_out` must be"),
