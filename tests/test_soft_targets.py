@@ -25,7 +25,7 @@ def test_the_divergence_by_hand():
 
 @pytest.mark.parametrize("temperature", [1.0, 4.0, 1000.0])
 def test_the_gradient_of_the_soft_part(temperature):
-    """It is T (q − p), which for a high T and logits of mean 0 is (s − t) / C (Hinton et al. 2015, eq. 2 and 4, × T²)."""
+    """T (q − p), which for a high T and logits of mean 0 is (s − t) / C (Hinton et al. 2015, eq. 2 and 4, times T²)."""
     teacher = torch.tensor([[3.0, -1.0, -2.0]], dtype=torch.float64)
     student = torch.tensor([[0.5, 1.0, -1.5]], dtype=torch.float64, requires_grad=True)
     soft = SoftTargets(teacher, torch.zeros(1, 1), temperature, 1.0, 0.0)
