@@ -23,6 +23,21 @@ def test_the_divergence_by_hand():
         assert float(mixed) == pytest.approx(0.25 * temperature**2 * divergence + 0.75 * 0.8)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 4.0, 1000.0])
+def test_the_gradient_of_the_soft_part(temperature):
+    """T (q − p), which for a high T and logits of mean 0 is (s − t) / C (Hinton et al. 2015, eq. 2 and 4, times T²)."""
+    teacher = torch.tensor([[3.0, -1.0, -2.0]], dtype=torch.float64)
+    student = torch.tensor([[0.5, 1.0, -1.5]], dtype=torch.float64, requires_grad=True)
+    soft = SoftTargets(teacher, torch.zeros(1, 1), temperature, 1.0, 0.0)
+    (found,) = torch.autograd.grad(soft.mixed(torch.tensor(0.8), student, torch.zeros(1, 1, 1)), student)
+    logits = student.detach()
+    torch.testing.assert_close(
+        found, temperature * ((logits / temperature).softmax(1) - (teacher / temperature).softmax(1))
+    )
+    if temperature == 1000:
+        torch.testing.assert_close(found, (logits - teacher) / 3, rtol=5e-3, atol=0)
+
+
 def test_the_attention_by_hand():
     """m = (9 + 16, 0) → a = (1, 0) for the model, (0, 1) for the teacher: the squared distance is 2; β/2 of it is 3."""
     values, teacher = torch.tensor([[[3.0, 4.0], [0.0, 0.0]]]), torch.tensor([[[0.0, 0.0], [1.0, 2.0]]])

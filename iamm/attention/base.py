@@ -90,6 +90,10 @@ class Attention(Constrained, nn.Module):
         super().__init__()
         self.dim = dim
 
+    def head_weights(self) -> list[Tensor]:
+        """Views (H, …) of the weights that each head has for itself, without the parts' own; none of one head."""
+        return []
+
     def project_value(self, value: Tensor) -> Tensor:
         """Project the values: (B, K, D) → (B, H, K, E)."""
         raise NotImplementedError

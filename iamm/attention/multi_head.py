@@ -63,6 +63,10 @@ class MultiHeadAttention(ComposedAttention):
         self.w_v = nn.Linear(dim, dim, bias=False)
         self.w_o = nn.Linear(dim, dim, bias=False)
 
+    def head_weights(self) -> list[Tensor]:
+        inputs = [layer.weight.unflatten(0, (self.heads, -1)) for layer in (self.w_q, self.w_k, self.w_v)]  # (H, E, D)
+        return [*inputs, self.w_o.weight.unflatten(1, (self.heads, -1)).transpose(0, 1)]  # (H, D, E)
+
     def project_query(self, query: Tensor) -> Tensor:
         return self.in_heads(self.w_q(query))  # (B, H, Q, E)
 

@@ -23,7 +23,7 @@ from iamm.engine.seeding import derived_seed
 from iamm.engine.technique.adversarial import Attack, embeddings_of
 from iamm.engine.technique.averaging import Average
 from iamm.engine.technique.distillation import Distillation
-from iamm.engine.technique.pruning import Pruning
+from iamm.engine.technique.pruning import HeadPruning, Pruning, WeightPruning
 from iamm.engine.technique.synonyms import learnt_synonyms
 from iamm.engine.technique.techniques import Techniques
 from iamm.errors import ConfigError
@@ -164,14 +164,21 @@ def build_phases(config: Mapping[str, Any], datasets: Sequence[Dataset]) -> list
 
 def techniques(config: Mapping[str, Any], parts: Parts, distillation: Distillation | None) -> Techniques:
     """The techniques of a training that the configuration asks for."""
-    average, share = config["average"], config["prune"]
+    average = config["average"]
     return Techniques(
         attack=attack(config["attack"], parts),
         average=None if average is None else Average(parts.model, average, parts.datasets, parts.device),
         distillation=distillation,
-        pruning=None if share is None else Pruning(parts.model, share),
+        pruning=pruning(config, parts.model),
         synonyms=learnt_synonyms(parts.augment, parts.model, parts.datasets),
     )
+
+
+def pruning(config: Mapping[str, Any], model: SceneNetwork) -> Pruning | None:
+    """The pruning that the configuration asks for; it prunes weights or heads."""
+    if config["prune_heads"] is not None:
+        return HeadPruning(model, config["prune_heads"])
+    return None if config["prune"] is None else WeightPruning(model, config["prune"])
 
 
 def attack(options: Mapping[str, Any], parts: Parts) -> Attack | None:

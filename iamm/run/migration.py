@@ -111,6 +111,7 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
             model.add_scene(scene, scenes)
         augment = build_augment(config, [*scenes, *target.scenes])
         material = material_of(target, known, config["shots"], config["draw"], seed, device, augment)
+        transfer.check(model, material)
     return Migration(target, known, model, transfer, material, conditions)
 
 

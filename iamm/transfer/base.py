@@ -13,6 +13,7 @@ from iamm.constraints import Count, Positive
 from iamm.dataset.base import Dataset, Scene, SceneBatch, Split
 from iamm.engine.collate import Augment, collate
 from iamm.engine.seeding import derived_seed
+from iamm.fusion.base import NO_INTEREST
 from iamm.model.scene_network import Outcome, SceneNetwork
 
 Batches = Callable[[int], dict[str, SceneBatch]]
@@ -102,13 +103,22 @@ class Transfer(Constrained):
     begins_from_source = True
     """Whether the model that it adapts is the source run's; else it is one that nothing has trained."""
 
-    def adapt(self, model: SceneNetwork, material: Material) -> None:
-        """Adapt the model.
+    def check(self, model: SceneNetwork, material: Material) -> None:
+        """Refuse what the transfer cannot adapt, before anything is written.
 
         Raises:
-            ValueError: the model or the material lacks what this transfer needs.
+            ValueError: the model or the material lacks what it needs.
         """
+
+    def adapt(self, model: SceneNetwork, material: Material) -> None:
+        """Adapt a model that `check` allows."""
         raise NotImplementedError
+
+
+def require_interest(model: SceneNetwork) -> None:
+    """Refuse a model whose fusion has no interest."""
+    if not model.fusion.controls:
+        raise ValueError(NO_INTEREST.format(fusion=type(model.fusion).__name__))
 
 
 class LearningTransfer(Transfer):

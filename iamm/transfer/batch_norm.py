@@ -16,23 +16,23 @@ class BatchNormTransfer(Transfer):
     It reads the target's inputs without labels, in batches of 250; μ and σ² are the means of theirs, and each layer
     reads what the layers before it give in that batch. No parameter changes. Scenes that share the encoder get these
     statistics too, where the source has its own for each.
-
-    Raises:
-        ValueError: the encoder has no batch norm.
     """
 
     reads_labels = False
     reads_unlabelled = True
 
-    def adapt(self, model: SceneNetwork, material: Material) -> None:
-        model.train(False)
+    def check(self, model: SceneNetwork, material: Material) -> None:
         encoder = model.encoder(material.name)
-        norms = [module for module in encoder.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-        if not norms:
+        if not batch_norms(encoder):
             raise ValueError(
                 f"Statistics of the target need an encoder with batch norm. Found {type(encoder).__name__} without: "
                 "choose encoder@encoder.image=whitened, or another transfer."
             )
+
+    def adapt(self, model: SceneNetwork, material: Material) -> None:
+        model.train(False)
+        encoder = model.encoder(material.name)
+        norms = batch_norms(encoder)
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.reset_running_stats()
@@ -46,3 +46,7 @@ class BatchNormTransfer(Transfer):
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
         model.train(False)
+
+
+def batch_norms(encoder: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    return [module for module in encoder.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]

@@ -7,9 +7,8 @@ from torch import Tensor
 
 from iamm.engine.sampler import evaluation_batches
 from iamm.errors import nearest
-from iamm.fusion.base import NO_INTEREST
 from iamm.model.scene_network import SceneNetwork
-from iamm.transfer.base import Material, Transfer
+from iamm.transfer.base import Material, Transfer, require_interest
 
 
 class ByRuleTransfer(Transfer):
@@ -28,6 +27,11 @@ class ByRuleTransfer(Transfer):
 
     def __init__(self, *, like: str = "nearest") -> None:
         self.like, self.reads_unlabelled = like, like == "nearest"
+
+    def check(self, model: SceneNetwork, material: Material) -> None:
+        require_interest(model)
+        if self.like not in ("nearest", "mean"):
+            self.scene(model, material)
 
     def adapt(self, model: SceneNetwork, material: Material) -> None:
         count = len(model.names)
@@ -60,16 +64,8 @@ def is_called(scene: str, word: str) -> bool:
 
 
 def resemblance(model: SceneNetwork, material: Material) -> Tensor:
-    """Mean p over the target's unlabelled examples.  # (S,)
-
-    Raises:
-        ValueError: the fusion has no interest.
-    """
+    """Mean p over the target's unlabelled examples.  # (S,)"""
     model.train(False)
-    parts = []
-    for rows in evaluation_batches(material.target, "unlabelled"):
-        interest = model.interest(material.batch("unlabelled", rows)).get(material.name)
-        if interest is None:
-            raise ValueError(NO_INTEREST.format(fusion=type(model.fusion).__name__))
-        parts.append(interest.recognised)
+    batches = (material.batch("unlabelled", rows) for rows in evaluation_batches(material.target, "unlabelled"))
+    parts = [model.interest(batch)[material.name].recognised for batch in batches]
     return torch.cat(parts).double().mean(dim=0)

@@ -29,6 +29,9 @@ class FineTuneTransfer(LearningTransfer):
         super().__init__(steps=steps, rate=rate, batch=batch)
         self.patterns = tuple(parameters)
 
+    def check(self, model: SceneNetwork, material: Material) -> None:
+        self.trained(model, material)
+
     def trained(self, model: SceneNetwork, material: Material) -> list[nn.Parameter]:
         chosen = matching(model, lambda name: any(matches(name, pattern) for pattern in self.patterns))
         if not chosen:

@@ -6,7 +6,7 @@ from torch import nn
 
 from iamm.constraints import Count, Positive
 from iamm.model.scene_network import SceneNetwork
-from iamm.transfer.base import LearningTransfer, Material, matching
+from iamm.transfer.base import LearningTransfer, Material, matching, require_interest
 
 
 class InterestTransfer(LearningTransfer):
@@ -26,6 +26,9 @@ class InterestTransfer(LearningTransfer):
 
     def __init__(self, *, steps: Count = 50, rate: Positive = 1e-2, batch: Count = 64) -> None:
         super().__init__(steps=steps, rate=rate, batch=batch)
+
+    def check(self, model: SceneNetwork, material: Material) -> None:
+        require_interest(model)
 
     def trained(self, model: SceneNetwork, material: Material) -> list[nn.Parameter]:
         model.fusion.add_scene(material.name)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from iamm.constraints import Count, Positive
 from iamm.model.scene_network import SceneNetwork
 from iamm.transfer.base import Material, Transfer
-from iamm.transfer.prototypes import labelled_vectors, replace_output
+from iamm.transfer.prototypes import labelled_vectors, replace_output, require_classifier
 
 NO_VOTE = 1e-6
 """Stands for a class without a neighbour, so that its probability is not 0."""
@@ -28,6 +28,9 @@ class NearestNeighboursTransfer(Transfer):
 
     def __init__(self, *, neighbours: Count = 10, temperature: Positive = 0.1) -> None:
         self.neighbours, self.temperature = neighbours, temperature
+
+    def check(self, model: SceneNetwork, material: Material) -> None:
+        require_classifier(model.heads[material.name])
 
     def adapt(self, model: SceneNetwork, material: Material) -> None:
         model.train(False)

@@ -30,6 +30,9 @@ class PrototypesTransfer(Transfer):
     def __init__(self, *, temperature: Positive = 0.1) -> None:
         self.temperature = temperature
 
+    def check(self, model: SceneNetwork, material: Material) -> None:
+        require_classifier(model.heads[material.name])
+
     def adapt(self, model: SceneNetwork, material: Material) -> None:
         model.train(False)
         vectors, classes = labelled_vectors(model, material)
@@ -59,12 +62,7 @@ class NearestMean(nn.Module):
 
 
 def labelled_vectors(model: SceneNetwork, material: Material) -> tuple[Tensor, Tensor]:
-    """z (N, D) and class (N,) of the target's labelled examples; without any, of the known scenes' training examples.
-
-    Raises:
-        ValueError: the head is not one of classification.
-    """
-    require_classifier(model.heads[material.name])
+    """z (N, D) and class (N,) of the target's labelled examples or, without any, of the known scenes' training examples."""
     datasets = [material.target] if material.labelled else material.known
     parts = [
         described(model, collate(dataset, "train", rows, material.device), scene.name)

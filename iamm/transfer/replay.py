@@ -40,9 +40,11 @@ class ReplayTransfer(Transfer):
     def __init__(self, *, steps: Count = 100, rate: Positive = 1e-3, batch: Count = 32) -> None:
         self.steps, self.rate, self.batch = steps, rate, batch
 
+    def check(self, model: SceneNetwork, material: Material) -> None:
+        require_classifier(model.heads[material.name])
+
     def adapt(self, model: SceneNetwork, material: Material) -> None:
         size = self.batch
-        require_classifier(model.heads[material.name])
         known = material.known_batches(model, size)
         labelled = material.batches("train", size) if material.labelled else None
         unlabelled = material.batches("unlabelled", size)

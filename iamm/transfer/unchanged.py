@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from iamm.constraints import OneOf
-from iamm.fusion.base import NO_INTEREST
 from iamm.model.scene_network import SceneNetwork
-from iamm.transfer.base import Material, Transfer
+from iamm.transfer.base import Material, Transfer, require_interest
 
 
 class UnchangedTransfer(Transfer):
@@ -30,8 +29,10 @@ class UnchangedTransfer(Transfer):
     ) -> None:
         self.control = control
 
+    def check(self, model: SceneNetwork, material: Material) -> None:
+        if self.control != "learnt":
+            require_interest(model)
+
     def adapt(self, model: SceneNetwork, material: Material) -> None:
         if self.control != "learnt":
-            if self.control not in model.fusion.controls:
-                raise ValueError(NO_INTEREST.format(fusion=type(model.fusion).__name__))
             model.fusion.control = self.control

@@ -198,9 +198,11 @@ def test_what_cannot_be(moved, words, line):
     ],
 )
 def test_what_the_data_or_the_model_forbid(moved, words, line):
+    cell = moved(*words)
     with pytest.raises(ConfigError, match=line) as error:
-        train_job(moved(*words))
+        train_job(cell)
     assert "\n" not in str(error.value)
+    assert not with_source(cell)[-1].folder.path.exists()
 
 
 def test_a_target_like_no_known_scene(planned):

@@ -17,9 +17,13 @@ from tests.run.test_phases import leave, records, same
 WORDS = ("epochs=2", "steps=2", "log.every=1", "checkpoint.steps=1", "dataset.shapes.views=[image]", "model=fam")
 
 
-@pytest.mark.parametrize(
-    ("techniques", "steps"), [(["average=0.5", "attack.pictures=0.1"], 1), (["average=swa"], 4), (["prune=0.6"], 3)]
-)
+LEFT = [
+    *((["average=0.5", "attack.pictures=0.1"], 1), (["average=swa"], 4)),
+    *((["prune=0.6"], 3), (["prune_heads=0.5"], 3)),
+]
+
+
+@pytest.mark.parametrize(("techniques", "steps"), LEFT)
 def test_left_and_resumed_the_same(techniques, steps, planned):
     """After the first step, at the end of the last epoch before its validation, and between."""
     whole, cell = planned(*WORDS, *techniques, "output_dir=whole"), planned(*WORDS, *techniques)
@@ -75,11 +79,13 @@ def is_weight(name: str, values: torch.Tensor) -> bool:
     return values.dim() > 1 and not name.endswith((".mean", ".deviation"))
 
 
-@pytest.mark.parametrize("other", ["average=0.9", "phases={one:{epochs:1}}", "target=shapes"])
-def test_pruning_goes_with_one_training(other, planned):
+@pytest.mark.parametrize("prune", ["prune", "prune_heads"])
+@pytest.mark.parametrize("other", ["average=0.9", "phases={one:{epochs:1}}", "target=shapes", "prune"])
+def test_pruning_goes_with_one_training(prune, other, planned):
     """A known scene beside the target lets the check come as far."""
-    with pytest.raises(ConfigError, match=r"^`prune` and `\w+` do not go together: .*Found both: leave one out"):
-        planned("prune=0.5", other, "dataset=[shapes,digits]")
+    words = ["prune=0.5", "prune_heads=0.5"] if other == "prune" else [f"{prune}=0.5", other]
+    with pytest.raises(ConfigError, match=r"^`\w+` and `\w+` do not go together: .*Found both: leave one out"):
+        planned(*words, "dataset=[shapes,digits]")
 
 
 def load_trained(folder) -> dict[str, torch.Tensor]:

@@ -51,4 +51,4 @@ def test_statistics_are_those_of_the_target_without_labels():
 def test_it_needs_batch_norm(task):
     made = task()
     with pytest.raises(ValueError, match=r"with batch norm\. Found RecurrentEncoder without: choose"):
-        BatchNormTransfer().adapt(made.model, made.material(0))
+        BatchNormTransfer().check(made.model, made.material(0))

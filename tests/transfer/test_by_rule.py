@@ -75,10 +75,10 @@ def test_words_and_names():
 def test_what_is_refused(task):
     made = task()
     with pytest.raises(ValueError, match=r"`transfer.like` must be nearest, mean or a known scene. Found sofa."):
-        ByRuleTransfer(like="sofa").adapt(made.model, made.material(0))
+        ByRuleTransfer(like="sofa").check(made.model, made.material(0))
     with pytest.raises(ValueError, match=r"Found book."):
-        ByRuleTransfer(like="book").adapt(made.model, made.material(0))
+        ByRuleTransfer(like="book").check(made.model, made.material(0))
     for rule in ("nearest", "mean"):
         plain = task("fusion=shared")
         with pytest.raises(ValueError, match=r"by a fusion that has interest. Found SharedFusion: choose fusion="):
-            ByRuleTransfer(like=rule).adapt(plain.model, plain.material(0))
+            ByRuleTransfer(like=rule).check(plain.model, plain.material(0))

@@ -53,4 +53,4 @@ def test_patterns_that_match_nothing(task):
     with pytest.raises(
         ValueError, match=r"`transfer.parameters` must name parameters. Found nowhere, which match none"
     ):
-        FineTuneTransfer(parameters=["nowhere"]).adapt(made.model, made.material(2))
+        FineTuneTransfer(parameters=["nowhere"]).check(made.model, made.material(2))

@@ -62,4 +62,4 @@ def test_without_gates_and_without_interest(task):
     InterestTransfer(steps=1).adapt(made.model, made.material(1))
     plain = task("fusion=mean")
     with pytest.raises(ValueError, match=r"by a fusion that has interest. Found MeanFusion"):
-        InterestTransfer().adapt(plain.model, plain.material(1))
+        InterestTransfer().check(plain.model, plain.material(1))

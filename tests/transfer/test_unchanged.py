@@ -28,7 +28,7 @@ def test_something_stands_in_for_interest(task):
         losses[control] = made.losses()
     plain = task("fusion=shared")
     with pytest.raises(ValueError, match=r"has interest. Found SharedFusion"):
-        UnchangedTransfer(control="uniform").adapt(plain.model, plain.material(0))
+        UnchangedTransfer(control="uniform").check(plain.model, plain.material(0))
 
 
 def test_interest_is_that_of_the_scenes_that_an_example_resembles(task):

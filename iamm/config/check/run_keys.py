@@ -51,6 +51,7 @@ HINTS: Mapping[str, Any] = {
     "l2": NotNegative,
     "average": Annotated[float | str | None, OrNull(Either(Number(0, 1, below=True, above=True), OneOf(("swa",))))],
     "prune": Annotated[float | None, OrNull(Number(0, 1, below=True, above=True))],
+    "prune_heads": Annotated[float | None, OrNull(Number(0, 1, below=True, above=True))],
     "distill.from": str | None,
     "distill.temperature": Positive,
     "distill.share": Share,

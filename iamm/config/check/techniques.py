@@ -12,7 +12,9 @@ UNPRUNED = {
     "phases": "a phase would begin with all weights",
     "target": "a transfer would change the weights that are 0",
 }
-"""Keys that `prune` does not go together with, and why."""
+"""Keys that a pruning does not go together with, and why."""
+
+PRUNINGS = {"prune": UNPRUNED, "prune_heads": {**UNPRUNED, "prune": "one schedule prunes weights or heads"}}
 
 
 def check_techniques(values: Mapping[str, Any]) -> None:
@@ -21,6 +23,9 @@ def check_techniques(values: Mapping[str, Any]) -> None:
     Raises:
         Mistake: the first value that is not allowed.
     """
-    for key, reason in UNPRUNED.items():
-        if values["prune"] is not None and values[key] is not None:
-            raise Mistake(f"`prune` and `{key}` do not go together: {reason}. Found both: leave one out.", "prune", key)
+    for prune, others in PRUNINGS.items():
+        for key, reason in others.items():
+            if values[prune] is not None and values[key] is not None:
+                raise Mistake(
+                    f"`{prune}` and `{key}` do not go together: {reason}. Found both: leave one out.", prune, key
+                )
