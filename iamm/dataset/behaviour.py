@@ -23,7 +23,7 @@ class Sampling:
 
     Args:
         seed: seed of the negatives, users and training examples that are drawn.
-        max_history: T, the largest number of a user's latest entries in a history.
+        max_history: T, the largest number of a user's entries in a history, the latest or, of a whole one, the nearest in order.
         negatives: items drawn for each click of train.
         candidates: length of the list in which a user's held-out clicks are ranked, filled up with negatives.
         evaluated: number of users, drawn, that are evaluated in each scene; None for all.
@@ -181,7 +181,7 @@ def behaviour_split(log: Log, history: History, examples: Examples, ids: np.ndar
         ids: (items,), the id of each item.
     """
     entries, row = history.entries, examples.row
-    chosen, real = history.latest(row, sampling.max_history)  # (E, T)
+    chosen, real = history.read(row, sampling.max_history)  # (E, T)
     inputs = {
         "history": np.where(real, ids[entries.item[chosen]], PAD),
         "candidate": ids[examples.item],

@@ -80,11 +80,12 @@ class Log:
         _, person = np.unique(self.user, return_inverse=True)
         count = np.bincount(person, entries).astype(np.int64)
         whose = ((person + next_user) % len(count))[of]
-        end, length = np.cumsum(count)[whose], count[whose]
-        if next_user or not (entries & of).any():
+        end, length, behind = np.cumsum(count)[whose], count[whose], (np.cumsum(entries) - entries)[of]
+        if next_user:
             return History(self.rows(entries), end, length)
-        behind = (np.cumsum(entries) - entries)[of]
-        return History(self.rows(entries), end, np.maximum(length - 1, 0), np.minimum(behind, end - 1))
+        if not (entries & of).any():
+            return History(self.rows(entries), end, length, around=behind)
+        return History(self.rows(entries), end, np.maximum(length - 1, 0), np.minimum(behind, end - 1), behind)
 
     def earlier(self) -> np.ndarray:
         """Count the clicks that each row's user made before it.  # (N,)"""
@@ -95,23 +96,30 @@ class Log:
 class History:
     """The entries of N rows: the last ones of `entries[:end]` but for `left_out`, as many as `length` has.
 
+    Of more than are read, those in the middle of which `around` is; where that is None, the latest.
+
     Shapes:
         entries: a log
         end: (N,) a number of entries, of all users
         length: (N,) how many of them the history holds
         left_out: (N,) the number of one entry that it does not hold; None where it holds all
+        around: (N,) how many entries of all users stand before the row; None where they all do
     """
 
     entries: Log
     end: np.ndarray
     length: np.ndarray
     left_out: np.ndarray | None = None
+    around: np.ndarray | None = None
 
-    def latest(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The numbers of the last `count` entries of E rows, the oldest first, and which places have one.  # (E, T)"""
-        length = np.minimum(self.length[rows], count)[:, None]
+    def read(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of `count` entries of E rows, the oldest first, and which places have one.  # (E, T)"""
+        end, length = self.end[rows], np.minimum(self.length[rows], count)
+        if self.around is not None:
+            end = np.clip(self.around[rows] + (count + 1) // 2, end - self.length[rows] + length, end)
+        end, length = end[:, None], length[:, None]
         place = np.arange(length.max(initial=1))  # (T,)
-        number = self.end[rows][:, None] - length + place
+        number = end - length + place
         if self.left_out is not None:
             number -= number <= self.left_out[rows][:, None]
         return np.where(place < length, number, 0), place < length

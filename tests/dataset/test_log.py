@@ -34,7 +34,7 @@ def made(log, inside, **changes):
 
 def readable(history) -> list[list[int]]:
     """The items of each row's history, the oldest first."""
-    chosen, real = history.latest(np.arange(len(history.end)), 99)
+    chosen, real = history.read(np.arange(len(history.end)), 99)
     return [history.entries.item[row[kept]].tolist() for row, kept in zip(chosen, real, strict=True)]
 
 
@@ -101,12 +101,18 @@ def test_an_oracle_reads_all_clicks_but_one(log, inside, new_users):
         assert sum(map(len, expected)) > 500
 
 
-def test_the_latest_clicks_of_an_oracle_are_those_at_the_end(log, inside):
-    history = made(log, inside, history="oracle").histories["low"]
-    chosen, real = history.latest(np.arange(len(history.end)), 2)
-    assert [row[kept].tolist() for row, kept in zip(history.entries.item[chosen], real, strict=True)] == [
-        row[-2:] for row in readable(history)
-    ]
+@pytest.mark.parametrize("history", ["whole", "oracle"])
+def test_of_a_long_whole_history_those_around_the_row_are_read(log, inside, history):
+    """Three, the row between the first two and the third; an oracle has none of them left out besides."""
+    found, rows = made(log, inside, history=history).histories["low"], inside["low"]
+    chosen, real = found.read(np.arange(len(found.end)), 3)
+    expected = []
+    for row, long in zip(rows.nonzero()[0], readable(found), strict=True):
+        before = len(clicks_before(log, row, ~rows | (history == "oracle")))
+        end = min(max(before + (2 if history == "whole" else 1), min(3, len(long))), len(long))
+        expected.append(long[max(end - 3, 0) : end])
+    assert [found.entries.item[row[kept]].tolist() for row, kept in zip(chosen, real, strict=True)] == expected
+    assert sum(len(each) == 3 for each in expected) > 30
 
 
 @pytest.mark.parametrize("history", ["all", "others", "whole", "stranger", "oracle"])
@@ -173,7 +179,7 @@ def test_histories_of_a_log_with_values_hold_the_passed_items_too(log, inside):
     found = made(valued, inside, history="others")
     for scene, rows in inside.items():
         history = found.histories[scene]
-        chosen, real = history.latest(np.arange(len(history.end)), 99)
+        chosen, real = history.read(np.arange(len(history.end)), 99)
         expected = [
             [1.0 + r for r in range(row) if log.user[r] == log.user[row] and not rows[r]] for row in rows.nonzero()[0]
         ]
