@@ -23,7 +23,8 @@ class Sampling:
 
     Args:
         seed: seed of the negatives, users and training examples that are drawn.
-        max_history: T, the largest number of a user's entries in a history, the latest or, of a whole one, the nearest in order.
+        max_history: T, the largest number of a user's entries in a history: the latest, or of a whole one those around
+            the row.
         negatives: items drawn for each click of train.
         candidates: length of the list in which a user's held-out clicks are ranked, filled up with negatives.
         evaluated: number of users, drawn, that are evaluated in each scene; None for all.

@@ -14,10 +14,11 @@ from iamm.constraints import NotNegative, Number, Positive
 from iamm.dataset.base import Scene, Split
 from iamm.dataset.vocabulary import PAD
 from iamm.encoder.base import Encoder, Features
-from iamm.encoder.co_clicks import item_vectors
 
 BESIDE = 2
 """Channels beside those of the items' vectors."""
+ROUNDING = 1e-9
+"""A vector that is shorter is 0 but for rounding."""
 ROUNDS = 3
 """Rounds in which the levels of items and users are estimated in turn."""
 
@@ -33,10 +34,11 @@ class GaussianProcessEncoder(Encoder):
     `attention=ridge`. The candidate is x_0 = (b_c, 1, √α v_c), x_1 = (N + 1, 0, 0), and entry i of N is
     x_(1 + i) = (N + 1) a_i (0, ω exp(−|t − t_i|/τ) + κ, √α v_i), a = (K + λI)⁻¹ (r − μ − b). Nothing is learnt here.
 
-    v are D − 2 vectors of `CoClicksEncoder` without shrinkage, of all entries, whatever their values. b_i is the mean
-    of the values less the user's level, with `prior` values at what a ridge regression on v_i, ln n_i and ln² n_i
-    expects. Entries and values are those of the histories of training; where a history has no values, those of the
-    training examples, a click 1 and another 0, and each entry of a history is a click. Without times, all are one.
+    v_i are the D − 2 largest singular values times their vectors, of the matrix of who met what: 1/(√n_u ∜n_i) where
+    user u of n_u entries met item i of n_i, whatever its value; then of unit length. b_i is the mean of the values less
+    the user's level, with `prior` values at what a ridge regression on v_i, ln n_i and ln² n_i expects. Entries and
+    values are those of the histories of training; where a history has no values, those of the training examples, a
+    click 1 and another 0, and each entry of a history is a click. Without times, all are one.
 
     Args:
         scene: gives the items and the examples.
@@ -79,7 +81,7 @@ class GaussianProcessEncoder(Encoder):
         self.mood, self.hours, self.level, self.noise = mood, hours, level, noise
         assert scene.source is not None
         user, item, value = entries(scene.splits["train"])
-        vectors = item_vectors(user, item, len(scene.source), dim - BESIDE, 0.0)
+        vectors = met_together(user, item, len(scene.source), dim - BESIDE)
         mean, levels = item_levels(user, item, value, vectors, prior)
         for name, numbers in (("vectors", vectors * likeness**0.5), ("levels", levels), ("mean", mean)):
             self.register_buffer(name, torch.as_tensor(numbers).float())
@@ -133,6 +135,23 @@ def entries(train: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     item, value = inputs["history"][real].numpy(), inputs["values"][real].double().numpy()
     _, first = np.unique(user * (item.max(initial=0) + 1) + item, return_index=True)  # an entry is in many histories
     return user[first], item[first], value[first]
+
+
+def met_together(user: np.ndarray, item: np.ndarray, items: int, rank: int) -> np.ndarray:
+    """v of all items, from the user and the item of each entry; an item without one has v = 0.  # (items, rank)"""
+    from scipy.sparse import csr_array
+    from scipy.sparse.linalg import svds
+
+    weights = np.bincount(user)[user] ** -0.5 * np.bincount(item)[item] ** -0.25
+    met = csr_array((weights, (user, item)), shape=(user.max(initial=0) + 1, items))
+    if rank < min(met.shape):
+        _, size, directions = svds(met, k=rank, v0=np.ones(min(met.shape)))
+    else:
+        _, size, directions = np.linalg.svd(met.toarray(), full_matrices=False)
+    vectors = np.zeros((items, rank))
+    vectors[:, : len(size)] = directions.T * size
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.where(length > ROUNDING, vectors / np.maximum(length, ROUNDING), 0)
 
 
 def item_levels(

@@ -32,7 +32,7 @@ class ItemEmbeddingEncoder(Encoder):
         scene: gives the items.
         dim: D.
         ages: whether the ages of clicks are read; the scene needs their times.
-        values: whether the values of entries are read, such as stars, in steps of a half up to 15.5; the scene needs them.
+        values: whether the values of entries are read, in steps of a half up to 15.5; the scene needs them.
         dropout: share dropped of the embeddings.
 
     Raises:

@@ -9,8 +9,7 @@ import torch
 from torch import tensor
 
 from iamm.dataset.base import Split
-from iamm.encoder.co_clicks import item_vectors
-from iamm.encoder.gaussian_process import GaussianProcessEncoder, entries, item_levels
+from iamm.encoder.gaussian_process import GaussianProcessEncoder, entries, item_levels, met_together
 
 HOUR = 3600
 HERE = tensor([True, True, True])
@@ -91,11 +90,30 @@ def test_vectors_and_levels_are_of_the_entries_of_training_once(encoder, train):
         *((0, 4, 5.0), (0, 5, 4.0), (0, 6, 1.0), (1, 4, 2.0), (1, 7, 4.0)),
         *((2, 5, 3.0), (2, 6, 3.0), (2, 7, 5.0)),
     ]
-    vectors = item_vectors(user, item, 9, 5, 0.0)
+    vectors = met_together(user, item, 9, 5)
     torch.testing.assert_close(encoder.vectors, torch.from_numpy(vectors * 0.7**0.5), atol=1e-6, rtol=0)
     mean, levels = item_levels(user, item, value, vectors, 5.0)
     assert mean == 27 / 8
     torch.testing.assert_close(encoder.levels, torch.from_numpy(levels), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("rank", [4, 13])
+def test_vectors_are_those_of_the_items_that_the_same_users_met(rank):
+    """Cosines of the best matrix of their rank, by an exact decomposition; item 12 and the special ones have none."""
+    dice = np.random.default_rng(3)
+    pairs = sorted({(int(u), int(i)) for u, i in zip(dice.integers(0, 9, 50), dice.integers(4, 12, 50), strict=True)})
+    user, item = np.array(pairs).T
+    users, items = (np.bincount(each, minlength=count) for each, count in ((user, 9), (item, 13)))
+    met = np.zeros((9, 13))
+    for u, i in pairs:
+        met[u, i] = 1 / (users[u] ** 0.5 * items[i] ** 0.25)
+    left, size, right = np.linalg.svd(met)
+    best = (left[:, :rank] * size[:rank]) @ right[: min(rank, 9)]
+    best[:, items > 0] /= np.linalg.norm(best[:, items > 0], axis=0)
+    vectors = met_together(user, item, 13, rank)
+    assert vectors.shape == (13, rank)
+    np.testing.assert_allclose(vectors @ vectors.T, best.T @ best, atol=1e-9)
+    assert not vectors[[0, 1, 2, 3, 12]].any()
 
 
 def test_levels_equal_a_naive_loop():
