@@ -59,6 +59,5 @@ class ItemEmbeddingEncoder(Encoder):
         embedded = self.embedding(items.masked_fill(~allow, PAD))  # (B, 1 + T, D)
         if self.ages is not None:
             steps = inputs["ages"].clamp(min=0).add(1).log2().long().clamp(max=DOUBLINGS - 1)  # (B, T)
-            embedded = embedded + functional.pad(self.ages(steps), (0, 0, 1, 0))
-        embedded = self.dropout(embedded)
-        return Features(embedded.masked_fill(~allow.unsqueeze(-1), 0.0), allow)
+            embedded = embedded + functional.pad(self.ages(steps), (0, 0, 1, 0)).masked_fill(~allow[..., None], 0.0)
+        return Features(self.dropout(embedded), allow)  # the embedding of PAD is 0
