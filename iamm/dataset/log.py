@@ -50,8 +50,8 @@ class Log:
 
     def rows(self, rows: np.ndarray) -> Log:
         """Select rows by a mask, or by their numbers."""
-        columns = (self.user, self.item, self.clicked, self.time, self.value)
-        return Log(*(None if column is None else column[rows] for column in columns))
+        time, value = (None if column is None else column[rows] for column in (self.time, self.value))
+        return Log(self.user[rows], self.item[rows], self.clicked[rows], time, value)
 
     def history(self, read: np.ndarray | None = None, of: np.ndarray | None = None) -> History:
         """Give the entries before each row.

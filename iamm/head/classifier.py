@@ -16,6 +16,7 @@ from iamm.dataset.base import Scene, SceneBatch
 from iamm.encoder.base import Features, present_mean
 from iamm.head.base import Outputs, distilled, gathered
 from iamm.head.pooled import Norm, PooledHead
+from iamm.head.ranking import auc, average_precision, ranked
 from iamm.measure import LOSS, Measure
 
 
@@ -98,18 +99,16 @@ class ClassifierHead(PooledHead):
         return [self.classes[index] for index in self.scores(features).argmax(1).tolist()]
 
     def measure(self, outputs: Sequence[Outputs]) -> dict[str, float]:
-        from sklearn.metrics import precision_recall_fscore_support
-
-        predicted, target = gathered(outputs, "predicted"), gathered(outputs, "target")
-        precision, recall, f1, _ = precision_recall_fscore_support(target, predicted, average="macro", zero_division=0)
-        hits = sum(p == t for p, t in zip(predicted, target, strict=True))
-        scores, targets = torch.cat([part["log_probabilities"] for part in outputs]), torch.tensor(target)
+        """Precision, recall and F1 are means over the classes that are a target or predicted, where 0/0 is 0."""
+        confusion, scores, targets = self.gathered(outputs)
+        each = class_scores(confusion)[:, confusion.sum(0) + confusion.sum(1) > 0]
+        precision, recall, f1 = each.mean(dim=1).tolist()
         ranking = class_rankings(scores, targets)
         return {
-            "accuracy": hits / len(target),
-            "precision": float(precision),
-            "recall": float(recall),
-            "f1": float(f1),
+            "accuracy": float(confusion.diagonal().sum() / len(targets)),
+            "precision": precision,
+            "recall": recall,
+            "f1": f1,
             "average_precision": mean([values["average_precision"] for values in ranking.values()]),
             "auc": mean([values["auc"] for values in ranking.values() if "auc" in values] or [0.5]),
             "calibration": calibration_error(scores, targets),
@@ -121,20 +120,25 @@ class ClassifierHead(PooledHead):
 
         A class without targets has no average precision and no AUC; a class of all targets has no AUC.
         """
-        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
-        predicted, target = gathered(outputs, "predicted"), gathered(outputs, "target")
-        labels = range(len(self.classes))
-        scores = precision_recall_fscore_support(target, predicted, labels=labels, average=None, zero_division=0)
-        ranking = class_rankings(torch.cat([part["log_probabilities"] for part in outputs]), torch.tensor(target))
-        names = ("precision", "recall", "f1", "count")
-        each = [
-            dict(zip(names, values, strict=True)) for values in zip(*(part.tolist() for part in scores), strict=True)
-        ]
+        confusion, scores, targets = self.gathered(outputs)
+        ranking, each = class_rankings(scores, targets), class_scores(confusion).T.tolist()
+        counts = confusion.long().sum(dim=1).tolist()
         return {
-            "confusion": confusion_matrix(target, predicted, labels=labels).tolist(),
-            "classes": {name: each[label] | ranking.get(label, {}) for label, name in enumerate(self.classes)},
+            "confusion": confusion.long().tolist(),
+            "classes": {
+                name: {**dict(zip(("precision", "recall", "f1"), each[label], strict=True)), "count": counts[label]}
+                | ranking.get(label, {})
+                for label, name in enumerate(self.classes)
+            },
         }
+
+    def gathered(self, outputs: Sequence[Outputs]) -> tuple[Tensor, Tensor, Tensor]:
+        """The confusion matrix (C, C), log-probabilities (N, C) and targets (N,) of all examples."""
+        predicted, target = (torch.tensor(gathered(outputs, name)) for name in ("predicted", "target"))
+        scores = torch.cat([part["log_probabilities"] for part in outputs])
+        classes = scores.shape[1]
+        pairs = torch.bincount(target * classes + predicted, minlength=classes**2)
+        return pairs.view(classes, classes).double(), scores, target
 
 
 def judged(logits: Tensor, targets: Tensor) -> dict[str, Any]:
@@ -163,20 +167,28 @@ def calibration_error(scores: Tensor, targets: Tensor, bins: int = 15) -> float:
     return float(gaps.abs().sum() / len(targets))
 
 
+def class_scores(confusion: Tensor) -> Tensor:
+    """Precision, recall and F1 of each class, where 0/0 is 0.
+
+    Shapes:
+        confusion: (C, C), counts of each target and prediction
+        returns (3, C)
+    """
+    hits, target, predicted = confusion.diagonal(), confusion.sum(dim=1), confusion.sum(dim=0)
+    return torch.stack((hits / predicted, hits / target, 2 * hits / (predicted + target))).nan_to_num(0.0)
+
+
 def class_rankings(scores: Tensor, targets: Tensor) -> dict[int, dict[str, float]]:
     """Average precision and AUC of each class among the targets: how well its scores rank its examples first.
 
     Shapes:
-        scores: (N, C)
+        scores: (N, C); one that is no number counts as 0, and the loss shows that it was none
         targets: (N,) < C
     """
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
-    scores = scores.nan_to_num()  # scikit-learn ranks finite scores only; the loss shows that they were not finite
-    rankings = {}
+    scores, rankings = scores.nan_to_num(), {}
     for label in targets.unique().tolist():
-        positive, score = (targets == label).numpy(), scores[:, label].numpy()
-        rankings[label] = {"average_precision": float(average_precision_score(positive, score))}
-        if not positive.all():
-            rankings[label]["auc"] = float(roc_auc_score(positive, score))
+        order = ranked(scores[:, label].numpy(), (targets == label).numpy())
+        rankings[label] = {"average_precision": average_precision(order)}
+        if order.both:
+            rankings[label]["auc"] = auc(order)
     return rankings

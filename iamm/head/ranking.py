@@ -14,7 +14,7 @@ FIRST = 10
 
 
 class Ranked(NamedTuple):
-    """One user's candidates in groups of equal scores, the highest score first.
+    """Candidates of one user, or of all, in groups of equal scores, the highest score first.
 
     Shapes:
         clicks: (G,) number of clicks in each group
@@ -53,6 +53,12 @@ def auc(user: Ranked) -> float:
     passed = user.sizes - user.clicks
     below = passed.sum() - np.cumsum(passed)
     return float((user.clicks * (below + passed / 2)).sum() / (user.clicks.sum() * passed.sum()))
+
+
+def average_precision(user: Ranked) -> float:
+    """Mean over the clicks of the share of clicks among the candidates with at least its score."""
+    precision = np.cumsum(user.clicks) / np.cumsum(user.sizes)
+    return float((user.clicks * precision).sum() / user.clicks.sum())
 
 
 def ndcg(user: Ranked) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import sacrebleu  # noqa: F401
-import sklearn.metrics  # noqa: F401
+import sklearn.datasets  # noqa: F401
 import torch
 
 import iamm.run.training  # noqa: F401

@@ -20,7 +20,7 @@ NAMES = sorted(path.stem for path in (CONFIGS / "encoder").glob("*.yaml"))
 ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
 PICTURES, BEHAVIOURS = (
     {"convolutional", "whitened"},
-    {"click_rates", "co_clicks", "item_embedding", "item_sequence", "popularity", "user_item"},
+    {"click_rates", "co_clicks", "gaussian_process", "item_embedding", "item_sequence", "popularity", "user_item"},
 )
 NOT_CAUSAL = {"low_rank", "ridge"}
 TAKES_ATTENTION = {name for name in NAMES if "${attention}" in (CONFIGS / "encoder" / f"{name}.yaml").read_text()}

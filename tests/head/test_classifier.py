@@ -151,7 +151,7 @@ def test_scores_that_are_no_numbers_rank_nothing(head):
 
 
 def test_ranking_equals_scikit_learn(head):
-    from sklearn.metrics import average_precision_score, roc_auc_score
+    from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
 
     generator = torch.Generator().manual_seed(1)
     scores = torch.randn(60, 3, generator=generator).mul(2).round().div(2).log_softmax(1)
@@ -159,13 +159,15 @@ def test_ranking_equals_scikit_learn(head):
     noted = {"predicted": scores.argmax(1).tolist(), "target": targets.tolist(), "nll": [1.0] * 60}
     found = head().measure([{**noted, "log_probabilities": scores}])
     hot = functional.one_hot(targets)
+    shares = precision_recall_fscore_support(noted["target"], noted["predicted"], average="macro")[:3]
+    assert [found[name] for name in ("precision", "recall", "f1")] == pytest.approx(shares, abs=1e-12)
     assert found["auc"] == pytest.approx(roc_auc_score(hot, scores, average="macro"), abs=1e-12)
     assert found["average_precision"] == pytest.approx(average_precision_score(hot, scores, average="macro"), abs=1e-12)
 
 
 def test_details_by_hand(head):
     """Blue is neither a target nor predicted; green is predicted of one red."""
-    found = head().details(outputs_of([0, 0, 1, 1, 1, 1], predicted=[0, 1, 1, 1, 1, 1]))
+    found = head().details(outputs_of([0, 0, 1, 1, 1, 1], SCORES[:, :3], predicted=[0, 1, 1, 1, 1, 1]))
     assert found["confusion"] == [[1, 1, 0], [0, 4, 0], [0, 0, 0]]
     red = {"precision": 1, "recall": 1 / 2, "f1": 2 / 3, "count": 2, "average_precision": 3 / 4, "auc": 13 / 16}
     green = {"precision": 4 / 5, "recall": 1, "f1": 8 / 9, "count": 4, "average_precision": 4 / 6, "auc": 1 / 2}

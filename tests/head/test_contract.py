@@ -26,7 +26,13 @@ from tests.composing import config_of
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "head").glob("*.yaml"))
 ATTENTIONS = sorted(path.stem for path in (CONFIGS / "attention").glob("*.yaml"))
-TASKS = {"classifier": "classification", "next_item": "ranking", "ranker": "ranking", "regressor": "regression"}
+TASKS = {
+    "classifier": "classification",
+    "inner_product": "ranking",
+    "next_item": "ranking",
+    "ranker": "ranking",
+    "regressor": "regression",
+}
 """The task of each head; of the others: generation."""
 ALWAYS_ATTENDS = {"generator"}
 NOT_CAUSAL = {"low_rank", "ridge"}
