@@ -62,7 +62,7 @@ class NearestMean(nn.Module):
 
 
 def labelled_vectors(model: SceneNetwork, material: Material) -> tuple[Tensor, Tensor]:
-    """z (N, D) and class (N,) of the target's labelled examples, else of the known scenes' training examples."""
+    """z (N, D) and class (N,) of the target's labelled examples; without any, of the known scenes' training split."""
     datasets = [material.target] if material.labelled else material.known
     parts = [
         described(model, collate(dataset, "train", rows, material.device), scene.name)
