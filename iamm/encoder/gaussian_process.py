@@ -90,7 +90,8 @@ class GaussianProcessEncoder(Encoder):
         ages = signed_seconds(inputs["ages"]) if "ages" in inputs else torch.zeros_like(items).double()
         values = inputs.get("values", torch.ones_like(items)).double()
         count = allow.sum(dim=1, keepdim=True) + 1
-        weights = count * self.weights(items.masked_fill(~allow, PAD), values * allow, ages * allow)  # (B, T)
+        between = (ages - ages[:, :1]).masked_fill(~allow, 0.0)  # equal for all candidates of a history
+        weights = count * self.weights(items.masked_fill(~allow, PAD), values.masked_fill(~allow, 0.0), between)
         near = torch.stack((torch.zeros_like(ages), self.near(ages)), dim=2)
         history = weights.unsqueeze(2) * torch.cat((near, self.vectors[items]), dim=2)  # (B, T, D)
         level = torch.stack((self.levels[candidate], torch.ones_like(present)), dim=1)
@@ -104,15 +105,14 @@ class GaussianProcessEncoder(Encoder):
         """ω exp(−|t − t'|/τ) + κ of differences in seconds."""
         return self.mood * torch.exp(seconds.abs() / (-3600 * self.hours)) + self.level
 
-    def weights(self, items: Tensor, values: Tensor, ages: Tensor) -> Tensor:
-        """(K + λI)⁻¹ (r − μ − b) of histories, in float64; 0 at PAD. Equal histories are solved once.  # (B, T)"""
-        histories, which = torch.unique(
-            torch.cat((items.double(), values, ages - ages[:, :1]), dim=1), dim=0, return_inverse=True
-        )
-        items, values, ages = histories.chunk(3, dim=1)
+    def weights(self, items: Tensor, values: Tensor, times: Tensor) -> Tensor:
+        """(K + λI)⁻¹ (r − μ − b) of histories; 0 at PAD. Equal histories are solved once.  # (B, T)"""
+        histories, which = torch.unique(torch.cat((items.double(), values, times), dim=1), dim=0, return_inverse=True)
+        items, values, times = (part.to(self.vectors.dtype) for part in histories.chunk(3, dim=1))
         items, allow = items.long(), items != PAD
-        vectors = self.vectors[items].double()
-        kernel = vectors @ vectors.mT + self.near(ages.unsqueeze(1) - ages.unsqueeze(2))
+        vectors = self.vectors[items]
+        with torch.autocast(items.device.type, enabled=False):
+            kernel = vectors @ vectors.mT + self.near(times.unsqueeze(1) - times.unsqueeze(2))
         kernel = kernel * (allow.unsqueeze(1) & allow.unsqueeze(2)) + self.noise * torch.eye(items.shape[1]).to(kernel)
         rest = (values - self.mean - self.levels[items]) * allow
         return torch.cholesky_solve(rest.unsqueeze(2), torch.linalg.cholesky(kernel)).squeeze(2)[which]

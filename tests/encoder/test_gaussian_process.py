@@ -70,16 +70,16 @@ def test_the_inner_product_is_the_expectation(encoder):
 
 
 def test_equal_histories_are_solved_once_and_others_apart(encoder, monkeypatch):
-    """Of four rows two have one history, at times that differ from the candidate's alone, by whole seconds."""
-    rows = tensor([0, 0, 1, 2])
+    """Of five rows two and two have one history, at times that differ from the candidate's alone, by whole seconds."""
+    rows = tensor([0, 0, 1, 1, 2])
     inputs = {name: values[rows] for name, values in INPUTS.items()}
-    inputs["ages"] = tensor([[9011, 4127, 3], [9028, 4144, 20], [23, 1, 0], [0, 0, 0]])
+    inputs["ages"] = tensor([[9011, 4127, 3], [9028, 4144, 20], [23, 1, -1], [30, 8, -1], [-1, -1, -1]])
     solved, solve = [], torch.cholesky_solve
     monkeypatch.setattr(torch, "cholesky_solve", lambda rest, factor: solved.append(len(rest)) or solve(rest, factor))
-    values, _ = encoder(inputs, HERE[[0, 0, 0, 0]])
+    values, _ = encoder(inputs, HERE[[0] * 5])
     assert solved == [3]
     assert not torch.equal(values[0], values[1])
-    for row in range(4):
+    for row in range(5):
         alone, _ = encoder({name: part[row : row + 1] for name, part in inputs.items()}, HERE[:1])
         torch.testing.assert_close(values[row], alone[0])
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import tensor
 
-from iamm.dataset.fields import AGES
+from iamm.dataset.fields import AGES, VALUES
 from iamm.encoder.item_embedding import ItemEmbeddingEncoder
 
 HISTORY = tensor([[4, 6, 0], [3, 0, 0], [5, 4, 6]])
@@ -50,6 +50,25 @@ def test_ages_are_added_to_the_history_by_their_doublings(text_scene):
     steps = encoder.ages.weight[[0, 1, 9, 31, 1, 0]]
     expected = torch.stack([added[0] * 0, *steps[:2], steps[0] * 0, steps[2], steps[0] * 0, *steps[3:]])
     torch.testing.assert_close(added, expected)
+
+
+def test_values_are_added_to_the_history_by_their_halves(text_scene):
+    torch.manual_seed(1)
+    encoder = ItemEmbeddingEncoder(replace(text_scene(3), fields={"values": VALUES}), 5, values=True, dropout=0.0)
+    assert (encoder.values.weight == 0).all()
+    torch.nn.init.normal_(encoder.values.weight)
+    values = tensor([[0.5, 5.0, -1.0], [4.5, -1.0, -1.0], [99.0, 1.0, 0.0]])
+    found, allow = encoder({"history": HISTORY, "candidate": CANDIDATE, "values": values}, torch.ones(3).bool())
+    real = allow[:, 1:]
+    plain = encoder.embedding(HISTORY)[real]
+    halves = tensor([[1, 10, 0], [9, 0, 0], [31, 2, 0]])[real]
+    torch.testing.assert_close(found[:, 1:][real], plain + encoder.values.weight[halves])
+    torch.testing.assert_close(found[:, 0], encoder.embedding(CANDIDATE))
+
+
+def test_values_need_a_scene_that_has_them(text_scene):
+    with pytest.raises(ValueError, match=r"^`values` needs the values of entries\. Found none in told: leave it out\."):
+        made(text_scene, values=True)
 
 
 def test_ages_need_the_times_of_clicks(text_scene):
