@@ -83,10 +83,12 @@ def neighbours(embedding: Tensor, count: int) -> NDArray[np.int64]:
 
     Shapes:
         embedding: (V, D)
-        returns (V, K), the nearest first, K at most `count`
+        returns (V, K), the nearest first, K at most `count`; one column of PAD where there are fewer than two words
     """
     ordinary = functional.normalize(embedding.detach()[len(SPECIAL) :], dim=1)  # (W, D)
     count = min(count, len(ordinary) - 1)
+    if count < 1:
+        return np.full((len(embedding), 1), PAD, np.int64)
     table = np.full((len(embedding), count), PAD, np.int64)
     for first in range(0, len(ordinary), CHUNK):
         cosines = ordinary[first : first + CHUNK] @ ordinary.T  # (n, W)

@@ -75,5 +75,6 @@ class ItemEmbeddingEncoder(Encoder):
         if self.values is not None:
             steps = (2 * inputs["values"]).long().clamp(0, STEPS - 1)  # (B, T)
             embedded = embedded + functional.pad(self.values(steps), (0, 0, 1, 0))
-        embedded = self.dropout(embedded)
-        return Features(embedded.masked_fill(~allow.unsqueeze(-1), 0.0), allow)
+        if self.ages is not None or self.values is not None:  # else 0 where no item is, as the embedding of PAD is
+            embedded = embedded.masked_fill(~allow.unsqueeze(-1), 0.0)
+        return Features(self.dropout(embedded), allow)

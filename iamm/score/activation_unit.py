@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.functional import silu
 
 from iamm.constraints import Width
 from iamm.score.base import Score
@@ -13,10 +14,10 @@ from iamm.score.base import Score
 class ActivationUnitScore(Score):
     """s(q, k) = vᵀ f(W [q; k; q − k; q ⊙ k] + b) + c,  f(x) = σ(x) x + (1 − σ(x)) α ⊙ x, α learnt.
 
-    W [q; k; q − k; q ⊙ k] = A q + B k + C (q ⊙ k), as q − k adds nothing to a linear map: A q and B k are computed once
-    for each place, C (q ⊙ k) for each pair.
+    W [q; k; q − k; q ⊙ k] = A q + (B + C diag(q)) k, as q − k adds nothing to a linear map: each query has a matrix of
+    its own, which is applied to all keys at once. vᵀ f(x) = (α ⊙ v)ᵀ x + ((1 − α) ⊙ v)ᵀ (σ(x) x).
 
-    Cost: O(Q·K·E·F) time and O(Q·K·(E + F)) memory, made for the one query of a candidate.
+    Cost: O(Q·K·E·F) time and O(Q·F·(K + E)) memory, made for the one query of a candidate.
 
     Args:
         dim: E, the width of query and key.
@@ -31,6 +32,8 @@ class ActivationUnitScore(Score):
     score does not depend on other examples.
     """
 
+    keys_as_they_are = True
+
     def __init__(self, dim: int, heads: int, *, hidden: Width = 36) -> None:
         super().__init__(dim, heads)
         self.a = nn.Linear(dim, hidden, bias=False)
@@ -39,25 +42,13 @@ class ActivationUnitScore(Score):
         self.alpha = nn.Parameter(torch.zeros(hidden))
         self.v = nn.Linear(hidden, 1)
 
-    @property
-    def width(self) -> int:
-        return self.dim + self.a.out_features
-
-    def query(self, query: Tensor) -> Tensor:
-        return torch.cat((query, self.a(query)), dim=-1)  # (B, H, Q, E + F)
-
-    def key(self, key: Tensor) -> Tensor:
-        return torch.cat((key, self.b(key)), dim=-1)  # (B, H, K, E + F)
-
     def forward(self, query: Tensor, key: Tensor, distance: Tensor | None = None) -> Tensor:
-        (q, of_q), (k, of_k) = (each.tensor_split((self.dim,), dim=-1) for each in (query, key))
-        product = linear(self.c, q.unsqueeze(-2) * k.unsqueeze(-3))  # (B, H, Q, K, F)
-        hidden = of_q.unsqueeze(-2) + of_k.unsqueeze(-3) + product
-        share = torch.sigmoid(hidden)
-        return linear(self.v, hidden * (share + (1 - share) * self.alpha)).squeeze(-1)  # (B, H, Q, K)
-
-
-def linear(layer: nn.Linear, values: Tensor) -> Tensor:
-    """Apply a layer in the type of the values, which may be wider than that of its weights."""
-    bias = None if layer.bias is None else layer.bias.to(values.dtype)
-    return functional.linear(values, layer.weight.to(values.dtype), bias)
+        a, b, bias, c, alpha, v, last = (
+            part.to(query.dtype)
+            for part in (self.a.weight, *self.b.parameters(), self.c.weight, self.alpha, *self.v.parameters())
+        )
+        matrix = (b + c * query.unsqueeze(-2)).transpose(-1, -2)  # (B, H, Q, E, F)
+        of_query = functional.linear(query, a, bias).unsqueeze(-2)  # (B, H, Q, 1, F)
+        hidden = key.unsqueeze(-3) @ matrix + of_query  # (B, H, Q, K, F)
+        line, curve = functional.linear(hidden, alpha * v, last), functional.linear(silu(hidden), (1 - alpha) * v)
+        return (line + curve).squeeze(-1)  # (B, H, Q, K)

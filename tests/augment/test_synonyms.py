@@ -64,6 +64,7 @@ def test_neighbours_by_hand() -> None:
     embedding = torch.cat((torch.ones(4, 2), vectors))
     assert neighbours(embedding, 2).tolist() == [[0, 0]] * 4 + [[5, 6], [4, 6], [5, 4], [6, 5]]
     assert neighbours(embedding, 9).shape == (8, 3)
+    assert neighbours(embedding[:5], 2).tolist() == [[0]] * 5
 
 
 def test_neighbours_in_parts(monkeypatch) -> None:
