@@ -197,17 +197,17 @@ def scene_history(log: Log, rows: np.ndarray, known: np.ndarray, hidden: np.ndar
         log: the log of all scenes.
         rows: (N,) bool, the rows of the scene.
         known: (N,) bool, those of the scenes that others read.
-        hidden: (N,) bool, those that are held out, and that no history but an oracle's holds.
+        hidden: (N,) bool, those that are held out: only an oracle's history holds them, and only in its own scene.
         history: the earlier entries in the same `scene`, in `all` scenes or in the `others`; the `whole` of the user's
             entries in the others, later ones, too; as a control, those of another user, a `stranger`; or, as an upper
-            bound, all other entries of the user in all scenes, later and held-out ones, too (`oracle`). The last three
-            are empty where those of the others are, so that the examples are the same.
+            bound, the whole and all other entries of the scene, held-out ones, too (`oracle`). The last three are empty
+            where those of the others are, so that the examples are the same.
     """
     others = known & ~rows & ~hidden
     earlier = {"scene": rows & ~hidden, "all": (known | rows) & ~hidden, "others": others}
     if history in earlier:
         return log.history(earlier[history], rows)
-    read = known | rows if history == "oracle" else others
+    read = others | rows if history == "oracle" else others
     whole = log.whole_history(read, rows, next_user=history == "stranger")
     return replace(whole, length=whole.length * (log.history(others, rows).length > 0))
 
