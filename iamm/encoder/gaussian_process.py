@@ -70,12 +70,12 @@ class GaussianProcessEncoder(Encoder):
         scene: Scene,
         dim: Annotated[int, Number(BESIDE + 1, 65_536, whole=True)],
         *,
-        likeness: NotNegative = 0.3,
+        likeness: NotNegative = 0.2,
         mood: NotNegative = 0.3,
-        hours: Positive = 1.2,
+        hours: Positive = 0.8,
         level: NotNegative = 0.2,
         noise: Positive = 1.0,
-        prior: Positive = 5.0,
+        prior: Positive = 7.5,
     ) -> None:
         super().__init__(scene, dim)
         self.mood, self.hours, self.level, self.noise = mood, hours, level, noise

@@ -92,7 +92,7 @@ def test_vectors_and_levels_are_of_the_entries_of_training_once(encoder, train):
     ]
     vectors = met_together(user, item, 9, 5)
     torch.testing.assert_close(encoder.vectors, torch.from_numpy(vectors * 0.7**0.5), atol=1e-6, rtol=0)
-    mean, levels = item_levels(user, item, value, vectors, 5.0)
+    mean, levels = item_levels(user, item, value, vectors, 7.5)
     assert mean == 27 / 8
     torch.testing.assert_close(encoder.levels, torch.from_numpy(levels), atol=1e-6, rtol=0)
 
