@@ -20,6 +20,9 @@ PLACES = (
 MIGRATION = ("target", "shots", "draw", "transfer")
 """Keys that change nothing in a run without a target."""
 
+LATER = ("background", "fold", "one_genre", "padding", "ratings", "synonyms", "values")
+"""Arguments, null by default, that variants got after runs had been made without them."""
+
 SWITCHES = {"attack": ("pictures", "embeddings"), "distill": ("from",)}
 """Keys of options → those among them, without any of which the others change nothing."""
 
@@ -49,15 +52,13 @@ def address(config: Mapping[str, Any], names: Sequence[str]) -> str:
 def digest(config: Mapping[str, Any]) -> str:
     """8 hex digits of SHA-256 over the configuration without `PLACES` and keys that are null.
 
-    So a release with a new key that is null by default, or such an argument of an augmentation, gives each run its old
-    address. `from` and `distill.from` are replaced by the addresses of their runs.
+    So a release with a new key that is null by default, or a new argument in `LATER`, gives each run its old address.
+    `from` and `distill.from` are replaced by the addresses of their runs.
 
     Raises:
         ConfigError: a number is not finite.
     """
-    content = not_null(drop_keys(config, PLACES))
-    if "augment" in content:
-        content["augment"] = {name: not_null(part) for name, part in content["augment"].items()}
+    content = {key: value for key, value in drop_null(drop_keys(config, PLACES)).items() if value is not None}
     if "target" not in content:
         content = {key: value for key, value in content.items() if key not in MIGRATION}
     if config.get("from"):
@@ -74,10 +75,6 @@ def digest(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(encoded(text)).hexdigest()[:8]
 
 
-def not_null(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}
-
-
 def drop_keys(value: Any, keys: Sequence[str]) -> Any:
     """A copy of nested containers without the given keys, at any depth."""
     if isinstance(value, dict):
@@ -85,3 +82,10 @@ def drop_keys(value: Any, keys: Sequence[str]) -> Any:
     if isinstance(value, list):
         return [drop_keys(part, keys) for part in value]
     return value
+
+
+def drop_null(value: Any) -> Any:
+    """A copy of nested containers without the arguments in `LATER` that are null, at any depth."""
+    if isinstance(value, dict):
+        return {key: drop_null(part) for key, part in value.items() if part is not None or key not in LATER}
+    return [drop_null(part) for part in value] if isinstance(value, list) else value

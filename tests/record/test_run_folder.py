@@ -37,10 +37,13 @@ def changed(**more):
     return {**CONFIG, **more}
 
 
-def test_a_null_argument_of_an_augmentation_is_in_no_address():
-    plain, null, other = ({"image": {"crop": 2, **more}} for more in ({}, {"padding": None}, {"padding": "reflect"}))
-    names = [address(changed(augment=augment), ("x",)) for augment in (plain, null, other)]
-    assert names[0] == names[1] != names[2]
+@pytest.mark.parametrize(("later", "value"), [("padding", "reflect"), ("values", True)])
+def test_a_later_argument_that_is_null_is_in_no_address(later, value):
+    """Another one that is null is: where it is absent, a class has its own default."""
+    parts = ({"a": {"b": 2, **more}} for more in ({}, {later: None}, {later: value}, {"early": None}))
+    names = [address(changed(encoder=part), ("x",)) for part in parts]
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
 
 
 def test_the_address_by_hand():
