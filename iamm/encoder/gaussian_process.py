@@ -161,12 +161,13 @@ def item_levels(
     count = np.bincount(item, minlength=len(vectors))
     known, logarithm = count / (count + prior), np.log1p(count)
     features = np.column_stack((vectors, logarithm, logarithm**2, np.ones(len(count))))
+    weighted = (features * known[:, None]).T
+    square = weighted @ features + np.eye(features.shape[1])
     mean, users = value.mean() if len(value) else 0.0, np.bincount(user)
     levels, of_user = np.zeros(len(count)), np.zeros(len(users))
     for _ in range(ROUNDS):
         total = np.bincount(item, value - mean - of_user[user], len(count))
-        square = (features * known[:, None]).T @ features + np.eye(features.shape[1])
-        expected = features @ np.linalg.solve(square, (features * known[:, None]).T @ (total / np.maximum(count, 1)))
+        expected = features @ np.linalg.solve(square, weighted @ (total / np.maximum(count, 1)))
         levels = (total + prior * expected) / (count + prior)
         of_user = np.bincount(user, value - mean - levels[item], len(users)) / (users + prior)
     return float(mean), levels

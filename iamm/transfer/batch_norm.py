@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from iamm.engine.sampler import evaluation_batches
+from iamm.engine.collate import all_batches
 from iamm.model.scene_network import SceneNetwork
 from iamm.transfer.base import Material, Transfer
 
@@ -39,8 +39,8 @@ class BatchNormTransfer(Transfer):
             norm.momentum = None  # the mean over batches
             norm.train()
         with torch.no_grad():
-            for rows in evaluation_batches(material.target, "unlabelled"):
-                part = material.batch("unlabelled", rows)[material.name]
+            for batch in all_batches([material.target], "unlabelled", material.device):
+                part = batch[material.name]
                 present = part.present
                 encoder({name: values[present] for name, values in part.inputs.items()}, present[present])
         for norm, momentum in zip(norms, momenta, strict=True):

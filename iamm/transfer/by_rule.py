@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from iamm.engine.sampler import evaluation_batches
+from iamm.engine.collate import all_batches
 from iamm.errors import nearest
 from iamm.model.scene_network import SceneNetwork
 from iamm.transfer.base import Material, Transfer, require_interest
@@ -66,6 +66,6 @@ def is_called(scene: str, word: str) -> bool:
 def resemblance(model: SceneNetwork, material: Material) -> Tensor:
     """Mean p over the target's unlabelled examples.  # (S,)"""
     model.train(False)
-    batches = (material.batch("unlabelled", rows) for rows in evaluation_batches(material.target, "unlabelled"))
+    batches = all_batches([material.target], "unlabelled", material.device)
     parts = [model.interest(batch)[material.name].recognised for batch in batches]
     return torch.cat(parts).double().mean(dim=0)

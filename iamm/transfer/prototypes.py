@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from iamm.constraints import Positive
 from iamm.dataset.base import SceneBatch
-from iamm.engine.collate import collate
-from iamm.engine.sampler import evaluation_batches
+from iamm.engine.collate import all_batches
 from iamm.model.scene_network import SceneNetwork
 from iamm.transfer.base import Material, Transfer
 
@@ -65,10 +64,10 @@ def labelled_vectors(model: SceneNetwork, material: Material) -> tuple[Tensor, T
     """z (N, D) and class (N,) of the target's labelled examples; without any, of the known scenes' training split."""
     datasets = [material.target] if material.labelled else material.known
     parts = [
-        described(model, collate(dataset, "train", rows, material.device), scene.name)
+        described(model, batch, scene.name)
         for dataset in datasets
         for scene in dataset.scenes
-        for rows in evaluation_batches(dataset, "train")
+        for batch in all_batches([dataset], "train", material.device)
     ]
     return torch.cat([vectors for vectors, _ in parts]), torch.cat([classes for _, classes in parts])
 

@@ -61,8 +61,10 @@ class Techniques:
     def parts(self) -> dict[str, Any]:
         """Those that are there and have a state."""
         parts = {
-            **{"average": self.average, "distillation": self.distillation},
-            **{"pruning": self.pruning, "synonyms": self.synonyms},
+            "average": self.average,
+            "distillation": self.distillation,
+            "pruning": self.pruning,
+            "synonyms": self.synonyms,
         }
         return {name: part for name, part in parts.items() if part is not None}
 
