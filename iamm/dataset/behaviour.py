@@ -64,13 +64,14 @@ def behaviour_datasets(
     batch_size: int,
     histories: Mapping[str, History] | None = None,
     known: Collection[str] | None = None,
+    catalogue: bool = False,
     notices: tuple[str, ...] = (),
 ) -> list[Dataset]:
     """Make a data set for each scene, with one vocabulary of items; the first one has the notices of all.
 
     An example needs an entry in its history. Negatives are drawn uniformly from the items of the
     scene with which the user has no row in any split; a list has no item twice. Items without a row in a training
-    split of a known scene are UNKNOWN.
+    split of a known scene are UNKNOWN, unless there is a catalogue.
 
     Args:
         name: the name of the choice; a scene is called `<name>_<scene>`, and an only one ("") as the choice.
@@ -81,9 +82,10 @@ def behaviour_datasets(
         sampling: how examples are drawn.
         batch_size: the batch size of each data set.
         known: the scenes whose items have a word; None = all.
+        catalogue: whether all items have one, whoever met them.
         notices: notices on the logs.
     """
-    trained = np.zeros(len(items), dtype=bool)
+    trained = np.full(len(items), catalogue)
     for scene, log in logs.items():
         if known is None or scene in known:
             trained[log.item[splits[scene] == TRAIN]] = True

@@ -174,10 +174,12 @@ def scene_logs(
         new_users: holds out all rows of some users in each scene, in place of last clicks: see `new_users_apart`.
         known: the scenes whose entries other scenes read; None = all.
         name, seed: of the data set; they draw these users.
-        fold: of these users; None draws them.
+        fold: of these users, in which the known scenes come first, so that they have the same users where a target
+            stands beside them; None draws them.
     """
     if new_users:
-        splits = new_users_apart(log, inside, name, seed, fold)
+        first = sorted(inside, key=lambda scene: known is not None and scene not in known)
+        splits = new_users_apart(log, {scene: inside[scene] for scene in first}, name, seed, fold)
         hidden = np.any([split > TRAIN for split in splits.values()], axis=0)
     else:
         splits = dict.fromkeys(inside, last_clicks_apart(log, held_out))

@@ -88,6 +88,7 @@ class MovielensDataset(list[Dataset], Constrained):
         one_genre: True: a film is in one scene, the rarest by ratings of its genres in `scenes`; None: in all of them.
         fold: with `new_users`, a fifth of the users for test and a tenth for validation, whom `seed` does not change:
             over five folds each user is tested once in each of five scenes; None draws them by `seed`.
+        catalogue: True: all films have a word; None: those that somebody rated in training, in a known scene.
 
     Raises:
         ValueError: an unknown scene; a number out of its range.
@@ -124,6 +125,7 @@ class MovielensDataset(list[Dataset], Constrained):
         ratings: bool | None = None,
         one_genre: bool | None = None,
         fold: FoldOf | None = None,
+        catalogue: bool | None = None,
     ) -> None:
         log, numbers = read_ratings(data_dir, click)
         log = log if ratings else replace(log, value=None)
@@ -151,6 +153,7 @@ class MovielensDataset(list[Dataset], Constrained):
                 batch_size=batch_size,
                 histories=histories,
                 known=known,
+                catalogue=bool(catalogue),
             )
         )
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from iamm.attention.base import Attention
 from iamm.constrained import Constrained
-from iamm.dataset.base import Scene
+from iamm.dataset.base import Scene, Split
 
 
 class Features(NamedTuple):
@@ -44,12 +44,24 @@ class Encoder(Constrained, nn.Module):
     causal_by = ""
     """The argument that is true where the encoder's attention must be causal; empty where it never must."""
 
+    reads_logs = False
+    """Whether it learns of items from a log that says who met them, without answers: `learn_items`."""
+
     def __init__(self, scene: Scene, dim: int) -> None:
         super().__init__()
         self.dim = dim
 
     def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Features:
         """Encode inputs, by the names of the scene's fields as in `SceneBatch`; present (B,) bool."""
+        raise NotImplementedError
+
+    def learn_items(self, train: Split, log: Split | None = None) -> None:
+        """Compute anew what the encoder knows of items; where `reads_logs`.
+
+        Args:
+            train: the training examples of all scenes that share the encoder.
+            log: examples of another scene, whose answers are not read.
+        """
         raise NotImplementedError
 
     def attention_map(self, inputs: Mapping[str, Tensor], present: Tensor) -> list[Tensor]:

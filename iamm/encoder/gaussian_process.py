@@ -40,6 +40,9 @@ class GaussianProcessEncoder(Encoder):
     values are those of the histories of training; where a history has no values, those of the training examples, a
     click 1 and another 0, and each entry of a history is a click. Without times, all are one.
 
+    A log without values (`learn_items`) adds entries to v and n_i alone: an item of which no value is known has the
+    level that the regression expects.
+
     Args:
         scene: gives the items and the examples.
         dim: D.
@@ -61,6 +64,7 @@ class GaussianProcessEncoder(Encoder):
     2.25; Koren 2010, §3 (levels that move with time). The kernel of co-occurrence in place of learnt vectors is ours.
     """
 
+    reads_logs = True
     vectors: Tensor
     levels: Tensor
     mean: Tensor
@@ -79,12 +83,27 @@ class GaussianProcessEncoder(Encoder):
     ) -> None:
         super().__init__(scene, dim)
         self.mood, self.hours, self.level, self.noise = mood, hours, level, noise
+        self.likeness, self.prior = likeness, prior
         assert scene.source is not None
-        user, item, value = entries(scene.splits["train"])
-        vectors = met_together(user, item, len(scene.source), dim - BESIDE)
-        mean, levels = item_levels(user, item, value, vectors, prior)
-        for name, numbers in (("vectors", vectors * likeness**0.5), ("levels", levels), ("mean", mean)):
-            self.register_buffer(name, torch.as_tensor(numbers).float())
+        for name, shape in (
+            ("vectors", (len(scene.source), dim - BESIDE)),
+            ("levels", len(scene.source)),
+            ("mean", ()),
+        ):
+            self.register_buffer(name, torch.zeros(shape))
+        self.learn_items(scene.splits["train"])
+
+    def learn_items(self, train: Split, log: Split | None = None) -> None:
+        user, item, value = entries(train)
+        met_by, met = user, item
+        if log is not None:
+            more = torch.stack((log.inputs["user"], log.inputs["candidate"]))[:, log.present].numpy()
+            met_by, met = np.unique(np.concatenate(((user, item), more), axis=1), axis=1)
+        vectors = met_together(met_by, met, len(self.vectors), self.dim - BESIDE)
+        mean, levels = item_levels(user, item, value, vectors, self.prior, met)
+        self.vectors.copy_(torch.from_numpy(vectors * self.likeness**0.5))
+        self.levels.copy_(torch.from_numpy(levels))
+        self.mean.fill_(mean)
 
     def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Features:
         candidate, items = inputs["candidate"], inputs["history"]
@@ -155,11 +174,14 @@ def met_together(user: np.ndarray, item: np.ndarray, items: int, rank: int) -> n
 
 
 def item_levels(
-    user: np.ndarray, item: np.ndarray, value: np.ndarray, vectors: np.ndarray, prior: float
+    user: np.ndarray, item: np.ndarray, value: np.ndarray, vectors: np.ndarray, prior: float, met: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """μ, and b of all items (I,), from the user, item and value of each entry and the items' vectors (I, R)."""
+    """μ, and b of all items (I,), from the user, item and value of each entry and the items' vectors (I, R).
+
+    `met` are the items of all entries, those without a value, too.
+    """
     count = np.bincount(item, minlength=len(vectors))
-    known, logarithm = count / (count + prior), np.log1p(count)
+    known, logarithm = count / (count + prior), np.log1p(np.bincount(met, minlength=len(vectors)))
     features = np.column_stack((vectors, logarithm, logarithm**2, np.ones(len(count))))
     weighted = (features * known[:, None]).T
     square = weighted @ features + np.eye(features.shape[1])

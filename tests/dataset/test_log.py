@@ -177,6 +177,17 @@ def test_over_the_folds_each_user_is_tested_once_in_each_scene(log):
     assert all(count.tolist() == [1] * 30 for count in tested.values())
 
 
+def test_a_target_changes_no_fold_of_the_known_scenes(log):
+    """Wherever it stands among them."""
+    inside = {scene: np.arange(330) % 3 == number for number, scene in enumerate(("target", "one", "two"))}
+    known = {scene: inside[scene] for scene in ("one", "two")}
+    settings = {"history": "others", "new_users": True, "fold": 2}
+    beside = made(log, inside, known=("one", "two"), **settings).splits
+    alone = made(log, known, known=None, **settings).splits
+    assert all(np.array_equal(beside[scene], alone[scene]) for scene in known)
+    assert len({tuple(np.unique(log.user[inside[scene]][beside[scene] == TEST])) for scene in inside}) == 3
+
+
 def test_histories_of_a_log_with_values_hold_the_passed_items_too(log, inside):
     valued = replace(log, value=1.0 + np.arange(330))
     found = made(valued, inside, history="others")

@@ -133,6 +133,19 @@ def test_a_film_of_one_genre_is_in_the_rarest(folder):
     assert "30" in items[1]
 
 
+def test_a_catalogue_has_the_films_that_nobody_rated_in_training(folder):
+    sources = [
+        made(folder, scenes=("drama", "comedy"), history="others", known=("comedy",), catalogue=catalogue)[0]
+        .scenes[0]
+        .source
+        for catalogue in (None, True)
+    ]
+    assert [{NUMBERS.get(source.piece(i)) for i in range(4, len(source))} for source in sources] == [
+        {"20", "30"},
+        {"10", "20", "30", "40", "50"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -92,7 +92,7 @@ def test_vectors_and_levels_are_of_the_entries_of_training_once(encoder, train):
     ]
     vectors = met_together(user, item, 9, 5)
     torch.testing.assert_close(encoder.vectors, torch.from_numpy(vectors * 0.7**0.5), atol=1e-6, rtol=0)
-    mean, levels = item_levels(user, item, value, vectors, 7.5)
+    mean, levels = item_levels(user, item, value, vectors, 7.5, item)
     assert mean == 27 / 8
     torch.testing.assert_close(encoder.levels, torch.from_numpy(levels), atol=1e-6, rtol=0)
 
@@ -137,9 +137,30 @@ def test_levels_equal_a_naive_loop():
             [value[entry] - mean - levels[item[entry]] for entry in range(61) if user[entry] == u] for u in range(7)
         ]
         of_user = np.array([sum(each) / (len(each) + prior) for each in over])
-    found_mean, found = item_levels(user, item, value, vectors, prior)
+    found_mean, found = item_levels(user, item, value, vectors, prior, item)
     assert found_mean == mean
     np.testing.assert_allclose(found, levels, atol=1e-12)
+
+
+def test_an_entry_without_a_value_counts_in_likeness_and_popularity_alone(encoder, train):
+    """Item 8 has no value, 5 is met by one user more; a pair that is known stands once, an absent row not at all."""
+    inputs = {"user": tensor([3, 0, 3, 0, 1]), "candidate": tensor([8, 8, 5, 4, 6])}
+    log = Split(inputs, tensor([1, 1, 0, 0, 1]), tensor([True, True, True, True, False]))
+    encoder.learn_items(train, log)
+    user, item, value = entries(train)
+    met = np.array([*zip(user, item, strict=True), (0, 8), (3, 5), (3, 8)]).T
+    vectors = met_together(*met, 9, 5)
+    found = encoder.vectors.numpy()
+    np.testing.assert_allclose(found @ found.T, 0.7 * vectors @ vectors.T, atol=1e-9)
+    mean, levels = item_levels(user, item, value, vectors, 7.5, met[1])
+    assert float(encoder.mean) == mean == 27 / 8
+    np.testing.assert_allclose(encoder.levels, levels, atol=1e-9)
+    few = item_levels(user, item, value, vectors, 7.5, met[1][met[1] != 8])[1]
+    assert few[8] != levels[8]  # popularity counts
+    encoder.learn_items(train, replace(log, targets=1 - log.targets))
+    np.testing.assert_array_equal(encoder.levels, levels)
+    encoder.learn_items(train)
+    torch.testing.assert_close(encoder.vectors, torch.from_numpy(met_together(user, item, 9, 5) * 0.7**0.5))
 
 
 def test_without_values_a_click_is_one(text_scene):

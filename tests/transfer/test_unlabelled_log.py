@@ -1,0 +1,58 @@
+"""A log of who met the target's items, without labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from iamm.dataset.base import Dataset
+from iamm.model.sharing import pooled
+from iamm.run.build import build_datasets, build_model
+from iamm.transfer.base import Material, material_of
+from iamm.transfer.unlabelled_log import UnlabelledLogTransfer
+from tests.composing import values_of
+
+WORDS = (
+    *("+experiment=recommendation", "dataset.feeds.users=60", "dataset.feeds.impressions=40", "target=shop", "dim=8"),
+    *("dataset.feeds.history=others", "model=gaussian_process", "threads=1"),
+)
+
+
+def test_the_encoder_learns_of_items_from_all_known_scenes_and_the_log():
+    """Against the encoder's own computation; labels of the target change nothing, and neither does its test."""
+    config = values_of(*WORDS)
+    datasets = build_datasets(config)
+    target = next(dataset for dataset in datasets if dataset.name == "feeds_shop")
+    known = [dataset for dataset in datasets if dataset is not target]
+    scenes = [scene for dataset in known for scene in dataset.scenes]
+    model = build_model(config, scenes)
+    model.add_scene(target.scenes[0], scenes)
+    encoder = model.encoder("feeds_shop")
+    before = encoder.vectors.clone()
+
+    def adapted(given: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+        UnlabelledLogTransfer().adapt(model, material_of(given, known, 0, 0, 7, torch.device("cpu"), {}))
+        return encoder.vectors.clone(), encoder.levels.clone()
+
+    vectors, levels = adapted(target)
+    assert not torch.equal(vectors, before)
+    encoder.learn_items(pooled(scenes, "encoder").splits["train"], target.scenes[0].splits["train"])
+    assert torch.equal(encoder.vectors, vectors)
+    splits = {
+        name: replace(split, targets=1 - split.targets)
+        for name, split in target.scenes[0].splits.items()
+        if name == "train"
+    }
+    other = adapted(Dataset(target.name, (replace(target.scenes[0], splits=splits),)))
+    assert torch.equal(other[0], vectors)
+    assert torch.equal(other[1], levels)
+    assert UnlabelledLogTransfer.reads_unlabelled
+    assert not UnlabelledLogTransfer.reads_labels
+
+
+def test_it_needs_an_encoder_that_reads_logs(task):
+    made = task()
+    with pytest.raises(ValueError, match=r"learns of items from it\. Found RecurrentEncoder: choose model=gaussian"):
+        UnlabelledLogTransfer().check(made.model, Material(made.target, made.known, 7, torch.device("cpu")))
