@@ -89,6 +89,8 @@ class MovielensDataset(list[Dataset], Constrained):
         fold: with `new_users`, a fifth of the users for test and a tenth for validation, whom `seed` does not change:
             over five folds each user is tested once in each of five scenes; None draws them by `seed`.
         catalogue: True: all films have a word; None: those that somebody rated in training, in a known scene.
+        left_out: further scenes among which `one_genre` divides the films, and whose ratings nobody reads. A run on the
+            known scenes of a `target` has it there.
 
     Raises:
         ValueError: an unknown scene; a number out of its range.
@@ -126,12 +128,14 @@ class MovielensDataset(list[Dataset], Constrained):
         one_genre: bool | None = None,
         fold: FoldOf | None = None,
         catalogue: bool | None = None,
+        left_out: Scenes | None = None,
     ) -> None:
         log, numbers = read_ratings(data_dir, click)
         log = log if ratings else replace(log, value=None)
         titles, genres = read_films(data_dir, numbers)
-        inside = {scene: rows_of(scene, log, genres) for scene in scenes}
+        inside = {scene: rows_of(scene, log, genres) for scene in (*scenes, *(left_out or ()))}
         inside = of_the_rarest(inside) if one_genre else inside
+        inside = {scene: inside[scene] for scene in scenes}
         logs, splits, histories = scene_logs(
             log,
             inside,

@@ -20,7 +20,7 @@ PLACES = (
 MIGRATION = ("target", "shots", "draw", "transfer")
 """Keys that change nothing in a run without a target."""
 
-LATER = ("background", "catalogue", "fold", "one_genre", "padding", "ratings", "synonyms", "values")
+LATER = ("background", "catalogue", "fold", "left_out", "one_genre", "padding", "ratings", "synonyms", "values")
 """Arguments, null by default, that variants got after runs had been made without them."""
 
 SWITCHES = {"attack": ("pictures", "embeddings"), "distill": ("from",)}

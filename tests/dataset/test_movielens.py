@@ -133,6 +133,14 @@ def test_a_film_of_one_genre_is_in_the_rarest(folder):
     assert "30" in items[1]
 
 
+def test_films_of_a_scene_that_is_left_out_are_in_no_other(folder):
+    """30 is a comedy and a drama, and comedies are rarer: where they are left out, no drama."""
+    for left_out, numbers in ((None, {"10", "30", "50"}), (("comedy",), {"10", "50"})):
+        settings = {"scenes": ("drama",), "one_genre": True, "history": "all", "catalogue": True, "left_out": left_out}
+        (drama,) = made(folder, **settings)
+        assert {row[2] for split in ("train", "validation", "test") for row in readable(drama, split)} == numbers
+
+
 def test_a_catalogue_has_the_films_that_nobody_rated_in_training(folder):
     sources = [
         made(folder, scenes=("drama", "comedy"), history="others", known=("comedy",), catalogue=catalogue)[0]

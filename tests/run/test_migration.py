@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from iamm.config.check.migration import source_values
 from iamm.config.mistakes import Mistake
 from iamm.dataset.base import Dataset
 from iamm.engine.checkpoint import load_saved
@@ -18,6 +19,7 @@ from iamm.run.migration import count_moved, mean_quotient
 from iamm.run.planned import with_source
 from iamm.run.verify import verify_job
 from iamm.serve.trained import load
+from tests.composing import values_of
 
 REVIEWS = (
     *("dataset=[review_domains]", "+experiment=migration_reviews", "dataset.review_domains.train=40", "epochs=1"),
@@ -48,6 +50,13 @@ def test_the_source_is_the_run_on_the_other_scenes(moved, planned):
     assert other[0].values == source.values
     assert other[1].name != run.name
     assert with_source(run) == [run]
+
+
+def test_the_source_of_a_genre_leaves_its_films_out_of_all_others():
+    """Where each film is in one genre."""
+    values = values_of("+experiment=recommendation_genres", "target=drama", "model=gaussian_process")
+    part = source_values(values)["dataset"]["movielens"]
+    assert (part["scenes"], part["left_out"]) == (["comedy", "action", "thriller", "romance"], ["drama"])
 
 
 def test_a_run_without_target_has_the_address_of_one_without_these_keys(planned):

@@ -51,11 +51,17 @@ def target_scene(values: Values) -> str:
 
 
 def source_values(values: Values) -> dict[str, Any]:
-    """Give the configuration of the run without the target: what anybody trains on the other scenes."""
+    """Give the configuration of the run without the target: what anybody trains on the other scenes.
+
+    A data set whose scenes divide its examples among themselves, with a key `left_out`, gets the target there.
+    """
     dataset = {}
     for name, part in values["dataset"].items():
         if others := known_scenes(part, values["target"]):
-            dataset[name] = {**part, "scenes": others}
+            left_out = (
+                {"left_out": [values["target"]]} if "left_out" in part and len(others) < len(part["scenes"]) else {}
+            )
+            dataset[name] = {**part, "scenes": others, **left_out}
         elif part.get("scenes") is None and name != values["target"]:
             dataset[name] = part
     unused = {"from": None, "target": None, "shots": 0, "draw": 0, "transfer": None, "rerun": False}
