@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from iamm.dataset.base import Dataset
+from iamm.dataset.vocabulary import UNKNOWN
 from iamm.model.sharing import pooled
 from iamm.run.build import build_datasets, build_model
 from iamm.transfer.base import Material, material_of
@@ -50,6 +51,19 @@ def test_the_encoder_learns_of_items_from_all_known_scenes_and_the_log():
     assert torch.equal(other[1], levels)
     assert UnlabelledLogTransfer.reads_unlabelled
     assert not UnlabelledLogTransfer.reads_labels
+
+
+def test_it_needs_items_with_ids():
+    config = values_of(*WORDS)
+    target, *known = build_datasets(config)[::-1]
+    scenes = [scene for dataset in known for scene in dataset.scenes]
+    model = build_model(config, scenes)
+    model.add_scene(target.scenes[0], scenes)
+    material = material_of(target, known, 0, 0, 7, torch.device("cpu"), {})
+    UnlabelledLogTransfer().check(model, material)
+    material.target.scenes[0].splits["unlabelled"].inputs["candidate"].fill_(UNKNOWN)
+    with pytest.raises(ValueError, match=r"Found no item of feeds_shop with one: set catalogue=true in the data set\."):
+        UnlabelledLogTransfer().check(model, material)
 
 
 def test_it_needs_an_encoder_that_reads_logs(task):
