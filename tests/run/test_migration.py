@@ -57,6 +57,8 @@ def test_the_source_of_a_genre_leaves_its_films_out_of_all_others():
     values = values_of("+experiment=recommendation_genres", "target=drama", "model=gaussian_process")
     part = source_values(values)["dataset"]["movielens"]
     assert (part["scenes"], part["left_out"]) == (["comedy", "action", "thriller", "romance"], ["drama"])
+    values["dataset"]["movielens"]["left_out"] = ["war"]
+    assert source_values(values)["dataset"]["movielens"]["left_out"] == ["war", "drama"]
 
 
 def test_a_run_without_target_has_the_address_of_one_without_these_keys(planned):

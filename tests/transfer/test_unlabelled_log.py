@@ -9,6 +9,7 @@ import torch
 
 from iamm.dataset.base import Dataset
 from iamm.dataset.vocabulary import UNKNOWN
+from iamm.model.scene_network import SceneNetwork
 from iamm.model.sharing import pooled
 from iamm.run.build import build_datasets, build_model
 from iamm.transfer.base import Material, material_of
@@ -21,15 +22,21 @@ WORDS = (
 )
 
 
-def test_the_encoder_learns_of_items_from_all_known_scenes_and_the_log():
-    """Against the encoder's own computation; labels of the target change nothing, and neither does its test."""
+@pytest.fixture
+def feeds() -> tuple[SceneNetwork, Dataset, list[Dataset]]:
+    """A model of two feeds, the third one as its target, and the two."""
     config = values_of(*WORDS)
-    datasets = build_datasets(config)
-    target = next(dataset for dataset in datasets if dataset.name == "feeds_shop")
-    known = [dataset for dataset in datasets if dataset is not target]
+    *known, target = build_datasets(config)
     scenes = [scene for dataset in known for scene in dataset.scenes]
     model = build_model(config, scenes)
     model.add_scene(target.scenes[0], scenes)
+    return model, target, known
+
+
+def test_the_encoder_learns_of_items_from_all_known_scenes_and_the_log(feeds):
+    """Against the encoder's own computation; labels of the target change nothing, and neither does its test."""
+    model, target, known = feeds
+    scenes = [scene for dataset in known for scene in dataset.scenes]
     encoder = model.encoder("feeds_shop")
     before = encoder.vectors.clone()
 
@@ -41,11 +48,8 @@ def test_the_encoder_learns_of_items_from_all_known_scenes_and_the_log():
     assert not torch.equal(vectors, before)
     encoder.learn_items(pooled(scenes, "encoder").splits["train"], target.scenes[0].splits["train"])
     assert torch.equal(encoder.vectors, vectors)
-    splits = {
-        name: replace(split, targets=1 - split.targets)
-        for name, split in target.scenes[0].splits.items()
-        if name == "train"
-    }
+    train = target.scenes[0].splits["train"]
+    splits = {"train": replace(train, targets=1 - train.targets)}
     other = adapted(Dataset(target.name, (replace(target.scenes[0], splits=splits),)))
     assert torch.equal(other[0], vectors)
     assert torch.equal(other[1], levels)
@@ -53,12 +57,8 @@ def test_the_encoder_learns_of_items_from_all_known_scenes_and_the_log():
     assert not UnlabelledLogTransfer.reads_labels
 
 
-def test_it_needs_items_with_ids():
-    config = values_of(*WORDS)
-    target, *known = build_datasets(config)[::-1]
-    scenes = [scene for dataset in known for scene in dataset.scenes]
-    model = build_model(config, scenes)
-    model.add_scene(target.scenes[0], scenes)
+def test_it_needs_items_with_ids(feeds):
+    model, target, known = feeds
     material = material_of(target, known, 0, 0, 7, torch.device("cpu"), {})
     UnlabelledLogTransfer().check(model, material)
     material.target.scenes[0].splits["unlabelled"].inputs["candidate"].fill_(UNKNOWN)

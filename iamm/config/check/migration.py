@@ -53,15 +53,14 @@ def target_scene(values: Values) -> str:
 def source_values(values: Values) -> dict[str, Any]:
     """Give the configuration of the run without the target: what anybody trains on the other scenes.
 
-    A data set whose scenes divide its examples among themselves, with a key `left_out`, gets the target there.
+    A data set whose scenes divide its examples among themselves, with a key `left_out`, has the target there, too.
     """
     dataset = {}
     for name, part in values["dataset"].items():
         if others := known_scenes(part, values["target"]):
-            left_out = (
-                {"left_out": [values["target"]]} if "left_out" in part and len(others) < len(part["scenes"]) else {}
-            )
-            dataset[name] = {**part, "scenes": others, **left_out}
+            dataset[name] = {**part, "scenes": others}
+            if "left_out" in part and values["target"] in part["scenes"]:
+                dataset[name]["left_out"] = [*(part["left_out"] or ()), values["target"]]
         elif part.get("scenes") is None and name != values["target"]:
             dataset[name] = part
     unused = {"from": None, "target": None, "shots": 0, "draw": 0, "transfer": None, "rerun": False}
