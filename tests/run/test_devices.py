@@ -54,8 +54,9 @@ CASES = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
-def test_two_processes_train_as_one_for_longer(name, planned):
-    same(planned(*WORDS, "batch_size=7", "epochs=4", "steps=9", *CASES[name]), 2e-3, 2e-3)
+def test_two_processes_train_as_one_whatever_the_method(name, planned):
+    """Eight steps, since rounding that reaches a kink of ReLU or of a maximum grows from there on."""
+    same(planned(*WORDS, "batch_size=7", "epochs=2", "steps=4", *CASES[name]), 5e-4, 1e-5)
 
 
 @pytest.mark.long
