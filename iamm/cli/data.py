@@ -14,8 +14,7 @@ HELP = """iamm-data: which data files are there, and getting those that are not
   iamm-data mnist multi30k            get these; the same command goes on with what was interrupted
   iamm-data mnist data_dir=/data      elsewhere than below IAMM_DATA_DIR, or else data
 
-Data sets: mnist, fashion_mnist, ag_news, multi30k. Bring those of fdu_mtl, digit_domains, cifar10 and newsgroups
-yourself, see docs/data.md. The others need no files."""
+docs/data.md says which data sets need no files, and how to bring those that are not here yourself."""
 
 
 def run() -> int:

@@ -65,9 +65,6 @@ class GaussianProcessEncoder(Encoder):
     """
 
     reads_logs = True
-    stranger = False
-    """A control: each user of a batch has the history of the next one, with its values and ages."""
-
     vectors: Tensor
     levels: Tensor
     mean: Tensor
@@ -109,8 +106,6 @@ class GaussianProcessEncoder(Encoder):
         self.mean.fill_(mean)
 
     def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Features:
-        if self.stranger:
-            inputs = {**inputs, **histories_of_others(inputs)}
         candidate, items = inputs["candidate"], inputs["history"]
         allow = (items != PAD) & present[:, None]  # (B, T)
         ages = signed_seconds(inputs["ages"]) if "ages" in inputs else torch.zeros_like(items).double()
@@ -142,15 +137,6 @@ class GaussianProcessEncoder(Encoder):
         kernel = kernel * (allow.unsqueeze(1) & allow.unsqueeze(2)) + self.noise * torch.eye(items.shape[1]).to(kernel)
         rest = (values - self.mean - self.levels[items]) * allow
         return torch.cholesky_solve(rest.unsqueeze(2), torch.linalg.cholesky(kernel)).squeeze(2)[which]
-
-
-def histories_of_others(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Histories with their values and ages, each user's replaced by that of the next user's first example."""
-    users, which = torch.unique(inputs["user"], return_inverse=True)
-    rows = torch.arange(len(which), device=which.device)
-    first = torch.full_like(users, len(which)).scatter_reduce(0, which, rows, "amin")
-    other = first.roll(-1)[which]
-    return {name: inputs[name][other] for name in ("history", "values", "ages") if name in inputs}
 
 
 def signed_seconds(ages: Tensor) -> Tensor:

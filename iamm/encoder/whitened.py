@@ -34,7 +34,8 @@ class WhitenedEncoder(Encoder):
     their outputs are uncorrelated and of variance 1. Only their biases are learnt.
 
     In training, batch norm (Ioffe and Szegedy 2015) standardises by the present pictures of the batch, so that an
-    example's features depend on the others; in evaluation they do not.
+    example's features depend on the others; in evaluation they do not. Scenes that share the encoder update the running
+    statistics one after another in each step, so the last of them counts most (of three 0.51, of the first 0.18).
 
     Args:
         scene: has the channels, and the present training pictures whose patches are analysed.

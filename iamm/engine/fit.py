@@ -17,7 +17,7 @@ from iamm.engine.collate import Augment, own_batch
 from iamm.engine.evaluate import Batch, Evaluation, Network, evaluate, require_split
 from iamm.engine.finite import diverged, finite_losses, finite_norm, unchanged
 from iamm.engine.forward import Portion, add_penalties, forward, portions
-from iamm.engine.freezing import trained, trained_paths
+from iamm.engine.freezing import begin_training, trained, trained_paths
 from iamm.engine.gradients import autocast, scale_gradients, set_rates, shaped, unscaled
 from iamm.engine.observer import BatchResult, Observer, StepResult, Totals
 from iamm.engine.plan import Plan, RunState
@@ -120,7 +120,7 @@ class Loop:
 
     def run_epoch(self, state: RunState) -> None:
         """Run the remaining steps of the epoch."""
-        self.model.train()
+        begin_training(self.model)
         self.growths = state.growths
         steps = self.plan.epoch_steps(state.phase_epoch, self.samplers)
         while state.done < steps:

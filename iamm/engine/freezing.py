@@ -10,6 +10,8 @@ from torch import nn
 from iamm.engine.evaluate import Network
 from iamm.errors import ConfigError, nearest
 
+BATCH_NORM = nn.modules.batchnorm._BatchNorm
+"""The base class of every batch norm."""
 PARTS = {"encoder": "encoders", "head": "heads"}
 """Names in `freeze` → names of the network's attributes, where they differ."""
 
@@ -68,6 +70,14 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
             parameter.requires_grad_(False)
     if not trained(model.parameters()):
         raise ConfigError(f"A phase must train something. Found all frozen by {', '.join(patterns)}: leave some out.")
+
+
+def begin_training(model: Network) -> None:
+    """Set the model to training, but for a batch norm whose scale is frozen: its statistics are frozen, too."""
+    model.train()
+    for module in model.modules():
+        if isinstance(module, BATCH_NORM) and not trained(module.parameters()):
+            module.eval()
 
 
 def freeze_parts(parts: Iterable[nn.Module], others: Iterable[nn.Module]) -> None:

@@ -41,6 +41,7 @@ class Interest(NamedTuple):
         recognised: (B, S), p: the similarity of the example to each known scene
         weights: (B, S), w: the weight of each scene
         places: (B, K, T), α: the attention of each of K interest vectors in the example's scene
+        allow: (B, T) bool, which places the example has
         gates: (B, D), the mean gate of each feature over the example's places; (B, 0) without gates
         elsewhere: (B, K, T_i) by the name i of each other scene of the group: α there
     """
@@ -48,6 +49,7 @@ class Interest(NamedTuple):
     recognised: Tensor
     weights: Tensor
     places: Tensor
+    allow: Tensor
     gates: Tensor
     elsewhere: Mapping[str, Tensor] = MappingProxyType({})
 

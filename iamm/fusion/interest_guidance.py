@@ -56,7 +56,8 @@ class InterestGuidanceFusion(Fusion):
             gives no formula); qualities are divided by their largest, and count as at least 0.001.
         control: `learnt`; `shuffled`: q of the example half a batch away; `scene`: the scene's own q, without the
             example; `constant`: as `scene`, and w from q_kᵀe_i alone; `uniform`: q = 0 and w = 1/S; `fresh`: no
-            training of interest; `absent`: no guidance. All have the same parameters.
+            training of interest; `absent`: no guidance, x' = x. All have the same parameters, and the gates read the
+            example's own p in all of them: what they lose against `learnt` is due to q and w.
         dropout: share dropped of what is added.
     """
 
@@ -110,7 +111,8 @@ class InterestGuidanceFusion(Fusion):
             context = guidance.context[:, row]  # (B, K, D)
             read = self.guide(places[name], self.standard(context), context).context  # (B, T, D)
             added = self.strength * self.dropout(self.output(read)) * (self.control != "absent")
-            fused[name] = Features(scene.values + added if self.residual else added, scene.allow)
+            keep = self.residual or self.control == "absent"
+            fused[name] = Features(scene.values + added if keep else added, scene.allow)
         weights = guidance.weights.mean(dim=(1, 3))  # (B, G, S)
         losses = [present_mean(part.loss, features[name].present) for name, part in guidance.recognised.items()]
         penalties = {"recognition": self.recognition * torch.stack(losses)} if self.control != "fresh" else {}
@@ -122,9 +124,10 @@ class InterestGuidanceFusion(Fusion):
         gated, described = self.gated(features, places, guidance.recognised), {}
         for row, (name, part) in enumerate(guidance.recognised.items()):
             read = {other: self.read(guidance.interest[:, row], scene) for other, scene in gated.items()}
-            weights, x = guidance.weights[:, :, row].mean(dim=(1, 2)), Features(places[name], features[name].allow)
+            weights, allow = guidance.weights[:, :, row].mean(dim=(1, 2)), features[name].allow
+            x = Features(places[name], allow)
             gates = self.gates.mean(x, part.scenes, name) if self.gates else weights[:, :0]
-            described[name] = Interest(part.scenes, weights, read.pop(name), gates, read)
+            described[name] = Interest(part.scenes, weights, read.pop(name), allow, gates, read)
         return described
 
     def read(self, interest: Tensor, scene: Features) -> Tensor:

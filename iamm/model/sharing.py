@@ -48,7 +48,8 @@ def module_of(scene: Scene, known: Sequence[Scene], part: str, parts: nn.ModuleD
     if not alike:
         raise ValueError(
             f"A scene that a model was not trained for needs a known one with {RULES[part]}. Found none like "
-            f"{scene.name} among {', '.join(each.name for each in known)}: choose another."
+            f"{scene.name} among {', '.join(each.name for each in known)}: choose another, or set share.{part}=kind "
+            "where their vocabularies alone differ."
         )
     if len({id(parts[name]) for name in alike}) > 1:
         raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from textwrap import fill, shorten
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -150,7 +151,8 @@ class AttentionMaps:
         titles = {row: truth(asking, asked.targets[row]) for row in rows}
         if read.kind == "image" and rows:
             pictures = part.inputs["image"][rows].cpu()
-            figure = places_figure(pictures, places[rows].unsqueeze(2), list(titles.values()), heads=self.heads)
+            short = [fill(shorten(title, 60, placeholder=" …"), 20) for title in titles.values()]
+            figure = places_figure(pictures, places[rows].unsqueeze(2), short, heads=self.heads)
             self.recorder.picture(tag("val", "interest", name), figure, self.step)
         for row, title in titles.items() if read.source is not None else ():
             keys = key_labels(read, part, row, places.shape[-1])

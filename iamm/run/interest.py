@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from iamm.dataset.base import Dataset
 from iamm.engine.collate import all_batches
@@ -65,22 +66,24 @@ def describe(
     model.train(False)
     for batch in all_batches(datasets, split, device):
         for name, interest in model.interest(batch).items():
-            recognised, weights, places, gates = (
-                values[batch[name].present].double()
-                for values in (interest.recognised, interest.weights, interest.places, interest.gates)
-            )
-            parts[name].append(Interest(recognised, weights, places, gates))
+            present = batch[name].present
+            recognised, weights, places, allow, gates = (values[present].double() for values in interest[:5])
+            parts[name].append(Interest(recognised, weights, places, allow > 0, gates))
     return {name: joined(interests) for name, interests in parts.items()}
 
 
 def joined(parts: Sequence[Interest]) -> Interest:
     """Join the examples of several batches; places are padded with zeros."""
     longest = max(part.places.shape[2] for part in parts)
-    places = [torch.nn.functional.pad(part.places, (0, longest - part.places.shape[2])) for part in parts]
+    places, allow = (
+        [pad(each, (0, longest - each.shape[-1])) for each in each_part]
+        for each_part in ([part.places for part in parts], [part.allow for part in parts])
+    )
     return Interest(
         torch.cat([part.recognised for part in parts]),
         torch.cat([part.weights for part in parts]),
         torch.cat(places),
+        torch.cat(allow),
         torch.cat([part.gates for part in parts]),
     )
 
@@ -88,18 +91,23 @@ def joined(parts: Sequence[Interest]) -> Interest:
 def scene_figures(interest: Interest, index: int) -> dict[str, float]:
     """Compute the figures of one scene, number `index` of the run.
 
-    `recognised`: share of the examples whose largest p is that of their scene. `entropy`: mean entropy of w over
-    that of equal weights. `places_between_examples`: share of the variance of α over places and examples that is not
-    the same for all examples; 0 says that interest looks at the same places of each.
+    `examples`: their number. `recognised`: share of the examples whose largest p is that of their scene. `entropy`:
+    mean entropy of w over that of equal weights. `places_between_examples`: the share of Σ (α_t − 1/T)², T the places
+    of an example, that is not the same for all examples; 0 says that interest looks at the same places of each, or at
+    all alike.
     """
     entropies = -(interest.weights * interest.weights.clamp(min=1e-12).log()).sum(dim=1)
     scenes = interest.weights.shape[1]
-    total = interest.places.var(dim=(0, 2), correction=0)  # (K,)
-    alike = interest.places.mean(dim=0).var(dim=1, correction=0)
+    uniform = interest.allow / interest.allow.sum(dim=1, keepdim=True)  # (B, T)
+    beyond = interest.places - uniform[:, None]
+    total = beyond.square().mean(dim=(0, 2))  # (K,)
+    alike = beyond.mean(dim=0).square().mean(dim=1)
+    between = torch.where(total > 1e-12, 1 - alike / total.clamp(min=1e-12), 0.0)
     return {
+        "examples": float(len(interest.weights)),
         "recognised": float((interest.recognised.argmax(dim=1) == index).double().mean()),
         "entropy": float(entropies.mean()) / log(scenes) if scenes > 1 else 0.0,
-        "places_between_examples": float((1 - alike / total.clamp(min=1e-12)).mean()),
+        "places_between_examples": float(between.mean()),
     }
 
 
@@ -116,9 +124,10 @@ def variance_shares(weights: Sequence[Tensor]) -> dict[str, float]:
 
 
 def mutual_information(gates: Sequence[Tensor]) -> float:
-    """Mean over gates of I(gate; scene) in nats: 0 if no gate depends on the scene, at most the scenes' entropy.
+    """Mean over gates of I(gate; scene) in nats, at most the scenes' entropy and ln 10.
 
-    I = Σ_bs p_bs ln(p_bs / (p_b p_s)) over examples; the bins b of a gate hold a tenth of all examples each.
+    I = Σ_bs p_bs ln(p_bs / (p_b p_s)) over N examples; the bins b of a gate hold a tenth of all examples each. Gates
+    that do not depend on the scene have about 9 (S − 1) / 2N rather than 0 (Miller 1955).
 
     Args:
         gates: (B, D) of each scene.

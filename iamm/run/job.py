@@ -27,6 +27,8 @@ def train_job(cell: Cell) -> float:
     """
     *sources, cell = with_source(cell)
     for source in sources:
+        if not complete(source):
+            require_migration(cell)
         train_job(source)
     console = plain_console()
     if result := complete(cell):
@@ -38,6 +40,17 @@ def train_job(cell: Cell) -> float:
         result = run_of(cell)(cell, console)
     show(console, cell.path, result)
     return float(result["validation_quality"])
+
+
+def require_migration(cell: Cell) -> None:
+    """Refuse a migration that is not possible before its source run is made.
+
+    Raises:
+        ConfigError: the transfer cannot adapt the model, or lacks something of the target.
+    """
+    from iamm.run.migration import build_migration
+
+    build_migration(cell.values, begun=False)
 
 
 def run_of(cell: Cell) -> Callable[[Cell, Console], Result]:
@@ -137,13 +150,25 @@ def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]],
     print_table(console, "test", ["scene", *names], rows)
 
 
+def migration_lines(migration: Mapping[str, Any] | None, result: Result) -> Iterator[str]:
+    """What the transfer did to each scene's quality, and what is left of that of the known scenes."""
+    if migration is None:
+        return
+    for scene in (migration["target"], *migration["known"]):
+        before, after = migration["before"][scene], result["quality"][scene]
+        role = "target" if scene == migration["target"] else "known "
+        yield f"{role} {scene}  quality {before:.4f} → {after:.4f}"
+    yield f"known scenes keep {migration['kept']:.1%} of their quality; {migration['moved']:,} parameters were moved"
+
+
 def interest_lines(report: Mapping[str, Any], declared: Mapping[str, Mapping[str, Measure]]) -> Iterator[str]:
     """One line for each scene: how its first measure changes on validation where something stands in for interest."""
     for scene in declared if report else ():
         measure = next(iter(declared[scene].values()))
         changes = {control: effect[scene][measure.name] for control, effect in report["effects"].items()}
         shown = "  ".join(f"{control} {measure.shown(change)}" for control, change in changes.items())
-        yield f"without interest  {scene} {measure.name}  {shown}"
+        count = report["scenes"][scene].get("examples")  # runs before December 2026 lack it
+        yield f"without interest  {scene} {measure.name}  {shown}" + (f"  n={count:.0f}" if count else "")
 
 
 OTHERS = {"attacked": "under attack", "augmented": "mean answer"}
@@ -164,6 +189,8 @@ def show(console: Console, path: Path, result: Result) -> None:
     show_measures(console, result["test"], result)
     summary = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
     console.print(f"{summary}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
+    for line in migration_lines(result.get("migration"), result):
+        console.print(line, soft_wrap=True)
     for line in interest_lines(result.get("interest", {}), measures_of(result)):
         console.print(line, soft_wrap=True)
     for key in OTHERS:

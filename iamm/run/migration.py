@@ -84,8 +84,12 @@ def migrate(cell: Cell, console: Console) -> Result:
             return measured(cell, parts, recorder)
 
 
-def build_migration(config: Mapping[str, Any]) -> Migration:
+def build_migration(config: Mapping[str, Any], *, begun: bool = True) -> Migration:
     """Build the parts of a migration.
+
+    Args:
+        config: of the run, with `from`.
+        begun: False leaves the model untrained, to see whether the transfer is possible before the source run is made.
 
     Raises:
         ConfigError: the source run trained on the target; the target has no known scene like it, or too few examples.
@@ -96,14 +100,15 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
     known = [dataset for dataset in datasets if not dataset.only([name]).scenes]
     scenes = [scene for dataset in known for scene in dataset.scenes]
     source = Path(config["from"])
-    refuse_trained(name, source)
+    if begun:
+        refuse_trained(name, source)
     device = chosen_device(config["device"])
     model = build_model(config, scenes).to(device)
     with own_mistakes():
         transfer: Transfer = instantiate(config["transfer"])
     data = {dataset.name: dataset.checksum() for dataset in (target, *known)}
     conditions = Conditions(config["threads"], None, str(device), data)
-    if transfer.begins_from_source:
+    if begun and transfer.begins_from_source:
         conditions.source, conditions.notices = begin_from(source, model)
     seed = derived_seed(config["seed"], "transfer", config["draw"])
     with own_mistakes():
@@ -112,6 +117,8 @@ def build_migration(config: Mapping[str, Any]) -> Migration:
         augment = build_augment(config, [*scenes, *target.scenes])
         material = material_of(target, known, config["shots"], config["draw"], seed, device, augment)
         transfer.check(model, material)
+    if config["shots"] and not transfer.reads_labels:
+        conditions.notices.append(f"this transfer reads no labels: shots={config['shots']} changes nothing.")
     return Migration(target, known, model, transfer, material, conditions)
 
 
@@ -183,7 +190,11 @@ def migration_values(cell: Cell, parts: Migration, before: Evaluation, after: Ev
     known = [scene.name for dataset in parts.known for scene in dataset.scenes]
     return {
         **{"target": parts.material.name, "known": known, "shots": cell.values["shots"], "draw": cell.values["draw"]},
-        **{"labelled": parts.material.labelled, "unlabelled": parts.transfer.reads_unlabelled, "moved": moved},
+        **{
+            "labelled": parts.material.labelled * parts.transfer.reads_labels,
+            "unlabelled": parts.transfer.reads_unlabelled,
+            "moved": moved,
+        },
         "before": dict(before.qualities),
         "kept": mean_quotient([(after.qualities[name], before.qualities[name]) for name in known]),
     }

@@ -12,6 +12,7 @@ from iamm.constrained import Constrained
 from iamm.constraints import Count, Positive
 from iamm.dataset.base import Dataset, Scene, SceneBatch, Split
 from iamm.engine.collate import Augment, collate
+from iamm.engine.freezing import begin_training
 from iamm.engine.seeding import derived_seed
 from iamm.fusion.base import NO_INTEREST
 from iamm.model.scene_network import Outcome, SceneNetwork
@@ -60,14 +61,19 @@ class Material:
         return random_batches(self.target, split, size, self.seed, self.device, self.augment)
 
     def known_batches(self, model: SceneNetwork, size: int) -> list[Batches]:
-        """Training batches of each known scene that shares the target's head."""
-        head = model.heads[self.name]
-        alike = [dataset for dataset in self.known if model.heads[dataset.scenes[0].name] is head]
+        """Training batches of each known scene that shares the target's head, with the other views of its examples."""
+        alike = [dataset for dataset in self.known if scene_like(model, dataset, self.name)]
         seeds = [derived_seed(self.seed, dataset.name) for dataset in alike]
         return [
             random_batches(dataset, "train", size, seed, self.device, self.augment)
             for dataset, seed in zip(alike, seeds, strict=True)
         ]
+
+
+def scene_like(model: SceneNetwork, dataset: Dataset, target: str) -> str | None:
+    """The first scene of a data set that shares the target's head, if any."""
+    names = (scene.name for scene in dataset.scenes)
+    return next((name for name in names if model.heads[name] is model.heads[target]), None)
 
 
 def random_batches(
@@ -217,9 +223,10 @@ def descend(
         momentum: β₁.
     """
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(momentum, 0.999), weight_decay=0.0)
-    model.train().requires_grad_(False)
+    model.requires_grad_(False)
     for parameter in parameters:
         parameter.requires_grad_(True)
+    begin_training(model)
     for step in range(steps):
         optimizer.zero_grad()
         loss(step).backward()

@@ -13,8 +13,9 @@ from iamm.transfer.base import LearningTransfer, Material, matching
 class LowRankTransfer(LearningTransfer):
     """W' = W + B A with A (r, in) ~ N(0, 1/r), B (out, r) = 0 at the start: LoRA (Hu et al. 2022, §4.1) with α = r.
 
-    A and B are trained on the target's k labels a class; all else is frozen. Ours: every linear map of encoders, fusion
-    and heads has them (there: those of attention).
+    A and B are trained on the target's k labels a class; all else is frozen. Ours: every linear layer of encoders,
+    fusion and heads has them (there: those of attention). Recurrent layers, convolutions and the gates of interest stay
+    as they are, so that with a recurrent encoder the fusion and the head alone are changed.
 
     Args:
         rank: r.

@@ -19,7 +19,7 @@ class NearestNeighboursTransfer(Transfer):
     """p(y | x) ∝ Σ_i [y_i = y] exp(cos(z, z_i) / τ) over the `neighbours` labelled examples with the largest cosine.
 
     z is what the source's classifier reads. The examples are the target's k of each class; without labels, all training
-    examples of the known scenes. Weighted voting as in Wu et al. (2018, §3.4).
+    examples of the known scenes that share the target's head. Weighted voting as in Wu et al. (2018, §3.4).
 
     Args:
         neighbours: their number; fewer where there are fewer examples.

@@ -12,15 +12,16 @@ from iamm.constraints import Positive
 from iamm.dataset.base import SceneBatch
 from iamm.engine.collate import all_batches
 from iamm.model.scene_network import SceneNetwork
-from iamm.transfer.base import Material, Transfer
+from iamm.transfer.base import Material, Transfer, scene_like
 
 
 class PrototypesTransfer(Transfer):
     """p(y | x) ∝ exp(−‖z − c_y‖² / (D T)), c_y the mean of z over the target's k labelled examples of class y.
 
     z (D) is what the source's classifier reads: its pooled and normed features. Without labels c_y is the mean over all
-    training examples of the known scenes. Snell et al. (2017, eqs. 1 and 2) with an encoder that was trained as a
-    classifier, and with the squared distance over D, so that one temperature fits every width.
+    training examples of the known scenes that share the target's head. Snell et al. (2017, eqs. 1 and 2) with an
+    encoder that was trained as a classifier, and with the squared distance over D, so that one temperature fits every
+    width.
 
     Args:
         temperature: T.
@@ -61,12 +62,12 @@ class NearestMean(nn.Module):
 
 
 def labelled_vectors(model: SceneNetwork, material: Material) -> tuple[Tensor, Tensor]:
-    """z (N, D) and class (N,) of the target's labelled examples; without any, of the known scenes' training split."""
+    """z (N, D) and class (N,) of the target's labelled examples; without any, of the known ones that share its head."""
     datasets = [material.target] if material.labelled else material.known
     parts = [
-        described(model, batch, scene.name)
+        described(model, batch, name)
         for dataset in datasets
-        for scene in dataset.scenes
+        if (name := scene_like(model, dataset, material.name))
         for batch in all_batches([dataset], "train", material.device)
     ]
     return torch.cat([vectors for vectors, _ in parts]), torch.cat([classes for _, classes in parts])

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from iamm.constraints import Count, Positive
 from iamm.dataset.base import SceneBatch
+from iamm.encoder.base import present_mean
 from iamm.model.scene_network import SceneNetwork
 from iamm.transfer.base import Material, Transfer, descend
 from iamm.transfer.prototypes import require_classifier
 
 
 class Read(NamedTuple):
-    """What a classifier makes of a batch of one scene: its loss, z (B, D) before the last layer, logits (B, C)."""
+    """What a classifier makes of a scene's B present examples: loss, z (B, D) before the last layer, logits (B, C)."""
 
     loss: Tensor
     vectors: Tensor
@@ -50,12 +52,12 @@ class ReplayTransfer(Transfer):
         unlabelled = material.batches("unlabelled", size)
 
         def loss(step: int) -> Tensor:
-            reads = [read(model, batch(step)) for batch in known]
+            reads = [read(model, batch(step), material.name) for batch in known]
             total = torch.stack([each.loss for each in reads]).mean()
             if labelled is not None:
-                total = total + read(model, labelled(step)).loss
+                total = total + read(model, labelled(step), material.name).loss
             if self.weight:
-                penalty = self.penalty(reads, read(model, unlabelled(step)), step)
+                penalty = self.penalty(reads, read(model, unlabelled(step), material.name), step)
                 total = total + self.weight * penalty
             return total
 
@@ -79,11 +81,16 @@ class ReplayTransfer(Transfer):
         raise NotImplementedError
 
 
-def read(model: SceneNetwork, batch: dict[str, SceneBatch]) -> Read:
-    """Read a batch of one scene; the penalties of the fusion are added to its loss."""
-    ((name, part),) = batch.items()
-    fused, head = model.fusion(model.encoded(batch)), cast(Any, model.heads[name])
+def read(model: SceneNetwork, batch: dict[str, SceneBatch], target: str) -> Read:
+    """Read the present examples of the batch's scene that shares the target's head, as `ClassifierHead.loss` does.
+
+    The penalties of the fusion, for all views of the batch, are added to the loss.
+    """
+    head: Any = model.heads[target]
+    name = next(name for name in batch if model.heads[name] is head)
+    part, fused = batch[name], model.fusion(model.encoded(batch))
     vectors = head.norm(head.pool(fused.features[name])[0])
     logits = head.output(head.dropout(vectors))
-    loss = torch.nn.functional.cross_entropy(logits, part.targets)
-    return Read(loss + sum(each.sum() for each in fused.penalties.values()), vectors, logits)
+    each = cross_entropy(logits, part.targets, label_smoothing=head.label_smoothing, reduction="none")
+    loss = present_mean(each, part.present) + sum(penalty.sum() for penalty in fused.penalties.values())
+    return Read(loss, vectors[part.present], logits[part.present])

@@ -59,10 +59,13 @@ def task_losses(model: SceneNetwork, batch: Batches, first: int) -> Callable[[in
 
 
 def visit(model: SceneNetwork, loss: Callable[[int], Tensor], steps: int, rate: float, epsilon: float) -> None:
-    """θ ← θ + ε (θ̃ − θ) for all parameters, θ̃ after `steps` steps of Adam with β₁ = 0."""
-    parameters = list(model.parameters())
-    before = [values.detach().clone() for values in parameters]
-    descend(model, parameters, loss, steps, rate, momentum=ReptileTransfer.momentum)
+    """θ ← θ + ε (θ̃ − θ), θ̃ after `steps` steps of Adam with β₁ = 0.
+
+    θ are all parameters, and what is written from examples: prototypes, the statistics of batch norm.
+    """
+    state = [values for values in (*model.parameters(), *model.buffers()) if values.is_floating_point()]
+    before = [values.detach().clone() for values in state]
+    descend(model, list(model.parameters()), loss, steps, rate, momentum=ReptileTransfer.momentum)
     with torch.no_grad():
-        for values, old in zip(parameters, before, strict=True):
+        for values, old in zip(state, before, strict=True):
             values.copy_(old.lerp(values, epsilon))

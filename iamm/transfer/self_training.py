@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from iamm.constraints import Count, Positive, ShareBelow1
+from iamm.engine.freezing import begin_training
 from iamm.model.scene_network import SceneNetwork
 from iamm.transfer.base import Material
 from iamm.transfer.replay import Read, ReplayTransfer, read
@@ -49,14 +50,19 @@ class SelfTrainingTransfer(ReplayTransfer):
         super().__init__(steps=steps, rate=rate, batch=batch)
         self.threshold, self.weight = threshold, weight
 
+    def check(self, model: SceneNetwork, material: Material) -> None:
+        super().check(model, material)
+        if not material.augment:
+            raise ValueError("Self-training learns from changed inputs. Found none: set augment=image or augment=text.")
+
     def adapt(self, model: SceneNetwork, material: Material) -> None:
         unchanged = replace(material, augment={}).batches("unlabelled", self.batch)
 
         def teacher(step: int) -> Tensor:
             model.train(False)
             with torch.no_grad():
-                answers = read(model, unchanged(step)).logits.softmax(dim=1)
-            model.train()
+                answers = read(model, unchanged(step), material.name).logits.softmax(dim=1)
+            begin_training(model)
             return answers
 
         self.teacher = teacher

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from iamm.constraints import OneOf
 from iamm.dataset.base import Split
 from iamm.dataset.vocabulary import UNKNOWN
 from iamm.model.scene_network import SceneNetwork
@@ -19,18 +16,11 @@ class UnlabelledLogTransfer(Transfer):
     nobody has judged yet it says which items are popular, and which ones the same users meet. Nothing is trained. The
     items need ids (`catalogue=true` in the data set), and a negative that is drawn would count as met (`negatives=0`).
 
-    Args:
-        control: whose history the model then reads for an example of the target, its user's or, `shuffled`, that of
-            another user in the batch: if that ranks as well, it is not the user's interest that migrates.
-
     Source: Hu, Koren and Volinsky 2008, §2 (what was watched says something, whatever its watchers thought of it).
     """
 
     reads_labels = False
     reads_unlabelled = True
-
-    def __init__(self, *, control: Annotated[str, OneOf(("learnt", "shuffled"))] = "learnt") -> None:
-        self.control = control
 
     def check(self, model: SceneNetwork, material: Material) -> None:
         encoder = model.encoder(material.name)
@@ -50,7 +40,6 @@ class UnlabelledLogTransfer(Transfer):
         scenes = [scene for dataset in material.known for scene in dataset.scenes]
         alike = [scene for scene in scenes if model.encoder(scene.name) is encoder]
         encoder.learn_items(pooled(alike, "encoder").splits["train"], log_of(material))
-        encoder.stranger = self.control == "shuffled"
 
 
 def log_of(material: Material) -> Split:

@@ -68,7 +68,9 @@ class Model:
     def interest(self, batch) -> dict[str, Interest]:
         if self.refuses == "interest":
             raise ValueError("No places of this one.")
-        return {} if self.places is None else {name: Interest(None, None, self.places, None, {}) for name in batch}
+        return (
+            {} if self.places is None else {name: Interest(None, None, self.places, None, None, {}) for name in batch}
+        )
 
     def fusion_attention(self, batch) -> dict[str, Tensor]:
         return {name: tensor([[0.125, 0.875]]).expand(len(part.present), 1, 2) for name, part in batch.items()}

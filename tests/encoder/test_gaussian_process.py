@@ -68,18 +68,6 @@ def test_the_inner_product_is_the_expectation(encoder):
     assert len({round(each, 3) for each in expected}) == 3
 
 
-def test_a_stranger_is_the_next_user_of_the_batch(encoder):
-    """Rows 0 and 1 are of user 8, row 2 is of user 3; the candidates stay."""
-    own = encoder(INPUTS, HERE).values
-    encoder.stranger = True
-    values, allow = encoder(INPUTS | {"user": tensor([8, 8, 3])}, HERE)
-    assert allow.sum(dim=1).tolist() == [2, 2, 5]
-    torch.testing.assert_close(values[2, 1:], own[0, 1:])
-    torch.testing.assert_close(values[:, 0], own[:, 0])
-    alone, _ = encoder(INPUTS | {"user": tensor([8, 8, 8])}, HERE)
-    torch.testing.assert_close(alone[1, 1:], own[0, 1:])
-
-
 def test_equal_histories_are_solved_once_and_others_apart(encoder, monkeypatch):
     """Of five rows two and two have one history, at times that differ from the candidate's alone, by whole seconds."""
     rows = tensor([0, 0, 1, 1, 2])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from iamm.engine.freezing import freeze, train_only, trained, trained_names
+from iamm.engine.freezing import begin_training, freeze, train_only, trained, trained_names
 from iamm.errors import ConfigError
 
 
@@ -31,6 +31,16 @@ def test_a_part_by_its_name(model, pattern, names):
     freeze(model, [pattern])
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     assert frozen == {f"{name}.{leaf}" for name in names for leaf in ("weight", "bias")}
+
+
+def test_a_frozen_batch_norm_keeps_its_statistics(model):
+    """Where its scale is frozen; the one that is trained and dropout are in training."""
+    model["encoders"]["digits"] = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5))
+    model["encoders"]["texts"] = nn.BatchNorm1d(2)
+    freeze(model, ["encoder.digits"])
+    begin_training(model)
+    (frozen, dropout), trained_one = model["encoders"]["digits"], model["encoders"]["texts"]
+    assert (frozen.training, dropout.training, trained_one.training) == (False, True, True)
 
 
 def test_back_and_forth(model):

@@ -365,6 +365,8 @@ class TestControls:
         given = features("ab", 6)
         fused = learnt(control="absent")(given).features
         torch.testing.assert_close(fused["a"].values, given["a"].values, rtol=0, atol=0)
+        fused = learnt(control="absent", residual=False)(given).features
+        torch.testing.assert_close(fused["a"].values, given["a"].values, rtol=0, atol=0)
 
     def test_all_have_the_same_parameters(self):
         counts = {

@@ -25,9 +25,10 @@ from iamm.run.interest import (
 from iamm.run.training import train
 
 
-def interest(recognised, weights, places) -> Interest:
-    values = (tensor(part, dtype=torch.float64) for part in (recognised, weights, places))
-    return Interest(*values, torch.ones(len(places), 1, dtype=torch.float64), {})
+def interest(recognised, weights, places, allow=None) -> Interest:
+    values = [tensor(part, dtype=torch.float64) for part in (recognised, weights, places)]
+    allow = torch.ones(len(places), values[2].shape[2], dtype=torch.bool) if allow is None else tensor(allow)
+    return Interest(*values, allow, torch.ones(len(places), 1, dtype=torch.float64), {})
 
 
 def test_figures_of_a_scene_by_hand():
@@ -35,12 +36,19 @@ def test_figures_of_a_scene_by_hand():
     figures = scene_figures(
         interest([[0.9, 0.1], [0.4, 0.6]], [[0.5, 0.5], [1.0, 0.0]], [[[1.0, 0.0]], [[0.0, 1.0]]]), index=0
     )
-    assert figures == pytest.approx({"recognised": 0.5, "entropy": 0.5, "places_between_examples": 1.0})
+    assert figures == pytest.approx({"examples": 2, "recognised": 0.5, "entropy": 0.5, "places_between_examples": 1.0})
 
 
 def test_the_same_places_for_all_examples_have_no_variance_between_them():
     figures = scene_figures(interest([[1.0]] * 2, [[1.0]] * 2, [[[0.9, 0.1]]] * 2), index=0)
-    assert figures == pytest.approx({"recognised": 1.0, "entropy": 0.0, "places_between_examples": 0.0})
+    assert figures == pytest.approx({"examples": 2, "recognised": 1.0, "entropy": 0.0, "places_between_examples": 0.0})
+
+
+def test_uniform_attention_to_texts_of_different_lengths_looks_at_all_alike():
+    """Places behind the end of a text are none of its places."""
+    allow = [[True, True, False], [True] * 3]
+    figures = scene_figures(interest([[1.0]] * 2, [[1.0]] * 2, [[[0.5, 0.5, 0.0]], [[1 / 3] * 3]], allow), index=0)
+    assert figures["places_between_examples"] == pytest.approx(0.0)
 
 
 def test_half_of_the_variance_of_places():

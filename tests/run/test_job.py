@@ -44,6 +44,6 @@ def test_interest_is_one_line_a_scene():
         "uniform": {"digits": {"accuracy": -0.142, "loss": 0.3}},
         "absent": {"digits": {"accuracy": -0.31, "loss": 1.0}},
     }
-    (line,) = interest_lines({"effects": effects}, declared)
-    assert line == "without interest  digits accuracy  uniform -14.20  absent -31.00"
+    (line,) = interest_lines({"effects": effects, "scenes": {"digits": {"examples": 40.0}}}, declared)
+    assert line == "without interest  digits accuracy  uniform -14.20  absent -31.00  n=40"
     assert not list(interest_lines({}, declared))

@@ -80,8 +80,12 @@ def test_what_is_measured_and_kept(moved, capsys):
     assert values["moved"] > 1000
     assert result["from"]["run"] == source.name
     assert run.folder.finished()
+    capsys.readouterr()
     train_job(run)
-    assert "This run is finished" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "This run is finished" in out
+    assert f"target {BOOK}  quality {values['before'][BOOK]:.4f} → {result['quality'][BOOK]:.4f}" in out
+    assert f"known scenes keep {values['kept']:.1%} of their quality" in out
 
 
 def test_a_target_of_two_views_is_one_that_the_source_met_in_neither(planned):
@@ -188,6 +192,11 @@ def test_a_source_of_ones_own_must_not_have_met_the_target(moved, planned):
         (["target=null", "draw=3"], r"`draw` goes with a target."),
         (["dataset.review_domains.scenes=[book]"], r"A target needs known scenes. Found book alone"),
         (["phases={one:{epochs:1}}"], r"`phases` and `target` do not go together."),
+        (["target=review_domains_bok"], r'Found review_domains_bok. Did you mean "book"\?'),
+        (
+            ["target=book", "dataset.review_domains.scenes=[book]"],
+            r"or list the scenes of a file in dataset.review_dom",
+        ),
         (["shots=-1"], r"`shots` must be a whole number at least 0"),
     ],
 )
@@ -205,6 +214,7 @@ def test_what_cannot_be(moved, words, line):
             r"takes the encoder that known scenes share. Found 3 like .*: set share.encoder=kind.",
         ),
         (["share.head=none"], r"takes the head that known scenes share."),
+        (["transfer=self_training"], r"learns from changed inputs. Found none: set augment=image or augment=text."),
         (["fusion=shared", "transfer=by_rule"], r"by a fusion that has interest. Found SharedFusion"),
     ],
 )
@@ -213,7 +223,14 @@ def test_what_the_data_or_the_model_forbid(moved, words, line):
     with pytest.raises(ConfigError, match=line) as error:
         train_job(cell)
     assert "\n" not in str(error.value)
-    assert not with_source(cell)[-1].folder.path.exists()
+    assert not any(each.path.exists() for each in with_source(cell)), "it is known before the source run is made"
+
+
+def test_labels_that_a_transfer_does_not_read(moved):
+    (_, run) = trained(moved("target=book", "shots=2"))
+    result = read_result(run.path)
+    assert result["migration"]["labelled"] == 0
+    assert "this transfer reads no labels: shots=2 changes nothing." in result["notices"]
 
 
 def test_a_target_like_no_known_scene(planned):

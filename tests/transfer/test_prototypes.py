@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from iamm.engine.collate import collate
-from iamm.transfer.prototypes import NearestMean, PrototypesTransfer, require_classifier
+from iamm.transfer.prototypes import NearestMean, PrototypesTransfer, labelled_vectors, require_classifier
 
 BOOK = "review_domains_book"
 
@@ -49,6 +49,14 @@ def test_without_labels_they_are_of_the_known_scenes(task):
     PrototypesTransfer().adapt(made.model, made.material(0))
     means = torch.stack([torch.stack(parts[label]).mean(dim=0) for label in (0, 1)])
     torch.testing.assert_close(made.model.heads[BOOK].output.means, means, rtol=1e-4, atol=1e-5)
+
+
+def test_scenes_with_another_head_are_not_read(task):
+    """Digits have classes 0 and 1, too."""
+    made, other = task("dataset=[review_domains,digits]"), task()
+    assert [dataset.name for dataset in made.known if "digits" in dataset.name]
+    vectors, classes = labelled_vectors(made.model, made.material(0))
+    assert (len(vectors), set(classes.tolist())) == (len(labelled_vectors(other.model, other.material(0))[0]), {0, 1})
 
 
 def test_nothing_is_trained_and_known_scenes_keep_their_head(task, changed):

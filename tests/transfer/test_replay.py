@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from iamm.config.instantiate import instantiate
 from iamm.engine.seeding import derived_seed
-from iamm.transfer.base import random_batches
+from iamm.run.build import build_datasets, build_model
+from iamm.transfer.base import material_of, random_batches
 from iamm.transfer.replay import ReplayTransfer, read
+from tests.composing import values_of
 
 BOOK = "review_domains_book"
 
@@ -16,13 +20,44 @@ def test_what_is_read_is_what_the_network_computes(task):
     made = task()
     made.model.train(False)
     batch = random_batches(made.known[0], "train", 8, 3, torch.device("cpu"), {})(0)
-    found, outcome = read(made.model, batch), made.model(batch)
+    found, outcome = read(made.model, batch, BOOK), made.model(batch)
     (loss,) = outcome.losses.values()
     torch.testing.assert_close(found.loss, loss + outcome.penalties["recognition"].sum())
     features, _ = made.model.features(batch)
     (name,) = batch
     torch.testing.assert_close(found.logits, made.model.heads[name].scores(features[name]))
     assert found.vectors.shape == (8, 8)
+
+
+def test_absent_examples_are_left_out_and_labels_smoothed(task):
+    made = task("label_smoothing=0.1")
+    made.model.train(False)
+    batch = random_batches(made.known[0], "train", 8, 3, torch.device("cpu"), {})(0)
+    ((name, part),) = batch.items()
+    batch[name] = part._replace(present=torch.arange(8) < 5)
+    found, outcome = read(made.model, batch, BOOK), made.model(batch)
+    torch.testing.assert_close(found.loss, outcome.losses[name] + outcome.penalties["recognition"].sum())
+    assert (found.vectors.shape, found.logits.shape) == ((5, 8), (5, 2))
+
+
+@pytest.mark.parametrize("transfer", ["replay", "mcc", "prototypes", "nearest_neighbours"])
+def test_a_target_of_two_views_is_read_by_its_own(transfer):
+    """The picture has classes, the sentence has none."""
+    sizes = (f"dataset.shape_domains.{name}" for name in ("train=48", "validation=5", "test=6"))
+    config = values_of("+experiment=migration_shapes", *sizes, "dim=8", "threads=1", f"transfer={transfer}")
+    datasets = build_datasets(config)
+    (target,) = (dataset for dataset in datasets if config["target"] in dataset.name)
+    known = [dataset for dataset in datasets if dataset is not target]
+    scenes = [scene for dataset in known for scene in dataset.scenes]
+    model = build_model(config, scenes)
+    for scene in target.scenes:
+        model.add_scene(scene, scenes)
+    material = material_of(target, known, 0, 0, 7, torch.device("cpu"), {})
+    batch, head = material.batch("unlabelled", torch.arange(4)), material.name
+    before = model.heads[head].scores(model.features(batch)[0][head])
+    chosen = config["transfer"] | ({"steps": 1} if "steps" in config["transfer"] else {})
+    instantiate(chosen).adapt(model, material)
+    assert not model.heads[head].scores(model.features(batch)[0][head]).equal(before)
 
 
 def test_a_step_is_that_of_a_plain_loop(task):
@@ -38,7 +73,8 @@ def test_a_step_is_that_of_a_plain_loop(task):
     other.model.train()
     for step in range(2):
         optimizer.zero_grad()
-        total = sum(read(other.model, batch(step)).loss for batch in known) / 3 + read(other.model, labelled(step)).loss
+        total = sum(read(other.model, batch(step), BOOK).loss for batch in known) / 3
+        total = total + read(other.model, labelled(step), BOOK).loss
         total.backward()
         optimizer.step()
         other.model.end_step()

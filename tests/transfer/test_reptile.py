@@ -32,6 +32,17 @@ def test_a_visit_to_a_quadratic_by_hand():
     assert point.theta.item() == pytest.approx((0.1 + second) / 4, rel=1e-7)
 
 
+def test_a_visit_that_keeps_nothing_leaves_no_trace(task):
+    """Of what is written from examples, neither."""
+    made = task()
+    before = {name: values.clone() for name, values in made.model.state_dict().items() if values.is_floating_point()}
+    visit(made.model, task_losses(made.model, made.material(0).known_batches(made.model, 4)[0], 0), 2, 0.1, 0.0)
+    after = made.model.state_dict()
+    assert any("prototypes" in name or "centres" in name for name in before)
+    for name, values in before.items():
+        torch.testing.assert_close(after[name], values)
+
+
 def test_rounds_visit_known_scenes_in_turn_and_fade(task):
     """Four rounds over three scenes: ε is 1, ¾, ½, ¼, and the first scene comes twice, with its next batches."""
     made, other = task(), task()

@@ -57,26 +57,6 @@ def test_the_encoder_learns_of_items_from_all_known_scenes_and_the_log(feeds):
     assert not UnlabelledLogTransfer.reads_labels
 
 
-def test_a_control_reads_the_history_of_another_user_and_the_same_log(feeds):
-    """The last example of one user is ranked by what the other clicked."""
-    model, target, known = feeds
-    material = material_of(target, known, 0, 0, 7, torch.device("cpu"), {})
-    UnlabelledLogTransfer().adapt(model, material)
-    encoder, users = model.encoder("feeds_shop"), target.scenes[0].splits["train"].inputs["user"]
-    last = len(users) - 1
-    other = int((users != users[last]).nonzero()[-1])
-    batch = material.batch("unlabelled", torch.tensor([last, other]))["feeds_shop"]
-    vectors, own = encoder.vectors.clone(), encoder(batch.inputs, batch.present).values
-    UnlabelledLogTransfer(control="shuffled").adapt(model, material)
-    assert torch.equal(encoder.vectors, vectors)
-    shuffled = encoder(batch.inputs, batch.present).values
-    assert torch.equal(shuffled[:, 0], own[:, 0])
-    assert not torch.equal(shuffled[:, 1:], own[:, 1:])
-    swapped = batch.inputs | {name: batch.inputs[name].flip(0) for name in ("history", "ages") if name in batch.inputs}
-    UnlabelledLogTransfer().adapt(model, material)
-    torch.testing.assert_close(encoder(swapped, batch.present).values, shuffled)
-
-
 def test_it_needs_items_with_ids(feeds):
     model, target, known = feeds
     material = material_of(target, known, 0, 0, 7, torch.device("cpu"), {})

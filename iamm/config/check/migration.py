@@ -26,9 +26,14 @@ def check_migration(values: Values) -> None:
         return
     words = target_words(values)
     if target not in words:
-        raise Mistake(f"`target` must be a scene of the run. Found {target}. {nearest(target, words)}", "target")
+        near = next((target.removeprefix(f"{name}_") for name in values["dataset"] if f"{name}_" in target), target)
+        raise Mistake(f"`target` must be a scene of the run. Found {target}. {nearest(near, words)}", "target")
     if not source_values(values)["dataset"]:
-        raise Mistake(f"A target needs known scenes. Found {target} alone: give `dataset` others.", "dataset", "target")
+        raise Mistake(
+            f"A target needs known scenes. Found {target} alone: give `dataset` others, or list the scenes of a "
+            f"file in dataset.{words[target]}.scenes.",
+            *("dataset", "target"),
+        )
     if values["phases"] is not None:
         raise Mistake("`phases` and `target` do not go together. Found both: leave one out.", "phases", "target")
 
