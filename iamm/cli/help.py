@@ -6,6 +6,7 @@ import re
 import sys
 
 from iamm.config.groups import choices, config_dirs, configs_folder, groups, heading, headline
+from iamm.errors import closest
 
 HEADER = """iamm-train: train and evaluate models on several scenes at once
 
@@ -16,7 +17,7 @@ HEADER = """iamm-train: train and evaluate models on several scenes at once
   iamm-train mode=eval run=outputs/<run folder>     evaluate a run again
   iamm-train +experiment=multiscene --cfg job       the composed configuration
   iamm-train +experiment=multiscene --summary       the parts of the model
-  iamm-train --help attention                       a group; also keys, all
+  iamm-train --help attention                       a group, choice; keys, all
 
 A scene is one source of data with one task. Quality is the measure by which
 validation chooses the model of a run, the mean over scenes: accuracy, BLEU or
@@ -48,15 +49,33 @@ def listed(group: str) -> list[str]:
 
 
 def help_text() -> str:
-    """The overview; with `keys`, a group or `all` on the command line, their lists."""
-    topics = [word.rstrip("=") for word in sys.argv[1:] if word.rstrip("=") in (*groups(), "keys", "all")]
+    """The overview; with `keys`, a group, a choice or `all` on the command line, what is behind these words."""
+    words = [word.rstrip("=") for word in sys.argv[1:] if re.fullmatch(r"[\w.]+=?", word)]
+    topics = [word if word in ("keys", "all") else word.split(".")[0] for word in words]
     shown = [group for group in groups() if {group, "all"} & {*topics}]
     parts = [] if topics else [HEADER, "Groups:", *map(counted, groups())]
     for group in shown:
         parts += [heading(group), *listed(group), ""]
+    for choice in (topic for topic in topics if topic not in (*groups(), "keys", "all")):
+        parts += described_choice(choice)
     if {"keys", "all"} & {*topics}:
         parts += ["Keys (see --cfg job for all, with their values):", *described_keys("train.yaml")]
     return explained("\n".join(parts))
+
+
+def described_choice(choice: str) -> list[str]:
+    """The YAML of a choice, in each group that has one of this name."""
+    found = [group for group in groups() if choice in choices(group)]
+    if not found:
+        known = {*groups(), "keys", "all", *(each for group in groups() for each in choices(group))}
+        near = closest(choice, sorted(known))
+        hint = f'Did you mean "{near}"?' if near else "Add --help alone for the groups."
+        return [f"No group and no choice is called {choice}. {hint}"]
+    return [
+        line
+        for group in found
+        for line in (f"{heading(group)}{choice}", (configs_folder() / group / f"{choice}.yaml").read_text("utf-8"))
+    ]
 
 
 def explained(text: str) -> str:

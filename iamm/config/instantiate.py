@@ -18,6 +18,12 @@ from iamm.config.parts import Part, named, parts
 from iamm.errors import ConfigError, UserError
 from iamm.own import import_from_beside, is_allowed, own_place
 
+GROUPS = {
+    **dict.fromkeys(("attention", "fusion", "transfer", "weighting"), 0),
+    **dict.fromkeys(("augment", "dataset", "encoder", "head"), 1),
+}
+"""Groups with a base class of their own, and how many names come behind the group's in the path of a part."""
+
 
 def instantiate(part: Any) -> Any:
     """Call the `_target_` of a part with its other keys."""
@@ -84,11 +90,25 @@ def require_own(part: Part) -> None:
     of_torch = OPTIMIZER.fullmatch(target) and f"{home}.".startswith("torch.optim.")
     if not callable(callee) or not (of_torch or is_allowed(home)):
         raise ConfigError(f"`{part.path}._target_` must be of an allowed package. Found {target}, of {home or 'none'}.")
+    require_base(part.path, target, callee)
     arguments = {str(key): value for key, value in part.values.items() if not str(key).startswith("_")}
     try:
         inspect.signature(callee).bind_partial(**arguments)
     except TypeError as error:
         raise ConfigError(f"A part must know its keys. Found {target}: {one_line(error)}.") from error
+
+
+def require_base(path: str, target: str, callee: Any) -> None:
+    """A class of the user's own must inherit the base class of its group; a function may return what it likes."""
+    group, *inner = path.split(".")
+    if not isinstance(callee, type) or group not in GROUPS or len(inner) != GROUPS[group]:
+        return
+    base = getattr(import_module(f"iamm.{group}.base"), group.title())
+    if not issubclass(callee, base):
+        raise ConfigError(
+            f"A class of your own must inherit the base class of its group. Found {target} for `{path}`: inherit "
+            f"{base.__module__}.{base.__name__}."
+        )
 
 
 def imported(target: str) -> Any:
@@ -104,8 +124,8 @@ def imported(target: str) -> Any:
         if isinstance(error, UserError) or own_place(error):
             raise
         raise ConfigError(
-            f"A class of your own must be importable. Found {target}: {one_line(error)}. Put its package beside the "
-            "folder of --config-dir, install it, or name its folder in PYTHONPATH."
+            f"A class of your own must be importable. Found {target}: {one_line(error)}. Name one that is there; put "
+            "its package beside the folder of --config-dir, install it, or name its folder in PYTHONPATH."
         ) from error
 
 

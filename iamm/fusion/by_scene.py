@@ -40,7 +40,7 @@ class BySceneFusion(Fusion):
 
     In training, a scene of a call is treated as unknown with probability `scene_dropout`, its whole batch at once. So
     the parameters for unknown scenes learn from all scenes of the run. In evaluation a scene of the run uses its
-    parameters.
+    parameters. This is ours: the papers have no unknown scene, so `scene_dropout=0` is their training.
 
     Args:
         scenes: names of all S scenes.

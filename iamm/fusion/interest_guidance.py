@@ -25,10 +25,10 @@ class InterestGuidanceFusion(Fusion):
         w_ki = softmax_i(q_kᵀ(LN x_ki + e_i)/√D),  h_k = Σ_i w_ki x_ki   which scenes count (D0 §3.1.2, §4)
 
     x̂ = LayerNorm x. For a scene of the group the places are its own; an absent view is masked. For a scene elsewhere
-    they are its prototypes, z = LN c without gates, learnt from its own examples alone. p comes
-    from `InterestRecogniser`, whose cross-entropy is the penalty `recognition`. With probability `hide` an example's
-    own scene is left out of p in training, so that the model learns there what it does for a scene that it has never
-    met: such a scene has places, and the interest and the gates of the known scenes that it resembles.
+    they are its prototypes, z = LN c without gates, learnt from its own examples alone. p comes from
+    `InterestRecogniser`, whose cross-entropy is the penalty `recognition`. With probability `hide` an example's own
+    scene is left out of p in training, so that the model learns there what it does for a scene that it has never met:
+    such a scene has places, and interest and gates of the known scenes that it resembles (its e is 0, there it is not).
 
     From the documents: q (D0 §2.3, §3.2), w, h, the gates, and recognition on known scenes. Ours: U, 1/√D, LN,
     prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), and K > 1, where each place chooses among several h by

@@ -15,8 +15,8 @@ class MixtureOfExpertsFusion(BySceneFusion):
     """x'_s = x_s + Σ_i g_i E_i(u), g = softmax(W_s u), u = norm(x_s): MMoE (Ma et al. 2018, eqs. 6 and 7).
 
     Ours: it routes each position rather than one vector of an example, and adds the result to a residual path, as the
-    shared trunk of `shared` does; the towers of the paper are the scenes' heads. Nothing depends on other examples:
-    public code with batch normalisation inside the gate does.
+    shared trunk of `shared` does; the towers of the paper are the scenes' heads, which `share.head=kind` makes one.
+    Nothing depends on other examples: public code with batch normalisation inside the gate does.
 
     Args:
         scenes: names of all S scenes.

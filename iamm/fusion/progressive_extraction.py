@@ -68,8 +68,8 @@ class ProgressiveExtractionFusion(BySceneFusion):
 
     As in the paper, an example goes through the streams of all scenes, so the cost of all levels but the last grows
     with S. Ours: it works position by position, begins from norm(x_s) and has a residual path, as `shared` has; the
-    towers are the scenes' heads. An unknown scene has a stream with separate experts and gates, which the shared
-    stream does not read.
+    towers are the scenes' heads, which `share.head=kind` makes one. An unknown scene has a stream with separate experts
+    and gates, which the shared stream does not read.
 
     Args:
         scenes: names of all S scenes.

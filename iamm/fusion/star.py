@@ -68,7 +68,8 @@ class StarFusion(BySceneFusion):
 
     It begins as the network `shared`, since the scenes' factors begin as 1 and their biases as 0. Ours: the partitioned
     normalisation keeps its factors by scene, but takes mean and variance over the numbers of a position, never over a
-    batch; the auxiliary network, which adds to a logit, is left out, since the heads are each scene's own.
+    batch; the auxiliary network, which adds to a logit, is left out, since the heads are each scene's own (one for all
+    with `share.head=kind`).
 
     Args:
         scenes: names of all S scenes.

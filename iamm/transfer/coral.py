@@ -18,7 +18,7 @@ class CoralTransfer(ReplayTransfer):
     It reads the target's inputs without labels.
 
     Args:
-        weight: λ.
+        weight: λ; with 30 both losses were of about one size on reviews, as the source asks (λ = 1 is nearly replay).
         steps: of the optimizer.
         rate: the learning rate.
         batch: examples of each scene a step; fewer where there are fewer.
@@ -26,7 +26,9 @@ class CoralTransfer(ReplayTransfer):
 
     reads_unlabelled = True
 
-    def __init__(self, *, weight: Positive = 1.0, steps: Count = 100, rate: Positive = 1e-3, batch: Count = 32) -> None:
+    def __init__(
+        self, *, weight: Positive = 30.0, steps: Count = 100, rate: Positive = 1e-3, batch: Count = 32
+    ) -> None:
         super().__init__(steps=steps, rate=rate, batch=batch)
         self.weight = weight
 

@@ -88,3 +88,17 @@ def test_help_cut_short_by_its_reader_is_no_mistake():
     assert child.stderr.read() == b""
     assert child.wait() == 0
     child.stderr.close()
+
+
+def test_help_on_a_choice_shows_its_keys(command):
+    out = command("--help", "interest_guidance").out
+    assert out.startswith("fusion=interest_guidance\n# IAMM: ")
+    assert "\ncontrol: learnt # " in out
+    assert command("--help", "fusion.control").out == command("--help", "fusion").out
+    both = command("--help", "none").out
+    assert "attention=none" not in both
+    assert "fusion=none\n" in both
+
+
+def test_help_on_what_there_is_not(command):
+    assert command("--help", "fusoin").out == 'No group and no choice is called fusoin. Did you mean "fusion"?\n'

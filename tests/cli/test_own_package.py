@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
+import torch
 
+from iamm.encoder.base import Features
 from iamm.own import code_state
 
 GOOD = """from iamm.weighting.equal import EqualWeighting
@@ -61,6 +64,11 @@ MISTAKES = {
     "at import": ("1 / 0\n" + GOOD, "ZeroDivisionError in my_package/mine.py, line 1: division by zero ("),
     "in the syntax": (GOOD + "x = (\n", "SyntaxError in my_package/mine.py, line 7: '(' was never closed ("),
     "a package": ("import nowhere\n", "ModuleNotFoundError in my_package/mine.py, line 1: No module named 'nowhere' ("),
+    "another base": (
+        GOOD.replace("(EqualWeighting)", "").replace("from iamm.weighting.equal import EqualWeighting\n", ""),
+        "A class of your own must inherit the base class of its group. Found my_package.mine.MineWeighting for "
+        "`weighting`: inherit iamm.weighting.base.Weighting.",
+    ),
     "another name": (GOOD.replace("Mine", "Yours"), "A class of your own must be importable. Found my_package.mine."),
 }
 
@@ -73,6 +81,23 @@ def test_a_mistake_is_one_line(mistake, module, command, small):
     assert answer.code in (1, 2)
     assert answer.err.count("\n") == 1
     assert answer.err.startswith(f"iamm-train: {line}")
+
+
+def test_the_fusion_of_the_documentation(module, command, small, tmp_path):
+    """It runs, and gives what its line says."""
+    page = (Path(__file__).parents[2] / "docs" / "variants.md").read_text(encoding="utf-8")
+    module.with_name("sum.py").write_text(re.search(r"^```python\n(.*?)^```$", page, re.S | re.M)[1])
+    (tmp_path / "my_configs" / "fusion").mkdir()
+    text = "# Mine.\n_target_: my_package.sum.SumFusion\n_partial_: true\nshare: 0.5\n"
+    (tmp_path / "my_configs" / "fusion" / "sum.yaml").write_text(text)
+    assert command("--config-dir=my_configs", "fusion=sum", "dataset=shapes", *small).code == 0
+    fusion = sys.modules["my_package.sum"].SumFusion(["a", "b"], 1, share=0.5)
+    here, gone = torch.tensor([[True], [True]]), torch.tensor([[True], [False]])
+    given = {
+        "a": Features(torch.tensor([[[2.0]], [[2.0]]]), here),
+        "b": Features(torch.tensor([[[6.0]], [[9.0]]]), gone),
+    }
+    assert fusion(given).features["a"].values.flatten().tolist() == [4.0, 3.0]
 
 
 def test_the_traceback_on_request(module, process, small, monkeypatch):

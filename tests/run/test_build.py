@@ -67,7 +67,9 @@ def test_what_a_run_folder_names_is_held_too():
 
 
 def test_keys_of_a_class_of_ones_own(monkeypatch, tmp_path):
-    (tmp_path / "my_own.py").write_text("import math\nclass Part:\n    def __init__(self, numerator): pass\n")
+    text = "import math\nfrom iamm.weighting.base import Weighting\n"
+    text += "class Part(Weighting):\n    def __init__(self, numerator): pass\n"
+    (tmp_path / "my_own.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("IAMM_ALLOW", "my_own")
     config = values_of()
