@@ -50,9 +50,8 @@ class FeedsDataset(list[Dataset], Constrained):
         held_out: number of a user's last clicks for test, and of those before them for validation.
         max_history: the largest number of a user's latest clicks that are read.
         history: the clicks that a history holds: the earlier ones in the same `scene`, in `all` scenes or in the
-            `others`; the `whole` of the user's in the others, later ones, too; as controls those of a `stranger`, or of
-            one in validation and test alone (`shuffled`); or, as an upper bound, the whole and all other clicks in the
-            scene, held-out ones, too (`oracle`).
+            `others`; the `whole` of the user's in the others, later ones, too; as a control those of a `stranger`; or,
+            as an upper bound, the whole and all other clicks in the scene, held-out ones, too (`oracle`).
         new_users: in place of last clicks, hold out all rows of users who are new in a scene, a tenth of all users for
             validation and a tenth for test, drawn scene by scene. Only an oracle's history holds such rows.
         known: scenes whose clicks the others read, and whose items have a word; None = all. A run with a `target`

@@ -15,7 +15,7 @@ TRAIN, VALIDATION, TEST = range(3)
 """The split of a row, as a number: its place in `SPLITS`."""
 LEFT_OUT = -1
 """The split of a row that is in none."""
-HISTORIES = ("scene", "all", "others", "whole", "shuffled", "stranger", "oracle")
+HISTORIES = ("scene", "all", "others", "whole", "stranger", "oracle")
 HistoryOf = Annotated[str, OneOf(HISTORIES)]
 NEW = 0.2
 """Share of the users who are new in a scene."""
@@ -65,7 +65,7 @@ class Log:
         length = end - end[np.searchsorted(self.user, self.user)]
         return History(self.rows(entries), *((end, length) if of is None else (end[of], length[of])))
 
-    def whole_history(self, read: np.ndarray, of: np.ndarray, next_user: np.ndarray) -> History:
+    def whole_history(self, read: np.ndarray, of: np.ndarray, *, next_user: bool) -> History:
         """Give all entries of each row's user, earlier and later ones, or those of the next user.
 
         Where some of the rows `of` are read, a history of the row's own user leaves out one entry, so that its length
@@ -74,15 +74,17 @@ class Log:
         Args:
             read: (N,) bool, the rows whose entries are read.
             of: (N,) bool, the rows that the result is about.
-            next_user: (N,) bool, the rows that have those of the next user; none of these are read.
+            next_user: whose entries they are.
         """
         entries = self.entries & read
         _, person = np.unique(self.user, return_inverse=True)
         count = np.bincount(person, entries).astype(np.int64)
         whose = ((person + next_user) % len(count))[of]
         end, length, behind = np.cumsum(count)[whose], count[whose], (np.cumsum(entries) - entries)[of]
+        if next_user:
+            return History(self.rows(entries), end, length)
         if not (entries & of).any():
-            return History(self.rows(entries), end, length, around=np.where(next_user[of], end, behind))
+            return History(self.rows(entries), end, length, around=behind)
         return History(self.rows(entries), end, np.maximum(length - 1, 0), np.minimum(behind, end - 1), behind)
 
     def earlier(self) -> np.ndarray:
@@ -186,16 +188,11 @@ def scene_logs(
     return SceneLogs(
         {scene: log.rows(rows) for scene, rows in inside.items()},
         {scene: splits[scene][rows] for scene, rows in inside.items()},
-        {
-            scene: scene_history(log, rows, read, hidden, splits[scene] > TRAIN, history)
-            for scene, rows in inside.items()
-        },
+        {scene: scene_history(log, rows, read, hidden, history) for scene, rows in inside.items()},
     )
 
 
-def scene_history(
-    log: Log, rows: np.ndarray, known: np.ndarray, hidden: np.ndarray, held: np.ndarray, history: str
-) -> History:
+def scene_history(log: Log, rows: np.ndarray, known: np.ndarray, hidden: np.ndarray, history: str) -> History:
     """Give the entries that the histories of a scene's rows hold.
 
     Args:
@@ -203,11 +200,9 @@ def scene_history(
         rows: (N,) bool, the rows of the scene.
         known: (N,) bool, those of the scenes that others read.
         hidden: (N,) bool, those that are held out: only an oracle's history holds them, and only in its own scene.
-        held: (N,) bool, those of the scene that are for validation or test.
         history: the earlier entries in the same `scene`, in `all` scenes or in the `others`; the `whole` of the user's
-            entries in the others, later ones, too; as controls, those of another user, a `stranger`, or that of another
-            user for rows that are held out alone, so that training reads the user's own (`shuffled`); or, as an upper
-            bound, the whole and all other entries of the scene, held-out ones, too (`oracle`). The last four are empty
+            entries in the others, later ones, too; as a control, those of another user, a `stranger`; or, as an upper
+            bound, the whole and all other entries of the scene, held-out ones, too (`oracle`). The last three are empty
             where those of the others are, so that the examples are the same.
     """
     others = known & ~rows & ~hidden
@@ -215,8 +210,7 @@ def scene_history(
     if history in earlier:
         return log.history(earlier[history], rows)
     read = others | rows if history == "oracle" else others
-    other = {"stranger": np.ones_like(held), "shuffled": held}.get(history, np.zeros_like(held))
-    whole = log.whole_history(read, rows, other)
+    whole = log.whole_history(read, rows, next_user=history == "stranger")
     return replace(whole, length=whole.length * (log.history(others, rows).length > 0))
 
 

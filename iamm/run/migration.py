@@ -147,8 +147,9 @@ def measured(cell: Cell, parts: Migration, recorder: Recorder) -> dict[str, Any]
         parts.transfer.adapt(model, parts.material)
     seconds = time.perf_counter() - begun
     moved = count_moved(state, snapshot(model))
-    tested = evaluate(model, parts.datasets, "test", device)
-    validated = evaluate(model, parts.datasets, "validation", device).qualities
+    shown = [parts.transfer.measured(parts.target), *parts.known]
+    tested = evaluate(model, shown, "test", device)
+    validated = evaluate(model, shown, "validation", device).qualities
     quality = fmean(validated[scene.name] for dataset in parts.known for scene in dataset.scenes)
     save_model(folder.best, model, 0)
     recorder.evaluated("test", 0, 0, tested, seconds=seconds)

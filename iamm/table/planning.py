@@ -28,10 +28,6 @@ ONLY = "runs"
 """The name of the only setting of a table."""
 PLACES = ("data_dir", "output_dir", "device", "sweep")
 """Keys of a run that `iamm-table` sets."""
-ROWS_OWN = ("views", "scenes")
-"""Keys of a data set in which rows may differ."""
-CONTROL = ("history", "shuffled")
-"""A key of a data set with a value that a row may have alone: a control, which reads another user's history."""
 SHOWN = ("epochs", "steps", "batch_size")
 """Keys of the budget that a table shows."""
 
@@ -157,11 +153,7 @@ def require_equal_terms(configs: RowConfigs, first: str) -> None:
 
 def terms(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values, by dotted key, that all rows must share where both have them."""
-    data = {
-        path: value
-        for path, key, value in leaves(values["dataset"], "dataset.")
-        if key not in ROWS_OWN and (key, value) != CONTROL
-    }
+    data = {path: value for path, key, value in leaves(values["dataset"], "dataset.") if key not in ("views", "scenes")}
     return {**{key: values[key] for key in BUDGET}, "optimizer.lr": values["optimizer"]["lr"], **data}
 
 

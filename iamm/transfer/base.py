@@ -120,6 +120,10 @@ class Transfer(Constrained):
         """Adapt a model that `check` allows."""
         raise NotImplementedError
 
+    def measured(self, target: Dataset) -> Dataset:
+        """The target as the adapted model is measured on it: as it is, but for a control of what its examples hold."""
+        return target
+
 
 def require_interest(model: SceneNetwork) -> None:
     """Refuse a model whose fusion has no interest."""

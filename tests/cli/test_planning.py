@@ -237,17 +237,6 @@ def test_a_row_may_leave_scenes_out(planned):
     assert [list(data) for data in sets.values("dataset").values()] == [["shapes", "digits"], ["digits"]]
 
 
-def test_a_control_may_read_the_history_of_another_user(planned, refused):
-    """No other history may differ between rows."""
-    pictures = "shared: [dim=8, 'dataset.shapes.train=64', 'encoder.image.channels=[8,8]']"
-    text = TABLE.replace("{scene: shapes_image, measure: accuracy}", "{measure: quality}")
-    text = text.replace(pictures, "shared: [+experiment=recommendation, dataset.feeds.history=whole]")
-    text = text.replace("fusion=shared, weighting.power=2", "dataset.feeds.history=shuffled")
-    assert list(planned(text).values("dataset.feeds.history").values()) == ["whole", "shuffled"]
-    found = "Found dataset.feeds.history=others in row rival, whole in row ours: set it under"
-    assert found in refused(text.replace("=shuffled", "=others"))
-
-
 def test_the_table_of_the_documentation(planned):
     text = (CONFIGS.parent / "docs" / "tables.md").read_text(encoding="utf-8")
     result = planned(text.split("```yaml\n")[1].split("```")[0])

@@ -57,6 +57,25 @@ def test_the_encoder_learns_of_items_from_all_known_scenes_and_the_log(feeds):
     assert not UnlabelledLogTransfer.reads_labels
 
 
+def test_a_control_is_measured_with_one_other_users_history(feeds):
+    """Row by row against a naive loop; what a transfer reads and what a history belongs to stay as they are."""
+    _, target, _ = feeds
+    (scene,), (shuffled,) = target.scenes, UnlabelledLogTransfer(control="shuffled").measured(target).scenes
+    assert UnlabelledLogTransfer().measured(target) is target
+    assert set(shuffled.splits) == {"validation", "test"}
+    for name, split in shuffled.splits.items():
+        own = scene.splits[name].inputs
+        users = own["user"].tolist()
+        following = dict(zip(sorted(set(users)), [*sorted(set(users))[1:], min(users)], strict=True))
+        for row, user in enumerate(users):
+            other = users.index(following[user])
+            assert other != row
+            for field, values in split.inputs.items():
+                of = other if field in ("history", "values", "ages") else row
+                assert torch.equal(values[row], own[field][of]), field
+        assert torch.equal(split.targets, scene.splits[name].targets)
+
+
 def test_it_needs_items_with_ids(feeds):
     model, target, known = feeds
     material = material_of(target, known, 0, 0, 7, torch.device("cpu"), {})
