@@ -53,7 +53,8 @@ class Trained:
         if name is None and len(self.scenes) == 1:
             name = next(iter(self.scenes))
         if name not in self.scenes:
-            raise ConfigError(f"`scene` must be one of the run's. Found {name}. {nearest(name or '', self.scenes)}")
+            found = f"Found {name}. " if name else "Found none: give scene=…. "
+            raise ConfigError(f"`scene` must be one of the run's. {found}{nearest(name or '', self.scenes)}")
         return self.scenes[name]
 
     def group(self, scene: Scene) -> Sequence[Scene]:
@@ -75,7 +76,9 @@ class Trained:
             inputs: texts; pictures: paths, or arrays of bytes (channels, height, width) of the scene's size; or,
                 for a scene with other fields, mappings with a name, a number or a list of them for each.
             scene: the scene whose encoder and head are used; None: the only one.
-            attention: adds the attention of the head, averaged over heads: `queries`, `keys`, `weights` (Q, K).
+            attention: adds the attention of the head, averaged over heads: `queries`, `keys`, `weights` (Q, K); and
+                where the fusion has interest, the example's `interest`: which known scenes it `resembles` (p), how
+                much each of the `scenes` counts (w), and `keys`, `weights` (K, T) of its places (α).
             tokenised: whether the words of the texts are already separated, as in the training files.
             at_once: size of a batch.
 
@@ -98,12 +101,35 @@ class Trained:
                 f"A head must be able to answer. Found {scene.name}, whose head only measures."
             ) from error
         if attention:
-            for answer, weights in zip(answers, self.attention(scene, batch), strict=True):
-                answer["attention"] = weights
+            parts = {"attention": self.attention(scene, batch), "interest": self.interest(scene, batch)}
+            if not any(parts.values()):
+                raise ConfigError(
+                    f"`attention` needs a head with one, or interest. Found {scene.name} without: leave it out."
+                )
+            for name, values in parts.items():
+                for answer, value in zip(answers, values, strict=False):
+                    answer[name] = value
         return answers
 
+    def interest(self, scene: Scene, batch: dict[str, SceneBatch]) -> list[dict[str, Any]]:
+        """Give the interest of each example: p of the known scenes, w of all scenes, α of its places; none without."""
+        from iamm.run.attention_maps import key_labels, rounded
+
+        if not self.network.fusion.controls:
+            return []
+        found, names = self.network.interest(batch)[scene.name], self.network.names
+        return [
+            {
+                "resembles": dict(zip(names, rounded(found.recognised[row].cpu()), strict=True)),
+                "scenes": dict(zip(names, rounded(found.weights[row].cpu()), strict=True)),
+                "keys": (keys := key_labels(scene, batch[scene.name], row, found.places.shape[2])),
+                "weights": rounded(found.places[row, :, : len(keys)].cpu()),
+            }
+            for row in range(len(found.places))
+        ]
+
     def attention(self, scene: Scene, batch: dict[str, SceneBatch]) -> list[dict[str, Any]]:
-        """Give the attention of the head in each example."""
+        """Give the attention of the head in each example; none of a head without."""
         from iamm.run.attention_maps import example_attention, rounded
 
         try:
@@ -111,7 +137,7 @@ class Trained:
         except (ValueError, NotImplementedError) as error:
             raise ConfigError(f"`attention` needs one that gives weights. Found {scene.name}: {error}.") from error
         if weights is None:
-            raise ConfigError(f"`attention` needs a head with one. Found {scene.name} without: leave it out.")
+            return []
         rows = [example_attention(scene, batch[scene.name], weights, row) for row in range(len(weights.queries))]
         return [{"queries": row.queries, "keys": row.keys, "weights": rounded(row.weights.mean(dim=0))} for row in rows]
 

@@ -130,13 +130,32 @@ def test_a_scene_that_the_run_lacks(shapes):
     trained = iamm.load(shapes.folder.path)
     with pytest.raises(ConfigError, match=r"Found shapes\. .*Choices: shapes_image, shapes_text"):
         trained.scene("shapes")
-    with pytest.raises(ConfigError, match=r"Found None\."):
+    with pytest.raises(ConfigError, match=r"Found none: give scene=…\."):
         trained.scene()
+
+
+def test_interest_is_that_of_the_network(trained):
+    """p and w of each scene, α of each place that the text has; the other view is absent, and counts nothing."""
+    sizes = (f"dataset.shapes.{name}" for name in ("train=64", "validation=16", "test=16"))
+    small = ("encoder.image.channels=[8,8]", "head.generation.max_length=3")
+    run = trained("dataset=[shapes]", "model=iamm", *sizes, *small)
+    model = iamm.load(run.folder.path)
+    text = " ".join(model.scenes["shapes_text"].source.piece(number) for number in (5, 6, 7))
+    (answer,) = model.predict([text], scene="shapes_text", attention=True, tokenised=True)
+    found = answer["interest"]
+    assert set(found["resembles"]) == set(found["scenes"]) == {"shapes_image", "shapes_text"}
+    assert sum(found["resembles"].values()) == pytest.approx(1, abs=1e-5)
+    assert found["scenes"]["shapes_image"] == 0
+    batch = model.batch(model.scenes["shapes_text"], [{"text": torch.tensor([5, 6, 7])}])
+    places = model.network.interest(batch)["shapes_text"].places[0, 0, : len(found["keys"])]
+    assert found["weights"][0] == pytest.approx(places.tolist(), abs=1e-6)
+    assert found["keys"][:3] == text.split()
+    assert sum(found["weights"][0]) == pytest.approx(1, abs=1e-5)
 
 
 def test_attention_that_is_not_there(trained):
     plain = trained("dataset=[digits]", "model=cnn", "encoder.image.channels=[8,8]")
-    with pytest.raises(ConfigError, match=r"needs a head with one\. Found digits without"):
+    with pytest.raises(ConfigError, match=r"needs a head with one, or interest\. Found digits without"):
         list(iamm.load(plain.folder.path).predict([np.zeros((1, 8, 8), np.uint8)], attention=True))
 
 
