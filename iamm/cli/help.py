@@ -50,7 +50,8 @@ def listed(group: str) -> list[str]:
 
 def help_text() -> str:
     """The overview; with `keys`, a group, a choice or `all` on the command line, what is behind these words."""
-    words = [word.rstrip("=") for word in sys.argv[1:] if re.fullmatch(r"[\w.]+=?", word)]
+    folders = {str(folder) for folder in config_dirs()}
+    words = [word.rstrip("=") for word in sys.argv[1:] if re.fullmatch(r"[\w.]+=?", word) and word not in folders]
     topics = [word if word in ("keys", "all") else word.split(".")[0] for word in words]
     shown = [group for group in groups() if {group, "all"} & {*topics}]
     parts = [] if topics else [HEADER, "Groups:", *map(counted, groups())]
@@ -65,17 +66,14 @@ def help_text() -> str:
 
 def described_choice(choice: str) -> list[str]:
     """The YAML of a choice, in each group that has one of this name."""
-    found = [group for group in groups() if choice in choices(group)]
+    roots = (*config_dirs(), configs_folder())
+    files = [file for group in groups() for root in roots for file in sorted((root / group).glob("*.yaml"))]
+    found = [file for file in files if file.stem == choice]
     if not found:
-        known = {*groups(), "keys", "all", *(each for group in groups() for each in choices(group))}
-        near = closest(choice, sorted(known))
+        near = closest(choice, sorted({*groups(), "keys", "all", *(file.stem for file in files)}))
         hint = f'Did you mean "{near}"?' if near else "Add --help alone for the groups."
         return [f"No group and no choice is called {choice}. {hint}"]
-    return [
-        line
-        for group in found
-        for line in (f"{heading(group)}{choice}", (configs_folder() / group / f"{choice}.yaml").read_text("utf-8"))
-    ]
+    return [line for file in found for line in (f"{heading(file.parent.name)}{choice}", file.read_text("utf-8"))]
 
 
 def explained(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import log
 from statistics import fmean
 from typing import Any
@@ -75,15 +75,15 @@ def describe(
 def joined(parts: Sequence[Interest]) -> Interest:
     """Join the examples of several batches; places are padded with zeros."""
     longest = max(part.places.shape[2] for part in parts)
-    places, allow = (
-        [pad(each, (0, longest - each.shape[-1])) for each in each_part]
-        for each_part in ([part.places for part in parts], [part.allow for part in parts])
-    )
+
+    def padded(values: Iterable[Tensor]) -> Tensor:
+        return torch.cat([pad(each, (0, longest - each.shape[-1])) for each in values])
+
     return Interest(
         torch.cat([part.recognised for part in parts]),
         torch.cat([part.weights for part in parts]),
-        torch.cat(places),
-        torch.cat(allow),
+        padded(part.places for part in parts),
+        padded(part.allow for part in parts),
         torch.cat([part.gates for part in parts]),
     )
 

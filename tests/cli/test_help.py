@@ -102,3 +102,10 @@ def test_help_on_a_choice_shows_its_keys(command):
 
 def test_help_on_what_there_is_not(command):
     assert command("--help", "fusoin").out == 'No group and no choice is called fusoin. Did you mean "fusion"?\n'
+
+
+def test_help_on_a_choice_of_ones_own(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine" / "fusion").mkdir(parents=True)
+    (tmp_path / "mine" / "fusion" / "sums.yaml").write_text("# A sum.\nshare: 0.5\n")
+    assert command("--config-dir", "mine", "--help", "sums").out == "fusion=sums\n# A sum.\nshare: 0.5\n"
