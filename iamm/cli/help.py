@@ -73,7 +73,9 @@ def described_choice(choice: str) -> list[str]:
         near = closest(choice, sorted({*groups(), "keys", "all", *(file.stem for file in files)}))
         hint = f'Did you mean "{near}"?' if near else "Add --help alone for the groups."
         return [f"No group and no choice is called {choice}. {hint}"]
-    return [line for file in found for line in (f"{heading(file.parent.name)}{choice}", file.read_text("utf-8"))]
+    return [
+        line for file in found for line in (f"{heading(file.parent.name)}{choice}", file.read_text("utf-8").rstrip())
+    ]
 
 
 def explained(text: str) -> str:
