@@ -144,6 +144,8 @@ def run(
         )
     for notice in filter(None, (warning, *recorder.notices, *conditions.notices)):
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
+    if state.step:
+        console.print(f"This run goes on from step {state.step:,}, after {state.epoch} finished epochs.")
     folder.write_status("running", step=state.step)
     write_text(folder.config, to_yaml(config))
     reset_peak(course.current.device)

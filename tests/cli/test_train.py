@@ -178,7 +178,8 @@ def test_killed_and_started_again(started, command, small, tmp_path):
     assert 1 <= begun < 5
     again = command(*words, "output_dir=killed")
     assert (again.code, again.err) == (0, "")
-    assert "epoch 1/5  validation" not in again.out  # it went on
+    assert "epoch 1/5  validation" not in again.out
+    assert f"after {begun} finished epochs." in again.out
     assert_same(run, only_run(tmp_path / "whole"))
 
 
