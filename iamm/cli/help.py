@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 
 from iamm.config.groups import choices, config_dirs, configs_folder, groups, heading, headline
 from iamm.errors import closest
@@ -42,10 +43,15 @@ TABLE_HEADER = """iamm-table: run what a comparison table lacks, then build it
 
 def listed(group: str) -> list[str]:
     """A line for each choice, including those of `--config-dir`."""
-    roots = (*config_dirs(), configs_folder())
-    files = {file.stem: file for root in roots for file in (root / group).glob("*.yaml")}
+    files = files_of(group)
     width = max(map(len, files))
     return [f"  {choice:<{width}}  {headline(files[choice])}" for choice in sorted(files)]
+
+
+def files_of(group: str) -> dict[str, Path]:
+    """The YAML of each choice, those of `--config-dir` included."""
+    roots = (*config_dirs(), configs_folder())
+    return {file.stem: file for root in roots for file in (root / group).glob("*.yaml")}
 
 
 def help_text() -> str:
@@ -66,16 +72,13 @@ def help_text() -> str:
 
 def described_choice(choice: str) -> list[str]:
     """The YAML of a choice, in each group that has one of this name."""
-    roots = (*config_dirs(), configs_folder())
-    files = [file for group in groups() for root in roots for file in sorted((root / group).glob("*.yaml"))]
-    found = [file for file in files if file.stem == choice]
+    files = {group: files_of(group) for group in groups()}
+    found = {group: each[choice] for group, each in files.items() if choice in each}
     if not found:
-        near = closest(choice, sorted({*groups(), "keys", "all", *(file.stem for file in files)}))
+        near = closest(choice, sorted({*groups(), "keys", "all", *(name for each in files.values() for name in each)}))
         hint = f'Did you mean "{near}"?' if near else "Add --help alone for the groups."
         return [f"No group and no choice is called {choice}. {hint}"]
-    return [
-        line for file in found for line in (f"{heading(file.parent.name)}{choice}", file.read_text("utf-8").rstrip())
-    ]
+    return [f"{heading(group)}{choice}\n{file.read_text('utf-8').rstrip()}" for group, file in found.items()]
 
 
 def explained(text: str) -> str:

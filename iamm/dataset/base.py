@@ -165,6 +165,10 @@ class Dataset(Constrained):
         notices = tuple(notice for notice in self.notices if notice not in overlaps)
         return Dataset(self.name, scenes, self.batch_size, self.batch_tokens, notices)
 
+    @property
+    def names(self) -> list[str]:
+        return [scene.name for scene in self.scenes]
+
     def size(self, split: str) -> int:
         return len(self.scenes[0].splits[split])
 

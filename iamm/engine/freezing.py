@@ -10,8 +10,6 @@ from torch import nn
 from iamm.engine.evaluate import Network
 from iamm.errors import ConfigError, nearest
 
-BATCH_NORM = nn.modules.batchnorm._BatchNorm
-"""The base class of every batch norm."""
 PARTS = {"encoder": "encoders", "head": "heads"}
 """Names in `freeze` → names of the network's attributes, where they differ."""
 
@@ -75,9 +73,13 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
 def begin_training(model: Network) -> None:
     """Set the model to training, but for a batch norm whose scale is frozen: its statistics are frozen, too."""
     model.train()
-    for module in model.modules():
-        if isinstance(module, BATCH_NORM) and not trained(module.parameters()):
-            module.eval()
+    for norm in batch_norms(model.modules()):
+        if not trained(norm.parameters()):
+            norm.eval()
+
+
+def batch_norms(modules: Iterable[nn.Module]) -> list[nn.modules.batchnorm._BatchNorm]:
+    return [module for module in modules if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
 def freeze_parts(parts: Iterable[nn.Module], others: Iterable[nn.Module]) -> None:

@@ -25,10 +25,10 @@ def train_job(cell: Cell) -> float:
     Returns:
         The quality on validation, which a search may maximise.
     """
-    *sources, cell = with_source(cell)
+    asked, (*sources, cell) = cell, with_source(cell)
     for source in sources:
-        if not complete(source):
-            require_migration(cell)
+        if not source.folder.finished():
+            require_migration(asked)
         train_job(source)
     console = plain_console()
     if result := complete(cell):
@@ -50,7 +50,7 @@ def require_migration(cell: Cell) -> None:
     """
     from iamm.run.migration import build_migration
 
-    build_migration(cell.values, begun=False)
+    build_migration(cell.values)
 
 
 def run_of(cell: Cell) -> Callable[[Cell, Console], Result]:
@@ -150,9 +150,9 @@ def show_measures(console: Console, measures: Mapping[str, Mapping[str, float]],
     print_table(console, "test", ["scene", *names], rows)
 
 
-def migration_lines(migration: Mapping[str, Any] | None, result: Result) -> Iterator[str]:
-    """What the transfer did to each scene's quality, and what is left of that of the known scenes."""
-    if migration is None:
+def migration_lines(result: Result) -> Iterator[str]:
+    """What a transfer did to each scene's quality, and what is left of that of the known scenes."""
+    if not (migration := result.get("migration")):
         return
     for scene in (migration["target"], *migration["known"]):
         before, after = migration["before"][scene], result["quality"][scene]
@@ -189,7 +189,7 @@ def show(console: Console, path: Path, result: Result) -> None:
     show_measures(console, result["test"], result)
     summary = f"{result['parameters']:,} parameters  {result['seconds']:.1f} s  best epoch {result['best_epoch']}"
     console.print(f"{summary}  peak memory {result['peak_memory_mib']:.0f} MiB  threads {result['threads']}")
-    for line in migration_lines(result.get("migration"), result):
+    for line in migration_lines(result):
         console.print(line, soft_wrap=True)
     for line in interest_lines(result.get("interest", {}), measures_of(result)):
         console.print(line, soft_wrap=True)

@@ -84,12 +84,12 @@ def migrate(cell: Cell, console: Console) -> Result:
             return measured(cell, parts, recorder)
 
 
-def build_migration(config: Mapping[str, Any], *, begun: bool = True) -> Migration:
+def build_migration(config: Mapping[str, Any]) -> Migration:
     """Build the parts of a migration.
 
     Args:
-        config: of the run, with `from`.
-        begun: False leaves the model untrained, to see whether the transfer is possible before the source run is made.
+        config: of the run; without `from` the model is untrained, to see whether the transfer is possible before the
+            source run is made.
 
     Raises:
         ConfigError: the source run trained on the target; the target has no known scene like it, or too few examples.
@@ -99,8 +99,8 @@ def build_migration(config: Mapping[str, Any], *, begun: bool = True) -> Migrati
     target = next(dataset for dataset in datasets if dataset.only([name]).scenes)
     known = [dataset for dataset in datasets if not dataset.only([name]).scenes]
     scenes = [scene for dataset in known for scene in dataset.scenes]
-    source = Path(config["from"])
-    if begun:
+    source = config["from"] and Path(config["from"])
+    if source:
         refuse_trained(name, source)
     device = chosen_device(config["device"])
     model = build_model(config, scenes).to(device)
@@ -108,7 +108,7 @@ def build_migration(config: Mapping[str, Any], *, begun: bool = True) -> Migrati
         transfer: Transfer = instantiate(config["transfer"])
     data = {dataset.name: dataset.checksum() for dataset in (target, *known)}
     conditions = Conditions(config["threads"], None, str(device), data)
-    if begun and transfer.begins_from_source:
+    if source and transfer.begins_from_source:
         conditions.source, conditions.notices = begin_from(source, model)
     seed = derived_seed(config["seed"], "transfer", config["draw"])
     with own_mistakes():

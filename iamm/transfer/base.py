@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -62,7 +62,7 @@ class Material:
 
     def known_batches(self, model: SceneNetwork, size: int) -> list[Batches]:
         """Training batches of each known scene that shares the target's head, with the other views of its examples."""
-        alike = [dataset for dataset in self.known if scene_like(model, dataset, self.name)]
+        alike = [dataset for dataset in self.known if scene_like(model, dataset.names, self.name)]
         seeds = [derived_seed(self.seed, dataset.name) for dataset in alike]
         return [
             random_batches(dataset, "train", size, seed, self.device, self.augment)
@@ -70,9 +70,8 @@ class Material:
         ]
 
 
-def scene_like(model: SceneNetwork, dataset: Dataset, target: str) -> str | None:
-    """The first scene of a data set that shares the target's head, if any."""
-    names = (scene.name for scene in dataset.scenes)
+def scene_like(model: SceneNetwork, names: Iterable[str], target: str) -> str | None:
+    """The first of these scenes that shares the target's head, if any."""
     return next((name for name in names if model.heads[name] is model.heads[target]), None)
 
 

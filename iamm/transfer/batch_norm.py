@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from iamm.engine.collate import all_batches
+from iamm.engine.freezing import batch_norms
 from iamm.model.scene_network import SceneNetwork
 from iamm.transfer.base import Material, Transfer
 
@@ -23,7 +23,7 @@ class BatchNormTransfer(Transfer):
 
     def check(self, model: SceneNetwork, material: Material) -> None:
         encoder = model.encoder(material.name)
-        if not batch_norms(encoder):
+        if not batch_norms(encoder.modules()):
             raise ValueError(
                 f"Statistics of the target need an encoder with batch norm. Found {type(encoder).__name__} without: "
                 "choose encoder@encoder.image=whitened, or another transfer."
@@ -32,7 +32,7 @@ class BatchNormTransfer(Transfer):
     def adapt(self, model: SceneNetwork, material: Material) -> None:
         model.train(False)
         encoder = model.encoder(material.name)
-        norms = batch_norms(encoder)
+        norms = batch_norms(encoder.modules())
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.reset_running_stats()
@@ -46,7 +46,3 @@ class BatchNormTransfer(Transfer):
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
         model.train(False)
-
-
-def batch_norms(encoder: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
-    return [module for module in encoder.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]

@@ -67,7 +67,7 @@ def labelled_vectors(model: SceneNetwork, material: Material) -> tuple[Tensor, T
     parts = [
         described(model, batch, name)
         for dataset in datasets
-        if (name := scene_like(model, dataset, material.name))
+        if (name := scene_like(model, dataset.names, material.name))
         for batch in all_batches([dataset], "train", material.device)
     ]
     return torch.cat([vectors for vectors, _ in parts]), torch.cat([classes for _, classes in parts])

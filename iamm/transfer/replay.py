@@ -13,7 +13,7 @@ from iamm.constraints import Count, Positive
 from iamm.dataset.base import SceneBatch
 from iamm.encoder.base import present_mean
 from iamm.model.scene_network import SceneNetwork
-from iamm.transfer.base import Material, Transfer, descend
+from iamm.transfer.base import Material, Transfer, descend, scene_like
 from iamm.transfer.prototypes import require_classifier
 
 
@@ -87,7 +87,8 @@ def read(model: SceneNetwork, batch: dict[str, SceneBatch], target: str) -> Read
     The penalties of the fusion, for all views of the batch, are added to the loss.
     """
     head: Any = model.heads[target]
-    name = next(name for name in batch if model.heads[name] is head)
+    name = scene_like(model, batch, target)
+    assert name is not None, "a transfer reads scenes that share the target's head"
     part, fused = batch[name], model.fusion(model.encoded(batch))
     vectors = head.norm(head.pool(fused.features[name])[0])
     logits = head.output(head.dropout(vectors))

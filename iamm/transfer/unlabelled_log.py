@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Annotated
 
@@ -64,8 +65,9 @@ class UnlabelledLogTransfer(Transfer):
     def measured(self, target: Dataset) -> Dataset:
         if self.control == "learnt":
             return target
-        scenes = tuple(replace(scene, splits=shuffled(scene.splits)) for scene in target.scenes)
-        return Dataset(target.name, scenes, target.batch_size, target.batch_tokens, target.notices)
+        part = copy(target)
+        part.scenes = tuple(replace(scene, splits=shuffled(scene.splits)) for scene in target.scenes)
+        return part
 
 
 def shuffled(splits: Mapping[str, Split]) -> dict[str, Split]:

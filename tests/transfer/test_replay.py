@@ -7,8 +7,8 @@ import torch
 
 from iamm.config.instantiate import instantiate
 from iamm.engine.seeding import derived_seed
-from iamm.run.build import build_datasets, build_model
-from iamm.transfer.base import material_of, random_batches
+from iamm.run.migration import build_migration
+from iamm.transfer.base import random_batches
 from iamm.transfer.replay import ReplayTransfer, read
 from tests.composing import values_of
 
@@ -45,14 +45,8 @@ def test_a_target_of_two_views_is_read_by_its_own(transfer):
     """The picture has classes, the sentence has none."""
     sizes = (f"dataset.shape_domains.{name}" for name in ("train=48", "validation=5", "test=6"))
     config = values_of("+experiment=migration_shapes", *sizes, "dim=8", "threads=1", f"transfer={transfer}")
-    datasets = build_datasets(config)
-    (target,) = (dataset for dataset in datasets if config["target"] in dataset.name)
-    known = [dataset for dataset in datasets if dataset is not target]
-    scenes = [scene for dataset in known for scene in dataset.scenes]
-    model = build_model(config, scenes)
-    for scene in target.scenes:
-        model.add_scene(scene, scenes)
-    material = material_of(target, known, 0, 0, 7, torch.device("cpu"), {})
+    parts = build_migration(config)
+    model, material = parts.model, parts.material
     batch, head = material.batch("unlabelled", torch.arange(4)), material.name
     before = model.heads[head].scores(model.features(batch)[0][head])
     chosen = config["transfer"] | ({"steps": 1} if "steps" in config["transfer"] else {})
