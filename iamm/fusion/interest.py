@@ -24,11 +24,13 @@ class Recognised(NamedTuple):
         interest: q (B, K, D)
         scenes: p (B, S), sums to 1 over the known scenes
         loss: (B,), −log p(own scene), before any scene is hidden; 0 for a scene that is not known
+        hidden: (B,) bool, True where the own scene is left out of p
     """
 
     interest: Tensor
     scenes: Tensor
     loss: Tensor
+    hidden: Tensor
 
 
 class Guidance(NamedTuple):
@@ -83,7 +85,9 @@ class InterestRecogniser(nn.Module):
         own = list(self.interests).index(scene) if scene in self.interests else None
         logits = scores.logsumexp(dim=-1)  # (B, S)
         loss = vector.new_zeros(len(vector)) if own is None else -logits.log_softmax(dim=-1)[:, own]
-        if hidden is not None and own is not None and len(self.interests) > 1:
+        if hidden is None or own is None or len(self.interests) == 1:
+            hidden = torch.zeros(len(vector), dtype=torch.bool, device=vector.device)
+        else:
             own_scene = torch.arange(logits.shape[1], device=vector.device) == own
             scores = scores.masked_fill((hidden[:, None] & own_scene)[:, :, None], -torch.inf)
         shares = scores.flatten(1).softmax(dim=-1).view_as(scores)
@@ -92,7 +96,7 @@ class InterestRecogniser(nn.Module):
         interest = torch.einsum("bsm,smkd->bkd", shares, torch.stack(list(self.interests.values())))
         if scene in self.added:
             interest = interest + self.added[scene]
-        return Recognised(interest, shares.sum(dim=-1), loss)
+        return Recognised(interest, shares.sum(dim=-1), loss, hidden)
 
     def scores(self, vector: Tensor) -> Tensor:
         """cos(U x̄, U c_sm) / τ.  # (B, S, M)"""

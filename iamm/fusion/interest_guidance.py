@@ -27,13 +27,12 @@ class InterestGuidanceFusion(Fusion):
     x̂ = LayerNorm x. For a scene of the group the places are its own; an absent view is masked. For a scene elsewhere
     they are its prototypes, z = LN c without gates, learnt from its own examples alone. p comes from
     `InterestRecogniser`, whose cross-entropy is the penalty `recognition`. With probability `hide` an example's own
-    scene is left out of p in training, so that the model learns there what it does for a scene that it has never met:
-    such a scene has places, and interest and gates of the known scenes that it resembles (its e is 0, there it is not).
+    scene is left out of p in training and has no e_i, so that the model learns there what it does for a scene that it
+    has never met: such a scene has places, and interest and gates of the known scenes that it resembles.
 
     From the documents: q (D0 §2.3, §3.2), w, h, the gates, and recognition on known scenes. Ours: U, 1/√D, LN,
     prototypes, `hide`, e_i, W_s = 0 at the start (a gate of 1), and K > 1, where each place chooses among several h by
-    A. With K = 1, the form of D0, A(x̂_t; h_1) = h_1 is added to all places; an A with projections of its own has none
-    that learn then.
+    A. With K = 1, the form of D0, A(x̂_t; h_1) = h_1 is added to all places, and projections of A's own learn nothing.
 
     Args:
         scenes: names of all S scenes.
@@ -56,8 +55,8 @@ class InterestGuidanceFusion(Fusion):
             gives no formula); qualities are divided by their largest, and count as at least 0.001.
         control: `learnt`; `shuffled`: q of the example half a batch away; `scene`: the scene's own q, without the
             example; `constant`: as `scene`, and w from q_kᵀe_i alone; `uniform`: q = 0 and w = 1/S; `fresh`: no
-            training of interest; `absent`: no guidance, x' = x. All have the same parameters, and the gates read the
-            example's own p in all of them: what they lose against `learnt` is due to q and w.
+            training of interest; `absent`: no guidance, x' = x. All have the same parameters, and gates of the
+            example's own p: what they lose against `learnt` is due to q and w.
         dropout: share dropped of what is added.
     """
 
@@ -125,8 +124,7 @@ class InterestGuidanceFusion(Fusion):
         for row, (name, part) in enumerate(guidance.recognised.items()):
             read = {other: self.read(guidance.interest[:, row], scene) for other, scene in gated.items()}
             weights, allow = guidance.weights[:, :, row].mean(dim=(1, 2)), features[name].allow
-            x = Features(places[name], allow)
-            gates = self.gates.mean(x, part.scenes, name) if self.gates else weights[:, :0]
+            gates = self.gates.mean(Features(places[name], allow), part.scenes, name) if self.gates else weights[:, :0]
             described[name] = Interest(part.scenes, weights, read.pop(name), allow, gates, read)
         return described
 
@@ -157,9 +155,10 @@ class InterestGuidanceFusion(Fusion):
         interest = torch.stack(each, dim=1)
         if self.control == "shuffled":
             interest = interest.roll(max(1, len(interest) // 2), dims=0)
-        return Guidance(interest, *self.look(interest, self.gated(features, places, recognised)), recognised)
+        hidden = torch.stack([part.hidden for part in recognised.values()], dim=1)  # (B, G)
+        return Guidance(interest, *self.look(interest, hidden, self.gated(features, places, recognised)), recognised)
 
-    def look(self, interest: Tensor, gated: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
+    def look(self, interest: Tensor, hidden: Tensor, gated: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
         """Look at all scenes by q (B, G, K, D): h (B, G, K, D) and w (B, H, G, K, S)."""
         queries = interest.flatten(1, 2)  # (B, GK, D)
         reads = [self.pool(queries, values, key_allow=allow).context for values, allow in gated.values()]
@@ -169,8 +168,8 @@ class InterestGuidanceFusion(Fusion):
             read, available = self.elsewhere(others, queries)
             x, present = torch.cat((x, read), dim=2), torch.cat((present, available), dim=1)
         x, names = x.unflatten(1, interest.shape[1:3]), [*gated, *others]  # (B, G, K, I, D)
-        bias = self.performance_bias(names)
-        context, weights = weighed(self.attention, interest, self.keys(x, names), x, present, bias, branch=self.branch)
+        keys, bias = self.keys(x, hidden, names), self.performance_bias(names)
+        context, weights = weighed(self.attention, interest, keys, x, present, bias, branch=self.branch)
         return context, weights[..., [names.index(name) for name in self.scenes]]
 
     def recognise(self, name: str, scene: Features) -> Recognised:
@@ -214,13 +213,14 @@ class InterestGuidanceFusion(Fusion):
         read = self.pool(repeated, keys, key_allow=allow.flatten(0, 1)).context
         return read.unflatten(0, (batch, len(names))).transpose(1, 2), allow.any(dim=-1)
 
-    def keys(self, x: Tensor, names: Sequence[str]) -> Tensor:
+    def keys(self, x: Tensor, hidden: Tensor, names: Sequence[str]) -> Tensor:
         """LN x_ki + e_i, by which q weighs the scenes; 0 gives w = 1/S.  # (B, G, K, I, D)"""
         if self.control == "uniform":
             return torch.zeros_like(x)
-        nothing = x.new_zeros(self.dim)
-        marks = torch.stack([self.marks.get(name, nothing) for name in names])  # (I, D)
-        return marks.expand_as(x) if self.control == "constant" else self.standard(x) + marks
+        marks = torch.stack([self.marks.get(name, x.new_zeros(self.dim)) for name in names]).expand_as(x)
+        own = torch.eye(hidden.shape[1], len(names), dtype=torch.bool, device=x.device)  # (G, I)
+        marks = marks.masked_fill((hidden[:, :, None] & own)[:, :, None, :, None], 0.0)
+        return marks if self.control == "constant" else self.standard(x) + marks
 
     def performance_bias(self, names: Sequence[str]) -> Tensor | None:
         """β ln(quality / best quality) of each scene; None where a control fixes w.  # (1, I)"""

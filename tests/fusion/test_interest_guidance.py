@@ -273,6 +273,25 @@ def test_hiding_the_own_scene_leaves_interest_to_the_others(learnt, features):
     torch.testing.assert_close(hidden.sum(dim=1), torch.ones(4, dtype=torch.float64))
 
 
+def test_a_hidden_example_s_own_scene_has_no_mark(learnt, features):
+    """w = softmax(qᵀ(LN x + e)/√D) without e_a where a is hidden, as for a scene that was never trained."""
+    fusion, given = learnt(hide=1.0).train(), features("ab", 6)
+    x = torch.randn(4, 2, 1, 3, 6, dtype=torch.float64)
+    first_only = torch.tensor([[True, False]] * 2 + [[False, False]] * 2)
+    keys = fusion.keys(x, first_only, ["a", "b", "c"]) - fusion.standard(x)
+    marks = torch.stack([fusion.marks[name] for name in "abc"])
+    torch.testing.assert_close(keys[2:, :, 0], marks.expand(2, 2, 3, 6))
+    torch.testing.assert_close(keys[:2, 1, 0], marks.expand(2, 3, 6))
+    torch.testing.assert_close(keys[:2, 0, 0, 1:], marks[1:].expand(2, 2, 6))
+    assert (keys[:2, 0, 0, 0] == 0).all()
+    before = fusion.guidance(given, fusion.normalised(given)).weights
+    with torch.no_grad():
+        fusion.marks["a"] += torch.randn(6, dtype=torch.float64)
+    after = fusion.guidance(given, fusion.normalised(given)).weights
+    torch.testing.assert_close(after[:, :, 0], before[:, :, 0])  # a's examples: no e_a
+    assert (after[:, :, 1] - before[:, :, 1]).abs().max() > 1e-3
+
+
 def test_the_own_scene_is_hidden_from_a_share_of_the_examples(learnt):
     """Of 400 at 0.3: 120, ± 5 standard deviations of 9.2."""
     many = Features(torch.randn(400, 1, 6, dtype=torch.float64), torch.ones(400, 1, dtype=torch.bool))
