@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from iamm.measure import Measure, measures_of
+from iamm.measure import Measure, measures_of, selects
+from iamm.record.run_folder import Result
 from iamm.table.notices import collect_notices
 from iamm.table.orders import orders
 from iamm.table.pairing import Differences, bare, differences, measured
@@ -16,6 +17,9 @@ from iamm.table.plan import Column, TablePlan
 from iamm.table.selection import Choice, Choices, choose_rates
 from iamm.table.statistics import Estimate, estimate
 from iamm.table.table import Cost, Row, Run, Table, TableCell
+
+QUALITIES = ("quality", "target")
+"""The measures that are the quality of a scene, or of several, whatever it is there."""
 
 
 def build_table(plan: TablePlan, runs: Sequence[Run]) -> Table:
@@ -46,11 +50,22 @@ def with_measures(plan: TablePlan, runs: Sequence[Run]) -> TablePlan:
         for scene, measures in measures_of(result).items():
             for name, measure in measures.items():
                 declared.setdefault((scene, name), measure)
+    raw = any(selects_raw(run.result) for run in runs if run.result is not None)
+    declared |= {(None, name): Measure(name, "raw") for name in QUALITIES if raw}
     columns = (
         replace(column, declared=declared.get((column.scene, plain_name(column.measure)), column.declared))
         for column in plan.columns
     )
     return replace(plan, columns=tuple(columns))
+
+
+def selects_raw(result: Result) -> bool:
+    """Return whether the quality of a scene is no share of 1: R² of a regression, a loss."""
+    for scene, measures in measures_of(result).items():
+        scales = {measure.scale for measure in measures.values() if selects(measure, scene, result)}
+        if scales == {"raw"}:
+            return True
+    return False
 
 
 def plain_name(measure: str) -> str:
@@ -68,7 +83,7 @@ def cell(plan: TablePlan, column: Column, row: str, choices: Choices, compared: 
     missing = set(plan.seeds) - values.keys() - failed
     if not values:
         return TableCell({}, None, None, claim, len(missing), len(failed))
-    average = within_scale(estimate(list(values.values())), column)
+    average = within_scale(estimate(list(values.values()), overlap=plan.overlap), column)
     return TableCell(values, average, compared.get((row, bare(column))), claim, len(missing), len(failed))
 
 
@@ -94,6 +109,7 @@ def cost(plan: TablePlan, row: str, setting: str, choices: Choices) -> Cost:
         fmean(result["seconds"] for result in results) if results else None,
         fmean(result["peak_memory_mib"] for result in results) if results else None,
         tuple(choice.runs),
+        choice.finished,
     )
 
 

@@ -9,20 +9,17 @@ from iamm.record.address import BUDGET
 from iamm.record.run_folder import Result
 from iamm.table.pairing import same_examples
 from iamm.table.plan import TablePlan
-from iamm.table.selection import grouped
-from iamm.table.table import Cost, Row, Run
+from iamm.table.table import Cost, Row
 
 
-def outnumbered(rows: Sequence[Row], runs: Iterable[Run]) -> Iterator[str]:
+def outnumbered(rows: Sequence[Row]) -> Iterator[str]:
     """Name learning rates that validate better than the chosen one, but over fewer seeds."""
-    finished = grouped((run for run in runs if run.result is not None), lambda run: run.planned.at_rate)
     for row, setting, cost in costs(rows):
         for rate, quality in cost.validation.items():
             if cost.rate is not None and quality > cost.validation[cost.rate]:
-                better, chosen = (len(finished[row.label, setting, each]) for each in (rate, cost.rate))
                 yield (
                     f"{row.label}, {setting}: learning rate {cost.rate:g} is taken, {rate:g} validates better but has "
-                    f"{better} finished seeds instead of {chosen}."
+                    f"{cost.finished[rate]} finished seeds instead of {cost.finished[cost.rate]}."
                 )
 
 
@@ -85,6 +82,20 @@ def other_budgets(rows: Sequence[Row]) -> Iterator[str]:
         if changes:
             listed = ", ".join(dict.fromkeys(changes))
             yield f"{row.label} has another budget than {rows[0].label} in {setting}: {listed}."
+
+
+def other_transfers(rows: Sequence[Row]) -> Iterator[str]:
+    """Name the optimizer steps of each row's transfer, where they differ: those of an inner loop in each outer one."""
+    found: dict[str, list[str]] = {}
+    for row, _, cost in costs(rows):
+        for result in cost.results.values():
+            transfer = result["config"].get("transfer") or {}
+            if "migration" in result and "steps" in transfer:
+                inner = f" of {transfer['inner']} inner ones" if "inner" in transfer else ""
+                found.setdefault(f"{transfer['steps']}{inner}", []).append(row.label)
+    if len(found) > 1:
+        listed = "; ".join(f"{steps}: {', '.join(dict.fromkeys(labels))}" for steps, labels in found.items())
+        yield f"Transfers take other numbers of steps: {listed}."
 
 
 def other_beginnings(rows: Sequence[Row]) -> Iterator[str]:

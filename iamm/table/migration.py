@@ -16,8 +16,8 @@ from iamm.table.table import Table
 MEASURES: Mapping[str, str] = {
     "target": "quality of the target",
     "kept": "share of the known scenes' quality that is left",
-    "adaptation": "(quality − F) / (C − F) of the target, F the share of its most frequent class, C the quality of the "
-    "first row's model that knows this scene with all its labels",
+    "adaptation": "Σ (quality − F) / Σ (C − F) over the targets, F the share of a target's most frequent class, C the "
+    "quality of the first row's model that knows this scene with all its labels",
     "labels": "labels a class with which training from scratch is as good, at most as many as it was given",
     "elasticity": "2AR / (A + R) of adaptation A and kept R",
 }
@@ -82,20 +82,34 @@ def area_weights(shots: Sequence[int]) -> dict[int, float]:
 
 
 def adaptation(result: Result, seed: int, choices: Choices) -> float | None:
-    """Return (M − F) / (C − F) of the target: 0 at the share of its most frequent class, 1 with all of its labels.
+    """Return (M − F) / R: F is the share of the target's most frequent class, R the mean of C − F over the targets.
 
-    C is the mean quality of the first row's models of the same seed that know the target, which are those that the
-    table carries over to other targets. There is no value without such a run, where C is no better than F, and of a
-    quality that is not accuracy.
+    So the mean over targets is Σ (M − F) / Σ (C − F), in which a target that leaves little room counts little. C is
+    the mean quality of the first row's models of the same seed that know a target, which are those that the table
+    carries over to other targets. There is no value without such runs, where R is not above 0, and of a quality that is
+    not accuracy.
     """
     target, first = result["migration"]["target"], next(iter(choices))[0]
     if result["test"][target].get("accuracy") != result["quality"][target]:
         return None
-    counts = [each["count"] for each in result["details"][target]["classes"].values()]
     results = [choice.results[seed] for (row, _), choice in choices.items() if row == first and seed in choice.results]
+    rooms = [room(other, results) for other in {other["migration"]["target"]: other for other in results}.values()]
+    if not rooms or None in rooms or (mean_room := fmean(each or 0.0 for each in rooms)) <= 0:
+        return None
+    return (result["quality"][target] - floor(result)) / mean_room
+
+
+def floor(result: Result) -> float:
+    """Return F of a migration's target."""
+    counts = [each["count"] for each in result["details"][result["migration"]["target"]]["classes"].values()]
+    return max(counts) / sum(counts)
+
+
+def room(result: Result, results: Sequence[Result]) -> float | None:
+    """Return C − F of a migration's target; None where no result knows it."""
+    target = result["migration"]["target"]
     known = [other["migration"]["before"][target] for other in results if target in other["migration"]["known"]]
-    floor, ceiling = max(counts) / sum(counts), fmean(known or [0.0])
-    return (result["quality"][target] - floor) / (ceiling - floor) if ceiling > floor else None
+    return fmean(known) - floor(result) if known else None
 
 
 def labels(result: Result, seed: int, choices: Choices) -> float | None:
@@ -155,9 +169,9 @@ def aligned(shares: Shares) -> Shares:
     return {target: {scene: row.get(scene, nan) for scene in scenes} for target, row in shares.items()}
 
 
-MIGRATED: Mapping[str, Callable[[Result], float]] = {
+MIGRATED: Mapping[str, Callable[[Result], float | None]] = {
     "target": lambda result: result["quality"][result["migration"]["target"]],
-    "kept": lambda result: result["migration"]["kept"],
+    "kept": lambda result: result["migration"]["kept"] if "from" in result else None,  # from scratch nothing is kept
 }
 """What a migration measures by itself."""
 COMPARED: Mapping[str, Callable[[Result, int, Choices], float | None]] = {"adaptation": adaptation, "labels": labels}

@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from iamm.record.run_folder import Result
-from iamm.table.fairness import at_an_edge, other_beginnings, other_budgets, other_examples, other_sizes, outnumbered
+from iamm.table.fairness import (
+    at_an_edge,
+    other_beginnings,
+    other_budgets,
+    other_examples,
+    other_sizes,
+    other_transfers,
+    outnumbered,
+)
 from iamm.table.pairing import ALPHA, bare
 from iamm.table.plan import TablePlan
 from iamm.table.statistics import smallest_p
@@ -23,11 +31,12 @@ def collect_notices(plan: TablePlan, rows: Sequence[Row], runs: Sequence[Run]) -
         *unfinished(runs),
         *failures(runs),
         *empty(plan, rows, runs),
-        *outnumbered(rows, runs),
+        *outnumbered(rows),
         *at_an_edge(rows),
         *other_examples(plan, rows),
         *other_sizes(plan, rows),
         *other_budgets(rows),
+        *other_transfers(rows),
         *other_beginnings(rows),
         *weak(plan, rows),
         *mixed(results),

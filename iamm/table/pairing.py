@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import fmean, harmonic_mean, median
 
 from iamm.record.address import PLACES, drop_keys
@@ -12,7 +13,7 @@ from iamm.record.run_folder import Result
 from iamm.table.migration import COMPARED, MIGRATED
 from iamm.table.plan import Column, TablePlan
 from iamm.table.selection import Choices
-from iamm.table.statistics import PAIRED_TESTS, estimate, holm
+from iamm.table.statistics import PAIRED_TESTS, estimate, holm, paired_t
 from iamm.table.table import Difference
 
 ALPHA = 0.05
@@ -141,9 +142,10 @@ def differences(plan: TablePlan, choices: Choices) -> Differences:
     places = [(row, column) for column in dict.fromkeys(map(bare, compared)) for row in plan.rows[1:]]
     pairs = {(row, column): paired(column, plan.rows[0], row, choices) for row, column in places}
     tested = {place: tuple(zip(*both.values(), strict=True)) for place, both in pairs.items() if both}
-    raw = [PAIRED_TESTS[plan.test](first, second) for first, second in tested.values()]
+    test = partial(paired_t, overlap=plan.overlap) if plan.overlap else PAIRED_TESTS[plan.test]
+    raw = [test(first, second) if len(first) > 1 else math.nan for first, second in tested.values()]
     return {
-        place: difference(place[1], [b - a for a, b in pairs[place].values()], p, adjusted)
+        place: difference(place[1], [b - a for a, b in pairs[place].values()], p, adjusted, plan.overlap)
         for place, p, adjusted in zip(tested, raw, holm(raw), strict=True)
     }
 
@@ -153,8 +155,8 @@ def bare(column: Column) -> Column:
     return replace(column, label="", minus=None)
 
 
-def difference(column: Column, changes: Sequence[float], p: float, adjusted: float) -> Difference:
-    return Difference(estimate(changes), p, adjusted, verdict(column, changes, adjusted))
+def difference(column: Column, changes: Sequence[float], p: float, adjusted: float, overlap: float) -> Difference:
+    return Difference(estimate(changes, overlap=overlap), p, adjusted, verdict(column, changes, adjusted))
 
 
 def verdict(column: Column, changes: Sequence[float], p: float) -> str:

@@ -109,6 +109,7 @@ class TablePlan:
         budget: other values that all rows share, by their names.
         tolerance: largest share by which a row's parameters may differ from the first row's; None: any.
         test: `t` or `wilcoxon`, paired over seeds.
+        overlap: ρ of `paired_t`.
         seconds: that one run is expected to take; None where unknown.
         claims: of a document, if any.
         runs: every run that may be needed, in the order of running.
@@ -133,6 +134,7 @@ class TablePlan:
     runs: tuple[PlannedRun, ...]
     shots: tuple[int, ...] = ()
     judges: Mapping[str, str] = field(default_factory=dict)
+    overlap: float = 0.0
 
 
 def compared_in(columns: Sequence[Column], labels: Sequence[str] | None) -> tuple[Column, ...]:

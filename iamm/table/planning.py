@@ -239,4 +239,5 @@ def plan_of(
         runs=tuple(runs),
         shots=tuple(table.get("shots") or ()),
         judges=migration_judges(table["targets"], table["shots"]) if of_transfers(table) else {},
+        overlap=table.get("overlap") or 0.0,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from itertools import product
 from pathlib import Path
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from iamm.errors import BadDataError, MissingDataError
@@ -33,12 +34,14 @@ class Choice(NamedTuple):
         validation: mean quality on validation of each rate, over its finished seeds, in the runs that choose.
         runs: those of the chosen rate; all, before there is one.
         results: of these runs, by seed.
+        finished: the number of finished seeds of each rate, in the runs that choose.
     """
 
     rate: float | None
     validation: Mapping[float, float]
     runs: Sequence[Run]
     results: Mapping[int, Result]
+    finished: Mapping[float, int] = MappingProxyType({})
 
     def failed(self) -> set[int]:
         """Return the seeds whose run failed; before there is a rate, those that failed at every one."""
@@ -133,9 +136,11 @@ def choose(runs: Sequence[Run], seeds: Collection[int], judges: Sequence[Run] | 
     validation = {rate: fmean(values) for rate, values in qualities.items() if values}
     if not validation:
         return Choice(None, {}, runs, {})
-    rate = max(validation, key=lambda rate: (len(qualities[rate]), validation[rate]))
+    finished = {rate: len(qualities[rate]) for rate in validation}
+    rate = max(validation, key=lambda rate: (finished[rate], validation[rate]))
     chosen = tuple(run for run in runs if run.planned.rate == rate)
-    return Choice(rate, validation, chosen, {run.planned.seed: run.result for run in chosen if run.result is not None})
+    results = {run.planned.seed: run.result for run in chosen if run.result is not None}
+    return Choice(rate, validation, chosen, results, finished)
 
 
 def validated(result: Result) -> float:

@@ -18,19 +18,20 @@ class Estimate(NamedTuple):
     n: int
 
 
-def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """Return mean ± t · s / √n: s² = Σ (x − mean)² / (n − 1), t is the Student quantile of n − 1 degrees of freedom.
+def estimate(values: Sequence[float], confidence: float = 0.95, overlap: float = 0.0) -> Estimate:
+    """Return mean ± t · s √(1/n + ρ): s² = Σ (x − mean)² / (n − 1), t the Student quantile of n − 1 degrees of freedom.
 
     One value has a mean only: deviation and interval are None. A value that is not finite makes all of them nan.
 
     Args:
         values: one a seed.
         confidence: how often such intervals hold the true mean, between 0 and 1, if the values are normal.
+        overlap: ρ, as in `paired_t`.
 
     Raises:
         ValueError: no values, or a confidence outside its range.
 
-    Source: Student (1908).
+    Source: Student (1908); Nadeau and Bengio (2003), section 3, for ρ.
     """
     from scipy.special import stdtrit  # in a third of the time of scipy.stats
 
@@ -44,26 +45,30 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     if n == 1:
         return Estimate(average, None, None, None, n)
     deviation = stdev(values) if finite else math.nan
-    half = float(stdtrit(n - 1, (1 + confidence) / 2)) * deviation / math.sqrt(n)
+    half = float(stdtrit(n - 1, (1 + confidence) / 2)) * deviation * math.sqrt(1 / n + overlap)
     return Estimate(average, deviation, average - half, average + half, n)
 
 
-def paired_t(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the two-sided p of Student's paired test that d = `second` − `first` has mean 0: t = √n · mean(d) / s(d).
+def paired_t(first: Sequence[float], second: Sequence[float], overlap: float = 0.0) -> float:
+    """Return the two-sided p of Student's paired test that d = `second` − `first` has mean 0.
 
-    It is that of `scipy.stats.ttest_rel`, except where all differences are equal, to 12 digits of the largest value:
-    s = 0 and t has no value. Differences of 0 mean that the rows are the same: p = 1, where scipy gives nan. Any other
-    constant gives nan, where scipy gives 0 with a warning: accuracies in steps of 1/500 agree by chance in a few seeds,
-    which does not measure their spread. Fewer than 2 pairs, or a value that is not finite, give nan.
+    t = mean(d) / (s(d) √(1/n + ρ)), with n − 1 degrees of freedom.
+
+    With ρ = 0 it is that of `scipy.stats.ttest_rel`, except where all differences are equal, to 12 digits of the
+    largest value: s = 0 and t has no value. Differences of 0 mean that the rows are the same: p = 1, where scipy gives
+    nan. Any other constant gives nan, where scipy gives 0 with a warning: accuracies in steps of 1/500 agree by chance
+    in a few seeds, which does not measure their spread. Fewer than 2 pairs, or a value that is not finite, give nan.
 
     Args:
         first: of one row, a value a seed.
         second: of the other row, by the same seeds.
+        overlap: ρ, the tested examples of a seed over those that it learns from, where seeds are folds or other draws
+            of the same examples, so that their models learn from each other's; 0 where seeds are independent.
 
     Raises:
         ValueError: not as many values of one as of the other.
 
-    Source: Student (1908).
+    Source: Student (1908); Nadeau and Bengio (2003), section 3, for ρ.
     """
     from scipy.special import stdtr
 
@@ -73,7 +78,7 @@ def paired_t(first: Sequence[float], second: Sequence[float]) -> float:
     deviation, n = stdev(changes), len(changes)
     if deviation <= 1e-12 * max(map(abs, (*first, *second))):
         return 1.0 if mean(changes) == 0 else math.nan
-    return float(2 * stdtr(n - 1, -abs(math.sqrt(n) * mean(changes) / deviation)))
+    return float(2 * stdtr(n - 1, -abs(mean(changes) / (deviation * math.sqrt(1 / n + overlap)))))
 
 
 def wilcoxon(first: Sequence[float], second: Sequence[float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from iamm.record.run_folder import Result
@@ -72,6 +72,7 @@ class Cost:
         seconds: of a training.
         memory: peak, in MiB.
         runs: those of the chosen rate (all, before there is one), by seed.
+        finished: the number of finished seeds of each rate, in the runs that choose.
     """
 
     rate: float | None
@@ -81,6 +82,7 @@ class Cost:
     seconds: float | None
     memory: float | None
     runs: tuple[Run, ...]
+    finished: Mapping[float, int] = field(default_factory=dict)
 
     @property
     def results(self) -> dict[int, Result]:

@@ -158,6 +158,7 @@ MISTAKES = [  # where, what stands there, what is said
     ),
     (("budget", "parameters"), -0.1, "`budget.parameters` must be a number at least 0, or null. Found -0.1."),
     (("test",), "T", "`test` must be one of t, wilcoxon. Found 'T'."),
+    (("overlap",), -1, "`overlap` must be a number at least 0, or null. Found -1."),
     (("seconds",), "ten", "`seconds` must be a number at least 0, or null. Found 'ten'."),
     (("claims",), {"figures": {}}, "`claims` must have `place`. Found none: give it the document and its section."),
     (("claims", "where"), "D0", "`claims` has known keys. Found where. Choices: figures, place."),
@@ -203,6 +204,12 @@ def test_what_a_table_may_be(changes):
 def test_mistakes(path, value, said):
     with pytest.raises(ConfigError, match=re.escape(said)):
         check(at(path, value))
+
+
+def test_only_the_t_test_is_corrected_for_overlap():
+    check({**TABLE, "overlap": 0.25, "test": "t"})
+    with pytest.raises(ConfigError, match=r"`overlap` corrects the t test\. Found test=wilcoxon: set test: t"):
+        check({**TABLE, "overlap": 0.25, "test": "wilcoxon"})
 
 
 @pytest.mark.parametrize("key", ["title", "about", "columns", "seeds", "budget", "test"])

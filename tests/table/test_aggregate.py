@@ -12,7 +12,7 @@ from iamm.record.run_folder import RunFolder
 from iamm.table.aggregate import build_table, within_scale
 from iamm.table.plan import Column
 from iamm.table.selection import read_needed
-from iamm.table.statistics import Estimate
+from iamm.table.statistics import Estimate, estimate, paired_t
 
 ACCURACY, BLEU = Column("accuracy", "accuracy", "a", "both"), Column("BLEU", "bleu", "b", "both")
 TRANSFER = Column("transfer", "accuracy", "a", "both", minus="alone")
@@ -291,6 +291,35 @@ def test_rows_of_other_examples_are_not_paired(make):
     assert actual.estimate.n == 3
     assert actual.difference.estimate.n == 2
     assert "rival met other examples than ours in both, so they are not paired: seed 1." in table.notices
+
+
+def test_quality_that_is_no_share_keeps_its_unit_and_its_interval(make_table):
+    """R² below 0: quality is not shown in percent points, and its interval is not cut to 0 to 100."""
+    reached = {0: -3.0, 1: -2.5, 2: -3.5}
+    declared = {"measures": {"a": {"r2": {"scale": "raw", "lower_is_better": False}}}}
+    table = make_table(
+        lambda run: {"a": {"r2": reached[run.seed]}},
+        lambda run: {**declared, "quality": {"a": reached[run.seed]}},
+        columns=(Column("quality", "quality", None, "both"),),
+        claims=None,
+    )
+    found = table.rows[0].cells["quality"].estimate
+    assert found.mean == pytest.approx(-3.0)
+    assert found.low < -3.5 < found.high < 0
+
+
+def test_folds_that_share_training_examples_are_tested_with_more_variance(make_table):
+    ours, rival = (row.cells["accuracy"] for row in make_table(overlap=2 / 7).rows)
+    values = [list(cell.values.values()) for cell in (ours, rival)]
+    assert rival.difference.p == paired_t(*values, 2 / 7) > paired_t(*values)
+    assert ours.estimate == estimate(values[0], overlap=2 / 7)
+    assert rival.difference.estimate.high - rival.difference.estimate.low > 0
+
+
+def test_one_seed_in_common_is_not_tested(make_table):
+    assert (
+        make_table(seeds=(0,), choose_seeds=1, test="wilcoxon").rows[1].cells["BLEU"].difference.verdict == "untested"
+    )
 
 
 def test_the_interval_of_a_share_stays_within_its_scale():

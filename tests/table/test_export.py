@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from iamm.table.migration import migration_columns, migration_settings
 from iamm.table.plan import Column
 from iamm.table.write.export import csv_text, field, json_text
 
@@ -60,6 +61,30 @@ def test_a_difference_to_another_row_is_known_of_chosen_runs(make_table):
     assert all((line["row"], line["chosen"]) == ("ours", "true") for line in gains if line["value"])
 
 
+def test_a_migration_stands_with_its_own_quality(make_table):
+    """The table has the mean over targets; a line has its run's, and none of what sums up several numbers of labels."""
+    reached = {"a": 0.9, "b": 0.5}
+
+    def more(run):
+        target = run.setting[0]
+        values = {"target": target, "known": [], "shots": 0, "kept": 1.0, "before": {}}
+        counted = {"details": {target: {"classes": {"x": {"count": 1}}}}}
+        return {**counted, "migration": {**values, "labelled": 0, "unlabelled": False}, "from": {}}
+
+    table = make_table(
+        lambda run: {run.setting[0]: {"accuracy": reached[run.setting[0]]}},
+        more,
+        settings=tuple(migration_settings(["a", "b"], [0, 3], [])),
+        columns=migration_columns(["a", "b"], [0, 3]),
+        **{"shots": (0, 3), "seeds": (0,), "rates": (0.001,), "choose_seeds": 1, "claims": None},
+    )
+    assert table.rows[0].cells["no label"].estimate.mean == pytest.approx(70)
+    lines = [line for line in lines_of(csv_text(table)) if line["row"] == "ours"]
+    found = {(line["setting"][0], line["column"]): line["value"] for line in lines}
+    assert {target: float(found[target, "no label"]) for target in "ab"} == pytest.approx({"a": 90, "b": 50})
+    assert found["a", "area"] == found["a", "elasticity"] == ""
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(True, "true"), (False, "false"), (float("nan"), "NaN"), (float("-inf"), "-Inf"), (1.5, 1.5), (None, None)],
@@ -97,6 +122,7 @@ def test_json_holds_everything(make_table):
     assert rival["costs"]["both"] == {
         "rate": 0.002,
         "validation": {"0.001": pytest.approx(0.05), "0.002": pytest.approx((1.45 + 0.93) / 6)},
+        "finished": {"0.001": 3, "0.002": 3},
         "parameters": 1000,
         "within": True,
         "seconds": 12.5,

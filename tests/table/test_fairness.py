@@ -80,6 +80,14 @@ def test_another_budget(notices, changed, expected):
     assert lines == (f"rival has another budget than ours in both: {expected}.",)
 
 
+def test_transfers_of_unequal_length(notices):
+    """One line for all rows; each with its steps."""
+    transfers = {"ours": {"steps": 50}, "rival": {"steps": 20, "inner": 8}}
+    moved = {"migration": {"labelled": 0, "unlabelled": False}}
+    lines = notices(result=lambda run: {**moved, "config": {"patience": None, "transfer": transfers[run.row]}})
+    assert lines == ("Transfers take other numbers of steps: 50: ours; 20 of 8 inner ones: rival.",)
+
+
 def test_a_row_that_begins_from_another_run(notices):
     """The other run's steps and seconds are not counted, which a reader must know."""
     config = {"patience": None, "from": "outputs/iamm-small-seed0"}

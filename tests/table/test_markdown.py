@@ -17,7 +17,7 @@ SMALL = """\
 Pictures and sentences, made up.
 
 - Shared by all rows: epochs 3; seeds 0, 1, 2; learning rates 0.001, 0.002.
-- Learning rate: chosen for each row and setting on validation alone (most finished seeds, then the best mean quality), over seeds 0, 1, 2.
+- Learning rate: chosen for each row and setting on validation alone (most finished seeds, then the best mean quality), over seeds 0, 1, 2. Of two rates each is an edge: a better one may lie beyond it.
 - Columns: accuracy: accuracy of a (percent points); BLEU: bleu of b (percent points).
 - Cells: mean ± deviation (n − 1) [95 % interval of the mean by Student's t, shares within 0 to 100] over n seeds.
 - Verdicts: against ours, paired t test over the same seeds and data; p after Holm's correction for all comparisons of the table; tie where p ≥ 0.05 or where mean and median of the differences disagree in sign.

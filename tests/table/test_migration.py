@@ -83,16 +83,29 @@ def choices(**rows):
 
 
 def test_adaptation_and_elasticity_by_hand():
-    """F is 0.6; where a is a known scene it has C = 0.8, and b has 0.9. u = 0, 2: weights ½."""
+    """F is 0.6; where a is a known scene it has C = 0.8, and b has 0.9: C − F is ¼ on average. u = 0, 2: weights ½."""
     table = choices(ours=([0.7, 0.8, 0.75, 0.75], 1.0), rival=([0.6, 0.7, 0.6, 0.9], 0.8))
-    assert adaptation(table["ours", "a, 0 labels a class"].results[5], 5, table) == pytest.approx(0.5)
+    assert adaptation(table["ours", "a, 0 labels a class"].results[5], 5, table) == pytest.approx(0.1 / 0.25)
     *_, kept, column, elasticity = migration_columns(["a", "b"], [0, 3])
-    assert measured(column, "ours", table) == pytest.approx({5: 100 * (0.5 + 1 + 0.5 + 0.5) / 4})
-    assert measured(column, "rival", table) == pytest.approx({5: 100 * (0 + 0.5 + 0 + 1) / 4})
+    assert measured(column, "ours", table) == pytest.approx({5: 100 * (0.1 + 0.2 + 0.15 + 0.15) / 4 / 0.25})
+    assert measured(column, "rival", table) == pytest.approx({5: 100 * (0 + 0.1 + 0 + 0.3) / 4 / 0.25})
     assert measured(kept, "rival", table) == pytest.approx({5: 80})
-    assert measured(elasticity, "rival", table) == pytest.approx({5: 100 * 2 * 0.375 * 0.8 / (0.375 + 0.8)})
+    assert measured(elasticity, "rival", table) == pytest.approx({5: 100 * 2 * 0.4 * 0.8 / (0.4 + 0.8)})
     worse = choices(ours=([0.5, 0.5, 0.5, 0.5], 1.0))
     assert measured(elasticity, "ours", worse) == {5: 0.0}
+    scratch = choices(ours=([0.7] * 4, 1.0), **{"from scratch": ([0.7] * 4, 1.1)})
+    assert measured(kept, "from scratch", scratch) is None  # there was nothing to keep
+    assert measured(elasticity, "from scratch", scratch) is None
+
+
+def test_a_target_that_leaves_no_room_does_not_blow_adaptation_up():
+    """C − F of a is 0.01 and of b 0.3: M − F of 0.2 in both is 0.4 of 0.31."""
+    table = choices(ours=([0.8, 0.8, 0.8, 0.8], 1.0))
+    for (_, setting), choice in table.items():
+        if setting.startswith("b"):  # the model that knows a
+            choice.results[5]["migration"]["before"]["a"] = 0.61
+    (column,) = (each for each in migration_columns(["a", "b"], [0, 3]) if each.label == "adaptation")
+    assert measured(column, "ours", table) == pytest.approx({5: 100 * 0.4 / 0.31})
 
 
 def test_no_adaptation_without_a_run_that_knows_the_target_or_without_accuracy():

@@ -288,6 +288,7 @@ def migrated(seed, quality, kept):
         "migration": moved,
         "data": {"small": str(seed)},
         "config": {"dataset": {}},
+        "from": {},
     }
 
 

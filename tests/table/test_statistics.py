@@ -113,6 +113,18 @@ def test_paired_t_is_that_of_scipy(n, better):
     assert paired_t(first, second) == close(stats.ttest_rel(first, second).pvalue)
 
 
+def test_overlapping_training_sets_widen_intervals_and_raise_p():
+    """ρ = 2/7 over four folds: s² (1/4 + 2/7) in the place of s²/4 (Nadeau and Bengio 2003)."""
+    first, second = [1.0, 2.0, 3.0, 4.0], [1.5, 2.2, 3.9, 4.4]  # differences of 0.5, 0.2, 0.9, 0.4
+    deviation = (0.26 / 3) ** 0.5
+    t = 0.5 / (deviation * (1 / 4 + 2 / 7) ** 0.5)
+    assert paired_t(first, second, 2 / 7) == pytest.approx(2 * stats.t.sf(t, 3))
+    assert paired_t(first, second, 2 / 7) > paired_t(first, second)
+    plain, wide = estimate(first), estimate(first, overlap=2 / 7)
+    assert wide.mean == plain.mean
+    assert wide.high - wide.mean == pytest.approx((plain.high - plain.mean) * (1 + 4 * 2 / 7) ** 0.5)
+
+
 def test_paired_t_of_equal_differences():
     assert paired_t([0.1, 0.2, 0.3], [0.1, 0.2, 0.3]) == 1.0
     assert math.isnan(paired_t([0.0, 1.0, 2.0], [0.5, 1.5, 2.5]))

@@ -45,6 +45,7 @@ KEYS: Mapping[str, Constraint] = {
     "seeds": ListOf(RUN["seed"], different=True),
     "budget": of_type(dict, "{epochs, steps, learning_rates, row_learning_rates, choose_seeds, parameters}"),
     "test": OneOf(("t", "wilcoxon")),
+    "overlap": OrNull(Number(0)),
     "seconds": OrNull(Number(0)),
     "claims": of_type(dict, "{place: …, figures: {row: {column: 1.0}}}"),
 }
@@ -108,6 +109,8 @@ def check_table(table: Mapping[str, Any], rows: Mapping[str, Any], settings: Map
     if len(rows) < 2:
         raise ConfigError(f"A table compares rows. Found {len(rows)}: give it two at least under `rows` or `each`.")
     check_overrides("rows.", rows, NOT_OF_A_ROW)
+    if table.get("overlap") and table["test"] != "t":
+        raise ConfigError(f"`overlap` corrects the t test. Found test={table['test']}: set test: t, or leave it out.")
     rates, targets = table["budget"].get("learning_rates"), table.get("targets")
     if rates and targets and len(targets) < 2:
         raise ConfigError(

@@ -115,15 +115,21 @@ def run_entry(table: Table, row: Row, run: Run) -> dict[str, Any]:
         "seconds": result.get("seconds"),
         "memory_mib": result.get("peak_memory_mib"),
         "folder": planned.folder,
-        "values": {column.label: run_value(column, row, run, chosen) for column in columns},
+        "values": {column.label: run_value(table, column, row, run, chosen) for column in columns},
     }
 
 
-def run_value(column: Column, row: Row, run: Run, chosen: bool) -> float | None:
+def run_value(table: Table, column: Column, row: Row, run: Run, chosen: bool) -> float | None:
     """Return the value in the table or, of a learning rate that was not chosen, the one that would stand there.
 
-    A difference to another row's run is known only for the chosen rates of both.
+    A difference to another row's run is known only for the chosen rates of both. In a table of migrations it is the
+    run's own measure, of its target, where the table has the mean over targets; None where the column sums up several
+    numbers of labels.
     """
+    if column.over or column.harmonic:
+        single = len(column.over) * len(table.plan.shots) == len(table.plan.settings)
+        value = value_of(column, run.result) if single and run.result is not None else None
+        return None if value is None else column.scale * value
     cell = row.cells[column.label]
     if chosen:
         return cell.values.get(run.planned.seed)

@@ -21,6 +21,7 @@ from iamm.table.write.wording import (
     number,
     parameters,
     rate,
+    tested_columns,
     verdict,
 )
 
@@ -89,12 +90,12 @@ def escaped(text: str) -> str:
 
 def caption(table: Table) -> str:
     plan = table.plan
-    first, test = escaped(plan.rows[0]), TESTS[plan.test]
+    first, test, places = escaped(plan.rows[0]), TESTS[plan.test], escaped(tested_columns(plan))
     verdicts = {verdict(table, row, column) for row in table.rows for column in plan.columns}
     sentences = {
         f"{escaped(plan.title).rstrip('.')}.": True,
         rf"Mean $\pm$ deviation over seeds ($n = {len(plan.seeds)}$).": True,
-        f"Compared with {first} by a {test} with Holm's correction; bold: best mean, separated by it.": True,
+        f"Compared with {first} by a {test} with Holm's correction{places}; bold: best mean, separated by it.": True,
         f"${MARKS['tie']}$: tie with {first}.": "tie" in verdicts,
         f"${MARKS['untested']}$: too few seeds to be tested.": "untested" in verdicts,
     }

@@ -123,24 +123,43 @@ def terms(table: Table) -> Iterator[tuple[str, str]]:
     budget = [f"{name} {value}" for name, value in plan.budget.items() if value is not None]
     budget += [listed("seed", map(str, plan.seeds)), *tried_rates(plan)]
     yield "Shared by all rows", f"{'; '.join(budget)}."
-    if len(plan.rates) > 1:
+    tried = max(map(len, rates_by_place(plan).values()), default=0)
+    if tried > 1:
         seeds = listed("seed", map(str, choosing(plan)))
         place = "the next target's validation, never the target's own" if plan.judges else "validation alone"
         choice = f"chosen for each row and setting on {place} (most finished seeds, then the best mean quality)"
-        yield "Learning rate", f"{choice}, over {seeds}."
+        edges = " Of two rates each is an edge: a better one may lie beyond it." if tried == 2 else ""
+        yield "Learning rate", f"{choice}, over {seeds}.{edges}"
     yield "Columns", f"{'; '.join(f'{column.label}: {described(table, column)}' for column in plan.columns)}."
     shares = ", shares within 0 to 100" if any(column.is_share for column in plan.columns) else ""
     yield "Cells", f"mean ± deviation (n − 1) [95 % interval of the mean by Student's t{shares}] over n seeds."
-    compared = [column.label for column in plan.columns if column.compared]
-    places = "" if len(compared) == len(plan.columns) else f", in {', '.join(compared)}"
     yield (
         "Verdicts",
-        f"against {plan.rows[0]}{places}, {TESTS[plan.test]} over the same seeds and data; "
-        f"p after Holm's correction for all comparisons of the table; "
+        f"against {plan.rows[0]}{tested_columns(plan)}, {TESTS[plan.test]} over the same seeds and data"
+        f"{overlap(plan)}; p after Holm's correction for all comparisons of the table; "
         f"tie where p ≥ {ALPHA:g} or where mean and median of the differences disagree in sign.",
     )
     if plan.claims:
         yield "Claimed figures", f"{found_in(plan.claims.place)}; not measured here."
+
+
+def rates_by_place(plan: TablePlan) -> dict[tuple[str, str], set[float]]:
+    """Give the learning rates that each row tries in each setting."""
+    rates: dict[tuple[str, str], set[float]] = {}
+    for run in plan.runs:
+        rates.setdefault((run.row, run.setting), set()).add(run.rate)
+    return rates
+
+
+def tested_columns(plan: TablePlan) -> str:
+    compared = [column.label for column in plan.columns if column.compared]
+    return "" if len(compared) == len(plan.columns) else f", in {', '.join(compared)}"
+
+
+def overlap(plan: TablePlan) -> str:
+    if not plan.overlap:
+        return ""
+    return f", with 1/n + {plan.overlap:.3g} for 1/n, since seeds learn from each other's test examples"
 
 
 def found_in(place: str) -> str:
