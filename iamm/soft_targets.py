@@ -14,7 +14,8 @@ class SoftTargets(NamedTuple):
     KL is the mean over the n examples, or tokens, of the loss L (Hinton, Vinyals, Dean 2015, §2, whose T² keeps the
     share of the gradients whatever T is; Kim and Rush 2016, eq. 4, for tokens). a(f) = m / |m| with m_t = Σ_d f_td² is
     the attention of the features f (B, T, D) in front of a head to its places, a(g) that of the teacher's; the squared
-    distance is the mean over the examples (Zagoruyko and Komodakis 2017, eq. 2, with the square of the norm).
+    distance is the mean over the examples that have a place (Zagoruyko and Komodakis 2017, eq. 2, with the square of
+    the norm). Places behind an example's end are 0 in both.
 
     Args:
         logits: t (n, C) of the teacher.
@@ -36,14 +37,15 @@ class SoftTargets(NamedTuple):
         Shapes:
             loss: ()
             logits: (n, C), s
-            values: (B, T, D), f
+            values: (B, T, D), f, 0 where an example has no place
         """
         scaled, teacher = ((each / self.temperature).log_softmax(dim=-1) for each in (logits, self.logits))
         divergence = functional.kl_div(scaled, teacher, reduction="sum", log_target=True) / max(len(logits), 1)
         mixed = self.share * self.temperature**2 * divergence + (1 - self.share) * loss
         if not self.attention:
             return mixed
-        return mixed + self.attention / 2 * (attended_places(values) - self.places).square().sum(dim=1).mean()
+        distance = (attended_places(values) - self.places).square().sum()
+        return mixed + self.attention / 2 * distance / (values != 0).any(dim=2).any(dim=1).sum().clamp(min=1)
 
 
 def attended_places(values: Tensor) -> Tensor:

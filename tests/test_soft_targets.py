@@ -48,6 +48,12 @@ def test_the_attention_by_hand():
     )
 
 
+def test_absent_examples_are_not_counted():
+    values, teacher = torch.tensor([[[3.0], [0.0]], [[0.0], [0.0]]]), torch.tensor([[[0.0], [1.0]], [[0.0], [0.0]]])
+    soft = SoftTargets(HALVES, attended_places(teacher), 1.0, 0.0, 3.0)
+    assert float(soft.mixed(torch.tensor(0.5), HALVES, values)) == pytest.approx(0.5 + 3.0)
+
+
 def test_no_term_and_no_place():
     """No example of a scene is present: the loss is 0, and so are its gradients."""
     soft = SoftTargets(torch.zeros(0, 3), torch.zeros(2, 5), 2.0, 0.5, 1.0)

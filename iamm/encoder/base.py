@@ -29,6 +29,11 @@ class Features(NamedTuple):
     def present(self) -> Tensor:
         return self.allow.any(dim=1)  # (B,)
 
+    @property
+    def real(self) -> Tensor:
+        """The values, 0 where there is no real position."""
+        return self.values.masked_fill(~self.allow[:, :, None], 0.0)  # (B, T, D)
+
 
 class Encoder(Constrained, nn.Module):
     """An encoder maps the inputs of a scene to features.

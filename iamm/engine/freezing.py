@@ -56,14 +56,15 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
     Raises:
         ConfigError: a pattern matches no parameter, or all parameters are frozen.
     """
-    names = [name for name, _ in model.named_parameters()]
+    named = list(model.named_parameters(remove_duplicate=False))  # a shared module has a name for each of its scenes
+    names = [name for name, _ in named]
     for pattern in patterns:
         if not any(matches(name, pattern) for name in names):
             known = {".".join(name.split(".")[:depth]) for name in names for depth in (1, 2)}
             raise ConfigError(
                 f"`freeze` must name parameters. Found {pattern}, which matches none. {nearest(pattern, known)}"
             )
-    for name, parameter in model.named_parameters():
+    for name, parameter in named:
         if any(matches(name, pattern) for pattern in patterns):
             parameter.requires_grad_(False)
     if not trained(model.parameters()):

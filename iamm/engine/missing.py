@@ -33,7 +33,7 @@ def missing_views(
 
     Returns:
         per scene `quality`, at each of `SHARES`; `alone`, the last of them, and so of each measure, `loss_alone`;
-        `robustness`, the mean quality from 0.1 to 0.9 over the first; None where that is 0.
+        `robustness`, the mean quality from 0.1 to 0.9 over the first; None where that is not above 0.
     """
     model.train(False)
     report: dict[str, dict[str, Any]] = {}
@@ -44,7 +44,7 @@ def missing_views(
             parts = [measured(model, part, name, device) for part in cut]
             quality = [quality for _, quality in parts]
             alone = {f"{measure}_alone": value for measure, value in parts[-1][0].items()}
-            robustness = fmean(quality[1:-1]) / quality[0] if quality[0] else None
+            robustness = fmean(quality[1:-1]) / quality[0] if quality[0] > 0 else None
             report[name] = {"quality": quality, "alone": quality[-1], "robustness": robustness, **alone}
     return report
 

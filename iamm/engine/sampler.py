@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from iamm.dataset.base import Dataset
+from iamm.dataset.base import Dataset, random_generator
 from iamm.engine.seeding import derived_seed
 
 EVALUATION_ROWS = 250
@@ -108,6 +108,12 @@ def row_lengths(dataset: Dataset, split: str) -> Tensor:
 
 
 def evaluation_batches(dataset: Dataset, split: str) -> Iterator[Tensor]:
-    """Batches of all rows, sorted by length; the same at each call."""
-    order = torch.argsort(row_lengths(dataset, split), stable=True)
+    """Batches of all rows, sorted by length; the same at each call.
+
+    Rows of one length are mixed: in a data set that is kept class by class, a control that takes something from another
+    row of the batch would else take it from the same class always, or never.
+    """
+    lengths = row_lengths(dataset, split)
+    mixed = torch.from_numpy(random_generator(0, "evaluation", split).permutation(len(lengths)))
+    order = mixed[torch.argsort(lengths[mixed], stable=True)]
     return iter(order.split(EVALUATION_ROWS))

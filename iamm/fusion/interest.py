@@ -106,9 +106,10 @@ class InterestRecogniser(nn.Module):
         return torch.einsum("bd,smd->bsm", query, keys) / self.temperature
 
     def of_scene(self, scene: str) -> Tensor:
-        """Give the mean of a scene's interest vectors; for an unknown scene, the mean of all.  # (K, D)"""
+        """Give the mean of a scene's interest vectors (of all, of an unknown one), and what is added.  # (K, D)"""
         known = [self.interests[scene]] if scene in self.interests else list(self.interests.values())
-        return torch.stack(known).mean(dim=(0, 1))
+        mean = torch.stack(known).mean(dim=(0, 1))
+        return mean + self.added[scene] if scene in self.added else mean
 
     def centres(self, scene: str) -> Tensor:
         """Give the prototypes of a known scene; a row of zeros is one without an example.  # (M, D)

@@ -54,8 +54,8 @@ class InterestGuidanceFusion(Fusion):
         performance: β; β ln(quality) of each scene at the last validation is added to its score in w (D0 §3.3, which
             gives no formula); qualities are divided by their largest, and count as at least 0.001.
         control: `learnt`; `shuffled`: q of the example half a batch away; `scene`: the scene's own q, without the
-            example; `constant`: as `scene`, and w from q_kᵀe_i alone; `uniform`: q = 0 and w = 1/S; `fresh`: no
-            training of interest; `absent`: no guidance, x' = x. All have the same parameters, and gates of the
+            example; `constant`: as `scene`, and w from q_kᵀe_i alone; `uniform`: q = 0 and w = 1/S; `fresh`: q
+            is not trained; `absent`: no guidance, x' = x. All have the same parameters, and gates of the
             example's own p: what they lose against `learnt` is due to q and w.
         dropout: share dropped of what is added.
     """

@@ -104,7 +104,7 @@ class Head(Constrained, nn.Module):
 
 def distilled(loss: Tensor, logits: Tensor, features: Features, batch: SceneBatch) -> Tensor:
     """The loss, mixed with the distance to a teacher's answers where the batch has them; logits as `term_logits`."""
-    return loss if batch.soft is None else batch.soft.mixed(loss, logits, features.values)
+    return loss if batch.soft is None else batch.soft.mixed(loss, logits, features.real)
 
 
 def gathered(outputs: Sequence[Outputs], key: str) -> list[Any]:

@@ -85,10 +85,10 @@ class NextItemHead(Head):
         return self.scores(features).double().softmax(dim=1)  # (B, V)
 
     def answers(self, features: Features) -> list[dict[str, Any]]:
-        """The first ten items, with their probabilities."""
+        """The first ten items and their probabilities, as two lists."""
         best, items = self.predictions(features).topk(min(FIRST, len(self.items) - UNKNOWN), dim=1)
         return [
-            {"items": {self.items[item]: share for item, share in zip(row, shares, strict=True)}}
+            {"items": [self.items[item] for item in row], "probabilities": shares}
             for row, shares in zip(items.tolist(), best.tolist(), strict=True)
         ]
 
@@ -101,6 +101,8 @@ class NextItemHead(Head):
 
     def measure(self, outputs: Sequence[Outputs]) -> dict[str, float]:
         rank = torch.tensor(gathered(outputs, "rank"), dtype=torch.float64)
+        if not len(rank):  # no click, so no item to rank
+            return {"ndcg_10": 0.0, "hit_rate_10": 0.0, "loss": 0.0}
         hit = (rank <= FIRST).double()
         nll = torch.tensor(gathered(outputs, "nll"), dtype=torch.float64)
         return {

@@ -195,9 +195,7 @@ class SceneNetwork(nn.Module):
     def teaching(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
         """Per scene of the group, the logits (n, C) of its head and the features (B, T, D) that it reads."""
         features, _ = self.features(batch)
-        return {
-            name: (self.head(name).term_logits(features[name], batch[name]), features[name].values) for name in batch
-        }
+        return {name: (self.head(name).term_logits(features[name], batch[name]), features[name].real) for name in batch}
 
     @torch.no_grad()
     def answers(self, batch: Batch, name: str) -> list[dict[str, Any]]:

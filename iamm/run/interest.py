@@ -135,7 +135,7 @@ def mutual_information(gates: Sequence[Tensor]) -> float:
     scenes = torch.cat([torch.full((len(part),), scene) for scene, part in enumerate(gates)])
     tenths = torch.linspace(0, 1, 11, dtype=torch.float64)[1:-1]
     each = []
-    for values in torch.cat(list(gates)).T.contiguous():  # (B,), for each of D
+    for values in torch.cat(list(gates)).T.cpu().contiguous():  # (B,), for each of D
         bins = torch.bucketize(values, values.quantile(tenths))
         shares = torch.bincount(bins * len(gates) + scenes, minlength=10 * len(gates)).view(10, -1).double() / len(bins)
         independent = shares.sum(dim=0) * shares.sum(dim=1, keepdim=True)

@@ -16,6 +16,8 @@ from iamm.dataset.fields import Field
 from iamm.dataset.pictures import picture
 from iamm.errors import BadDataError
 
+NOBODY = 2**31 - 1
+"""The number of a user who is in no log."""
 Example = Mapping[str, Tensor]
 """Name of a field → its tensor, without a batch axis."""
 
@@ -87,14 +89,25 @@ def read(path: Path, shape: Sequence[int]) -> np.ndarray:
 
 
 def record(scene: Scene, value: Any, location: str) -> Example:
-    """Convert a mapping with a name, a number (where the field holds no ids), or a list of them for each field."""
+    """Convert a mapping with a name, a number (where the field holds no ids), or a list of them for each field.
+
+    `user`, the user's number in the log that was learnt from, may be left out: nobody who is known. Lists of one
+    record, such as a history and its times, have one length.
+    """
+    if isinstance(value, Mapping):
+        value = {"user": NOBODY, **value} if "user" in scene.fields else value
     missing = [name for name in scene.fields if not isinstance(value, Mapping) or name not in value]
     if missing:
         raise BadDataError(
             f"An input of {scene.name} must have {', '.join(scene.fields)}. "
             f"Found no {missing[0]} in {location}: add it."
         )
-    return {name: entries(scene, name, value[name], location) for name in scene.fields}
+    example = {name: entries(scene, name, value[name], location) for name in scene.fields}
+    lists = {name: len(example[name]) for name, field in scene.fields.items() if field.padding is not None}
+    if len(set(lists.values())) > 1:
+        found = ", ".join(f"{count} of `{name}`" for name, count in lists.items())
+        raise BadDataError(f"Lists of one record must have one length. Found {found} in {location}: mend it there.")
+    return example
 
 
 def entries(scene: Scene, name: str, value: Any, location: str) -> Tensor:
@@ -108,6 +121,8 @@ def entries(scene: Scene, name: str, value: Any, location: str) -> Tensor:
     if values.dim() != like.dim() or shape != (like.shape[1:] if field.padding is not None else like.shape):
         expected = "a list" if like.dim() else "one entry"
         raise BadDataError(f"`{name}` must be {expected} of numbers or names. Found {str(value)[:40]} in {location}.")
+    if field.kind == "numbers" and values.numel() and values.min() < 0:
+        raise BadDataError(f"`{name}` must be at least 0. Found {int(values.min())} in {location}: mend it there.")
     return values if field.padding is None else values[-len(like) :]
 
 

@@ -158,10 +158,11 @@ def present_batch(scene: Scene, examples: Sequence[Example]) -> SceneBatch:
 
 
 def joined(padding: int | None, rows: Sequence[Tensor]) -> Tensor:
-    """Join examples to a batch, padded to the longest.  # (B, …)"""
+    """Join examples to a batch, padded to the longest, of one column at least.  # (B, …)"""
     if padding is None:
         return torch.stack(list(rows))
-    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=padding)
+    batch = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=padding)
+    return batch if batch.shape[1] else batch.new_full((len(rows), 1, *batch.shape[2:]), padding)
 
 
 def absent_batch(scene: Scene, count: int) -> SceneBatch:

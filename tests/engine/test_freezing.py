@@ -43,6 +43,12 @@ def test_a_frozen_batch_norm_keeps_its_statistics(model):
     assert (frozen.training, dropout.training, trained_one.training) == (False, True, True)
 
 
+def test_a_shared_part_has_the_name_of_each_of_its_scenes(model):
+    model["encoders"]["texts"] = model["encoders"]["digits"]
+    freeze(model, ["encoder.texts"])
+    assert not any(parameter.requires_grad for parameter in model["encoders"].parameters())
+
+
 def test_back_and_forth(model):
     """What is trained again, and no old gradient."""
     whole = trained_names(model)

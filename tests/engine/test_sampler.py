@@ -143,3 +143,11 @@ def test_evaluation_sees_every_row_once_short_texts_first(texts, monkeypatch):
     lengths = row_lengths(data, "test")[[row for batch in batches for row in batch]].tolist()
     assert lengths == sorted(lengths)
     assert batches == [batch.tolist() for batch in evaluation_batches(data, "test")]
+
+
+def test_evaluation_mixes_what_is_kept_class_by_class(pictures):
+    """Of 400 rows of one length, the first half of one class: half a batch away stands each class about as often."""
+    classes = torch.arange(400) >= 200
+    batches = list(evaluation_batches(pictures(train=400), "train"))
+    same = [classes[rows] == classes[rows].roll(len(rows) // 2) for rows in batches]
+    assert 0.4 < torch.cat(same).double().mean() < 0.6

@@ -82,5 +82,5 @@ def test_an_answer_is_the_ten_best_items():
     assert (probabilities[:, :UNKNOWN] == 0).all()
     for answer, row in zip(answers, probabilities, strict=True):
         best = row.argsort(descending=True)[:10].tolist()
-        assert list(answer["items"]) == [SCENE.source.pieces[item] for item in best]
-        assert list(answer["items"].values()) == pytest.approx(row[best].tolist())
+        assert answer["items"] == [SCENE.source.pieces[item] for item in best]
+        assert answer["probabilities"] == pytest.approx(row[best].tolist())

@@ -229,6 +229,9 @@ def test_attention_over_a_history_names_its_items(command, trained, tmp_path):
         ({"candidate": ["a"]}, "`candidate` must be one entry of numbers or names. Found ['a'] in a.jsonl, line 1."),
         ({"candidate": 1.5}, "`candidate` must be one entry of numbers or names. Found 1.5 in a.jsonl, line 1."),
         ({"candidate": None}, "`candidate` must be one entry of numbers or names. Found None in a.jsonl, line 1."),
+        ({"ages": [5, 6]}, "Lists of one record must have one length. Found 1 of `history`, 2 of `ages` in a.jsonl"),
+        ({"ages": [-1]}, "`ages` must be at least 0. Found -1 in a.jsonl, line 1: mend it there."),
+        ({"user": -7}, "`user` must be at least 0. Found -7 in a.jsonl, line 1: mend it there."),
         ({"history": "a"}, "`history` must be a list of numbers or names. Found a in a.jsonl, line 1."),
     ],
 )
@@ -251,6 +254,17 @@ def test_a_number_names_an_item_and_is_no_place_in_the_vocabulary(command, numbe
     assert found[:2] == pytest.approx([found[0]] * 2, abs=1e-6)
     assert found[2:] == pytest.approx([found[2]] * 3, abs=1e-6)
     assert abs(found[0] - found[2]) > 1e-4
+
+
+def test_a_user_may_be_left_out_and_a_history_empty(command, trained, tmp_path):
+    """By models that read users alone, and that read histories alone."""
+    feeds = ("dataset.feeds.users=20", "dataset.feeds.items=9", "dataset.feeds.scenes=[shop]", "dataset.feeds.seed=1")
+    (tmp_path / "a.jsonl").write_text('{"history": [], "candidate": "no item", "ages": []}')
+    for model in ("matrix_factorisation", "click_rates", "gaussian_process", "din"):
+        run = trained("dataset=[feeds]", f"model={model}", *feeds)
+        code, out, err = command(f"run={run.folder.path}", "input=a.jsonl", "device=cpu")
+        assert (code, err) == (0, "")
+        assert 0 < json.loads(out)["probability"] < 1
 
 
 @pytest.mark.parametrize("kind", ["cut", "text", "animated", "large"])

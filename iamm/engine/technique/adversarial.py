@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from iamm.dataset.base import Dataset
 from iamm.engine.collate import all_batches
 from iamm.engine.evaluate import Batch, Measures
+from iamm.engine.freezing import begin_training
 
 LENGTH = 2.5
 """Of all steps together, in radii (Madry et al. 2018, app. B); one step ends on the border of its ball."""
@@ -63,7 +64,8 @@ class Attack:
             with torch.enable_grad(), changes.added(model), torch.backends.cudnn.flags(enabled=False):
                 losses = [loss for batch in batches for loss in model(batch).losses.values()]
                 changes.step(torch.stack(losses).sum())
-        model.train(training)
+        if training:
+            begin_training(model)
         changes.spare(share)
         with changes.added(model):
             yield

@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from iamm.dataset.base import Dataset
 from iamm.engine.collate import all_batches
 from iamm.engine.evaluate import Batch
+from iamm.engine.freezing import batch_norms, trained
 
 BEGIN = 0.75
 """Share of the training after which the mean over epochs begins (Izmailov et al. 2018, §4.1)."""
@@ -55,6 +56,9 @@ class Average(AveragedModel):
             self.update_parameters(model)
             with torch.random.fork_rng():
                 update_bn(self.training_batches(), self.module)
+            for own, average in zip(*(batch_norms(each.modules()) for each in (model, self.module)), strict=True):
+                if not trained(own.parameters()):  # its statistics are frozen, too
+                    average.load_state_dict(own.state_dict())
 
     def training_batches(self) -> Iterator[Batch]:
         """One pass over the training data; what the model gathers for the end of a step is dropped."""

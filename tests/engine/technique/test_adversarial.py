@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from iamm.dataset.base import SceneBatch
+from iamm.engine.freezing import begin_training
 from iamm.engine.technique.adversarial import Attack
 
 
@@ -115,6 +116,13 @@ def test_the_model_is_as_before(model, pictures):
     assert all(parameter.grad is None for parameter in model.parameters())
     model(pictures)
     torch.testing.assert_close(model.read[-1], PICTURES[:, 0], rtol=0, atol=0)
+
+
+def test_a_frozen_batch_norm_stays_in_evaluation(model, pictures):
+    model.norm = nn.BatchNorm2d(1).requires_grad_(False)
+    begin_training(model)
+    read_under(Attack(0.1, None, 1, 1.0), model, pictures)
+    assert (model.training, model.norm.training) == (True, False)
 
 
 def test_a_curved_loss_needs_several_steps(model, pictures):

@@ -100,6 +100,15 @@ def test_batch_norms_of_the_mean_are_measured_anew(pictures):
     torch.testing.assert_close(model.norm.running_mean, torch.zeros(35))
 
 
+def test_a_frozen_batch_norm_of_the_mean_keeps_its_statistics(pictures):
+    model = Normed()
+    model.norm.requires_grad_(False)
+    model.norm.running_mean.fill_(7.0)
+    average = Average(model, "swa", [pictures()], CPU)
+    average.end_step(model, 1.0, epoch_ends=True)
+    torch.testing.assert_close(average.module.norm.running_mean, torch.full((35,), 7.0))
+
+
 def test_batch_norms_of_the_moving_average_are_those_of_the_trained_model(pictures):
     model = Normed()
     average = Average(model, 0.9, [pictures()], CPU)
