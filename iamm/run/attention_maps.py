@@ -186,18 +186,14 @@ def present_rows(part: SceneBatch) -> list[int]:
 
 def key_labels(scene: Scene, part: SceneBatch, row: int, count: int) -> list[str]:
     """A label for each key: the piece of a text, the candidate and the items of its history, row and column on a
-    picture's map, or the key's number, as where an encoder has other places than the ids it reads."""
-    if scene.source is not None and count == width_read(part) and (ids := ids_read(part, row)):
+    picture's map, or the key's number, as where an encoder of behaviours has other places than the ids it reads."""
+    named = "history" not in part.inputs or count == 1 + part.inputs["history"].shape[1]
+    if scene.source is not None and named and 0 < len(ids := ids_read(part, row)) <= count:
         return [scene.source.piece(index) for index in ids]
     if "image" not in part.inputs:
         return [str(key) for key in range(count)]
     height, width = map_shape(count, *part.inputs["image"].shape[2:])
     return [f"{y},{x}" for y in range(height) for x in range(width)]
-
-
-def width_read(part: SceneBatch) -> int:
-    """The number of ids of a row, with padding."""
-    return sum(part.inputs[name][0].numel() for name in ("text", "candidate", "history") if name in part.inputs)
 
 
 def ids_read(part: SceneBatch, row: int) -> list[int]:

@@ -10,12 +10,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, tensor
 
-from iamm.dataset.base import SPLITS, Dataset, Scene, Split
+from iamm.dataset.base import SPLITS, Dataset, Scene, SceneBatch, Split
 from iamm.dataset.fields import CLASS, ID, ITEMS, TOKENS, Field
 from iamm.dataset.idx import picture_scene
 from iamm.dataset.vocabulary import WordVocabulary
 from iamm.fusion.base import Interest
 from iamm.head.base import AttentionMap
+from iamm.run.attention_maps import key_labels
 from iamm.run.pictures import draw
 
 WORDS = WordVocabulary(["red", "blue", "dog"])
@@ -155,6 +156,17 @@ def test_places_of_other_inputs_are_numbered():
     axis = shelf.figures["val/attention/sold/0"].axes[0]
     assert labels(axis.get_xticklabels()) == ["0", "1", "2"]
     assert axis.get_title() == "good ([1, 0])"
+
+
+def test_an_item_names_a_place_where_an_encoder_has_one_for_each():
+    """Three places of a candidate and two items; with one more, of something else, places are numbered."""
+    inputs = {"candidate": tensor([4]), "history": tensor([[5, 6]])}
+    part = SceneBatch(inputs, tensor([1]), torch.ones(1, dtype=torch.bool))
+    split = Split(inputs, part.targets, part.present)
+    fields = {"candidate": ID, "history": ITEMS}
+    scene = Scene("shop", "behaviour", "ranking", dict.fromkeys(SPLITS, split), fields, CLASS, ("pass", "click"), WORDS)
+    assert key_labels(scene, part, 0, 3) == ["red", "blue", "dog"]
+    assert key_labels(scene, part, 0, 4) == ["0", "1", "2", "3"]
 
 
 def test_pictures_with_numbers_are_drawn_like_those_with_classes():
