@@ -103,7 +103,7 @@ def test_an_unseen_user_or_item_is_answered(model, network, datasets, unseen):
 
 def probabilities(answers: list[dict]) -> list[float]:
     """Of a click on each candidate, or of the next items."""
-    return [share for answer in answers for share in answer.get("items", {"": answer.get("probability")}).values()]
+    return [share for answer in answers for share in answer.get("probabilities", [answer.get("probability")])]
 
 
 def test_an_unseen_scene_is_answered(model, network, datasets):
