@@ -144,9 +144,7 @@ class InterestGuidanceFusion(Fusion):
 
     def normalised(self, features: Mapping[str, Features]) -> dict[str, Tensor]:
         """x̂ of each scene of the group, zero where nothing is allowed.  # (B, T, D) each"""
-        return {
-            name: self.norm(values).masked_fill(~allow[:, :, None], 0.0) for name, (values, allow) in features.items()
-        }
+        return {name: Features(self.norm(values), allow).real for name, (values, allow) in features.items()}
 
     def guidance(self, features: Mapping[str, Features], places: Mapping[str, Tensor]) -> Guidance:
         """Gather from all scenes with the interest of each scene of the group."""
