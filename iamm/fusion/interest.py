@@ -84,9 +84,9 @@ class InterestRecogniser(nn.Module):
         scores = self.scores(vector)  # (B, S, M)
         own = list(self.interests).index(scene) if scene in self.interests else None
         logits = scores.logsumexp(dim=-1)  # (B, S)
-        loss = vector.new_zeros(len(vector)) if own is None else -logits.log_softmax(dim=-1)[:, own]
+        loss = vector.new_zeros(vector.shape[0]) if own is None else -logits.log_softmax(dim=-1)[:, own]
         if hidden is None or own is None or len(self.interests) == 1:
-            hidden = torch.zeros(len(vector), dtype=torch.bool, device=vector.device)
+            hidden = torch.zeros(vector.shape[0], dtype=torch.bool, device=vector.device)
         else:
             own_scene = torch.arange(logits.shape[1], device=vector.device) == own
             scores = scores.masked_fill((hidden[:, None] & own_scene)[:, :, None], -torch.inf)
